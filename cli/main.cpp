@@ -1,0 +1,35 @@
+// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit status.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/verbs.h"
+
+namespace deferscope::cli {
+namespace {
+
+// A row a verb.
+constexpr AddVerb kVerbs[] = {nullptr};
+
+}  // namespace
+}  // namespace deferscope::cli
+
+int main(int argc, char** argv) {
+  using namespace deferscope::cli;
+  CLI::App app{"deferscope: step through the defer paths of real Go programs"};
+  app.set_version_flag("--version", "deferscope 0.1.0");
+  app.require_subcommand(1);
+  Action action;
+  for (AddVerb add : kVerbs)
+    if (add) add(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    return action ? action() : 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "deferscope: %s\n", e.what());
+    return 2;
+  }
+}

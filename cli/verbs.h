@@ -1,0 +1,17 @@
+// The verbs of the `deferscope` command. Each verb is one file that adds its subcommand to the CLI11 application.
+#pragma once
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace deferscope::cli {
+
+// What the chosen verb does once the command line has been read; returns the exit status.
+using Action = std::function<int()>;
+
+// One function a verb, in the verb's own file. It adds the subcommand with its flags and, when chosen, sets `action`.
+using AddVerb = void (*)(CLI::App& app, Action& action);
+
+}  // namespace deferscope::cli
