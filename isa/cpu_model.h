@@ -1,0 +1,31 @@
+// The virtual CPU as the guest sees it: what CPUID, HWCAP and the ID registers report. Exactly what is implemented, or
+// less (--cpu).
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "isa/uop.h"
+
+namespace deferscope::isa {
+
+struct CpuidResult {
+  uint32_t eax, ebx, ecx, edx;
+};
+
+struct CpuModel {
+  const char* name;
+  Isa isa;
+  CpuidResult (*cpuid)(uint32_t leaf, uint32_t subleaf);  // x86-64
+  uint64_t hwcap, hwcap2;                                 // arm64: AT_HWCAP, AT_HWCAP2 (Linux' bits)
+  uint64_t (*sysreg)(SysReg reg, uint32_t number);        // arm64: constant registers
+};
+
+// x86-64: "v2" (default: level v2 + AES + PCLMUL), "v1" (SSE2 only). arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1,
+// SHA2, PMULL), "v8.0" (FP and ASIMD). nullptr if there is no such model.
+const CpuModel* find_cpu_model(Isa isa, std::string_view name);
+const CpuModel& default_cpu_model(Isa isa);
+
+// Ticks of the virtual clock: one instruction is one nanosecond.
+inline constexpr uint64_t kCounterFrequency = 1'000'000'000;  // CNTFRQ, TSC
+
+}  // namespace deferscope::isa

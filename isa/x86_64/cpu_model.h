@@ -1,0 +1,10 @@
+#pragma once
+#include <span>
+
+#include "isa/cpu_model.h"
+
+namespace deferscope::isa::x86_64 {
+
+std::span<const CpuModel> models();  // the default first
+
+}  // namespace deferscope::isa::x86_64
