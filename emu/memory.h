@@ -22,9 +22,8 @@ enum Prot : uint8_t { kNoAccess = 0, kRead = 1, kWrite = 2, kExec = 4 };
 
 // Bytes that stand behind a mapping until a page is written: an image's segment, a file.
 struct Backing {
-  std::shared_ptr<const std::vector<uint8_t>> bytes;
-  uint64_t offset = 0;  // of the mapping's first byte
-  uint64_t size = 0;    // bytes from there that are valid; the rest reads as 0
+  std::shared_ptr<const void> owner;  // keeps `bytes` alive and unchanged (a loader::Image, a journaled file)
+  std::span<const uint8_t> bytes;     // from the mapping's first byte on; behind them it reads as 0
 };
 
 struct Mapping {
