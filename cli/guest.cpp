@@ -35,8 +35,9 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
   sub.add_option("--max-output", f.max_output_mib, "Most output of the guest, MiB");
   sub.add_option("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)")
       ->type_name("N");
-  sub.add_option("--block", f.block, "Instructions in a block at most; changes speed, never results")
-      ->check(CLI::Range(1, 64));
+  sub.add_option("--block", f.block,
+                 "Instructions in a block at most (0: the reference evaluator); changes speed, never results")
+      ->check(CLI::Range(0, 64));
   sub.add_option("command", f.command, "The program and its arguments")->type_name("BIN [ARGS]")->required();
   sub.prefix_command();
   sub.positionals_at_end();

@@ -42,6 +42,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
       recording_(options.max_output),
       engine_(isa_of(image), model_for(image, options), max_block) {
   options_.cpu = &model_for(image, options);
+  reference_ = max_block == 0;
   state_.isa = isa_of(image);
   state_.memory.frame_limit = options.max_memory / kPage;
   state_.os = os_for(image);
@@ -201,7 +202,11 @@ RunExit Machine::step_watched(Stop& stop, bool& touched) {
   const bool x86 = state_.isa == isa::Isa::x86_64;
   const unsigned n = state_.memory.fetch(c.pc, bytes, x86 ? 15 : 4);
   isa::Lifted in;
-  if (x86) {
+  if (!x86 && c.pc % 4 != 0) {
+    in.fault = isa::Fault::PcAlignment;
+  } else if (n == 0 || (!x86 && n < 4)) {
+    in.fault = isa::Fault::Page;
+  } else if (x86) {
     isa::x86_64::lift(bytes, n, c.pc, in);
   } else {
     uint32_t word;
@@ -209,11 +214,37 @@ RunExit Machine::step_watched(Stop& stop, bool& touched) {
     isa::arm64::lift(word, c.pc, in);
   }
   RunExit exit;
+  exit.again = in.count > 0 && in.uops[in.count - 1].rep != 0;
   exit.outcome = isa::evaluate(in, c, bus, *options_.cpu, state_.position);
   exit.executed = 1;
   exit.kind = exit.outcome.kind == isa::Outcome::Next      ? RunExit::Budget
               : exit.outcome.kind == isa::Outcome::Syscall ? RunExit::Syscall
                                                            : RunExit::Fault;
+  if (in.fault == isa::Fault::Page) exit.outcome.address = c.pc + n;
+  return exit;
+}
+
+// The slow twin of Engine::run.
+RunExit Machine::run_reference(Position limit) {
+  RunExit exit;
+  bool pass = passed_at_ == state_.position, touched = false;
+  Stop ignored;
+  while (state_.position < limit) {
+    const uint64_t pc = state_.cpu().pc;
+    if (!pass && engine_.hooks().count(pc)) {
+      exit.kind = RunExit::Hook;
+      break;
+    }
+    if (state_.os->is_host_call(pc)) {
+      exit.kind = RunExit::HostCall;
+      break;
+    }
+    exit = step_watched(ignored, touched);
+    ++state_.position;
+    exit.again = pass = exit.kind == RunExit::Budget && state_.cpu().pc == pc && exit.again;
+    if (exit.kind != RunExit::Budget) break;
+  }
+  exit.executed = 0;  // counted above
   return exit;
 }
 
@@ -241,7 +272,9 @@ Stop Machine::advance(Position target, bool stops) {
 
     const Position limit = next_limit(target);
     isa::fp_enter(s.cpu(), s.isa);
-    RunExit exit = engine_.run(s.cpu(), s.memory, limit - s.position, s.position, passed_at_ == s.position);
+    RunExit exit = reference_
+                       ? run_reference(limit)
+                       : engine_.run(s.cpu(), s.memory, limit - s.position, s.position, passed_at_ == s.position);
     bool touched = false;
     s.position += exit.executed;
     if (exit.kind == RunExit::Watch) {

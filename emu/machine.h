@@ -38,7 +38,9 @@ struct Watch {
 
 class Machine {
  public:
-  // Boots the image: position 0 is before the first instruction. Throws emu::Error if it cannot be run.
+  // Boots the image: position 0 is before the first instruction. Throws emu::Error if it cannot be run. `max_block`
+  // bounds the instructions of a block (1…64) and changes speed only; 0 executes everything with the reference
+  // evaluator instead of the engine.
   Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block = 64);
   ~Machine();
 
@@ -104,6 +106,7 @@ class Machine {
   void apply_hooks();
   [[noreturn]] void unsupported(const std::string& what);
   RunExit step_watched(Stop& stop, bool& touched);
+  RunExit run_reference(Position limit);
   void finish(const RunExit& exit);
   bool at_hook(bool stops);
   Position next_limit(Position target) const;
@@ -117,6 +120,7 @@ class Machine {
 
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;
   Position passed_at_ = kNever;  // the hook at this position was reported already
+  bool reference_ = false;
   std::vector<Watch> watches_;
   Companion* companion_ = nullptr;
   Position companion_seen_ = kNever;
