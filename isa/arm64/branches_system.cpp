@@ -1,4 +1,5 @@
 // Branches, exceptions, hints, barriers and system registers (C4.1, "Branches, Exception Generating and System").
+#include "isa/arm64/cpu_model.h"
 #include "isa/arm64/lifts.h"
 
 namespace deferscope::isa::arm64 {
@@ -17,21 +18,18 @@ struct SysRow {
   SysReg reg;
   bool writable;
 };
-constexpr uint32_t number(uint32_t op0, uint32_t op1, uint32_t n, uint32_t m, uint32_t op2) {
-  return op0 << 14 | op1 << 11 | n << 7 | m << 3 | op2;
-}
-constexpr uint32_t kNzcv = number(3, 3, 4, 2, 0);
+constexpr uint32_t kNzcv = sysreg_number(3, 3, 4, 2, 0);
 constexpr SysRow kSysRows[] = {
-    {number(3, 3, 4, 4, 0), SysReg::Fpcr, true},     {number(3, 3, 4, 4, 1), SysReg::Fpsr, true},
-    {number(3, 3, 13, 0, 2), SysReg::Tpidr, true},   {number(3, 3, 13, 0, 3), SysReg::Tpidrro, false},
-    {number(3, 3, 0, 0, 7), SysReg::Dczid, false},   {number(3, 3, 0, 0, 1), SysReg::Ctr, false},
-    {number(3, 3, 14, 0, 2), SysReg::Cntvct, false}, {number(3, 3, 14, 0, 0), SysReg::Cntfrq, false},
-    {number(3, 0, 0, 0, 0), SysReg::Midr, false},    {number(3, 3, 4, 2, 5), SysReg::Dit, true},
+    {sysreg_number(3, 3, 4, 4, 0), SysReg::Fpcr, true},     {sysreg_number(3, 3, 4, 4, 1), SysReg::Fpsr, true},
+    {sysreg_number(3, 3, 13, 0, 2), SysReg::Tpidr, true},   {sysreg_number(3, 3, 13, 0, 3), SysReg::Tpidrro, false},
+    {sysreg_number(3, 3, 0, 0, 7), SysReg::Dczid, false},   {sysreg_number(3, 3, 0, 0, 1), SysReg::Ctr, false},
+    {sysreg_number(3, 3, 14, 0, 2), SysReg::Cntvct, false}, {sysreg_number(3, 3, 14, 0, 0), SysReg::Cntfrq, false},
+    {sysreg_number(3, 0, 0, 0, 0), SysReg::Midr, false},    {sysreg_number(3, 3, 4, 2, 5), SysReg::Dit, true},
 };
 // MPIDR_EL1, REVIDR_EL1 and the feature registers (CRm 4…7) have no name in SysReg: their number goes along.
 bool is_id(uint32_t n) {
-  return n == number(3, 0, 0, 0, 5) || n == number(3, 0, 0, 0, 6) ||
-         (n >= number(3, 0, 0, 4, 0) && n <= number(3, 0, 0, 7, 7));
+  return n == sysreg_number(3, 0, 0, 0, 5) || n == sysreg_number(3, 0, 0, 0, 6) ||
+         (n >= sysreg_number(3, 0, 0, 4, 0) && n <= sysreg_number(3, 0, 0, 7, 7));
 }
 
 void system_register(Emit& e, bool read, uint32_t n, B5 t) {
@@ -108,10 +106,10 @@ void MSR_DIT(Emit& e, B4 i) {
   u.b = kT0, u.imm = static_cast<int64_t>(SysReg::Dit);
 }
 void MRS(Emit& e, Bit o, B3 op1, B4 n, B4 m, B3 op2, B5 t) {
-  system_register(e, true, number(2 + o, op1, n, m, op2), t);
+  system_register(e, true, sysreg_number(2 + o, op1, n, m, op2), t);
 }
 void MSR_reg(Emit& e, Bit o, B3 op1, B4 n, B4 m, B3 op2, B5 t) {
-  system_register(e, false, number(2 + o, op1, n, m, op2), t);
+  system_register(e, false, sysreg_number(2 + o, op1, n, m, op2), t);
 }
 void DC_ZVA(Emit& e, B5 t) { e.op(Op::ZeroLine, 8).mem.base = src(t); }
 // Maintenance to the point where instructions and data meet: memory here is coherent.
