@@ -65,7 +65,7 @@ TEST(LoaderOracle, Addr2lineSeesTheSameLines) {
   for (const std::string& file : files) {
     Image image = Image::load(file);
     if (!image.section(".debug_line") && !image.section(".zdebug_line")) continue;
-    if (image.elf().bias != 0 || tested++ >= 12) continue;
+    if (image.uses_cgo() || tested++ >= 12) continue;  // cgo: the C linker rewrites DWARF
     SCOPED_TRACE(file);
     const FuncTable& funcs = image.go()->funcs;
     std::string addresses;
@@ -77,7 +77,7 @@ TEST(LoaderOracle, Addr2lineSeesTheSameLines) {
       for (uint64_t pc = f->entry; pc < f->end && pc < f->entry + 400; pc += 4) {
         SourceLine at = funcs.line(*f, pc);
         if (!funcs.sp_delta(*f, pc) || at.line == 0) continue;
-        addresses += fmt::format(" {:#x}", pc);
+        addresses += fmt::format(" {:#x}", pc - image.elf().bias);
         ours.push_back(fmt::format("{}:{}", std::string(at.file.substr(at.file.rfind('/') + 1)), at.line));
       }
     }
@@ -117,7 +117,7 @@ TEST(LoaderOracle, GoToolNmSeesTheSameSymbols) {
   for (const std::string& file : some(files, 4)) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
-    if (image.symbols().empty()) continue;
+    if (image.symbols().empty() || image.uses_cgo()) continue;  // C brings thread-local symbols, whose values are no addresses
     std::istringstream lines(output_of("GOTOOLCHAIN=local go tool nm -size '" + file + "'"));
     size_t checked = 0;
     for (std::string line; std::getline(lines, line);) {
