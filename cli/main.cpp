@@ -1,4 +1,5 @@
-// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit status.
+// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit
+// status.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -8,7 +9,7 @@ namespace deferscope::cli {
 namespace {
 
 // A row a verb.
-constexpr AddVerb kVerbs[] = {nullptr};
+constexpr AddVerb kVerbs[] = {add_info};
 
 }  // namespace
 }  // namespace deferscope::cli

@@ -46,7 +46,7 @@ DwarfSource::~DwarfSource() {
   if (debug_) dwarf_object_finish(debug_, &error);
 }
 
-bool dwarf_found(Dwarf_Debug debug, int result, Dwarf_Error error) {
+bool dwarf_found(Dwarf_Debug debug, int result, const Dwarf_Error& error) {
   if (result == DW_DLV_OK) return true;
   if (result == DW_DLV_NO_ENTRY) return false;
   std::string text = error ? dwarf_errmsg(error) : "unknown error";

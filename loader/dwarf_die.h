@@ -29,8 +29,9 @@ class DwarfSource {
   Dwarf_Debug debug_ = nullptr;
 };
 
-// True for DW_DLV_OK, false for DW_DLV_NO_ENTRY, throws Error otherwise (and frees libdwarf's error).
-bool dwarf_found(Dwarf_Debug debug, int result, Dwarf_Error error);
+// True for DW_DLV_OK, false for DW_DLV_NO_ENTRY, throws Error otherwise (and frees libdwarf's error). `error` by
+// reference: the call that gives `result` fills it, and arguments are evaluated in any order.
+bool dwarf_found(Dwarf_Debug debug, int result, const Dwarf_Error& error);
 
 class Attribute {
  public:
