@@ -173,6 +173,8 @@ struct State {
   std::array<RLimit, 16> rlimits{};
 
   bool amd64() const { return isa == isa::Isa::x86_64; }
+  // /proc/self/exe: a link to the executable.
+  static const char* exe_link() { return "/proc/self/exe"; }
   int column() const { return amd64() ? 0 : 1; }
 };
 
