@@ -1,14 +1,18 @@
-// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit status.
+// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit
+// status.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "cli/verbs.h"
 
 namespace deferscope::cli {
+
+void add_run(CLI::App&, Action&);
+
 namespace {
 
 // A row a verb.
-constexpr AddVerb kVerbs[] = {nullptr};
+constexpr AddVerb kVerbs[] = {add_run};
 
 }  // namespace
 }  // namespace deferscope::cli
@@ -19,8 +23,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "deferscope 0.1.0");
   app.require_subcommand(1);
   Action action;
-  for (AddVerb add : kVerbs)
-    if (add) add(app, action);
+  for (AddVerb add : kVerbs) add(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

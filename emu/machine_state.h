@@ -1,4 +1,5 @@
-// The machine as a value: everything that decides what the guest does next, copyable, without host handles. See design.md, laws 1, 4 and 7.
+// The machine as a value: everything that decides what the guest does next, copyable, without host handles. See
+// design.md, laws 1, 4 and 7.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -21,16 +22,16 @@ inline constexpr uint64_t kNever = UINT64_MAX;
 
 // Flags of `run` that shape the guest's world. Part of every recording; never changes during one.
 struct GuestOptions {
-  std::vector<std::string> argv;  // argv[0] included
-  std::vector<std::string> env;   // K=V, after the fixed small set
-  std::string exe_path;           // host path of the executable (readable as /proc/self/exe)
-  std::string cwd;                // host path shown to the guest; empty: default rule
+  std::vector<std::string> argv;                     // argv[0] included
+  std::vector<std::string> env;                      // K=V, after the fixed small set
+  std::string exe_path;                              // host path of the executable (readable as /proc/self/exe)
+  std::string cwd;                                   // host path shown to the guest; empty: default rule
   std::vector<std::string> allow_read, allow_write;  // host directories
   std::optional<std::string> stdin_path;             // none: empty stdin. "-": the host's stdin
   unsigned cpus = 2;
   uint64_t seed = 0;
-  uint64_t clock_start = 1'700'000'000;  // wall clock at position 0, seconds since 1970
-  const isa::CpuModel* cpu = nullptr;    // default model if null
+  uint64_t clock_start = 1'700'000'000;     // wall clock at position 0, seconds since 1970
+  const isa::CpuModel* cpu = nullptr;       // default model if null
   uint64_t max_memory = uint64_t{4} << 30;  // resident bytes
   unsigned max_threads = 1000;
   uint64_t max_instructions = kNever;
@@ -52,16 +53,16 @@ struct MachineState {
   isa::Isa isa = isa::Isa::x86_64;
   Memory memory;
   std::vector<Thread> threads;
-  size_t current = 0;        // index of the thread that executes next
+  size_t current = 0;  // index of the thread that executes next
   Position position = 0;
-  Position slice_end = 0;    // the current thread gives way here
-  uint64_t clock_skew = 0;   // ns that the clock jumped while everybody slept
+  Position slice_end = 0;   // the current thread gives way here
+  uint64_t clock_skew = 0;  // ns that the clock jumped while everybody slept
   uint64_t journal_cursor = 0;
-  uint64_t outputs = 0;      // outputs made so far (see HostPort::output)
+  uint64_t outputs = 0;  // outputs made so far (see HostPort::output)
   std::unique_ptr<Os> os;
 
   bool exited = false;
-  int exit_status = 0;       // as a shell shows it: 128 + signal if killed
+  int exit_status = 0;  // as a shell shows it: 128 + signal if killed
   int kill_signal = 0;
 
   MachineState() = default;
@@ -81,8 +82,8 @@ struct MachineState {
 
 // What crosses from host to guest. One entry a request, in order.
 struct JournalEntry {
-  std::string what;            // for errors and reading: "read stdin", "open /x"
-  int64_t result = 0;          // ≥ 0, or -errno in the guest's numbering
+  std::string what;    // for errors and reading: "read stdin", "open /x"
+  int64_t result = 0;  // ≥ 0, or -errno in the guest's numbering
   std::vector<uint8_t> bytes;
 };
 
@@ -90,35 +91,48 @@ struct JournalEntry {
 class HostPort {
  public:
   virtual ~HostPort() = default;
-  // Input: behind the horizon the recorded entry, at the horizon `real()` is asked and its answer recorded. Advances m.journal_cursor.
+  // Input: behind the horizon the recorded entry, at the horizon `real()` is asked and its answer recorded. Advances
+  // m.journal_cursor.
   virtual const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) = 0;
-  // Output (bytes to fd 1 or 2) or any other effect on the host: `effect` runs once, at the horizon. Advances m.outputs.
+  // Output (bytes to fd 1 or 2) or any other effect on the host: `effect` runs once, at the horizon. Advances
+  // m.outputs.
   virtual void output(MachineState& m, const std::function<void()>& effect) = 0;
-  virtual void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) = 0;  // stdout (1), stderr (2); counts max_output
+  virtual void write_stream(MachineState& m, int fd, const uint8_t* bytes,
+                            size_t n) = 0;  // stdout (1), stderr (2); counts max_output
 };
 
-// The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never re-entered from here.
+// The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never
+// re-entered from here.
 class Os {
  public:
   virtual ~Os() = default;
   virtual std::unique_ptr<Os> clone() const = 0;
   // Maps the image, makes the first thread with its stack (argv, env, auxv). Throws emu::Error.
   virtual void boot(MachineState& m, const loader::Image& image, const GuestOptions& options) = 0;
-  // The current thread executed its system call instruction (pc stands behind it, position already counts it). Throws emu::Unsupported.
+  // The current thread executed its system call instruction (pc stands behind it, position already counts it). Throws
+  // emu::Unsupported.
   virtual void system_call(MachineState& m, HostPort& host) = 0;
-  // The current thread's instruction at pc raised a fault (position already counts it): signal, or the end of the guest.
+  // The current thread's instruction at pc raised a fault (position already counts it): signal, or the end of the
+  // guest.
   virtual void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) = 0;
   // Everything due at this position and clock: timers, wake-ups by time. Called after every stop, before scheduling.
   virtual void wake_due(MachineState& m, HostPort& host) = 0;
   // The next virtual time (ns, monotonic) at which wake_due has something to do; kNever if nothing is scheduled.
   virtual uint64_t next_due_ns(const MachineState& m) const = 0;
-  // The current thread (just chosen, or back from a system call) is about to execute: deliver its pending signals (may build a frame, or end the guest).
+  // The current thread (just chosen, or back from a system call) is about to execute: deliver its pending signals (may
+  // build a frame, or end the guest).
   virtual void deliver_signals(MachineState& m, HostPort& host) = 0;
-  // All threads are blocked and no time is due: could input from the host still come? (An Os that read stdin with blocking host reads says no.)
-  virtual std::string describe_thread(const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
-  virtual void digest(uint64_t& h) const = 0;  // mixes all its state into h
-  // A function bound to a guest address that is not memory (amd64's vsyscall page; later Darwin's imports): true if `pc` is one. It counts one instruction.
-  virtual bool is_host_call(uint64_t pc) const { (void)pc; return false; }
+  // All threads are blocked and no time is due: could input from the host still come? (An Os that read stdin with
+  // blocking host reads says no.)
+  virtual std::string describe_thread(
+      const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
+  virtual void digest(uint64_t& h) const = 0;             // mixes all its state into h
+  // A function bound to a guest address that is not memory (amd64's vsyscall page; later Darwin's imports): true if
+  // `pc` is one. It counts one instruction.
+  virtual bool is_host_call(uint64_t pc) const {
+    (void)pc;
+    return false;
+  }
   virtual void host_call(MachineState& m, HostPort& host) { (void)m, (void)host; }
 };
 

@@ -1,5 +1,6 @@
-// Guest memory: an interval map says what is mapped, 4 KiB frames appear on first touch in a radix table. Copying a Memory shares all frames
-// copy-on-write, so a snapshot costs what changes afterwards. No host page is reachable from the guest.
+// Guest memory: an interval map says what is mapped, 4 KiB frames appear on first touch in a radix table. Copying a
+// Memory shares all frames copy-on-write, so a snapshot costs what changes afterwards. No host page is reachable from
+// the guest.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -42,18 +43,20 @@ struct Node;
 class Memory {
  public:
   Memory();
-  Memory(const Memory&);             // O(mappings); shares every frame
+  Memory(const Memory&);  // O(mappings); shares every frame
   Memory(Memory&&) noexcept;
   Memory& operator=(const Memory&);  // the same; keeps this object's code page set and host limit
   Memory& operator=(Memory&&) noexcept;
   ~Memory();
 
   // All addresses and lengths are rounded outwards to kPage (darwin/arm64's OS rounds to 16 KiB before).
-  void map(uint64_t address, uint64_t length, uint8_t prot, Backing backing = {}, std::string name = {});  // replaces what was there
+  void map(uint64_t address, uint64_t length, uint8_t prot, Backing backing = {},
+           std::string name = {});  // replaces what was there
   void unmap(uint64_t address, uint64_t length);
-  bool protect(uint64_t address, uint64_t length, uint8_t prot);  // false, and nothing changed, if some page is not mapped
-  void discard(uint64_t address, uint64_t length);                // MADV_DONTNEED: back to zeros or the backing
-  bool is_mapped(uint64_t address, uint64_t length) const;        // every page of it
+  bool protect(uint64_t address, uint64_t length,
+               uint8_t prot);                               // false, and nothing changed, if some page is not mapped
+  void discard(uint64_t address, uint64_t length);          // MADV_DONTNEED: back to zeros or the backing
+  bool is_mapped(uint64_t address, uint64_t length) const;  // every page of it
   bool any_mapped(uint64_t address, uint64_t length) const;
   const std::map<uint64_t, Mapping>& mappings() const { return maps_; }
   // Lowest free range of `length` bytes at or above `from`, below `limit`; 0 if none.
@@ -61,8 +64,8 @@ class Memory {
   // Highest free range below `limit`, at or above `from`; 0 if none.
   uint64_t find_free_down(uint64_t length, uint64_t from, uint64_t limit, uint64_t align = kPage) const;
 
-  // Checked access, for the guest's instructions, system calls, host calls and signal frames alike: all n bytes or none; permissions, copy-on-write
-  // and code invalidation apply. False: where and why in fault_address / fault.
+  // Checked access, for the guest's instructions, system calls, host calls and signal frames alike: all n bytes or
+  // none; permissions, copy-on-write and code invalidation apply. False: where and why in fault_address / fault.
   bool read(uint64_t address, void* out, uint64_t n);
   bool write(uint64_t address, const void* in, uint64_t n);
   bool check_write(uint64_t address, uint64_t n);
@@ -70,13 +73,18 @@ class Memory {
   // Instruction fetch: up to n bytes, stops at the first page that may not be executed; returns how many.
   unsigned fetch(uint64_t address, void* out, unsigned n);
   template <class T>
-  bool read_value(uint64_t address, T& out) { return read(address, &out, sizeof(T)); }
+  bool read_value(uint64_t address, T& out) {
+    return read(address, &out, sizeof(T));
+  }
   template <class T>
-  bool write_value(uint64_t address, const T& in) { return write(address, &in, sizeof(T)); }
+  bool write_value(uint64_t address, const T& in) {
+    return write(address, &in, sizeof(T));
+  }
   // A NUL-terminated string of at most `limit` bytes. False: fault, or longer.
   bool read_string(uint64_t address, std::string& out, uint64_t limit = 4096);
 
-  // Unchecked access for observers (debuggers, the runtime model): permissions ignored, mapped or not decides. Never changes guest state (peek).
+  // Unchecked access for observers (debuggers, the runtime model): permissions ignored, mapped or not decides. Never
+  // changes guest state (peek).
   bool peek(uint64_t address, void* out, uint64_t n) const;
   bool poke(uint64_t address, const void* in, uint64_t n);
 
@@ -88,7 +96,8 @@ class Memory {
   uint64_t digest() const;  // of what the guest can see; equal however the pages came to be. O(resident)
 
   // --- for the engine ---
-  // Direct-mapped translation caches. An entry fits an access of n bytes at a if tag == page_of(a + n - 1); the host address is a + addend.
+  // Direct-mapped translation caches. An entry fits an access of n bytes at a if tag == page_of(a + n - 1); the host
+  // address is a + addend.
   struct TlbEntry {
     uint64_t tag = 1;
     uintptr_t addend = 0;
@@ -100,10 +109,12 @@ class Memory {
   // Pages from which code was translated: stores to them are not entered into the write TLB and are reported.
   void mark_code(uint64_t page);
   bool is_code(uint64_t page) const { return code_pages_.count(page) != 0; }
-  std::vector<uint64_t> take_dirty_code();  // pages of code written, unmapped or re-protected since the last call; they are unmarked
+  std::vector<uint64_t>
+  take_dirty_code();  // pages of code written, unmapped or re-protected since the last call; they are unmarked
   bool code_dirty() const { return !dirty_code_.empty(); }
   // Pages whose accesses an observer must see (watchpoints): never in a TLB.
   void set_watched_pages(std::unordered_set<uint64_t> pages);
+  bool any_watched() const { return !watched_.empty(); }
   bool is_watched(uint64_t page) const { return !watched_.empty() && watched_.count(page) != 0; }
   // True iff the page holds the very same frame in both values: it was not written in between.
   static bool same_frame(const Memory& a, const Memory& b, uint64_t page);
@@ -122,6 +133,7 @@ class Memory {
   bool each_page(uint64_t address, uint64_t n, uint8_t prot, Step step);
   void initial_page(const Mapping& m, uint64_t start, uint64_t page, uint8_t* out) const;
   void note_code(uint64_t begin, uint64_t end);
+  void keep_equal_code(const Memory& o);
 
   std::map<uint64_t, Mapping> maps_;  // by start; never overlapping
   mutable std::map<uint64_t, Mapping>::const_iterator last_;
@@ -131,5 +143,8 @@ class Memory {
   std::vector<uint64_t> dirty_code_;
   std::unordered_set<uint64_t> watched_;
 };
+
+// Frames alive in the process, in bytes: what all Memory values together hold.
+uint64_t live_frame_bytes();
 
 }  // namespace deferscope::emu

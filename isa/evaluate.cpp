@@ -743,6 +743,18 @@ Outcome evaluate(const Lifted& in, CpuState& state, Bus& bus, const CpuModel& mo
   return Evaluation{in, state, bus, model, count}.all();
 }
 
+Outcome evaluate_one(const Uop& u, CpuState& state, Bus& bus, const CpuModel& model, uint64_t count, uint64_t& next) {
+  static const Lifted none;
+  Evaluation e{none, state, bus, model, count};
+  e.next = next;
+  e.f = state.flags();
+  const uint32_t before = e.f;
+  if (!e.run(u)) return e.out;
+  next = e.next;
+  if (e.f != before) state.set_flags(e.f);
+  return e.out;
+}
+
 uint32_t LazyFlags::bits() const {
   const unsigned w = 1u << width;
   switch (kind) {

@@ -36,6 +36,10 @@ struct Outcome {
 // executed before this one (RDTSC, CNTVCT).
 Outcome evaluate(const Lifted& in, CpuState& state, Bus& bus, const CpuModel& model, uint64_t count);
 
+// Executes one micro-op of the instruction at state.pc in the same way, for the engine's rare ops. `next` is the pc
+// afterwards; a control op changes it.
+Outcome evaluate_one(const Uop& u, CpuState& state, Bus& bus, const CpuModel& model, uint64_t count, uint64_t& next);
+
 bool holds(Cond c, uint32_t flags);
 
 }  // namespace deferscope::isa

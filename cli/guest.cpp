@@ -1,0 +1,113 @@
+#include "cli/guest.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+
+namespace deferscope::cli {
+
+void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
+  if (own_stdin) f.stdin_path = "-";
+  sub.add_option("--allow-read", f.allow_read, "The guest may read files below DIR (repeatable)")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  sub.add_option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  sub.add_option("--cwd", f.cwd, "The guest's working directory")->type_name("DIR");
+  sub.add_option("--env", f.env, "Set an environment variable of the guest (repeatable)")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  sub.add_option(
+         "--stdin", f.stdin_path,
+         own_stdin ? "The guest reads FILE instead of our standard input" : "The guest reads FILE; without it, nothing")
+      ->type_name("FILE");
+  sub.add_option("--cpu", f.cpu, "CPU model: v2, v1 (amd64); v8.1, v8.0 (arm64)")->type_name("MODEL");
+  sub.add_option("--cpus", f.cpus, "CPUs that the guest sees")->check(CLI::Range(1, 64));
+  sub.add_option("--seed", f.seed, "Seed of the guest's random numbers");
+  sub.add_option("--clock", f.clock, "The guest's wall clock at the start, in seconds since 1970")
+      ->type_name("SECONDS");
+  sub.add_option("--memory", f.memory_mib, "Most memory that the guest may touch, MiB");
+  sub.add_option("--max-threads", f.max_threads, "Most threads that the guest may have at once");
+  sub.add_option("--max-output", f.max_output_mib, "Most output of the guest, MiB");
+  sub.add_option("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)")
+      ->type_name("N");
+  sub.add_option("--block", f.block,
+                 "Instructions in a block at most (0: the reference evaluator); changes speed, never results")
+      ->check(CLI::Range(0, 64));
+  sub.add_option("command", f.command, "The program and its arguments")->type_name("BIN [ARGS]")->required();
+  sub.prefix_command();
+  sub.positionals_at_end();
+}
+
+emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
+  emu::GuestOptions o;
+  o.argv = f.command;
+  o.exe_path = f.command.empty() ? "" : f.command[0];
+  o.env = f.env;
+  o.cwd = f.cwd;
+  o.allow_read = f.allow_read;
+  o.allow_write = f.allow_write;
+  if (!f.stdin_path.empty()) o.stdin_path = f.stdin_path;
+  o.cpus = f.cpus;
+  o.seed = f.seed;
+  if (!f.clock.empty()) o.clock_start = std::stoull(f.clock);
+  o.max_memory = f.memory_mib << 20;
+  o.max_threads = static_cast<unsigned>(f.max_threads);
+  o.max_output = f.max_output_mib << 20;
+  if (f.max_instructions) o.max_instructions = f.max_instructions;
+  if (!f.cpu.empty()) {
+    const isa::Isa isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
+    o.cpu = isa::find_cpu_model(isa, f.cpu);
+    if (!o.cpu) throw emu::Error(fmt::format("--cpu {}: no such model for {}", f.cpu, loader::to_string(image.arch())));
+  }
+  return o;
+}
+
+void write_host(int fd, const uint8_t* bytes, size_t n) {
+  while (n > 0) {
+    const ssize_t k = ::write(fd, bytes, n);
+    if (k < 0 && errno == EINTR) continue;
+    if (k < 0) return;  // a closed pipe: the guest goes on, as under `yes | head` it would be told by SIGPIPE
+    bytes += k;
+    n -= static_cast<size_t>(k);
+  }
+}
+
+std::unique_ptr<emu::Machine> boot(const GuestFlags& f) {
+  const loader::Image image = loader::Image::load(f.command.at(0));
+  auto m = std::make_unique<emu::Machine>(image, guest_options(f, image), f.block);
+  m->recording().set_sink(write_host);
+  return m;
+}
+
+int run_to_end(emu::Machine& m) {
+  const emu::Stop stop = m.run_to(emu::kNever);
+  switch (stop.kind) {
+    case emu::Stop::Exited: return m.state().exit_status;
+    case emu::Stop::Deadlock: {
+      std::string text =
+          fmt::format("deadlock at position {}: all threads wait and nothing can wake them", m.state().position);
+      for (const emu::Thread& t : m.state().threads)
+        if (t.status != emu::ThreadStatus::Exited) text += "; " + m.state().os->describe_thread(m.state(), t);
+      throw emu::Error(text);
+    }
+    case emu::Stop::Limit: throw emu::Error(fmt::format("--max-instructions {} reached", m.options().max_instructions));
+    default: throw emu::Error("stopped unexpectedly");
+  }
+}
+
+int own_failures_are_125(const std::function<int()>& f) {
+  try {
+    return f();
+  } catch (const std::exception& e) {
+    std::fflush(stdout);
+    fmt::print(stderr, "deferscope: {}\n", e.what());
+    return 125;
+  }
+}
+
+}  // namespace deferscope::cli

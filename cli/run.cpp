@@ -1,0 +1,48 @@
+// `deferscope run [FLAGS] BIN [ARGS]`: the guest gets everything behind BIN and our standard streams; its exit status
+// is ours.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+
+#include "cli/guest.h"
+#include "cli/verbs.h"
+#include "emu/machine.h"
+
+namespace deferscope::cli {
+namespace {
+
+struct RunFlags {
+  GuestFlags guest;
+  bool stats = false;
+};
+
+void print_stats(const emu::Machine& m, double seconds) {
+  const auto n = static_cast<double>(m.state().position);
+  fmt::print(stderr,
+             "deferscope: {} instructions, {:.3f} s, {:.1f} M instructions/s, {:.1f} MiB guest memory, {} threads\n",
+             m.state().position, seconds, n / seconds / 1e6,
+             static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size());
+}
+
+int run(const RunFlags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<emu::Machine> m = boot(flags.guest);
+  const int status = run_to_end(*m);
+  if (flags.stats) print_stats(*m, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return status;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("run", "Run a Go program; exit with its status (125: deferscope's own failure)");
+  auto flags = std::make_shared<RunFlags>();
+  add_guest_flags(*sub, flags->guest);
+  sub->add_flag("--stats", flags->stats, "Print instructions, wall time and memory to stderr");
+  sub->callback([flags, &action] { action = [flags] { return own_failures_are_125([&] { return run(*flags); }); }; });
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,39 @@
+// Execution slots and blocks: what the canonical micro-ops of a straight run of guest code become. Made when first
+// executed, thrown away at any time.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "isa/uop.h"
+
+namespace deferscope::emu {
+
+// One dispatch of the interpreter. 32 bytes, two a cache line.
+struct Slot {
+  const void* handler;  // a label of execute()
+  uint8_t dst, a, b, aux;
+  uint16_t offset;  // of the instruction that this slot belongs to, from the block's pc
+  uint8_t index;    // its number in the block
+  uint8_t width;    // bytes (kept for observers and rare handlers)
+  int64_t imm;
+  union {
+    int64_t imm2;
+    const isa::Uop* uop;
+    void (*vec)(isa::Vec&, const isa::Vec&, const isa::Vec&, uint64_t);
+  };
+};
+static_assert(sizeof(Slot) == 32);
+
+struct Block {
+  uint64_t pc = 0;
+  uint32_t count = 0;   // instructions
+  uint32_t bytes = 0;   // of guest code
+  bool hooked = false;  // slots[0] is the stop before the first instruction; resuming there starts at slots[1]
+  Slot* slots = nullptr;
+  Block* link[2] = {};  // blocks behind it: [0] not taken or fallen through, [1] taken
+  std::unique_ptr<Slot[]> storage;
+  std::vector<std::unique_ptr<isa::Uop>> rare;  // micro-ops without a handler of their own
+};
+
+}  // namespace deferscope::emu

@@ -1,0 +1,125 @@
+// The engine's outer loop: whole blocks while the budget covers them, then one instruction a block to the exact count.
+#include "emu/engine/engine.h"
+
+#include <algorithm>
+
+#include "emu/engine/cache.h"
+
+namespace deferscope::emu {
+
+Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
+    : isa_(isa),
+      model_(model),
+      max_block_(std::clamp(max_block, 1u, 64u)),
+      blocks_(std::make_unique<Cache>()),
+      single_(std::make_unique<Cache>()) {
+  blocks_->limit = max_block_;
+  single_->limit = 1;
+}
+
+Engine::~Engine() = default;
+
+void Engine::drop_blocks() {
+  blocks_->clear();
+  single_->clear();
+}
+
+void Engine::set_hooks(std::unordered_set<uint64_t> hooks) {
+  hooks_ = std::move(hooks);
+  drop_blocks();
+}
+
+void Engine::set_observer(Observer* o, bool memory) {
+  observer_ = o;
+  observe_memory_ = o != nullptr && memory;
+  drop_blocks();
+}
+
+Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache, unsigned limit) {
+  Cache::Jump& guess = cache.jump[(pc ^ (pc >> 12)) % Cache::kJumps];
+  if (guess.pc == pc) return guess.block;
+  std::unique_ptr<Block>& b = cache.blocks[pc];
+  if (!b) b = translate(pc, memory, limit);
+  guess = {pc, b.get()};
+  return b.get();
+}
+
+bool Engine::Context::careful_uop(const isa::Uop& u) const {
+  using isa::Op;
+  const auto& r = cpu->r;
+  switch (u.op) {
+    case Op::Load:
+    case Op::LoadRmw:
+    case Op::Store:
+    case Op::StoreCheck:
+    case Op::LoadPair:
+    case Op::StorePair:
+    case Op::LoadV:
+    case Op::StoreV:
+    case Op::LoadVPair:
+    case Op::StoreVPair:
+    case Op::LoadEx:
+    case Op::LoadExPair:
+    case Op::StoreEx:
+    case Op::StoreExPair:
+      return careful(r[u.mem.base] + (r[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + r[u.mem.seg],
+                     u.width * 2u);
+    case Op::ZeroLine: return careful((r[u.mem.base] + static_cast<uint64_t>(u.mem.disp)) & ~uint64_t{63}, 64);
+    case Op::Movs:
+    case Op::Stos:
+    case Op::Scas:
+    case Op::Cmps:
+    case Op::Lods: return careful(r[isa::kRdi], u.width) || careful(r[isa::kRsi] + r[u.mem.seg], u.width);
+    default: return false;
+  }
+}
+
+isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {
+  const auto fault = static_cast<isa::Fault>(s->aux);
+  return {isa::Outcome::Fault, fault, isa::Access::Execute, pc + static_cast<uint64_t>(s->imm), 0};
+}
+
+RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_t count, bool pass_hook) {
+  RunExit exit;
+  uint64_t done = 0;
+  bool exact = false;  // the next instruction must be stepped alone
+  while (done < budget) {
+    if (memory.code_dirty()) {
+      memory.take_dirty_code();
+      drop_blocks();
+    }
+    Cache* cache = exact ? single_.get() : blocks_.get();
+    Block* block = find(cpu.pc, memory, *cache, cache->limit);
+    if (!exact && block->count > budget - done) {
+      exact = true;
+      cache = single_.get();
+      block = find(cpu.pc, memory, *cache, 1);
+    }
+    const uint64_t left = exact ? 1 : budget - done;
+    Context ctx{this,         &cpu,
+                &memory,      &model_,
+                observer_,    cache,
+                block,        static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
+                count + done, pass_hook && block->hooked,
+                exact};
+    exit = execute(ctx);
+    done += exit.executed;
+    pass_hook = exit.again;
+    if (exit.kind == RunExit::Watch && !exact && !memory.any_watched()) {
+      exact = true;
+      pass_hook = true;  // it was passed already
+      continue;
+    }
+    if (exit.kind != RunExit::Budget) break;
+    exact = false;
+  }
+  if (memory.code_dirty()) {
+    memory.take_dirty_code();
+    drop_blocks();
+  }
+  exit.executed = done;
+  if (done >= budget && exit.kind == RunExit::Watch) exit.kind = RunExit::Budget;
+  return exit;
+}
+
+}  // namespace deferscope::emu

@@ -1,0 +1,87 @@
+// The execution engine: runs one guest thread's instructions from blocks of slots. It knows nothing of operating
+// systems, threads or time travel; it holds caches only, never state (design.md: "One engine for two instruction
+// sets").
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "emu/engine/block.h"
+#include "emu/memory.h"
+#include "isa/cpu_model.h"
+#include "isa/evaluate.h"
+
+namespace deferscope::emu {
+
+// Sees every instruction, and with `memory` every access, before it happens. Called from inside the run: it must not
+// touch the machine.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void instruction(uint64_t pc) = 0;
+  virtual void access(uint64_t address, unsigned bytes, bool write) { (void)address, (void)bytes, (void)write; }
+};
+
+struct RunExit {
+  enum Kind : uint8_t {
+    Budget,    // all of it is used
+    Syscall,   // the instruction is counted; pc stands behind it
+    Fault,     // the instruction is counted; state as before it
+    Hook,      // pc is hooked; nothing of it executed
+    HostCall,  // pc is outside memory and the OS's own; nothing executed
+    Watch,     // the next instruction touches a watched page or code in a way that needs care: step it exactly
+  } kind = Budget;
+  isa::Outcome outcome;   // of Fault
+  uint64_t executed = 0;  // instructions
+  bool again = false;  // stopped between two iterations of a string instruction: going on is no new arrival at its hook
+};
+
+class Engine {
+ public:
+  // `max_block` bounds a block's instructions (1…64); it changes speed only.
+  Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block = 64);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Runs at most `budget` instructions of the thread; `count` = instructions executed by all threads before (for
+  // RDTSC). With `pass_hook` a hook at the first pc does not stop. Cost of a call: some tens of nanoseconds.
+  RunExit run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_t count, bool pass_hook = false);
+
+  // Stops before these addresses, each arrival once. Changing the set drops the blocks.
+  void set_hooks(std::unordered_set<uint64_t> hooks);
+  const std::unordered_set<uint64_t>& hooks() const { return hooks_; }
+  // Every instruction is shown to `o` (and accesses if `memory`); nullptr: nobody looks, and nothing is called.
+  void set_observer(Observer* o, bool memory = false);
+  // Addresses the OS answers itself (nullptr: none).
+  void set_host_calls(std::function<bool(uint64_t)> is_host_call) { is_host_call_ = std::move(is_host_call); }
+  // Drops every block: after the memory under it was replaced by another value.
+  void drop_blocks();
+
+  unsigned max_block() const { return max_block_; }
+  uint64_t blocks_made() const { return blocks_made_; }
+
+  struct Cache;    // blocks by pc (cache.h)
+  struct Context;  // one call of run (cache.h)
+
+ private:
+  friend struct Translator;  // translate.cpp
+  Block* find(uint64_t pc, Memory& memory, Cache& cache, unsigned limit);
+  std::unique_ptr<Block> translate(uint64_t pc, Memory& memory, unsigned limit);
+  RunExit execute(Context& ctx);
+
+  isa::Isa isa_;
+  const isa::CpuModel& model_;
+  unsigned max_block_;
+  std::unique_ptr<Cache> blocks_, single_;  // normal; one instruction a block (exact steps)
+  std::unordered_set<uint64_t> hooks_;
+  Observer* observer_ = nullptr;
+  bool observe_memory_ = false;
+  std::function<bool(uint64_t)> is_host_call_;
+  uint64_t blocks_made_ = 0;
+};
+
+}  // namespace deferscope::emu

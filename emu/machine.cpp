@@ -1,0 +1,333 @@
+// Running: slices of the engine between the moments at which something else is due, and everything that is due then.
+#include "emu/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "emu/linux/linux.h"
+#include "isa/arm64/lift.h"
+#include "isa/fp_env.h"
+#include "isa/x86_64/lift.h"
+
+namespace deferscope::emu {
+namespace {
+
+constexpr Position kSlice = 20'000;  // instructions a thread runs before another gets its turn
+
+std::unique_ptr<Os> os_for(const loader::Image& image) {
+  if (image.os() == loader::Os::linux_) return linux_::make_linux();
+  throw Error(image.path() + ": only Linux programs can be run so far");
+}
+
+isa::Isa isa_of(const loader::Image& image) {
+  return image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
+}
+
+const isa::CpuModel& model_for(const loader::Image& image, const GuestOptions& o) {
+  return o.cpu ? *o.cpu : isa::default_cpu_model(isa_of(image));
+}
+
+const loader::Image& runnable(const loader::Image& image) {
+  if (auto why = image.not_runnable()) throw Error(image.path() + ": " + *why);
+  return image;
+}
+
+}  // namespace
+
+Machine::Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block)
+    : image_(runnable(image)),
+      options_(options),
+      recording_(options.max_output),
+      engine_(isa_of(image), model_for(image, options), max_block) {
+  options_.cpu = &model_for(image, options);
+  reference_ = max_block == 0;
+  state_.isa = isa_of(image);
+  state_.memory.frame_limit = options.max_memory / kPage;
+  state_.os = os_for(image);
+  state_.os->boot(state_, image_, options_);
+  state_.slice_end = kSlice;
+  engine_.set_host_calls([this](uint64_t pc) { return state_.os->is_host_call(pc); });
+  settle();
+}
+
+Machine::~Machine() = default;
+
+// --- what is due at a position ---
+
+uint64_t Machine::next_due() const { return state_.os->next_due_ns(state_); }
+
+// Chooses the thread that executes next: the following runnable one in order.
+void Machine::schedule() {
+  MachineState& s = state_;
+  const size_t n = s.threads.size();
+  for (size_t i = 1; i <= n; ++i) {
+    const size_t next = (s.current + i) % n;
+    if (s.threads[next].status != ThreadStatus::Runnable) continue;
+    if (next != s.current) s.cpu().monitor = {};
+    s.current = next;
+    s.cpu().monitor = {};
+    break;
+  }
+  s.slice_end = s.position + kSlice;
+}
+
+// All threads sleep: time goes to the next thing that is due. False: nothing is.
+bool Machine::jump_clock() {
+  const uint64_t due = next_due();
+  if (due == kNever) return false;
+  if (due > state_.now_ns()) state_.clock_skew += due - state_.now_ns();
+  state_.os->wake_due(state_, recording_);
+  return true;
+}
+
+// One position is one state: wake-ups, clock jumps, thread switches and signal deliveries due here all happen now (law
+// 1).
+void Machine::settle() {
+  MachineState& s = state_;
+  while (!s.exited) {
+    if (s.now_ns() >= next_due()) s.os->wake_due(s, recording_);
+    const bool can_run = s.thread().status == ThreadStatus::Runnable;
+    if (!can_run || s.position >= s.slice_end) schedule();
+    if (s.thread().status != ThreadStatus::Runnable) {
+      if (!jump_clock()) return;  // deadlock: advance() says so
+      continue;
+    }
+    s.os->deliver_signals(s, recording_);
+    if (s.exited || s.thread().status == ThreadStatus::Runnable) return;
+  }
+}
+
+Position Machine::next_limit(Position target) const {
+  const MachineState& s = state_;
+  Position limit = std::min(target, s.slice_end);
+  const uint64_t due = next_due();
+  if (due != kNever) limit = std::min(limit, s.position + std::max<uint64_t>(1, due - std::min(due, s.now_ns())));
+  if (recording_on_ && s.position >= horizon_) {
+    const Position last = marks_.empty() ? 0 : marks_.rbegin()->first;
+    limit = std::min(limit, std::max(s.position + 1, last + spacing_));
+  }
+  return std::min(limit, options_.max_instructions);
+}
+
+void Machine::unsupported(const std::string& what) {
+  const isa::CpuState& c = state_.cpu();
+  std::string where = fmt::format("{:#x}", c.pc);
+  if (auto sym = image_.symbol_at(c.pc)) where += fmt::format(" ({}+{})", sym->name, sym->offset);
+  throw Unsupported(fmt::format("{} at {}, position {}", what, where, state_.position));
+}
+
+// What an engine's exit asks for. The instruction counts already.
+void Machine::finish(const RunExit& exit) {
+  MachineState& s = state_;
+  const isa::Isa isa = s.isa;
+  switch (exit.kind) {
+    case RunExit::Syscall: try { s.os->system_call(s, recording_);
+      } catch (const Unsupported& e) {
+        --s.position;
+        s.cpu().pc -= isa == isa::Isa::x86_64 ? 2 : 4;
+        unsupported(e.what());
+      }
+      break;
+    case RunExit::Fault:
+      if (exit.outcome.fault == isa::Fault::Unimplemented) {
+        --s.position;
+        uint8_t bytes[15];
+        const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa == isa::Isa::x86_64 ? 15 : 4);
+        std::string text;
+        for (unsigned i = 0; i < n; ++i) text += fmt::format("{:02x}", bytes[i]);
+        unsupported("an instruction that is not implemented (bytes " + text + ")");
+      }
+      s.os->fault(s, recording_, exit.outcome);
+      break;
+    case RunExit::HostCall:
+      ++s.position;
+      s.os->host_call(s, recording_);
+      break;
+    default: break;
+  }
+}
+
+// The pc at hand is hooked. Companions hear of it once; true: a stop for the user.
+bool Machine::at_hook(bool stops) {
+  const Position p = state_.position;
+  const uint64_t pc = state_.cpu().pc;
+  if (companion_ && companion_seen_ != p && companion_hooks_.count(pc)) {
+    companion_seen_ = p;
+    companion_->reached(pc);
+  }
+  const bool stop = stops && passed_at_ != p && user_hooks_.count(pc);
+  passed_at_ = p;
+  return stop;
+}
+
+// Executes one instruction with the reference evaluator and sees its accesses.
+RunExit Machine::step_watched(Stop& stop, bool& touched) {
+  struct Bus final : isa::Bus {
+    Memory& m;
+    const std::vector<Watch>& watches;
+    Stop& stop;
+    bool& touched;
+    Bus(Memory& mem, const std::vector<Watch>& w, Stop& st, bool& t) : m(mem), watches(w), stop(st), touched(t) {}
+    void look(uint64_t a, unsigned n, bool is_write) {
+      for (const Watch& w : watches) {
+        if (a + n <= w.address || a >= w.address + w.size || !(is_write ? w.write : w.read)) continue;
+        stop.kind = Stop::Watchpoint;
+        stop.address = std::max(a, w.address);
+        stop.write = is_write;
+        touched = true;
+      }
+    }
+    bool done(bool ok) {
+      fault_address = m.fault_address;
+      fault = m.fault;
+      return ok;
+    }
+    bool read(uint64_t a, void* out, unsigned n) override {
+      const bool ok = m.read(a, out, n);
+      if (ok) look(a, n, false);
+      return done(ok);
+    }
+    bool write(uint64_t a, const void* in, unsigned n) override {
+      const bool ok = m.write(a, in, n);
+      if (ok) look(a, n, true);
+      return done(ok);
+    }
+    bool check_write(uint64_t a, unsigned n) override { return done(m.check_write(a, n)); }
+  } bus(state_.memory, watches_, stop, touched);
+
+  isa::CpuState& c = state_.cpu();
+  uint8_t bytes[16] = {};
+  const bool x86 = state_.isa == isa::Isa::x86_64;
+  const unsigned n = state_.memory.fetch(c.pc, bytes, x86 ? 15 : 4);
+  isa::Lifted in;
+  if (!x86 && c.pc % 4 != 0) {
+    in.fault = isa::Fault::PcAlignment;
+  } else if (n == 0 || (!x86 && n < 4)) {
+    in.fault = isa::Fault::Page;
+  } else if (x86) {
+    isa::x86_64::lift(bytes, n, c.pc, in);
+  } else {
+    uint32_t word;
+    std::memcpy(&word, bytes, 4);
+    isa::arm64::lift(word, c.pc, in);
+  }
+  RunExit exit;
+  exit.again = in.count > 0 && in.uops[in.count - 1].rep != 0;
+  exit.outcome = isa::evaluate(in, c, bus, *options_.cpu, state_.position);
+  exit.executed = 1;
+  exit.kind = exit.outcome.kind == isa::Outcome::Next      ? RunExit::Budget
+              : exit.outcome.kind == isa::Outcome::Syscall ? RunExit::Syscall
+                                                           : RunExit::Fault;
+  if (in.fault == isa::Fault::Page) exit.outcome.address = c.pc + n;
+  return exit;
+}
+
+// The slow twin of Engine::run.
+RunExit Machine::run_reference(Position limit) {
+  RunExit exit;
+  bool pass = passed_at_ == state_.position, touched = false;
+  Stop ignored;
+  while (state_.position < limit) {
+    const uint64_t pc = state_.cpu().pc;
+    if (!pass && engine_.hooks().count(pc)) {
+      exit.kind = RunExit::Hook;
+      break;
+    }
+    if (state_.os->is_host_call(pc)) {
+      exit.kind = RunExit::HostCall;
+      break;
+    }
+    exit = step_watched(ignored, touched);
+    ++state_.position;
+    exit.again = pass = exit.kind == RunExit::Budget && state_.cpu().pc == pc && exit.again;
+    if (exit.kind != RunExit::Budget) break;
+  }
+  exit.executed = 0;  // counted above
+  return exit;
+}
+
+Stop Machine::advance(Position target, bool stops) {
+  MachineState& s = state_;
+  Stop stop;
+  while (true) {
+    horizon_ = std::max(horizon_, s.position);
+    if (s.exited) {
+      ended_ = ended_ || s.position == horizon_;
+      stop.kind = Stop::Exited;
+      return stop;
+    }
+    if (s.position >= target) return stop;
+    if (s.thread().status != ThreadStatus::Runnable) {
+      stop.kind = Stop::Deadlock;
+      return stop;
+    }
+    if (s.position >= options_.max_instructions) {
+      stop.kind = Stop::Limit;
+      return stop;
+    }
+    if (recording_on_ && s.position >= horizon_ && (marks_.empty() || s.position >= marks_.rbegin()->first + spacing_))
+      take_mark();
+
+    const Position limit = next_limit(target);
+    isa::fp_enter(s.cpu(), s.isa);
+    RunExit exit = reference_
+                       ? run_reference(limit)
+                       : engine_.run(s.cpu(), s.memory, limit - s.position, s.position, passed_at_ == s.position);
+    bool touched = false;
+    s.position += exit.executed;
+    if (exit.kind == RunExit::Watch) {
+      exit = step_watched(stop, touched);
+      s.position += 1;
+    }
+    isa::fp_fold(s.cpu(), s.isa);
+    isa::fp_leave();
+    if (exit.again) passed_at_ = s.position;
+    if (exit.kind == RunExit::Hook) {
+      if (!at_hook(stops)) continue;
+      stop.kind = Stop::Hook;
+      horizon_ = std::max(horizon_, s.position);
+      return stop;
+    }
+    finish(exit);
+    settle();
+    if (touched && stops) {
+      horizon_ = std::max(horizon_, s.position);
+      return stop;
+    }
+    stop = Stop{};
+  }
+}
+
+Stop Machine::run_to(Position target) { return advance(target, true); }
+
+// --- user settings ---
+
+void Machine::apply_hooks() {
+  std::unordered_set<uint64_t> all = user_hooks_;
+  all.insert(companion_hooks_.begin(), companion_hooks_.end());
+  if (all != engine_.hooks()) engine_.set_hooks(std::move(all));
+}
+
+void Machine::set_hooks(std::unordered_set<uint64_t> addresses) {
+  user_hooks_ = std::move(addresses);
+  apply_hooks();
+}
+
+void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> addresses) {
+  companion_ = companion;
+  companion_hooks_ = std::move(addresses);
+  companion_seen_ = kNever;
+  apply_hooks();
+}
+
+void Machine::set_watches(std::vector<Watch> watches) {
+  watches_ = std::move(watches);
+  std::unordered_set<uint64_t> pages;
+  for (const Watch& w : watches_)
+    for (uint64_t p = page_of(w.address); p < w.address + w.size; p += kPage) pages.insert(p);
+  state_.memory.set_watched_pages(std::move(pages));
+}
+
+}  // namespace deferscope::emu

@@ -1,0 +1,137 @@
+// The machine: a guest that runs, steps, stops and travels in time.
+//
+//     emu::Machine m(loader::Image::load("./hello"), options);
+//     m.run_to(emu::kNever);          // to the end
+//     m.seek(m.state().position / 2); // back to the middle; needs set_recording(true) before running
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "emu/engine/engine.h"
+#include "emu/machine_state.h"
+#include "emu/recording.h"
+#include "loader/image.h"
+
+namespace deferscope::emu {
+
+struct Stop {
+  enum Kind : uint8_t {
+    Reached,     // the position asked for
+    Exited,      // the guest ended: state().exit_status
+    Hook,        // pc of the current thread is hooked; the instruction there has not run
+    Watchpoint,  // the instruction just run touched a watched address
+    Deadlock,    // all threads wait, no timer runs, no input is left
+    Limit,       // max_instructions
+  } kind = Reached;
+  uint64_t address = 0;  // Watchpoint: what was touched
+  bool write = false;
+};
+
+struct Watch {
+  uint64_t address = 0;
+  uint64_t size = 8;
+  bool read = false, write = true;
+};
+
+class Machine {
+ public:
+  // Boots the image: position 0 is before the first instruction. Throws emu::Error if it cannot be run. `max_block`
+  // bounds the instructions of a block (1…64) and changes speed only; 0 executes everything with the reference
+  // evaluator instead of the engine.
+  Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block = 64);
+  ~Machine();
+
+  const MachineState& state() const { return state_; }
+  // For observers that change the guest on purpose (`set`): what lay ahead is dropped (drop_future).
+  MachineState& mutable_state() { return state_; }
+  const loader::Image& image() const { return image_; }
+  const GuestOptions& options() const { return options_; }
+  Recording& recording() { return recording_; }
+  Engine& engine() { return engine_; }
+
+  // Runs forward until `target` or an earlier stop. At the exit position it returns Exited at once. Throws Unsupported
+  // (with address, bytes, symbol and position) for what deferscope does not implement; the state is then the one before
+  // that instruction.
+  Stop run_to(Position target);
+  // One instruction of whatever thread executes next. Cost: well under a microsecond.
+  Stop step() { return run_to(state_.position + 1); }
+
+  // Hooks and watchpoints are user settings, not part of the value. Hooks at the current position do not stop a run
+  // that starts there because of an earlier stop at them.
+  void set_hooks(std::unordered_set<uint64_t> addresses);
+  void set_watches(std::vector<Watch> watches);
+
+  // --- time travel ---
+  // Keep snapshots while running, from here on. `budget` bounds the bytes of all frames alive.
+  void set_recording(bool on, uint64_t budget_bytes = uint64_t{256} << 20);
+  // Goes to position p ≤ horizon() exactly (beyond it: runs forward, recording). Hooks and watchpoints stay silent.
+  // False: the guest ends before p (then the machine stands at the exit). Cost: restoring a snapshot and running from
+  // it, at most the spacing.
+  bool seek(Position p);
+  Position horizon() const { return horizon_; }
+  void drop_future();  // forget everything behind the current position
+  uint64_t snapshots() const { return marks_.size(); }
+  // Positions of the snapshots, for those that search backwards piece by piece.
+  std::vector<Position> snapshot_positions() const;
+  const MachineState* snapshot_at(Position p) const;
+
+  // Trackers of upper layers that snapshots copy and seeks restore (law 5).
+  class Companion {
+   public:
+    virtual ~Companion() = default;
+    virtual std::shared_ptr<const void> save() const = 0;
+    virtual void restore(const std::shared_ptr<const void>& saved) = 0;
+    // Called for each of the companion's own hooks that is reached, also behind the horizon, also in a seek. It may
+    // read the machine.
+    virtual void reached(uint64_t pc) = 0;
+  };
+  // `addresses` call companion->reached before the instruction there runs, without stopping.
+  void set_companion(Companion* companion, std::unordered_set<uint64_t> addresses);
+
+ private:
+  struct Mark {
+    MachineState state;
+    std::shared_ptr<const void> companion;
+  };
+  Stop advance(Position target, bool stops);
+  void settle();
+  void schedule();
+  bool jump_clock();
+  void take_mark();
+  void restore(const Mark& mark);
+  void thin_out();
+  void apply_hooks();
+  [[noreturn]] void unsupported(const std::string& what);
+  RunExit step_watched(Stop& stop, bool& touched);
+  RunExit run_reference(Position limit);
+  void finish(const RunExit& exit);
+  bool at_hook(bool stops);
+  Position next_limit(Position target) const;
+  uint64_t next_due() const;
+
+  loader::Image image_;
+  GuestOptions options_;
+  MachineState state_;
+  Recording recording_;
+  Engine engine_;
+
+  std::unordered_set<uint64_t> user_hooks_, companion_hooks_;
+  Position passed_at_ = kNever;  // the hook at this position was reported already
+  bool reference_ = false;
+  std::vector<Watch> watches_;
+  Companion* companion_ = nullptr;
+  Position companion_seen_ = kNever;
+
+  bool recording_on_ = false;
+  uint64_t budget_ = 0;
+  Position spacing_ = 5'000'000;
+  Position horizon_ = 0;
+  bool ended_ = false;  // the horizon is the guest's end
+  std::map<Position, std::unique_ptr<Mark>> marks_;
+  std::unordered_set<Position> near_;  // marks that a seek left behind: the first to go
+};
+
+}  // namespace deferscope::emu

@@ -1,0 +1,553 @@
+// Guest memory: the interval map, the copy-on-write radix table of frames, checked access.
+#include "emu/memory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "emu/error.h"
+#include "emu/hash.h"
+
+namespace deferscope::emu {
+namespace detail {
+
+uint64_t live_frames = 0;
+
+struct Frame {
+  alignas(64) uint8_t bytes[kPage];
+  uint32_t refs = 1;
+  Frame() { ++live_frames; }
+  ~Frame() { --live_frames; }
+};
+
+// Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames.
+struct Node {
+  uint32_t refs = 1;
+  uint32_t used = 0;  // entries that are not null
+  void* child[512] = {};
+};
+
+}  // namespace detail
+
+namespace {
+
+using detail::Frame;
+using detail::Node;
+
+constexpr int kTop = 3;  // level of the root; level 0 holds frames
+constexpr uint64_t kSpan = uint64_t{1} << 48;
+
+unsigned slot_of(uint64_t address, int level) { return (address >> (12 + 9 * level)) & 511; }
+
+alignas(64) const uint8_t kZeroPage[kPage] = {};
+
+void release(void* entry, int level);
+
+void release_node(Node* n, int level) {
+  if (--n->refs != 0) return;
+  for (void* c : n->child)
+    if (c) release(c, level - 1);
+  delete n;
+}
+
+// Releases an entry: a frame if `level` is -1, else a node of that level.
+void release(void* entry, int level) {
+  if (level >= 0) return release_node(static_cast<Node*>(entry), level);
+  auto* f = static_cast<Frame*>(entry);
+  if (--f->refs == 0) delete f;
+}
+
+// Makes `n` this value's own. The children become shared.
+Node* own(Node*& n, int level) {
+  if (n->refs == 1) return n;
+  auto* copy = new Node;
+  copy->used = n->used;
+  std::memcpy(copy->child, n->child, sizeof(copy->child));
+  for (void* c : copy->child) {
+    if (!c) continue;
+    if (level == 0)
+      ++static_cast<Frame*>(c)->refs;
+    else
+      ++static_cast<Node*>(c)->refs;
+  }
+  --n->refs;
+  return n = copy;
+}
+
+const Frame* find_frame(const Node* root, uint64_t address) {
+  if (address >= kSpan) return nullptr;
+  const Node* n = root;
+  for (int level = kTop; level > 0 && n; --level) n = static_cast<const Node*>(n->child[slot_of(address, level)]);
+  return n ? static_cast<const Frame*>(n->child[slot_of(address, 0)]) : nullptr;
+}
+
+// Calls f(page, frame) for every frame below, in address order.
+template <class F>
+void walk(const Node* n, int level, uint64_t base, const F& f) {
+  for (unsigned i = 0; i < 512; ++i) {
+    if (!n->child[i]) continue;
+    const uint64_t at = base | uint64_t{i} << (12 + 9 * level);
+    if (level == 0)
+      f(at, *static_cast<const Frame*>(n->child[i]));
+    else
+      walk(static_cast<const Node*>(n->child[i]), level - 1, at, f);
+  }
+}
+
+// Removes the frames of [begin, end) below `n`, which this value owns; returns how many.
+uint64_t prune(Node* n, int level, uint64_t base, uint64_t begin, uint64_t end) {
+  uint64_t dropped = 0;
+  const uint64_t span = uint64_t{1} << (12 + 9 * level);
+  for (unsigned i = 0; i < 512; ++i) {
+    const uint64_t at = base | uint64_t{i} << (12 + 9 * level);
+    if (!n->child[i] || at >= end || at + span <= begin) continue;
+    if (level == 0) {
+      release(n->child[i], -1);
+      ++dropped;
+    } else {
+      Node* child = static_cast<Node*>(n->child[i]);
+      own(child, level - 1);
+      n->child[i] = child;
+      dropped += prune(child, level - 1, at, begin, end);
+      if (child->used != 0) continue;
+      delete child;
+    }
+    n->child[i] = nullptr;
+    --n->used;
+  }
+  return dropped;
+}
+
+}  // namespace
+
+Memory::Memory() : last_(maps_.end()), root_(new Node) {}
+
+Memory::Memory(const Memory& o) : maps_(o.maps_), last_(maps_.end()), root_(o.root_), frames_(o.frames_) {
+  ++root_->refs;
+  frame_limit = o.frame_limit;
+  // The other's frames are shared from now on: its writes must copy first.
+  const_cast<Memory&>(o).tlb_write.fill({});
+}
+
+Memory::Memory(Memory&& o) noexcept : Memory() { *this = std::move(o); }
+
+Memory& Memory::operator=(const Memory& o) {
+  if (this == &o) return *this;
+  keep_equal_code(o);
+  ++o.root_->refs;
+  release_node(root_, kTop);
+  root_ = o.root_;
+  maps_ = o.maps_;
+  last_ = maps_.end();
+  frames_ = o.frames_;
+  const_cast<Memory&>(o).tlb_write.fill({});
+  flush_tlb();
+  return *this;
+}
+
+// Blocks made from pages that are the same in both values stay good.
+void Memory::keep_equal_code(const Memory& o) {
+  for (auto it = code_pages_.begin(); it != code_pages_.end();) {
+    const Mapping* there = o.find(*it);
+    bool equal = there && (there->prot & kExec);
+    if (equal && !same_frame(*this, o, *it)) {
+      uint8_t mine[kPage], theirs[kPage];
+      equal = peek(*it, mine, kPage) && o.peek(*it, theirs, kPage) && std::memcmp(mine, theirs, kPage) == 0;
+    }
+    if (equal) {
+      ++it;
+      continue;
+    }
+    dirty_code_.push_back(*it);
+    it = code_pages_.erase(it);
+  }
+}
+
+Memory& Memory::operator=(Memory&& o) noexcept {
+  std::swap(root_, o.root_);
+  std::swap(maps_, o.maps_);
+  std::swap(frames_, o.frames_);
+  std::swap(frame_limit, o.frame_limit);
+  std::swap(code_pages_, o.code_pages_);
+  std::swap(dirty_code_, o.dirty_code_);
+  std::swap(watched_, o.watched_);
+  last_ = maps_.end();
+  o.last_ = o.maps_.end();
+  flush_tlb();
+  o.flush_tlb();
+  return *this;
+}
+
+Memory::~Memory() { release_node(root_, kTop); }
+
+void Memory::flush_tlb() {
+  tlb_read.fill({});
+  tlb_write.fill({});
+}
+
+// --- the interval map ---
+
+const Mapping* Memory::find(uint64_t address) const {
+  if (last_ != maps_.end() && address >= last_->first && address < last_->second.end) return &last_->second;
+  auto it = maps_.upper_bound(address);
+  if (it == maps_.begin()) return nullptr;
+  --it;
+  if (address >= it->second.end) return nullptr;
+  last_ = it;
+  return &it->second;
+}
+
+void Memory::split_at(uint64_t address) {
+  auto it = maps_.upper_bound(address);
+  if (it == maps_.begin()) return;
+  --it;
+  if (it->first == address || address >= it->second.end) return;
+  Mapping tail = it->second;
+  const uint64_t skip = address - it->first;
+  tail.backing.bytes = skip < tail.backing.bytes.size() ? tail.backing.bytes.subspan(skip) : std::span<const uint8_t>{};
+  if (tail.backing.bytes.empty()) tail.backing.owner.reset();
+  it->second.end = address;
+  maps_.emplace(address, std::move(tail));
+}
+
+void Memory::note_code(uint64_t begin, uint64_t end) {
+  for (auto it = code_pages_.begin(); it != code_pages_.end();) {
+    if (*it >= begin && *it < end) {
+      dirty_code_.push_back(*it);
+      it = code_pages_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Memory::drop_frames(uint64_t begin, uint64_t end) {
+  if (frames_ == 0 || begin >= kSpan) return;
+  own(root_, kTop);
+  frames_ -= prune(root_, kTop, 0, begin, end);
+}
+
+void Memory::unmap(uint64_t address, uint64_t length) {
+  const uint64_t begin = page_of(address), end = page_up(address + length);
+  if (begin >= end) return;
+  split_at(begin);
+  split_at(end);
+  const auto first = maps_.lower_bound(begin), last = maps_.lower_bound(end);
+  const bool any = first != last;
+  maps_.erase(first, last);
+  last_ = maps_.end();
+  if (!any) return;
+  drop_frames(begin, end);
+  note_code(begin, end);
+  flush_tlb();
+}
+
+void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backing, std::string name) {
+  const uint64_t begin = page_of(address), end = page_up(address + length);
+  if (begin >= end) return;
+  unmap(begin, end - begin);
+  // Neighbours that differ in nothing become one, so that a heap growing in steps stays one interval.
+  auto next = maps_.lower_bound(begin);
+  if (backing.bytes.empty() && next != maps_.begin()) {
+    auto before = std::prev(next);
+    Mapping& m = before->second;
+    if (m.end == begin && m.prot == prot && m.backing.bytes.empty() && m.name == name) {
+      m.end = end;
+      return;
+    }
+  }
+  Mapping m;
+  m.end = end;
+  m.prot = prot;
+  m.backing = std::move(backing);
+  m.name = std::move(name);
+  maps_.emplace(begin, std::move(m));
+}
+
+bool Memory::protect(uint64_t address, uint64_t length, uint8_t prot) {
+  const uint64_t begin = page_of(address), end = page_up(address + length);
+  if (!is_mapped(begin, end - begin)) return false;
+  split_at(begin);
+  split_at(end);
+  for (auto it = maps_.lower_bound(begin); it != maps_.end() && it->first < end; ++it) it->second.prot = prot;
+  note_code(begin, end);
+  flush_tlb();
+  return true;
+}
+
+void Memory::discard(uint64_t address, uint64_t length) {
+  const uint64_t begin = page_of(address), end = page_up(address + length);
+  drop_frames(begin, end);
+  note_code(begin, end);
+  flush_tlb();
+}
+
+bool Memory::is_mapped(uint64_t address, uint64_t length) const {
+  uint64_t at = page_of(address);
+  const uint64_t end = page_up(address + length);
+  while (at < end) {
+    const Mapping* m = find(at);
+    if (!m) return false;
+    at = m->end;
+  }
+  return true;
+}
+
+bool Memory::any_mapped(uint64_t address, uint64_t length) const {
+  if (find(page_of(address))) return true;
+  const auto it = maps_.lower_bound(page_of(address));
+  return it != maps_.end() && it->first < page_up(address + length);
+}
+
+uint64_t Memory::find_free(uint64_t length, uint64_t from, uint64_t limit, uint64_t align) const {
+  const auto up = [align](uint64_t a) { return (a + align - 1) & ~(align - 1); };
+  uint64_t at = up(from);
+  auto it = maps_.upper_bound(at);
+  if (it != maps_.begin() && std::prev(it)->second.end > at) at = up(std::prev(it)->second.end);
+  for (; it != maps_.end() && it->first < at + length; ++it) at = std::max(at, up(it->second.end));
+  return at + length <= limit && at + length > at ? at : 0;
+}
+
+uint64_t Memory::find_free_down(uint64_t length, uint64_t from, uint64_t limit, uint64_t align) const {
+  if (length > limit) return 0;
+  uint64_t at = (limit - length) & ~(align - 1);
+  for (auto it = maps_.lower_bound(limit); it != maps_.begin();) {
+    --it;
+    if (it->second.end <= at) break;
+    if (it->first < length) return 0;
+    at = std::min(at, (it->first - length) & ~(align - 1));
+  }
+  return at >= from ? at : 0;
+}
+
+uint64_t Memory::mapped_bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [start, m] : maps_) sum += m.end - start;
+  return sum;
+}
+
+// --- frames ---
+
+void Memory::initial_page(const Mapping& m, uint64_t start, uint64_t page, uint8_t* out) const {
+  const uint64_t skip = page - start, size = m.backing.bytes.size();
+  const uint64_t n = skip < size ? std::min(kPage, size - skip) : 0;
+  if (n) std::memcpy(out, m.backing.bytes.data() + skip, n);
+  std::memset(out + n, 0, kPage - n);
+}
+
+const uint8_t* Memory::frame_for_read(uint64_t page) const {
+  const Frame* f = find_frame(root_, page);
+  return f ? f->bytes : nullptr;
+}
+
+// Only [0, 2^48) can be mapped; the interval map never holds more.
+uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
+  Node* n = own(root_, kTop);
+  for (int level = kTop; level > 0; --level) {
+    void*& entry = n->child[slot_of(page, level)];
+    if (!entry) {
+      entry = new Node;
+      ++n->used;
+    }
+    Node* child = static_cast<Node*>(entry);
+    own(child, level - 1);
+    entry = child;
+    n = child;
+  }
+  void*& entry = n->child[slot_of(page, 0)];
+  auto* f = static_cast<Frame*>(entry);
+  if (!f) {
+    if (frames_ >= frame_limit) throw Error("the guest needs more memory than --memory allows");
+    f = new Frame;
+    initial_page(m, last_->first, page, f->bytes);
+    entry = f;
+    ++n->used;
+    ++frames_;
+  } else if (f->refs > 1) {
+    auto* copy = new Frame;
+    std::memcpy(copy->bytes, f->bytes, kPage);
+    --f->refs;
+    entry = f = copy;
+    // A reader may hold the old frame in its TLB.
+    tlb_read[tlb_index(page)] = {};
+  }
+  return f->bytes;
+}
+
+// --- checked access ---
+
+bool Memory::fail(uint64_t address, isa::Fault f) {
+  fault_address = address;
+  fault = f;
+  return false;
+}
+
+// Both pages of an access are checked before the first byte moves. `step(page, offset_in_access, offset_in_page, n,
+// mapping)`.
+template <class Step>
+bool Memory::each_page(uint64_t address, uint64_t n, uint8_t prot, Step step) {
+  if (n == 0) return true;
+  const uint64_t last = address + n - 1;
+  if (last < address) return fail(address, isa::Fault::Page);
+  for (int pass = 0; pass < 2; ++pass) {
+    uint64_t done = 0;
+    while (done < n) {
+      const uint64_t at = address + done;
+      const uint64_t in_page = at & (kPage - 1);
+      const uint64_t k = std::min(n - done, kPage - in_page);
+      const Mapping* m = find(at);
+      if (pass == 0) {
+        if (!m || (m->prot & prot) != prot) {
+          const bool canonical = at < (uint64_t{1} << 47) || at >= ~uint64_t{0} << 47;
+          return fail(at, canonical ? isa::Fault::Page : isa::Fault::NonCanonical);
+        }
+      } else {
+        step(page_of(at), done, in_page, k, *m);
+      }
+      done += k;
+    }
+  }
+  return true;
+}
+
+bool Memory::read(uint64_t address, void* out, uint64_t n) {
+  auto* to = static_cast<uint8_t*>(out);
+  return each_page(address, n, kRead, [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
+    const uint8_t* from = frame_for_read(page);
+    if (!from && !m.backing.bytes.empty()) from = frame_for_write(page, m);
+    if (!from) from = kZeroPage;
+    std::memcpy(to + done, from + at, k);
+    if (!is_watched(page)) tlb_read[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(from) - page};
+  });
+}
+
+bool Memory::write(uint64_t address, const void* in, uint64_t n) {
+  const auto* from = static_cast<const uint8_t*>(in);
+  return each_page(address, n, kWrite, [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
+    uint8_t* to = frame_for_write(page, m);
+    std::memcpy(to + at, from + done, k);
+    if (is_code(page)) {
+      dirty_code_.push_back(page);
+      code_pages_.erase(page);
+    } else if (!is_watched(page)) {
+      tlb_write[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(to) - page};
+    }
+    if (tlb_read[tlb_index(page)].tag == page)
+      tlb_read[tlb_index(page)].addend = reinterpret_cast<uintptr_t>(to) - page;
+  });
+}
+
+bool Memory::check_write(uint64_t address, uint64_t n) {
+  return each_page(address, n, kWrite, [](uint64_t, uint64_t, uint64_t, uint64_t, const Mapping&) {});
+}
+
+bool Memory::check_read(uint64_t address, uint64_t n) {
+  return each_page(address, n, kRead, [](uint64_t, uint64_t, uint64_t, uint64_t, const Mapping&) {});
+}
+
+unsigned Memory::fetch(uint64_t address, void* out, unsigned n) {
+  auto* to = static_cast<uint8_t*>(out);
+  unsigned done = 0;
+  while (done < n) {
+    const uint64_t at = address + done;
+    const Mapping* m = find(at);
+    if (!m || !(m->prot & kExec)) break;
+    const unsigned k = static_cast<unsigned>(std::min<uint64_t>(n - done, kPage - (at & (kPage - 1))));
+    const uint8_t* from = frame_for_read(page_of(at));
+    if (!from && !m->backing.bytes.empty()) from = frame_for_write(page_of(at), *m);
+    std::memcpy(to + done, (from ? from : kZeroPage) + (at & (kPage - 1)), k);
+    done += k;
+  }
+  return done;
+}
+
+bool Memory::read_string(uint64_t address, std::string& out, uint64_t limit) {
+  out.clear();
+  for (uint64_t i = 0; i < limit; ++i) {
+    char c;
+    if (!read(address + i, &c, 1)) return false;
+    if (c == 0) return true;
+    out.push_back(c);
+  }
+  return fail(address, isa::Fault::None);
+}
+
+bool Memory::peek(uint64_t address, void* out, uint64_t n) const {
+  auto* to = static_cast<uint8_t*>(out);
+  for (uint64_t done = 0; done < n;) {
+    const uint64_t at = address + done;
+    const Mapping* m = find(at);
+    if (!m) return false;
+    const uint64_t k = std::min(n - done, kPage - (at & (kPage - 1)));
+    if (const uint8_t* from = frame_for_read(page_of(at))) {
+      std::memcpy(to + done, from + (at & (kPage - 1)), k);
+    } else {
+      uint8_t page[kPage];
+      initial_page(*m, last_->first, page_of(at), page);
+      std::memcpy(to + done, page + (at & (kPage - 1)), k);
+    }
+    done += k;
+  }
+  return true;
+}
+
+bool Memory::poke(uint64_t address, const void* in, uint64_t n) {
+  const auto* from = static_cast<const uint8_t*>(in);
+  if (!is_mapped(address, n)) return false;
+  for (uint64_t done = 0; done < n;) {
+    const uint64_t at = address + done, page = page_of(at);
+    const uint64_t k = std::min(n - done, kPage - (at & (kPage - 1)));
+    const Mapping* m = find(at);
+    std::memcpy(frame_for_write(page, *m) + (at & (kPage - 1)), from + done, k);
+    note_code(page, page + kPage);
+    done += k;
+  }
+  flush_tlb();
+  return true;
+}
+
+// --- for the engine and for comparisons ---
+
+void Memory::mark_code(uint64_t page) {
+  if (code_pages_.insert(page).second) tlb_write[tlb_index(page)] = {};
+}
+
+std::vector<uint64_t> Memory::take_dirty_code() { return std::exchange(dirty_code_, {}); }
+
+void Memory::set_watched_pages(std::unordered_set<uint64_t> pages) {
+  watched_ = std::move(pages);
+  flush_tlb();
+}
+
+bool Memory::same_frame(const Memory& a, const Memory& b, uint64_t page) {
+  return find_frame(a.root_, page) == find_frame(b.root_, page);
+}
+
+std::vector<uint64_t> Memory::resident_pages() const {
+  std::vector<uint64_t> pages;
+  walk(root_, kTop, 0, [&](uint64_t page, const Frame&) { pages.push_back(page); });
+  return pages;
+}
+
+uint64_t Memory::digest() const {
+  uint64_t h = 0;
+  for (const auto& [start, m] : maps_) {
+    h = mix(h, start);
+    h = mix(h, m.end);
+    h = mix(h, m.prot);
+  }
+  // A page that was touched but holds what it held at first counts as untouched.
+  walk(root_, kTop, 0, [&](uint64_t page, const Frame& f) {
+    const Mapping* m = find(page);
+    if (!m) return;
+    uint8_t initial[kPage];
+    initial_page(*m, last_->first, page, initial);
+    if (std::memcmp(initial, f.bytes, kPage) == 0) return;
+    h = hash_bytes(mix(h, page), f.bytes, kPage);
+  });
+  return h;
+}
+
+uint64_t live_frame_bytes() { return detail::live_frames * kPage; }
+
+}  // namespace deferscope::emu

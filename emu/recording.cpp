@@ -1,0 +1,32 @@
+#include "emu/recording.h"
+
+namespace deferscope::emu {
+
+const JournalEntry& Recording::input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) {
+  if (m.journal_cursor >= journal_.size()) {
+    journal_.push_back(real());
+    journal_.back().what = what;
+  }
+  return journal_[m.journal_cursor++];
+}
+
+void Recording::output(MachineState& m, const std::function<void()>& effect) {
+  if (m.outputs++ < performed_) return;
+  ++performed_;
+  effect();
+}
+
+void Recording::forget(uint64_t cursor, uint64_t outputs) {
+  if (cursor < journal_.size()) journal_.resize(cursor);
+  performed_ = outputs;
+}
+
+void Recording::write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) {
+  output(m, [&] {
+    written_ += n;
+    if (written_ > max_output_) throw Error("the guest wrote more than --max-output allows");
+    if (sink_) sink_(fd, bytes, n);
+  });
+}
+
+}  // namespace deferscope::emu

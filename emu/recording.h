@@ -1,0 +1,36 @@
+// What a run leaves behind so that it can be gone through again: the journal of everything that came from the host, and
+// the horizon up to which effects on the host have happened (law 3).
+#pragma once
+#include <cstdio>
+#include <deque>
+
+#include "emu/machine_state.h"
+
+namespace deferscope::emu {
+
+class Recording final : public HostPort {
+ public:
+  // Where the guest's stdout and stderr go: nullptr throws the bytes away. Called once a byte, in order.
+  using Sink = std::function<void(int fd, const uint8_t* bytes, size_t n)>;
+  explicit Recording(uint64_t max_output) : max_output_(max_output) {}
+  void set_sink(Sink sink) { sink_ = std::move(sink); }
+
+  const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
+  void output(MachineState& m, const std::function<void()>& effect) override;
+  void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
+
+  // What lay ahead is dropped: the entries from `cursor` on are asked for again, outputs from `outputs` on happen
+  // again.
+  void forget(uint64_t cursor, uint64_t outputs);
+
+  const std::deque<JournalEntry>& journal() const { return journal_; }
+
+ private:
+  std::deque<JournalEntry> journal_;
+  uint64_t performed_ = 0;  // outputs that happened
+  uint64_t written_ = 0;    // bytes to stdout and stderr
+  uint64_t max_output_;
+  Sink sink_;
+};
+
+}  // namespace deferscope::emu
