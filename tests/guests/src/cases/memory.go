@@ -40,6 +40,11 @@ func init() {
 		s := s
 		bench[s.Name] = func() { fmt.Printf("%016x\n", s.Run(1)) }
 	}
+	bench["all"] = func() {
+		for _, s := range work.Sections {
+			fmt.Printf("%-10s %016x\n", s.Name, s.Run(1))
+		}
+	}
 	add("bench", bench)
 }
 

@@ -1,3 +1,6 @@
+//go:build !small
+// +build !small
+
 // Integers, floating point, complex and big numbers.
 package main
 

@@ -1,3 +1,6 @@
+//go:build !small
+// +build !small
+
 // Strings, bytes, fmt, sort and other parts of the library that make no difference between systems.
 package main
 
@@ -232,15 +235,6 @@ func (n *nilly) String() string { return "nilly" + string(rune((*[1]byte)(nil)[0
 // fmtPanics: fmt recovers panics of String methods by itself.
 func fmtPanics() {
 	fmt.Printf("%v %s\n", panicky{}, (*nilly)(nil))
-}
-
-func numbers(n int) []int {
-	s, x := make([]int, n), uint32(1)
-	for i := range s {
-		x = x*1664525 + 1013904223
-		s[i] = int(x >> 8)
-	}
-	return s
 }
 
 func sortInts() {
