@@ -10,6 +10,7 @@ The Go command downloads the releases it lacks as toolchain modules (GOTOOLCHAIN
 """
 import argparse
 import concurrent.futures
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -134,6 +135,9 @@ def main():
             if path.is_file():
                 path.unlink()
     stamp.write_text(now)
+    FIXED.mkdir(parents=True, exist_ok=True)
+    lock = open(FIXED / "LOCK", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # one build at a time: they share the fixed directory
     shutil.rmtree(FIXED / "src", ignore_errors=True)
     shutil.copytree(HERE / "src", FIXED / "src")
     failures = 0
