@@ -80,8 +80,7 @@ TEST(LoaderFuzz, DamagedGuests) {
   for (size_t round = 0; round < 100; round++) {
     const std::string& path = files[below(files.size())];
     SCOPED_TRACE(path);
-    std::ifstream in(path, std::ios::binary);
-    ByteVector file((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    ByteVector file = read_guest(path);
     auto spots = sore_spots(Image::parse(file, path), file.size());
     for (size_t n = 1 + below(16); n > 0; n--) {
       auto [start, size] = spots[below(spots.size())];
@@ -118,8 +117,7 @@ TEST(LoaderFuzz, DamagedDwarf) {
   for (size_t round = 0; round < 60; round++) {
     const std::string& path = files[below(files.size())];
     SCOPED_TRACE(path);
-    std::ifstream in(path, std::ios::binary);
-    ByteVector file((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    ByteVector file = read_guest(path);
     Image whole = Image::parse(file, path);
     std::vector<std::pair<uint64_t, uint64_t>> spots;
     for (const Section& s : whole.sections())
