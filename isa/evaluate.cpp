@@ -407,8 +407,9 @@ bool Evaluation::memory(const Uop& u) {
   switch (u.op) {
     case Op::Load:
     case Op::LoadRmw:
-      if (!load(at, &x, w)) return false;
+      // Write permission first: of an operand across a read-only page and a hole the first page faults.
       if (u.op == Op::LoadRmw && !bus.check_write(at, w)) return fail(bus.fault, bus.fault_address, Access::Write);
+      if (!load(at, &x, w)) return false;
       put_loaded(u.dst, x, u);
       return true;
     case Op::Store: x = rhs(u); return store(at, &x, w);

@@ -51,10 +51,10 @@ Reg Builder::segment(int i) const {
   return kZero;
 }
 
-Mem Builder::mem(int i) {
+Mem Builder::mem(int i, int64_t more) {
   const ZydisDecodedOperandMem& from_zydis = op[i].mem;
   Mem m;
-  m.disp = from_zydis.disp.has_displacement ? from_zydis.disp.value : 0;
+  m.disp = (from_zydis.disp.has_displacement ? from_zydis.disp.value : 0) + more;
   if (from_zydis.base == ZYDIS_REGISTER_RIP || from_zydis.base == ZYDIS_REGISTER_EIP)
     m.disp = static_cast<int64_t>(static_cast<uint64_t>(m.disp) + next);
   else

@@ -81,9 +81,8 @@ void pop(Builder& b) {
   if (b.is_mem(0)) {  // its address is computed with RSP behind the pop
     const Reg t = b.temp();
     b.load(t, at(kRsp), w);
-    Mem m = b.mem(0);
-    if (b.op[0].mem.base == ZYDIS_REGISTER_RSP) m.disp += w;
-    if (b.op[0].mem.base == ZYDIS_REGISTER_ESP) return b.fail(Fault::Unimplemented);
+    const ZydisRegister base = b.op[0].mem.base;
+    const Mem m = b.mem(0, base == ZYDIS_REGISTER_RSP || base == ZYDIS_REGISTER_ESP ? w : 0);
     b.store(m, from(t), w);
     return b.add_imm(kRsp, kRsp, w);
   }
