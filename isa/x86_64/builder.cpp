@@ -72,6 +72,23 @@ Mem Builder::mem(int i, int64_t more) {
   return m;
 }
 
+Reg Builder::prefix_segment() const {
+  if (in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) return kFsBase;
+  return in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS ? kGsBase : kZero;
+}
+
+Mem Builder::implicit_mem(Reg base, Reg index) {
+  Mem m{base, index, kZero, 0, 0};
+  if (in.address_width == 32) {
+    const Reg t = temp();
+    Uop& u = emit(Op::Lea, 4);
+    u.dst = t, u.mem = m;
+    m = at(t);
+  }
+  m.seg = prefix_segment();
+  return m;
+}
+
 Source Builder::source(int i, unsigned as_width) {
   const unsigned w = as_width ? as_width : width(i);
   if (is_imm(i)) return constant(sign_extend(imm(i), w));

@@ -115,11 +115,17 @@ void popf(Builder& b) {
   b.add_imm(kRsp, kRsp, w);
 }
 
+void check_store(Builder& b, const Mem& m) { b.emit(Op::StoreCheck, 8).mem = m; }
+
+// Nesting levels above 0 are not lifted: no compiler makes them. The new stack top must be writable too.
 void enter(Builder& b) {
   if ((b.imm(1) & 31) != 0 || b.operand_width() != 8) return b.fail(Fault::Unimplemented);
+  const int64_t frame = b.imm(0) & 0xffff;
+  check_store(b, at(kRsp, -8));
+  check_store(b, at(kRsp, -8 - frame));
   b.store(at(kRsp, -8), from(kRbp), 8);
   b.add_imm(kRbp, kRsp, -8);
-  b.add_imm(kRsp, kRsp, -8 - (b.imm(0) & 0xffff));
+  b.add_imm(kRsp, kRsp, -8 - frame);
 }
 
 void leave(Builder& b) {
