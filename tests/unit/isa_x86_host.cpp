@@ -405,8 +405,10 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
   const unsigned reg = p_.digit >= 0 ? static_cast<unsigned>(p_.digit) : r_.below(rex ? 16 : 8);
   if (reg & 8) rex |= 4;
   c_.digit = static_cast<uint8_t>(reg);
-  if (needs("bit") && r_.one_in(2))
+  if (needs("bit")) {  // near, or so far that the address is not canonical: never in the test's own memory
     c_.state.r[reg] = static_cast<uint64_t>(static_cast<int64_t>(r_.below(2000)) - 1000);
+    if (!narrow_ && r_.one_in(4)) c_.state.r[reg] ^= uint64_t{1} << 62;
+  }
   c_.memory = p_.memory_only || (!p_.register_only && r_.one_in(2));
   const auto put = [&](unsigned mod, unsigned rm) {
     tail.push_back(static_cast<uint8_t>(mod << 6 | (reg & 7) << 3 | (rm & 7)));
@@ -428,7 +430,12 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
   }
   const unsigned mod = 1 + r_.below(2), bytes = mod == 1 ? 1 : 4;
   const int64_t disp = mod == 1 ? static_cast<int8_t>(r_.next()) : static_cast<int32_t>(r_.next()) >> 8;
-  unsigned base = r_.below(rex ? 16 : 8);
+  // A bit offset is not an address register too.
+  const auto address_register = [&] {
+    const unsigned n = r_.below(rex ? 16 : 8);
+    return needs("bit") && n == reg ? (n ^ 1) : n;
+  };
+  unsigned base = address_register();
   if (base & 8) rex |= 1;
   const bool sib = (base & 7) == 4 || r_.one_in(2);
   if (!sib) {
@@ -436,7 +443,7 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
     put_disp(disp, bytes);
     return place(base, -1, 0, disp);
   }
-  unsigned index = r_.below(rex ? 16 : 8);
+  unsigned index = address_register();
   const unsigned scale = r_.below(4);
   if (index == base) index = 4;
   if (index & 8) rex |= 2;
