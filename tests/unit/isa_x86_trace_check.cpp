@@ -139,16 +139,15 @@ bool step(pid_t pid, Totals& totals) {
     fp_leave();
   }
   int status = 0, deliver = 0;
+  bool signalled = false;  // then the step went into a handler
   do {
     if (ptrace(PTRACE_SINGLESTEP, pid, nullptr, deliver) != 0 || waitpid(pid, &status, 0) != pid) return false;
     if (WIFEXITED(status) || WIFSIGNALED(status)) return false;
     deliver = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
-  } while (deliver != 0 && deliver != SIGSEGV && state_of(pid).pc == before.pc);
+    signalled = signalled || deliver != 0;
+  } while (deliver != 0);
   ++totals.steps;
-  if (deliver != 0 || !compare || o.kind != Outcome::Next) {
-    if (deliver != 0) ptrace(PTRACE_SINGLESTEP, pid, nullptr, deliver), waitpid(pid, &status, 0);
-    return true;
-  }
+  if (signalled || !compare || o.kind != Outcome::Next) return true;
   ++totals.compared;
   const std::string what = difference(state_of(pid), ours, undefined_flags(l), bus);
   if (what.empty()) return true;
