@@ -407,8 +407,9 @@ bool Evaluation::memory(const Uop& u) {
   switch (u.op) {
     case Op::Load:
     case Op::LoadRmw:
-      if (!load(at, &x, w)) return false;
+      // Write permission first: of an operand across a read-only page and a hole the first page faults.
       if (u.op == Op::LoadRmw && !bus.check_write(at, w)) return fail(bus.fault, bus.fault_address, Access::Write);
+      if (!load(at, &x, w)) return false;
       put_loaded(u.dst, x, u);
       return true;
     case Op::Store: x = rhs(u); return store(at, &x, w);
@@ -555,7 +556,10 @@ bool Evaluation::system(const Uop& u) {
       s.r[kRax] = static_cast<uint32_t>(count), s.r[kRdx] = count >> 32;
       if (u.op == Op::Rdtscp) s.r[kRcx] = 0;
       return true;
-    case Op::Xgetbv: s.r[kRax] = 3, s.r[kRdx] = 0; return true;
+    case Op::Xgetbv:
+      if (!(model.cpuid(1, 0).ecx & 1u << 27)) return fail(Fault::Undefined, s.pc, Access::Execute);  // OSXSAVE
+      s.r[kRax] = 3, s.r[kRdx] = 0;
+      return true;
     case Op::LoadMxcsr:
       if (rhs(u) & 0xffff0000) return fail(Fault::Alignment, s.pc, Access::Read);
       s.mxcsr = static_cast<uint32_t>(rhs(u));
