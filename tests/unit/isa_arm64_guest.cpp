@@ -93,7 +93,9 @@ void run_ours(uint32_t word, World& w) {
     w.end = name_of(o.fault);
 }
 
-UnicornMachine::UnicornMachine() {
+UnicornMachine::UnicornMachine() { open(); }
+
+void UnicornMachine::open() {
   check(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &uc_), "uc_open");
   check(uc_ctl_set_cpu_model(uc_, UC_CPU_ARM64_MAX), "cpu model");
   check(uc_mem_map(uc_, kCode, kCodeSize, UC_PROT_READ | UC_PROT_EXEC), "map code");
@@ -113,9 +115,17 @@ void UnicornMachine::on_interrupt(uc_engine* uc, uint32_t number, void* self) {
   uc_emu_stop(uc);
 }
 
+uint64_t UnicornMachine::next() {
+  if (next_ + 64 > kCode + kCodeSize) {  // Unicorn keeps what it translated: start anew
+    uc_close(uc_);
+    next_ = kCode, second_ = SecondPage::Writable;
+    open();
+  }
+  return next_;
+}
+
 uint64_t UnicornMachine::place(uint32_t word) {
-  if (next_ + 64 > kCode + kCodeSize) throw std::runtime_error("the code region is full");
-  const uint64_t at = next_;
+  const uint64_t at = next();
   next_ += 8;
   const uint32_t code[2] = {word, 0xd503201f};  // and a NOP
   check(uc_mem_write(uc_, at, code, 8), "write code");
@@ -195,6 +205,7 @@ std::string difference(const World& before, const World& ours, const World& thei
     line(fmt::format("v{}", i), text(before), text(ours), text(theirs));
   }
   line("nzcv", hex(before.state.nzcv()), hex(ours.state.nzcv()), hex(theirs.state.nzcv()));
+  out += fmt::format("    fpcr    {:08x}\n", before.state.fpcr);
   line("fpcr", hex(before.state.fpcr), hex(ours.state.fpcr), hex(theirs.state.fpcr));
   line("fpsr", hex(before.state.fpsr), hex(ours.state.fpsr), hex(theirs.state.fpsr));
   for (size_t i = 0; i < mapped(before.second); ++i) {
