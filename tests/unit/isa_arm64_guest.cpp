@@ -81,6 +81,7 @@ void run_ours(uint32_t word, World& w) {
   OurBus bus(w);
   fp_enter(w.state, Isa::arm64);
   const Outcome o = evaluate(l, w.state, bus, default_cpu_model(Isa::arm64), 0);
+  w.fault_address = o.address;
   fp_fold(w.state, Isa::arm64);
   fp_leave();
   if (o.kind == Outcome::Next)
@@ -186,6 +187,14 @@ void UnicornMachine::run(World& w) {
   if (interrupt_ == kBreakpoint) w.end = "breakpoint", w.state.pc = start;
 }
 
+bool untouched(const World& before, const World& after) {
+  for (size_t i = 0; i < 32; ++i)
+    if (before.state.r[i] != after.state.r[i] || before.state.v[i] != after.state.v[i]) return false;
+  return before.state.pc == after.state.pc && before.state.nzcv() == after.state.nzcv() &&
+         before.state.fpsr == after.state.fpsr && before.state.monitor == after.state.monitor &&
+         before.data == after.data;
+}
+
 std::string difference(const World& before, const World& ours, const World& theirs) {
   std::string out;
   bool differs = false;
@@ -262,7 +271,8 @@ uint64_t interesting(std::mt19937_64& rng) {
     case 1: return kEdges[(r >> 8) % std::size(kEdges)];
     case 2: return static_cast<uint64_t>(static_cast<int64_t>(rng()) >> (r >> 8 & 63));
     case 3: {  // numbers about one: sums and products that stay in range
-      const double d = std::ldexp(static_cast<double>(static_cast<int64_t>(rng()) >> 11), static_cast<int>(r >> 8 & 15) - 60);
+      const double d =
+          std::ldexp(static_cast<double>(static_cast<int64_t>(rng()) >> 11), static_cast<int>(r >> 8 & 15) - 60);
       const uint32_t single = std::bit_cast<uint32_t>(static_cast<float>(d));
       return r >> 16 & 1 ? std::bit_cast<uint64_t>(d) : uint64_t{single} << 32 | single;
     }

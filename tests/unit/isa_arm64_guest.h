@@ -27,6 +27,8 @@ struct World {
   std::array<uint8_t, 2 * kPage> data{};
   SecondPage second = SecondPage::Writable;
   std::string end = "next";  // how it ended: next, syscall, page read, page write, breakpoint, undefined, …
+  uint64_t fault_address = 0;
+  bool faulted() const { return end == "page read" || end == "page write"; }
 };
 
 void run_ours(uint32_t word, World& w);
@@ -54,6 +56,9 @@ class UnicornMachine {
   SecondPage second_ = SecondPage::Writable;
   uint32_t interrupt_ = 0;
 };
+
+// Whether registers, flags and memory are as they were (pc too).
+bool untouched(const World& before, const World& after);
 
 // The states before and after side by side, `*` where ours and theirs differ; empty if they agree.
 std::string difference(const World& before, const World& ours, const World& theirs);
