@@ -121,8 +121,9 @@ F step(CpuState& s, F a, F b, bool halved) {
   if (is_nan(a) || is_nan(b)) return process_nans(s, a, b);
   if ((is_inf(a) && is_zero(b)) || (is_zero(a) && is_inf(b))) return halved ? F{1.5} : F{2};
   if (!halved) return std::fma(a, b, F{2});
-  // Halve the greater operand (exactly): the sum must not overflow before it is halved.
+  // Halve the greater operand, which is exact unless both are small: the sum must not overflow before it is halved.
   if (magnitude(a) < magnitude(b)) std::swap(a, b);
+  if (magnitude(a) < to_bits(F{1})) return std::fma(a, b, F{3}) * F{0.5};
   return std::fma(a * F{0.5}, b, F{1.5});
 }
 

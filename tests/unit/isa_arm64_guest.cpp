@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <stdexcept>
+#include <vector>
 
 namespace deferscope::isa::arm64::test {
 namespace {
@@ -102,6 +103,8 @@ void UnicornMachine::open() {
   check(uc_mem_map(uc_, kCode, kCodeSize, UC_PROT_READ | UC_PROT_EXEC), "map code");
   check(uc_mem_map(uc_, kData, kPage, UC_PROT_READ | UC_PROT_WRITE), "map data");
   check(uc_mem_map(uc_, kData + kPage, kPage, UC_PROT_READ | UC_PROT_WRITE), "map data");
+  const std::vector<uint32_t> nops(kCodeSize / 4, 0xd503201f);  // what branches reach must not end in an exception
+  check(uc_mem_write(uc_, kCode, nops.data(), kCodeSize), "write code");
   const uint64_t fpen = 3 << 20;
   check(uc_reg_write(uc_, UC_ARM64_REG_CPACR_EL1, &fpen), "CPACR");
   uc_hook hook;
@@ -128,8 +131,8 @@ uint64_t UnicornMachine::next() {
 uint64_t UnicornMachine::place(uint32_t word) {
   const uint64_t at = next();
   next_ += 8;
-  const uint32_t code[2] = {word, 0xd503201f};  // and a NOP
-  check(uc_mem_write(uc_, at, code, 8), "write code");
+  check(uc_mem_write(uc_, at, &word, 4), "write code");
+  check(uc_ctl_remove_cache(uc_, at, at + 4), "forget code");  // an earlier branch may have come here
   return at;
 }
 

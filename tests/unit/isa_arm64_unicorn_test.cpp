@@ -74,7 +74,7 @@ uint32_t aimed(const Row& row, uint32_t word, uint64_t pc, std::mt19937_64& rng)
 
 unsigned trials() {
   const char* n = std::getenv("DEFERSCOPE_ARM64_TRIALS");
-  return n ? static_cast<unsigned>(std::atoi(n)) : 40;
+  return n ? static_cast<unsigned>(std::atoi(n)) : 30;
 }
 const char* only() { return std::getenv("DEFERSCOPE_ARM64_ROW"); }
 
@@ -88,6 +88,8 @@ std::string compare(UnicornMachine& unicorn, const Row& row, std::mt19937_64& rn
     return "";  // the decoder's test says whether that is right
   before.state.pc = unicorn.place(word);
   if (row.cls == Class::Atomic) align_base(before, word);
+  if (row.cls == Class::Branch)  // BR, BLR and RET to code
+    before.state.r[word >> 5 & 31] = kCode + (rng() & (kCodeSize - 4));
   World ours = before, theirs = before;
   run_ours(word, ours);
   const std::string title =
