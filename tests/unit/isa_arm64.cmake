@@ -3,6 +3,8 @@ deferscope_test(isa_arm64_capstone_test SOURCES unit/isa_arm64_capstone_test.cpp
                 PkgConfig::capstone)
 find_library(UNICORN_LIBRARY unicorn)
 if(UNICORN_LIBRARY)
+  deferscope_test(isa_arm64_lift_test SOURCES unit/isa_arm64_lift_test.cpp unit/isa_arm64_guest.cpp
+                  LIBS deferscope_isa fmt::fmt ${UNICORN_LIBRARY})
   deferscope_test(isa_arm64_unicorn_test SOURCES unit/isa_arm64_unicorn_test.cpp unit/isa_arm64_guest.cpp
                   LIBS deferscope_isa fmt::fmt ${UNICORN_LIBRARY})
 else()
