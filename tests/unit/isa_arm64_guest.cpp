@@ -226,7 +226,7 @@ std::string difference(const World& before, const World& ours, const World& thei
       line(fmt::format("[{:x}]", kData + i), byte(before), byte(ours), byte(theirs));
   }
   if (!differs) return "";
-  return fmt::format("    {:<7} {:<34} {:<34} {:<34}\n", "", "before", "ours", "unicorn") + out;
+  return fmt::format("    {:<7} {:<34} {:<34} {:<34}\n", "", "before", "ours", "theirs") + out;
 }
 
 uint32_t random_word(const Row& row, std::mt19937_64& rng) {

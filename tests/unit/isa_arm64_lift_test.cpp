@@ -94,6 +94,11 @@ TEST(Arm64Lift, EveryRowFitsAndSaysItsEnd) {
     }
 }
 
+TEST(Arm64Lift, NamesAreUnique) {
+  std::map<std::string, const Row*> seen;
+  for (const Row& row : rows()) EXPECT_TRUE(seen.emplace(row.name, &row).second) << row.name;
+}
+
 TEST(Arm64Lift, WhatEl0MayNotDoIsUndefined) {
   for (uint32_t word : {0x00000000u, 0x00001234u, 0xd4000002u /* hvc */, 0xd4000003u /* smc */, 0xd4400000u /* hlt */,
                         0xd4a00001u /* dcps1 */, 0xd69f03e0u /* eret */, 0xd50342dfu /* msr daifset */,
@@ -137,6 +142,8 @@ TEST(Arm64System, RegistersReadAndWrite) {
   EXPECT_EQ(after(0xd51bd040, w).state.r[kTpidr], 0x50000000u);
   w.state.r[0] = 0x02400000;
   EXPECT_EQ(after(0xd51b4400, w).state.fpcr, 0x02400000u);  // msr fpcr, x0
+  w.state.r[0] = ~uint64_t{0};
+  EXPECT_EQ(after(0xd51b4400, w).state.fpcr, 0x07c00000u);  // what there is
   w.state.r[0] = 0x1f;
   EXPECT_EQ(after(0xd51b4420, w).state.fpsr, 0x1fu);  // msr fpsr, x0
 }
