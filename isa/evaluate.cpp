@@ -81,6 +81,9 @@ uint32_t sub_flags_arm(uint64_t a, uint64_t b, uint64_t borrow, unsigned w) {
   return (sub_flags(a, b, borrow, w) & kNzcv) ^ flag::C;
 }
 
+// What FPCR (AHP, DN, FZ, RMode) and FPSR (AArch32's NZCV, QC, IDC and the sticky five) implement; the rest is 0.
+constexpr uint32_t kFpcrBits = 0x07c00000, kFpsrBits = 0xf800009f;
+
 // One instruction's execution.
 struct Evaluation {
   const Lifted& in;
@@ -572,13 +575,13 @@ bool Evaluation::system(const Uop& u) {
     case Op::WriteSys:
       switch (static_cast<SysReg>(u.imm)) {
         case SysReg::Fpcr:
-          s.fpcr = static_cast<uint32_t>(reg(u.b));
+          s.fpcr = static_cast<uint32_t>(reg(u.b)) & kFpcrBits;
           fp_fold(s, Isa::arm64);
           fp_enter(s, Isa::arm64);
           break;
         case SysReg::Fpsr:
           fp_fold(s, Isa::arm64);
-          s.fpsr = static_cast<uint32_t>(reg(u.b));
+          s.fpsr = static_cast<uint32_t>(reg(u.b)) & kFpsrBits;
           break;
         case SysReg::Tpidr: s.r[kTpidr] = reg(u.b); break;
         default: break;  // DIT: no effect in an emulator
