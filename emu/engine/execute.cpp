@@ -719,7 +719,7 @@ L_VecOp:
   s->vec(V[s->dst], V[s->a], V[s->b], static_cast<uint64_t>(s->imm));
   NEXT();
 L_VecMov:
-  V[s->dst] = V[s->a];
+  V[s->dst] = V[s->b];
   NEXT();
 L_VecZero:
   V[s->dst] = Vec{};
