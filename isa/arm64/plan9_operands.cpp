@@ -191,6 +191,7 @@ void put_lane(char letter, std::uint32_t index, std::string& out) {
 bool lane_list(const Word& w, const Operand& o, std::string& out) {
   const std::uint32_t all = w.bit(30) << 3 | w.bits(12, 10);
   const std::uint32_t kind = w.bits(15, 14);
+  if (kind == 3 || (kind == 1 && w.bit(10)) || (kind == 2 && w.bit(11)) || (kind == 2 && w.bit(10) && w.bit(12))) return false;
   const bool d = kind == 2 && w.bit(10);
   const char letter = kind == 0 ? 'B' : kind == 1 ? 'H' : d ? 'D' : 'S';
   const std::uint32_t index = kind == 0 ? all : kind == 1 ? all >> 1 : d ? all >> 3 : all >> 2;
