@@ -1,0 +1,199 @@
+// ELF64 for x86-64 and arm64: program headers are the truth; section headers are used where they make sense (names,
+// symbols, DWARF). Numbers: System V ABI, gABI chapters 4 and 5, and its two processor supplements.
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "loader/elf_dynamic.h"
+#include "loader/parts.h"
+
+namespace deferscope::loader {
+namespace {
+
+// Where position-independent programs are put: what Linux does without address randomisation, so addresses look
+// familiar.
+constexpr uint64_t kBaseAmd64 = 0x555555554000, kBaseArm64 = 0x5500000000;
+constexpr uint64_t kUserEnd = uint64_t{1} << 47;
+constexpr uint64_t kPage = 4096;
+
+// Files that are something else get a line that says what.
+struct Stranger {
+  std::string_view magic;
+  const char* what;
+};
+constexpr Stranger kStrangers[] = {
+    {"MZ", "Windows PE files are not supported; build with GOOS=linux"},
+    {"\xcf\xfa\xed\xfe", "Mach-O files are not supported yet; build with GOOS=linux"},
+    {"\xca\xfe\xba\xbe", "Mach-O universal files are not supported yet; build with GOOS=linux"},
+    {"\xce\xfa\xed\xfe", "32-bit Mach-O files are not supported"},
+    {std::string_view("\0asm", 4), "WebAssembly files are not supported; build with GOOS=linux"},
+    {"!<arch>\n", "an archive, not a program; link it first (go build)"},
+    {"go object ", "a Go object file, not a program; link it first (go build)"},
+    {"#!", "a script, not a program"},
+};
+
+[[noreturn]] void fail(const std::string& name, const std::string& what) { throw Error(name + ": " + what); }
+
+Elf64_Ehdr read_header(Bytes file, const std::string& name) {
+  if (file.empty()) fail(name, "the file is empty");
+  std::string_view text(reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), 64));
+  for (const Stranger& s : kStrangers)
+    if (text.starts_with(s.magic)) fail(name, s.what);
+  if (!text.starts_with(ELFMAG)) {
+    if (std::string_view(ELFMAG, SELFMAG).starts_with(text))
+      fail(name, "truncated: only the first bytes of an ELF header");
+    fail(name, "not an ELF file");
+  }
+  if (file.size() > EI_CLASS && file[EI_CLASS] == ELFCLASS32)
+    fail(name, "a 32-bit ELF file; only amd64 and arm64 are supported (GOARCH=amd64 or arm64)");
+  auto header = get<Elf64_Ehdr>(file, 0);
+  if (!header) fail(name, fmt::format("truncated: {} bytes, an ELF header has 64", file.size()));
+  return *header;
+}
+
+Arch check_header(const Elf64_Ehdr& h, const std::string& name) {
+  if (h.e_ident[EI_CLASS] != ELFCLASS64) fail(name, fmt::format("bad ELF class {}", h.e_ident[EI_CLASS]));
+  if (h.e_ident[EI_DATA] != ELFDATA2LSB) fail(name, "a big-endian ELF file; only amd64 and arm64 are supported");
+  if (h.e_machine != EM_X86_64 && h.e_machine != EM_AARCH64)
+    fail(name, fmt::format("ELF machine {} is not supported; build with GOARCH=amd64 or arm64", h.e_machine));
+  if (h.e_type == ET_REL) fail(name, "an ELF object file, not a program; link it first");
+  if (h.e_type == ET_CORE) fail(name, "a core dump, not a program");
+  if (h.e_type != ET_EXEC && h.e_type != ET_DYN) fail(name, fmt::format("ELF type {} is not a program", h.e_type));
+  if (h.e_phnum == 0) fail(name, "no program headers: not a program");
+  if (h.e_phentsize != sizeof(Elf64_Phdr))
+    fail(name, fmt::format("corrupt: program header size {}, not 56", h.e_phentsize));
+  return h.e_machine == EM_X86_64 ? Arch::amd64 : Arch::arm64;
+}
+
+std::vector<Elf64_Phdr> read_program_headers(Bytes file, const Elf64_Ehdr& h, const std::string& name) {
+  std::vector<Elf64_Phdr> headers;
+  for (uint64_t i = 0; i < h.e_phnum; i++) {
+    auto p = h.e_phoff <= file.size() ? get<Elf64_Phdr>(file, h.e_phoff + i * sizeof(Elf64_Phdr)) : std::nullopt;
+    if (!p)
+      fail(name, fmt::format("truncated: {} program headers at {:#x}, the file has {} bytes", h.e_phnum, h.e_phoff,
+                             file.size()));
+    headers.push_back(*p);
+  }
+  return headers;
+}
+
+// What is added to all addresses: position-independent files start at our base.
+uint64_t choose_bias(const Elf64_Ehdr& h, const std::vector<Elf64_Phdr>& headers, Arch arch) {
+  if (h.e_type != ET_DYN) return 0;
+  uint64_t lowest = UINT64_MAX;
+  for (const Elf64_Phdr& p : headers)
+    if (p.p_type == PT_LOAD && p.p_memsz != 0) lowest = std::min<uint64_t>(lowest, p.p_vaddr);
+  return (arch == Arch::amd64 ? kBaseAmd64 : kBaseArm64) - (lowest == UINT64_MAX ? 0 : lowest / kPage * kPage);
+}
+
+Segment read_segment(Bytes file, const Elf64_Phdr& p, uint64_t bias, size_t number, const std::string& name) {
+  Segment s;
+  s.name = fmt::format("LOAD{}", number);
+  s.vaddr = p.p_vaddr + bias;
+  s.memsz = p.p_memsz;
+  s.fileoff = p.p_offset;
+  s.filesz = p.p_filesz;
+  s.read = p.p_flags & PF_R;
+  s.write = p.p_flags & PF_W;
+  s.exec = p.p_flags & PF_X;
+  if (p.p_filesz > p.p_memsz)
+    fail(name, fmt::format("corrupt: segment {} is larger in the file than in memory", s.name));
+  if (p.p_vaddr >= kUserEnd || s.vaddr >= kUserEnd || s.memsz > kUserEnd - s.vaddr)
+    fail(name, fmt::format("corrupt: segment {} at {:#x} of {:#x} bytes is outside user memory", s.name, p.p_vaddr,
+                           p.p_memsz));
+  auto bytes = slice(file, p.p_offset, p.p_filesz);
+  if (!bytes)
+    fail(name, fmt::format("truncated: segment {} needs file bytes up to {:#x}, the file has {:#x}", s.name,
+                           p.p_offset + p.p_filesz, file.size()));
+  s.bytes = *bytes;
+  return s;
+}
+
+void read_segments(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& headers, const std::string& name) {
+  for (const Elf64_Phdr& p : headers)
+    if (p.p_type == PT_LOAD && p.p_memsz != 0)
+      parts->segments.push_back(read_segment(file, p, parts->elf.bias, parts->segments.size(), name));
+  if (parts->segments.empty()) fail(name, "no loadable segment: not a program");
+  auto& all = parts->segments;
+  std::sort(all.begin(), all.end(), [](const Segment& a, const Segment& b) { return a.vaddr < b.vaddr; });
+  for (size_t i = 1; i < all.size(); i++)
+    if (all[i].vaddr < all[i - 1].end())
+      fail(name, fmt::format("corrupt: segments {} and {} overlap", all[i - 1].name, all[i].name));
+}
+
+uint64_t find_phdrs(const Elf64_Ehdr& h, const std::vector<Segment>& segments) {
+  uint64_t size = uint64_t{h.e_phnum} * sizeof(Elf64_Phdr);
+  for (const Segment& s : segments)
+    if (h.e_phoff >= s.fileoff && slice(s.bytes, h.e_phoff - s.fileoff, size)) return s.vaddr + (h.e_phoff - s.fileoff);
+  return 0;
+}
+
+// Keeps the sections that make sense; silently leaves the others, since nothing that is needed to run depends on them.
+std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bias) {
+  std::vector<Section> sections;
+  if (h.e_shentsize != sizeof(Elf64_Shdr) || h.e_shoff == 0 || h.e_shoff > file.size()) return sections;
+  auto header = [&](uint64_t i) { return get<Elf64_Shdr>(file, h.e_shoff + i * sizeof(Elf64_Shdr)); };
+  auto names_header = h.e_shstrndx < h.e_shnum ? header(h.e_shstrndx) : std::nullopt;
+  auto names = names_header ? slice(file, names_header->sh_offset, names_header->sh_size) : std::nullopt;
+  if (!names) return sections;
+  for (uint64_t i = 1; i < h.e_shnum; i++) {
+    auto s = header(i);
+    if (!s) break;
+    auto name = c_string(*names, s->sh_name);
+    auto bytes = s->sh_type == SHT_NOBITS ? std::optional<Bytes>(Bytes{}) : slice(file, s->sh_offset, s->sh_size);
+    if (!name || name->empty() || !bytes) continue;
+    uint64_t address = s->sh_flags & SHF_ALLOC ? s->sh_addr + bias : 0;
+    sections.push_back({std::string(*name), address, s->sh_size, s->sh_flags, *bytes});
+  }
+  return sections;
+}
+
+}  // namespace
+
+Parts read_elf(Bytes file, const std::string& name) {
+  Parts parts;
+  Elf64_Ehdr h = read_header(file, name);
+  parts.arch = check_header(h, name);
+  auto headers = read_program_headers(file, h, name);
+  parts.elf.type = h.e_type;
+  parts.elf.os_abi = h.e_ident[EI_OSABI];
+  parts.elf.phnum = h.e_phnum;
+  parts.elf.phentsize = h.e_phentsize;
+  parts.elf.bias = choose_bias(h, headers, parts.arch);
+  parts.entry = h.e_entry + parts.elf.bias;
+  read_segments(&parts, file, headers, name);
+  parts.elf.phdr_vaddr = find_phdrs(h, parts.segments);
+  parts.sections = read_sections(file, h, parts.elf.bias);
+  read_dynamic(&parts, file, headers, name);
+  const bool entry_mapped = std::any_of(parts.segments.begin(), parts.segments.end(),
+                                        [&](const Segment& s) { return s.exec && parts.entry - s.vaddr < s.memsz; });
+  if (!parts.not_runnable && !entry_mapped)
+    parts.not_runnable = fmt::format("its entry {:#x} is not in an executable segment", parts.entry);
+  return parts;
+}
+
+std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const ElfInfo& elf) {
+  std::vector<Symbol> symbols;
+  const Section *table = nullptr, *names = nullptr;
+  for (const Section& s : sections) {
+    if (s.name == ".symtab") table = &s;
+    if (s.name == ".strtab") names = &s;
+  }
+  if (!table || !names) return symbols;
+  size_t count = table->bytes.size() / sizeof(Elf64_Sym);
+  symbols.reserve(count);
+  for (size_t i = 1; i < count; i++) {
+    Elf64_Sym s = *get<Elf64_Sym>(table->bytes, i * sizeof(Elf64_Sym));
+    unsigned type = ELF64_ST_TYPE(s.st_info);
+    bool defined = s.st_shndx != SHN_UNDEF && s.st_shndx != SHN_ABS;
+    if (!defined || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE)) continue;
+    auto name = c_string(names->bytes, s.st_name);
+    if (!name || name->empty()) continue;
+    symbols.push_back(
+        {*name, s.st_value + elf.bias, s.st_size, type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
+  }
+  return symbols;
+}
+
+}  // namespace deferscope::loader

@@ -1,0 +1,149 @@
+// Image: the shared body, loading, symbol lookups.
+#include "loader/image.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <mutex>
+
+#include "loader/parts.h"
+
+namespace deferscope::loader {
+
+struct Image::Body {
+  std::string path;
+  std::unique_ptr<const uint8_t[]> file;
+  size_t file_size = 0;
+  Parts parts;
+  Memory memory;
+  mutable std::once_flag symbols_once, go_once;
+  mutable SymbolTable symbols;
+  mutable std::unique_ptr<const GoProgram> go;
+  mutable std::string not_go;
+};
+
+namespace {
+
+constexpr uint64_t kMaxFile = uint64_t{4} << 30;
+
+// A closed-on-scope-exit descriptor.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+[[noreturn]] void fail(const std::string& path, int error) {
+  throw Error(fmt::format("{}: {}", path, std::generic_category().message(error)));
+}
+
+// Reads exactly what the file holds now: mapping it would let a change to it crash us.
+std::unique_ptr<uint8_t[]> read_file(const std::string& path, size_t* size) {
+  Descriptor d{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat st;
+  if (d.fd < 0 || fstat(d.fd, &st) != 0) fail(path, errno);
+  if (S_ISDIR(st.st_mode)) throw Error(path + ": is a directory, not a program");
+  if (!S_ISREG(st.st_mode)) throw Error(path + ": not a regular file");
+  if (static_cast<uint64_t>(st.st_size) > kMaxFile) throw Error(path + ": larger than 4 GiB, not loaded");
+  *size = static_cast<size_t>(st.st_size);
+  auto bytes = std::make_unique_for_overwrite<uint8_t[]>(*size);
+  for (size_t done = 0; done < *size;) {
+    ssize_t n = read(d.fd, bytes.get() + done, *size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path, errno);
+    if (n == 0) throw Error(path + ": shrank while it was read");
+    done += static_cast<size_t>(n);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+const char* to_string(Arch arch) { return arch == Arch::amd64 ? "amd64" : "arm64"; }
+const char* to_string(Os os) { return os == Os::linux_ ? "linux" : "darwin"; }
+
+Image Image::load(const std::string& path) {
+  auto body = std::make_shared<Body>();
+  body->path = path;
+  body->file = read_file(path, &body->file_size);
+  body->parts = read_elf({body->file.get(), body->file_size}, path);
+  body->memory = Memory(std::move(body->parts.segments));
+  return Image(std::move(body));
+}
+
+Image Image::parse(std::vector<uint8_t> bytes, const std::string& name) {
+  auto body = std::make_shared<Body>();
+  body->path = name;
+  body->file_size = bytes.size();
+  auto copy = std::make_unique_for_overwrite<uint8_t[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), copy.get());
+  body->file = std::move(copy);
+  body->parts = read_elf({body->file.get(), body->file_size}, name);
+  body->memory = Memory(std::move(body->parts.segments));
+  return Image(std::move(body));
+}
+
+const std::string& Image::path() const { return body_->path; }
+Arch Image::arch() const { return body_->parts.arch; }
+Os Image::os() const { return body_->parts.os; }
+uint64_t Image::entry() const { return body_->parts.entry; }
+const Memory& Image::memory() const { return body_->memory; }
+const std::vector<Section>& Image::sections() const { return body_->parts.sections; }
+const ElfInfo& Image::elf() const { return body_->parts.elf; }
+uint64_t Image::file_size() const { return body_->file_size; }
+
+std::optional<std::string> Image::not_runnable() const {
+  const auto& reason = body_->parts.not_runnable;
+  if (reason && uses_race_detector()) return "built with -race; rebuild without it and with CGO_ENABLED=0";
+  return reason;
+}
+
+const Section* Image::section(std::string_view name) const {
+  for (const Section& s : sections())
+    if (s.name == name) return &s;
+  return nullptr;
+}
+
+const SymbolTable& Image::symbols() const {
+  std::call_once(body_->symbols_once, [this] { body_->symbols = SymbolTable(read_elf_symbols(sections(), elf())); });
+  return body_->symbols;
+}
+
+const GoProgram* Image::go() const {
+  std::call_once(body_->go_once, [this] { body_->go = find_go(*this, &body_->not_go); });
+  return body_->go.get();
+}
+
+const std::string& Image::not_go() const {
+  go();
+  return body_->not_go;
+}
+
+std::optional<SymbolAt> Image::symbol_at(uint64_t address, SymbolSource prefer) const {
+  auto from_table = [&]() -> std::optional<SymbolAt> {
+    auto s = symbols().at(address);
+    if (!s) return std::nullopt;
+    return SymbolAt{s->name, address - s->address, s->address, s->size, s->kind, SymbolSource::symtab};
+  };
+  if (prefer == SymbolSource::symtab)
+    if (auto s = from_table()) return s;
+  if (const GoProgram* program = go())
+    if (auto f = program->funcs.at(address))
+      return SymbolAt{f->name,           address - f->entry,   f->entry,
+                      f->end - f->entry, SymbolKind::function, SymbolSource::pclntab};
+  return prefer == SymbolSource::symtab ? std::nullopt : from_table();
+}
+
+std::optional<SymbolAt> Image::find_symbol(std::string_view name) const {
+  if (auto s = symbols().find(name)) return SymbolAt{s->name, 0, s->address, s->size, s->kind, SymbolSource::symtab};
+  const GoProgram* program = go();
+  auto f = program ? program->funcs.find_first(name) : std::nullopt;
+  if (!f) return std::nullopt;
+  return SymbolAt{f->name, 0, f->entry, f->end - f->entry, SymbolKind::function, SymbolSource::pclntab};
+}
+
+}  // namespace deferscope::loader

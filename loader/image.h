@@ -1,0 +1,125 @@
+// A program as read from its file: segments, entry, symbols, Go metadata. The loader's main header.
+//
+//     auto image = loader::Image::load("./hello");         // throws Error: one clear line
+//     if (image.not_runnable()) …                          // e.g. dynamically linked
+//     if (const loader::GoProgram* go = image.go())        // nullptr: not Go; image.not_go() says why
+//       if (auto f = go->funcs.at(pc)) … f->name, go->funcs.line(*f, pc)
+//     if (auto s = image.symbol_at(address)) … s->name + s->offset
+//
+// Everything is a view into the Image, which is a cheap, immutable value: copies share one body; views live as long as
+// any copy. Thread-safe. All addresses are relocated guest addresses.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "loader/build_info.h"
+#include "loader/error.h"
+#include "loader/memory.h"
+#include "loader/moduledata.h"
+#include "loader/pclntab.h"
+#include "loader/symbols.h"
+#include "loader/version.h"
+
+namespace deferscope::loader {
+
+enum class Arch : uint8_t { amd64, arm64 };
+enum class Os : uint8_t { linux_, darwin };
+
+const char* to_string(Arch arch);  // "amd64", "arm64": GOARCH
+const char* to_string(Os os);      // "linux", "darwin": GOOS
+
+// A named part of the file. Section headers may lie; only those that stay inside the file are kept.
+struct Section {
+  std::string name;
+  uint64_t address = 0;  // relocated; 0 if it is not loaded
+  uint64_t size = 0;     // in memory
+  uint64_t flags = 0;    // ELF sh_flags (0x800: compressed)
+  Bytes bytes;           // as in the file: not relocated, not decompressed; empty for .bss
+};
+
+// What the ELF program headers say beyond segments; for the auxiliary vector.
+struct ElfInfo {
+  uint16_t type = 0;        // ET_EXEC 2, ET_DYN 3
+  uint8_t os_abi = 0;       // EI_OSABI
+  uint64_t bias = 0;        // added to every address of the file (0 for ET_EXEC)
+  uint64_t phdr_vaddr = 0;  // AT_PHDR: where the program headers lie in memory; 0 if they are in no segment
+  uint16_t phnum = 0, phentsize = 0;
+  std::string interpreter;          // PT_INTERP; empty if none
+  std::vector<std::string> needed;  // DT_NEEDED
+};
+
+// What is known because a program is Go's.
+struct GoProgram {
+  GoVersion version;
+  BuildInfo build;  // empty where the program has none
+  std::string goos, goarch;
+  PclnHeader pclntab;
+  std::optional<ModuleData> moduledata;  // nothing if its layout was not recognised
+  FuncTable funcs;
+};
+
+// Where a symbol's name came from.
+enum class SymbolSource : uint8_t { pclntab, symtab };
+
+// An address told as name + offset.
+struct SymbolAt {
+  std::string_view name;
+  uint64_t offset = 0;
+  uint64_t address = 0;  // of the symbol
+  uint64_t size = 0;     // 0: unknown
+  SymbolKind kind = SymbolKind::function;
+  SymbolSource source = SymbolSource::pclntab;
+};
+
+class Image {
+ public:
+  // Reads the file once. Throws Error for everything that is not a 64-bit ELF program for x86-64 or arm64. A Go program
+  // of 2 MB takes well under 5 ms; tables are decoded when first asked for.
+  static Image load(const std::string& path);
+  // The same from bytes; `name` stands for the path in messages.
+  static Image parse(std::vector<uint8_t> bytes, const std::string& name);
+
+  const std::string& path() const;
+  Arch arch() const;
+  Os os() const;
+  uint64_t entry() const;
+  const Memory& memory() const;
+  const std::vector<Segment>& segments() const { return memory().segments(); }
+  const std::vector<Section>& sections() const;
+  const Section* section(std::string_view name) const;  // the first with this name, or nullptr
+  const ElfInfo& elf() const;
+  uint64_t file_size() const;
+
+  // Why `run` must refuse, as the text behind "PATH: "; nothing if it can be run.
+  std::optional<std::string> not_runnable() const;
+
+  // Go's metadata, or nullptr; then not_go() says why in a few words.
+  const GoProgram* go() const;
+  const std::string& not_go() const;
+  bool uses_race_detector() const;
+  bool uses_cgo() const;
+
+  // Reads of initial memory, see Memory.
+  std::optional<Bytes> bytes_at(uint64_t vaddr, uint64_t size) const { return memory().bytes_at(vaddr, size); }
+  std::optional<uint64_t> read_u64(uint64_t vaddr) const { return memory().read_u64(vaddr); }
+
+  // The file's symbol table, read and sorted when first asked for; empty for stripped files.
+  const SymbolTable& symbols() const;
+
+  // Name of an address in code or data. In code pclntab is asked first, because its names are the runtime's and are
+  // there in stripped files; `prefer` symtab for the linker's names (the same for most functions; `F.abi0`,
+  // `F.dwrap.1`, type arguments spelled out).
+  std::optional<SymbolAt> symbol_at(uint64_t address, SymbolSource prefer = SymbolSource::pclntab) const;
+  // Address of a function or data symbol by exact name, in either spelling: symbol table first, then pclntab.
+  std::optional<SymbolAt> find_symbol(std::string_view name) const;
+
+ private:
+  struct Body;
+  explicit Image(std::shared_ptr<const Body> body) : body_(std::move(body)) {}
+  std::shared_ptr<const Body> body_;
+};
+
+}  // namespace deferscope::loader
