@@ -1,14 +1,18 @@
-// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit status.
+// The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit
+// status.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "cli/verbs.h"
 
 namespace deferscope::cli {
+
+void add_disasm(CLI::App& app, Action& action);
+
 namespace {
 
 // A row a verb.
-constexpr AddVerb kVerbs[] = {nullptr};
+constexpr AddVerb kVerbs[] = {add_disasm};
 
 }  // namespace
 }  // namespace deferscope::cli

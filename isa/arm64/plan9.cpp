@@ -44,7 +44,8 @@ consteval bool all_well_formed() {
     if (!well_formed(r.encoding)) return false;
   return true;
 }
-static_assert(all_well_formed(), "plan9_table.inc: an encoding is not 32 places, or a register letter stands outside its field");
+static_assert(all_well_formed(),
+              "plan9_table.inc: an encoding is not 32 places, or a register letter stands outside its field");
 
 // ---- the table, made ready for matching
 
@@ -143,12 +144,13 @@ std::uint32_t word_at(std::span<const std::uint8_t> code) {
 
 }  // namespace
 
-TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols, const TextOptions& options,
-                   std::string& out) {
+TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+                   const TextOptions& options, std::string& out) {
   if (code.size() >= 4) {
     const Word w{word_at(code), pc, &symbols};
     for (const Entry* e : table().candidates(w.x)) {
-      if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w))) continue;
+      if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
+        continue;
       if (put(*e, w, out)) return {4, true};
     }
   }

@@ -1,4 +1,5 @@
-// How each kind of operand is written, and the conditions under which an alias is preferred (Arm ARM, C6.2, "Alias Conditions").
+// How each kind of operand is written, and the conditions under which an alias is preferred (Arm ARM, C6.2, "Alias
+// Conditions").
 #include "isa/arm64/plan9_operands.h"
 
 #include <cstdio>
@@ -117,29 +118,29 @@ std::string_view arrangement(std::uint8_t rule, const Word& w) {
   const int size = static_cast<int>(w.bits(23, 22));
   const std::uint32_t q = w.bit(30), sz = w.bit(22);
   switch (rule) {
-    case 'A': return by_size(size, q, 0b1111);                 // all
-    case 'N': return by_size(size, q, 0b0111);                 // no doublewords
-    case 'S': return by_size(size, q, 0b0110);                 // halfwords, words
-    case 'B': return by_size(size, q, 0b0001);                 // bytes
-    case 'H': return by_size(size, q, 0b0011);                 // bytes, halfwords
-    case 'v': return size == 2 && !q ? "" : by_size(size, q, 0b0111);  // across lanes
+    case 'A': return by_size(size, q, 0b1111);                                    // all
+    case 'N': return by_size(size, q, 0b0111);                                    // no doublewords
+    case 'S': return by_size(size, q, 0b0110);                                    // halfwords, words
+    case 'B': return by_size(size, q, 0b0001);                                    // bytes
+    case 'H': return by_size(size, q, 0b0011);                                    // bytes, halfwords
+    case 'v': return size == 2 && !q ? "" : by_size(size, q, 0b0111);             // across lanes
     case 'X': return by_size(static_cast<int>(w.bits(11, 10)), q, 0b1111, true);  // LD1, ST1
     case 'Y': return by_size(static_cast<int>(w.bits(11, 10)), q, 0b1111);        // LD2 and more
-    case 'W': return size == 3 ? "" : by_size(size + 1, 1, 0b1110);    // twice as wide
-    case 'w': return size == 3 ? "" : by_size(size + 1, 1, 0b1100);    //
-    case 'P': return size == 3 ? "" : by_size(size + 1, q, 0b1110, true);  // pairwise sums
-    case 'p': return size == 0 ? "H8" : size == 3 ? "Q1" : "";         // polynomial product
+    case 'W': return size == 3 ? "" : by_size(size + 1, 1, 0b1110);               // twice as wide
+    case 'w': return size == 3 ? "" : by_size(size + 1, 1, 0b1100);               //
+    case 'P': return size == 3 ? "" : by_size(size + 1, q, 0b1110, true);         // pairwise sums
+    case 'p': return size == 0 ? "H8" : size == 3 ? "Q1" : "";                    // polynomial product
     case 'i': return size == 0 || size == 3 ? by_size(size, q, 0b1001, true) : "";
     case 'Q': return q ? "B16" : "B8";
     case 'q': return q ? "H8" : "H4";
     case 's': return q ? "S4" : "S2";
-    case 'F': return by_size(sz ? 3 : 2, q, 0b1100);           // floating point
+    case 'F': return by_size(sz ? 3 : 2, q, 0b1100);  // floating point
     case 'f': return sz ? "D2" : "S4";
     case 'h': return sz ? (q ? "S4" : "S2") : (q ? "H8" : "H4");
     case 'u': return sz ? "" : (q ? "S4" : "S2");
     case 'x': return !sz ? "" : (q ? "S4" : "S2");
     case 'y': return sz ? "D2" : "";
-    case 'c': return sz ? "D2" : "S2";                         // scalar pairwise
+    case 'c': return sz ? "D2" : "S2";  // scalar pairwise
     case 'I': return by_size(lowest_bit(w.bits(19, 16)), q, 0b1111);
     case 'J': return by_size(highest_bit(w.bits(22, 19)), q, 0b0111);
     case 'K': return by_size(highest_bit(w.bits(22, 19)), q, 0b1111);
@@ -187,11 +188,13 @@ void put_lane(char letter, std::uint32_t index, std::string& out) {
   out += ']';
 }
 
-// One lane of each register of a list, for LDn and STn: the element size is in opcode<2:1> and size, the index in Q:S:size.
+// One lane of each register of a list, for LDn and STn: the element size is in opcode<2:1> and size, the index in
+// Q:S:size.
 bool lane_list(const Word& w, const Operand& o, std::string& out) {
   const std::uint32_t all = w.bit(30) << 3 | w.bits(12, 10);
   const std::uint32_t kind = w.bits(15, 14);
-  if (kind == 3 || (kind == 1 && w.bit(10)) || (kind == 2 && w.bit(11)) || (kind == 2 && w.bit(10) && w.bit(12))) return false;
+  if (kind == 3 || (kind == 1 && w.bit(10)) || (kind == 2 && w.bit(11)) || (kind == 2 && w.bit(10) && w.bit(12)))
+    return false;
   const bool d = kind == 2 && w.bit(10);
   const char letter = kind == 0 ? 'B' : kind == 1 ? 'H' : d ? 'D' : 'S';
   const std::uint32_t index = kind == 0 ? all : kind == 1 ? all >> 1 : d ? all >> 3 : all >> 2;
@@ -350,7 +353,9 @@ bool mem_post(const Word& w, std::uint32_t bytes, std::string& out) {
   return true;
 }
 
-bool mem_post_registers(const Word& w, const Operand& o, std::string& out) { return mem_post(w, o.count * (w.bit(30) ? 16u : 8u), out); }
+bool mem_post_registers(const Word& w, const Operand& o, std::string& out) {
+  return mem_post(w, o.count * (w.bit(30) ? 16u : 8u), out);
+}
 
 bool mem_post_lanes(const Word& w, const Operand& o, std::string& out) {
   const std::uint32_t kind = w.bits(15, 14);
@@ -358,7 +363,9 @@ bool mem_post_lanes(const Word& w, const Operand& o, std::string& out) {
   return mem_post(w, o.count << size, out);
 }
 
-bool mem_post_replicate(const Word& w, const Operand& o, std::string& out) { return mem_post(w, o.count << w.bits(11, 10), out); }
+bool mem_post_replicate(const Word& w, const Operand& o, std::string& out) {
+  return mem_post(w, o.count << w.bits(11, 10), out);
+}
 
 // ---- labels
 
@@ -445,12 +452,18 @@ bool imm_bitmask(const Word& w, const Operand&, std::string& out) {
 
 // Bit-field immediates; 32-bit forms reject positions above 31.
 bool field_ok(const Word& w, std::uint32_t v) { return w.bit(31) || v < 32; }
-bool imm_r(const Word& w, const Operand&, std::string& out) { return field_ok(w, w.bits(21, 16)) && put_imm(w.bits(21, 16), out); }
-bool imm_s(const Word& w, const Operand&, std::string& out) { return field_ok(w, w.bits(15, 10)) && put_imm(w.bits(15, 10), out); }
+bool imm_r(const Word& w, const Operand&, std::string& out) {
+  return field_ok(w, w.bits(21, 16)) && put_imm(w.bits(21, 16), out);
+}
+bool imm_s(const Word& w, const Operand&, std::string& out) {
+  return field_ok(w, w.bits(15, 10)) && put_imm(w.bits(15, 10), out);
+}
 bool imm_lsb(const Word& w, const Operand&, std::string& out) {  // of an insert
   return field_ok(w, w.bits(21, 16)) && put_imm((w.bit(31) ? 64 : 32) - w.bits(21, 16), out);
 }
-bool imm_width(const Word& w, const Operand&, std::string& out) { return field_ok(w, w.bits(15, 10)) && put_imm(w.bits(15, 10) + 1, out); }
+bool imm_width(const Word& w, const Operand&, std::string& out) {
+  return field_ok(w, w.bits(15, 10)) && put_imm(w.bits(15, 10) + 1, out);
+}
 bool imm_span(const Word& w, const Operand&, std::string& out) {  // width of an extract
   const std::uint32_t r = w.bits(21, 16), width = w.bits(15, 10) - r + 1, size = w.bit(31) ? 64 : 32;
   return width >= 1 && width <= size - r && put_imm(width, out);
@@ -461,7 +474,9 @@ bool imm_lsl(const Word& w, const Operand&, std::string& out) {
 }
 
 bool imm_field(const Word& w, const Operand& o, std::string& out) { return put_imm(w.bits(o.rule, o.low), out); }
-bool imm_bit_number(const Word& w, const Operand&, std::string& out) { return put_imm(w.bit(31) << 5 | w.bits(23, 19), out); }
+bool imm_bit_number(const Word& w, const Operand&, std::string& out) {
+  return put_imm(w.bit(31) << 5 | w.bits(23, 19), out);
+}
 bool imm_zero(const Word&, const Operand&, std::string& out) { return put_imm(0, out); }
 bool imm_float_zero(const Word&, const Operand&, std::string& out) {
   out += "$(0.0)";
@@ -486,9 +501,13 @@ bool imm_fmov_vector(const Word& w, const Operand&, std::string& out) { return p
 
 bool imm8(const Word& w, const Operand&, std::string& out) { return put_imm(abcdefgh(w), out); }
 bool imm8_h(const Word& w, const Operand&, std::string& out) { return put_imm_shift(abcdefgh(w), w.bit(13) * 8, out); }
-bool imm8_s(const Word& w, const Operand&, std::string& out) { return put_imm_shift(abcdefgh(w), w.bits(14, 13) * 8, out); }
+bool imm8_s(const Word& w, const Operand&, std::string& out) {
+  return put_imm_shift(abcdefgh(w), w.bits(14, 13) * 8, out);
+}
 // MSL shifts ones in; objdump shows it as a shift of 128 more.
-bool imm8_msl(const Word& w, const Operand&, std::string& out) { return put_imm_shift(abcdefgh(w), 128 + (w.bit(12) ? 16 : 8), out); }
+bool imm8_msl(const Word& w, const Operand&, std::string& out) {
+  return put_imm_shift(abcdefgh(w), 128 + (w.bit(12) ? 16 : 8), out);
+}
 bool imm8_mask(const Word& w, const Operand&, std::string& out) {
   std::uint64_t v = 0;
   for (int i = 0; i < 8; ++i)
@@ -496,8 +515,12 @@ bool imm8_mask(const Word& w, const Operand&, std::string& out) {
   return put_imm(static_cast<std::int64_t>(v), out);
 }
 
-bool imm_ext(const Word& w, const Operand&, std::string& out) { return (w.bit(30) || !w.bit(14)) && put_imm(w.bits(14, 11), out); }
-bool imm_shll(const Word& w, const Operand&, std::string& out) { return w.bits(23, 22) != 3 && put_imm(8 << w.bits(23, 22), out); }
+bool imm_ext(const Word& w, const Operand&, std::string& out) {
+  return (w.bit(30) || !w.bit(14)) && put_imm(w.bits(14, 11), out);
+}
+bool imm_shll(const Word& w, const Operand&, std::string& out) {
+  return w.bits(23, 22) != 3 && put_imm(8 << w.bits(23, 22), out);
+}
 
 // Vector shift amounts from immh:immb; `rule` holds the element sizes allowed, a bit each.
 bool imm_left(const Word& w, const Operand& o, std::string& out) {
@@ -539,7 +562,8 @@ bool sysreg_number(const Word& w, const Operand&, std::string& out) { return put
 
 bool sysreg_name(const Word& w, const Operand&, std::string& out) {
   char buffer[40];
-  std::snprintf(buffer, sizeof buffer, "S%u_%u_C%u_C%u_%u", w.bits(20, 19), w.bits(18, 16), w.bits(15, 12), w.bits(11, 8), w.bits(7, 5));
+  std::snprintf(buffer, sizeof buffer, "S%u_%u_C%u_C%u_%u", w.bits(20, 19), w.bits(18, 16), w.bits(15, 12),
+                w.bits(11, 8), w.bits(7, 5));
   out += buffer;
   return true;
 }
@@ -567,7 +591,9 @@ constexpr SystemOp kSystemOps[] = {
 
 bool system_op(const Word& w, const Operand& o, std::string& out) {  // rule: the CRn wanted
   for (const SystemOp& s : kSystemOps) {
-    if (s.crn != o.rule || s.crn != w.bits(15, 12) || s.op1 != w.bits(18, 16) || s.crm != w.bits(11, 8) || s.op2 != w.bits(7, 5)) continue;
+    if (s.crn != o.rule || s.crn != w.bits(15, 12) || s.op1 != w.bits(18, 16) || s.crm != w.bits(11, 8) ||
+        s.op2 != w.bits(7, 5))
+      continue;
     if (s.bare && w.bits(4, 0) != 31) return false;
     out += s.name;
     if (!s.bare) {
@@ -689,20 +715,24 @@ constexpr Named kNamed[] = {
 
 int field_of(char c) { return c == 'd' ? 0 : c == 'n' ? 5 : c == 'm' ? 16 : c == 'a' ? 10 : -1; }
 
-// Names built from parts: Fd, Vd, Vd.A (arrangement rule A), L2d.X (list of two), I2d (lanes of two), post2, lane2, rep2.
+// Names built from parts: Fd, Vd, Vd.A (arrangement rule A), L2d.X (list of two), I2d (lanes of two), post2, lane2,
+// rep2.
 bool composed(std::string_view s, Operand& o) {
   const auto digit = [](char c) { return static_cast<std::uint8_t>(c - '0'); };
   const auto ends_in_count = [&](std::string_view head) { return s.size() == head.size() + 1 && s.starts_with(head); };
   if (ends_in_count("post")) return o = {mem_post_registers, 0, 0, digit(s.back())}, true;
   if (ends_in_count("lane")) return o = {mem_post_lanes, 0, 0, digit(s.back())}, true;
   if (ends_in_count("rep")) return o = {mem_post_replicate, 0, 0, digit(s.back())}, true;
-  if (s.size() == 2 && s[0] == 'F' && field_of(s[1]) >= 0) return o = {scalar_f, static_cast<std::uint8_t>(field_of(s[1]))}, true;
-  if (s.size() == 2 && s[0] == 'V' && field_of(s[1]) >= 0) return o = {scalar_v, static_cast<std::uint8_t>(field_of(s[1]))}, true;
+  if (s.size() == 2 && s[0] == 'F' && field_of(s[1]) >= 0)
+    return o = {scalar_f, static_cast<std::uint8_t>(field_of(s[1]))}, true;
+  if (s.size() == 2 && s[0] == 'V' && field_of(s[1]) >= 0)
+    return o = {scalar_v, static_cast<std::uint8_t>(field_of(s[1]))}, true;
   if (s.size() == 3 && s[0] == 'I') return o = {lane_list, 0, 0, digit(s[1])}, true;
   if (s.size() == 4 && s[0] == 'V' && s[2] == '.' && field_of(s[1]) >= 0)
     return o = {vector, static_cast<std::uint8_t>(field_of(s[1])), static_cast<std::uint8_t>(s[3])}, true;
   if (s.size() == 5 && s[0] == 'L' && s[3] == '.' && field_of(s[2]) >= 0)
-    return o = {vector_list, static_cast<std::uint8_t>(field_of(s[2])), static_cast<std::uint8_t>(s[4]), digit(s[1])}, true;
+    return o = {vector_list, static_cast<std::uint8_t>(field_of(s[2])), static_cast<std::uint8_t>(s[4]), digit(s[1])},
+           true;
   return false;
 }
 
@@ -754,11 +784,23 @@ struct NamedCondition {
   Condition condition;
 };
 constexpr NamedCondition kConditions[] = {
-    {"sp", rd_or_rn_is_sp},   {"n=m", rn_is_rm},           {"!al", cond_not_al},    {"n=m,!al", rn_is_rm_not_al},
-    {"n=m,!al,!zr", rn_is_rm_not_al_not_zr},               {"insert", inserts},     {"insert,!zr", inserts_not_zr},
-    {"extract", extracts},    {"lsl", shifts_left},        {"immh", shift_amount},  {"xtl", is_extension},
-    {"movz", movz_alias},     {"movn", movn_alias},        {"umovs", umov_s},       {"umovd", umov_d},
-    {"bfx", bfx_preferred},   {"mask", mask_not_movewide},
+    {"sp", rd_or_rn_is_sp},
+    {"n=m", rn_is_rm},
+    {"!al", cond_not_al},
+    {"n=m,!al", rn_is_rm_not_al},
+    {"n=m,!al,!zr", rn_is_rm_not_al_not_zr},
+    {"insert", inserts},
+    {"insert,!zr", inserts_not_zr},
+    {"extract", extracts},
+    {"lsl", shifts_left},
+    {"immh", shift_amount},
+    {"xtl", is_extension},
+    {"movz", movz_alias},
+    {"movn", movn_alias},
+    {"umovs", umov_s},
+    {"umovd", umov_d},
+    {"bfx", bfx_preferred},
+    {"mask", mask_not_movewide},
 };
 
 }  // namespace

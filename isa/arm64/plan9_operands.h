@@ -1,5 +1,5 @@
-// Operands of arm64 instructions as Go's assembler writes them. A row of plan9_table.inc names its operands in the order in which they
-// are printed; each name is one function here.
+// Operands of arm64 instructions as Go's assembler writes them. A row of plan9_table.inc names its operands in the
+// order in which they are printed; each name is one function here.
 #pragma once
 #include <string>
 #include <string_view>

@@ -6,9 +6,10 @@
 
 namespace deferscope::isa {
 
-TextSize append_go(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols, const TextOptions& options,
-                   std::string& out) {
-  return arch == Arch::arm64 ? arm64::append_go(code, pc, symbols, options, out) : x86_64::append_go(code, pc, symbols, options, out);
+TextSize append_go(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+                   const TextOptions& options, std::string& out) {
+  return arch == Arch::arm64 ? arm64::append_go(code, pc, symbols, options, out)
+                             : x86_64::append_go(code, pc, symbols, options, out);
 }
 
 TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {

@@ -1,8 +1,9 @@
 // The Go (Plan 9) syntax of one x86-64 instruction.
 //
-// The rules (measured against `go tool objdump` of Go 1.27.4): operands are printed last to first, except those of CMP; the size suffix
-// comes from the memory operand, else from the operand-size prefixes; a 32-bit displacement of a legacy instruction is printed as it is
-// encoded, unsigned; a prefix that the text does not imply is printed in front, the last one only.
+// The rules (measured against `go tool objdump` of Go 1.27.4): operands are printed last to first, except those of CMP;
+// the size suffix comes from the memory operand, else from the operand-size prefixes; a 32-bit displacement of a legacy
+// instruction is printed as it is encoded, unsigned; a prefix that the text does not imply is printed in front, the
+// last one only.
 #include "isa/x86_64/plan9.h"
 
 #include <Zydis/Zydis.h>
@@ -28,7 +29,9 @@ struct Insn {
   const Symbols* symbols = nullptr;
   bool compat = false;
 
-  bool vector() const { return z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX; }
+  bool vector() const {
+    return z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
+  }
   bool evex() const { return z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX; }
   std::uint64_t next() const { return pc + z.length; }
   const ZydisDecodedOperand* memory() const {
@@ -104,7 +107,9 @@ void put_symbol(const SymbolAt& s, std::uint64_t address, std::string& out) {
   out += "(SB)";
 }
 
-bool relative_to_ip(const ZydisDecodedOperandMem& m) { return m.base == ZYDIS_REGISTER_RIP || m.base == ZYDIS_REGISTER_EIP; }
+bool relative_to_ip(const ZydisDecodedOperandMem& m) {
+  return m.base == ZYDIS_REGISTER_RIP || m.base == ZYDIS_REGISTER_EIP;
+}
 
 // The displacement as the decoder of objdump understands it: 32-bit ones of legacy instructions are not sign-extended.
 std::int64_t displacement(const Insn& in, const ZydisDecodedOperand& o) {
@@ -149,16 +154,19 @@ void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) 
 void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& out) {
   if (o.imm.is_relative) {
     const std::uint64_t target = in.next() + o.imm.value.u;
-    if (const SymbolAt s = in.symbols->at(target); !s.name.empty() && s.base == target) return put_symbol(s, target, out);
+    if (const SymbolAt s = in.symbols->at(target); !s.name.empty() && s.base == target)
+      return put_symbol(s, target, out);
     return hex(out, target);
   }
   std::int64_t v = o.imm.value.s;
   if (!in.vector()) {
-    // A 32-bit or 16-bit immediate is shown signed, whatever the instruction makes of it; a byte is signed where Zydis says so.
+    // A 32-bit or 16-bit immediate is shown signed, whatever the instruction makes of it; a byte is signed where Zydis
+    // says so.
     const int bits = in.z.raw.imm[0].size;
     if (bits == 32) v = static_cast<std::int32_t>(v);
     if (bits == 16 && facts_of(in.z.mnemonic).sized) v = static_cast<std::int16_t>(v);
-    if (bits == 8) v = o.imm.is_signed && in.z.operand_width != 8 ? static_cast<std::int8_t>(v) : static_cast<std::uint8_t>(v);
+    if (bits == 8)
+      v = o.imm.is_signed && in.z.operand_width != 8 ? static_cast<std::int8_t>(v) : static_cast<std::uint8_t>(v);
   }
   out += '$';
   if (v == static_cast<std::int32_t>(v))
@@ -167,7 +175,8 @@ void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& ou
     hex(out, static_cast<std::uint64_t>(v));
 }
 
-// objdump's slip: the half-width side of these conversions is called Y in the 128-bit form too. The index of that operand, -1: none.
+// objdump's slip: the half-width side of these conversions is called Y in the 128-bit form too. The index of that
+// operand, -1: none.
 int half_called_ymm(const Insn& in) {
   if (!in.compat || !in.evex() || in.memory() || in.z.avx.vector_length != 128) return -1;
   const int last = in.z.operand_count_visible - 1;
@@ -198,7 +207,9 @@ void put_operand(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
 
 // ---- prefixes
 
-bool is_string(const ZydisDecodedInstruction& z) { return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP; }
+bool is_string(const ZydisDecodedInstruction& z) {
+  return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
+}
 
 // "REP; ", "LOCK ", … in front of the mnemonic: what the bytes say and the text does not.
 void put_prefixes(const Insn& in, std::string& out) {
@@ -208,7 +219,8 @@ void put_prefixes(const Insn& in, std::string& out) {
   int mandatory_rep = -1, last_segment = -1, branch_hint = -1;
   for (int i = 0; i < raw.prefix_count; ++i) {
     const auto& p = raw.prefixes[i];
-    if (p.type == ZYDIS_PREFIX_TYPE_MANDATORY && !is_string(in.z) && (p.value == 0xf2 || p.value == 0xf3)) mandatory_rep = i;
+    if (p.type == ZYDIS_PREFIX_TYPE_MANDATORY && !is_string(in.z) && (p.value == 0xf2 || p.value == 0xf3))
+      mandatory_rep = i;
     if (p.value == 0x64 || p.value == 0x65) last_segment = i;
     if (p.value == 0x2e || p.value == 0x3e) branch_hint = i;
   }
@@ -279,7 +291,9 @@ void put_vector_width(const Insn& in, std::string& out) {
       if (is_gpr64(in.op[0]) || (in.memory() && (is_gpr64({in.op[1]})))) out += 'Q';
       return;
     case ZYDIS_MNEMONIC_VCVTSI2SD:
-    case ZYDIS_MNEMONIC_VCVTSI2SS: out += is_gpr64(in.op[2]) || (in.memory() && in.memory()->size == 64) ? 'Q' : 'L'; return;
+    case ZYDIS_MNEMONIC_VCVTSI2SS:
+      out += is_gpr64(in.op[2]) || (in.memory() && in.memory()->size == 64) ? 'Q' : 'L';
+      return;
     case ZYDIS_MNEMONIC_VPCMPESTRM:
     case ZYDIS_MNEMONIC_VPCMPESTRI:
     case ZYDIS_MNEMONIC_VPCMPISTRI:
@@ -321,7 +335,8 @@ void put_evex_suffixes(const Insn& in, std::string& out) {
 void put_mnemonic(const Insn& in, const MnemonicFacts& f, std::string& out) {
   if (in.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) out += 'L';
   out += f.name;
-  if (!in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) && !is_string(in.z))
+  if (!in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
+      !is_string(in.z))
     out += "_XMM";  // the string instructions own the bare names
   if (in.evex() && in.z.mnemonic == ZYDIS_MNEMONIC_VPEXTRW && in.z.opcode == 0xc5 && in.compat) out += "_C5";
   if (in.vector()) {
@@ -396,8 +411,9 @@ bool decode(std::span<const std::uint8_t> code, Insn& in) {
   return ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder(), &context, &in.z, in.op.data(), in.z.operand_count));
 }
 
-// objdump's decoder believes that every vector instruction has a ModRM byte. VZEROUPPER and VZEROALL have none, so it swallows the byte
-// after them and what that byte would call for: SIB and displacement. The number of bytes swallowed; 0 if the decoder runs out of bytes.
+// objdump's decoder believes that every vector instruction has a ModRM byte. VZEROUPPER and VZEROALL have none, so it
+// swallows the byte after them and what that byte would call for: SIB and displacement. The number of bytes swallowed;
+// 0 if the decoder runs out of bytes.
 std::uint32_t swallowed(std::span<const std::uint8_t> rest) {
   if (rest.empty()) return 0;
   const int mod = rest[0] >> 6, rm = rest[0] & 7;
@@ -415,7 +431,8 @@ std::uint32_t swallowed(std::span<const std::uint8_t> rest) {
 bool has_no_modrm(const Insn& in) {
   return in.z.mnemonic == ZYDIS_MNEMONIC_VZEROUPPER || in.z.mnemonic == ZYDIS_MNEMONIC_VZEROALL;
 }
-TextSize append_swallowing(const Insn& in, const MnemonicFacts& f, std::span<const std::uint8_t> code, std::string& out) {
+TextSize append_swallowing(const Insn& in, const MnemonicFacts& f, std::span<const std::uint8_t> code,
+                           std::string& out) {
   const std::size_t limit = std::min<std::size_t>(code.size(), ZYDIS_MAX_INSTRUCTION_LENGTH);
   const std::span<const std::uint8_t> rest = code.subspan(in.z.length, limit - in.z.length);
   const std::uint32_t extra = swallowed(rest);
@@ -429,8 +446,8 @@ TextSize append_swallowing(const Insn& in, const MnemonicFacts& f, std::span<con
 
 }  // namespace
 
-TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols, const TextOptions& options,
-                   std::string& out) {
+TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+                   const TextOptions& options, std::string& out) {
   Insn in;
   if (!decode(code, in)) {
     out += '?';
@@ -470,7 +487,8 @@ TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, std::s
     return {1, false};
   }
   char buffer[256];
-  ZydisFormatterFormatInstruction(&formatter, &in.z, in.op.data(), in.z.operand_count_visible, buffer, sizeof buffer, pc, nullptr);
+  ZydisFormatterFormatInstruction(&formatter, &in.z, in.op.data(), in.z.operand_count_visible, buffer, sizeof buffer,
+                                  pc, nullptr);
   out += buffer;
   return {in.z.length, true};
 }

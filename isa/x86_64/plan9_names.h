@@ -9,9 +9,9 @@
 namespace deferscope::isa::x86_64 {
 
 struct MnemonicFacts {
-  std::string_view name;     // what objdump prints, suffix not included
+  std::string_view name;      // what objdump prints, suffix not included
   std::string_view asm_name;  // what Go's assembler calls it, where that is another word; else empty
-  bool sized = false;        // takes B, W, L, Q
+  bool sized = false;         // takes B, W, L, Q
 };
 
 const MnemonicFacts& facts_of(ZydisMnemonic mnemonic);
