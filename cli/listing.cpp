@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/go_order.h"
+
 namespace deferscope::cli {
 namespace {
 
@@ -67,10 +69,11 @@ void Listing::take_file_symbols(const loader::Image& image) {
     const bool defined = *get<std::uint16_t>(table->bytes, at + 6) != 0;
     s.code = defined && std::any_of(code.begin(), code.end(),
                                     [&](const Range& r) { return s.address >= r.start && s.address < r.end; });
-    if (!is_marker(s.name)) symbols_.push_back(s);
+    symbols_.push_back(s);
   }
-  std::stable_sort(symbols_.begin(), symbols_.end(),
-                   [](const ListedSymbol& a, const ListedSymbol& b) { return a.address < b.address; });
+  const auto by_address = [](const ListedSymbol& a, const ListedSymbol& b) { return a.address < b.address; };
+  GoOrder(symbols_, by_address).sort();
+  std::erase_if(symbols_, [](const ListedSymbol& s) { return is_marker(s.name); });
 }
 
 void Listing::take_pclntab() {
