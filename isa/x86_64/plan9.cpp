@@ -151,6 +151,21 @@ void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) 
   }
 }
 
+// The operand size that prefixes ask for; 8-bit instructions count as 32.
+int data_bits(const Insn& in) {
+  if (in.z.attributes & ZYDIS_ATTRIB_HAS_REX && in.z.raw.rex.W) return 64;
+  for (int i = 0; i < in.z.raw.prefix_count; ++i)
+    if (in.z.raw.prefixes[i].value == 0x66) return 16;
+  return 32;
+}
+
+// objdump's slip: what MOVL and PUSHL move may be an address on 386, so it names constants that happen to lie in the
+// program.
+bool taken_for_address(const Insn& in) {
+  return in.compat && (in.z.mnemonic == ZYDIS_MNEMONIC_MOV || in.z.mnemonic == ZYDIS_MNEMONIC_PUSH) &&
+         data_bits(in) == 32;
+}
+
 void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& out) {
   if (o.imm.is_relative) {
     const std::uint64_t target = in.next() + o.imm.value.u;
@@ -169,6 +184,9 @@ void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& ou
       v = o.imm.is_signed && in.z.operand_width != 8 ? static_cast<std::int8_t>(v) : static_cast<std::uint8_t>(v);
   }
   out += '$';
+  if (taken_for_address(in))
+    if (const SymbolAt s = in.symbols->at(static_cast<std::uint64_t>(v)); !s.name.empty())
+      return put_symbol(s, static_cast<std::uint64_t>(v), out);
   if (v == static_cast<std::int32_t>(v))
     signed_hex(out, v);
   else
@@ -251,13 +269,6 @@ void put_prefixes(const Insn& in, std::string& out) {
 }
 
 // ---- mnemonic
-
-int data_bits(const Insn& in) {
-  if (in.z.attributes & ZYDIS_ATTRIB_HAS_REX && in.z.raw.rex.W) return 64;
-  for (int i = 0; i < in.z.raw.prefix_count; ++i)
-    if (in.z.raw.prefixes[i].value == 0x66) return 16;
-  return 32;
-}
 
 bool is_gpr64(const ZydisDecodedOperand& o) {
   return o.type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(o.reg.value) == ZYDIS_REGCLASS_GPR64;
