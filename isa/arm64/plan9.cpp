@@ -47,11 +47,29 @@ consteval bool all_well_formed() {
 static_assert(all_well_formed(),
               "plan9_table.inc: an encoding is not 32 places, or a register letter stands outside its field");
 
+// Where Go's assembler has another word than objdump: it knows no separate mnemonics for unscaled loads, and vector
+// structures all begin with V.
+struct AsmName {
+  std::string_view objdump, assembler;
+};
+constexpr AsmName kAsmNames[] = {
+    {"LDURBW", "MOVBU"},  {"LDURHW", "MOVHU"}, {"LDURSB", "MOVB"},  {"LDURSBW", "MOVBW"}, {"LDURSH", "MOVH"},
+    {"LDURSHW", "MOVHW"}, {"LDURSW", "MOVW"},  {"LD2", "VLD2"},     {"LD3", "VLD3"},      {"LD4", "VLD4"},
+    {"LD2.P", "VLD2.P"},  {"LD3.P", "VLD3.P"}, {"LD4.P", "VLD4.P"}, {"ST2", "VST2"},      {"ST3", "VST3"},
+    {"ST4", "VST4"},      {"ST2.P", "VST2.P"}, {"ST3.P", "VST3.P"}, {"ST4.P", "VST4.P"},  {"B%c", "B%a"},
+};
+
+std::string_view assembler_name(std::string_view mnemonic) {
+  for (const AsmName& n : kAsmNames)
+    if (n.objdump == mnemonic) return n.assembler;
+  return mnemonic;
+}
+
 // ---- the table, made ready for matching
 
 struct Entry {
   std::uint32_t mask = 0, value = 0;
-  std::string_view mnemonic;
+  std::string_view mnemonic, assembler;
   std::array<Operand, 5> operands;
   int count = 0;
   Condition condition = nullptr;
@@ -66,6 +84,7 @@ Entry compile(const Row& r) {
     if (r.encoding[i] == '1') e.value |= bit;
   }
   e.mnemonic = r.mnemonic;
+  e.assembler = assembler_name(r.mnemonic);
   e.beyond = r.beyond;
   if (!r.condition.empty()) e.condition = condition_named(r.condition);
   for (std::size_t at = 0; at < r.operands.size();) {
@@ -119,15 +138,16 @@ void put_mnemonic(std::string_view m, const Word& w, std::string& out) {
         if (w.bit(30)) out += '2';
         break;
       case 'c': out += condition_code(w.bits(3, 0), true); break;
+      case 'a': out += condition_code(w.bits(3, 0), false); break;
       default: break;
     }
   }
 }
 
 // False, and `out` as it was, if an operand is reserved.
-bool put(const Entry& e, const Word& w, std::string& out) {
+bool put(const Entry& e, const Word& w, const TextOptions& options, std::string& out) {
   const std::size_t start = out.size();
-  put_mnemonic(e.mnemonic, w, out);
+  put_mnemonic(options.asm_names ? e.assembler : e.mnemonic, w, out);
   for (int i = 0; i < e.count; ++i) {
     out += i == 0 ? " " : ", ";
     const Operand& o = e.operands[static_cast<std::size_t>(i)];
@@ -151,7 +171,7 @@ TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const S
     for (const Entry* e : table().candidates(w.x)) {
       if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
         continue;
-      if (put(*e, w, out)) return {4, true};
+      if (put(*e, w, options, out)) return {4, true};
     }
   }
   out += '?';

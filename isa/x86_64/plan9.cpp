@@ -28,6 +28,7 @@ struct Insn {
   std::uint64_t pc = 0;
   const Symbols* symbols = nullptr;
   bool compat = false;
+  bool asm_names = false;
 
   bool vector() const {
     return z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
@@ -343,12 +344,29 @@ void put_evex_suffixes(const Insn& in, std::string& out) {
   if (in.z.raw.evex.z) out += ".Z";
 }
 
+// A name with %0 and %1 replaced by the size letters of operands.
+void put_name(const Insn& in, std::string_view name, std::string& out) {
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] != '%') {
+      out += name[i];
+    } else if (const char c = size_letter(in.op[static_cast<std::size_t>(name[++i] - '0')].size)) {
+      out += c;
+    }
+  }
+}
+
+// The string instructions own the bare names MOVSD and CMPSD; the assembler calls those MOVSL and CMPSL.
+bool scalar_double(const Insn& in) {
+  return !in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
+         !is_string(in.z);
+}
+
 void put_mnemonic(const Insn& in, const MnemonicFacts& f, std::string& out) {
   if (in.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) out += 'L';
-  out += f.name;
-  if (!in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
-      !is_string(in.z))
-    out += "_XMM";  // the string instructions own the bare names
+  if (in.asm_names && !f.asm_name.empty()) return put_name(in, f.asm_name, out);
+  put_name(in, f.name, out);
+  if (in.asm_names && in.z.mnemonic == ZYDIS_MNEMONIC_IMUL && in.z.operand_count_visible == 3) out += '3';
+  if (scalar_double(in) && !in.asm_names) out += "_XMM";
   if (in.evex() && in.z.mnemonic == ZYDIS_MNEMONIC_VPEXTRW && in.z.opcode == 0xc5 && in.compat) out += "_C5";
   if (in.vector()) {
     put_vector_width(in, out);
@@ -467,6 +485,7 @@ TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const S
   in.pc = pc;
   in.symbols = &symbols;
   in.compat = options.objdump_compat;
+  in.asm_names = options.asm_names;
   const MnemonicFacts& f = facts_of(in.z.mnemonic);
   if (options.objdump_compat && unknown_to_objdump(in.z, code)) {
     out += '?';

@@ -8,10 +8,11 @@
 
 namespace deferscope::isa::x86_64 {
 
+// In a name, %0 and %1 stand for the size letter (B W L Q) of the first and second operand in Intel's order.
 struct MnemonicFacts {
-  std::string_view name;      // what objdump prints, suffix not included
+  std::string_view name;      // what objdump prints, size suffix not included
   std::string_view asm_name;  // what Go's assembler calls it, where that is another word; else empty
-  bool sized = false;         // takes B, W, L, Q
+  bool sized = false;         // the size suffix follows the name
 };
 
 const MnemonicFacts& facts_of(ZydisMnemonic mnemonic);
