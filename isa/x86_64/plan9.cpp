@@ -8,6 +8,7 @@
 
 #include <Zydis/Zydis.h>
 
+#include <algorithm>
 #include <array>
 
 #include "isa/text/append.h"
@@ -25,6 +26,7 @@ using text::signed_hex;
 struct Insn {
   ZydisDecodedInstruction z;
   std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> op;
+  std::span<const std::uint8_t> code;  // from its first byte
   std::uint64_t pc = 0;
   const Symbols* symbols = nullptr;
   bool compat = false;
@@ -230,23 +232,39 @@ bool is_string(const ZydisDecodedInstruction& z) {
   return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
+bool is_prefix(std::uint8_t b) {
+  switch (b) {
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+    case 0x64:
+    case 0x65:
+    case 0x66:
+    case 0x67:
+    case 0xf0:
+    case 0xf2:
+    case 0xf3: return true;
+    default: return false;
+  }
+}
+
 // "REP; ", "LOCK ", … in front of the mnemonic: what the bytes say and the text does not.
 void put_prefixes(const Insn& in, std::string& out) {
   if (in.vector()) return;
   const auto& raw = in.z.raw;
   std::uint8_t last = 0, rep = 0;
-  int mandatory_rep = -1, last_segment = -1, branch_hint = -1;
+  int mandatory_rep = -1, last_segment = -1;
   for (int i = 0; i < raw.prefix_count; ++i) {
     const auto& p = raw.prefixes[i];
     if (p.type == ZYDIS_PREFIX_TYPE_MANDATORY && !is_string(in.z) && (p.value == 0xf2 || p.value == 0xf3))
       mandatory_rep = i;
     if (p.value == 0x64 || p.value == 0x65) last_segment = i;
-    if (p.value == 0x2e || p.value == 0x3e) branch_hint = i;
   }
   const bool hinted = in.z.meta.category == ZYDIS_CATEGORY_COND_BR;
   const bool segment_shown = in.memory() || is_string(in.z);
   for (int i = 0; i < raw.prefix_count; ++i) {
-    const std::uint8_t v = raw.prefixes[i].value;
+    const std::uint8_t v = in.code[static_cast<std::size_t>(i)];  // prefixes are the first bytes
     if (v >= 0x40 && v <= 0x4f) break;
     if (v == 0xf2 || v == 0xf3) {
       if (i != mandatory_rep) rep = v;
@@ -254,7 +272,6 @@ void put_prefixes(const Insn& in, std::string& out) {
     }
     if ((v == 0x64 || v == 0x65) && segment_shown && i == last_segment) continue;
     last = v;
-    (void)branch_hint;
   }
   if (rep != 0) out += rep == 0xf3 ? "REP; " : "REPNE; ";
   switch (last) {
@@ -434,10 +451,30 @@ void put_operands(const Insn& in, std::string& out) {
   }
 }
 
-bool decode(std::span<const std::uint8_t> code, Insn& in) {
+ZyanStatus decode_as_given(std::span<const std::uint8_t> code, Insn& in) {
   ZydisDecoderContext context;
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder(), &context, code.data(), code.size(), &in.z))) return false;
-  return ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder(), &context, &in.z, in.op.data(), in.z.operand_count));
+  const ZyanStatus status = ZydisDecoderDecodeInstruction(&decoder(), &context, code.data(), code.size(), &in.z);
+  return ZYAN_SUCCESS(status)
+             ? ZydisDecoderDecodeOperands(&decoder(), &context, &in.z, in.op.data(), in.z.operand_count)
+             : status;
+}
+
+// LOCK where the processor forbids it: objdump prints it all the same. Zydis refuses, so it is shown a DS prefix, which
+// means nothing in 64-bit mode, in its place.
+bool decode_with_stray_lock(std::span<const std::uint8_t> code, Insn& in) {
+  std::uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+  const std::size_t n = std::min(code.size(), std::size(bytes));
+  std::copy_n(code.begin(), n, bytes);
+  for (std::size_t i = 0; i < n && is_prefix(bytes[i]); ++i)
+    if (bytes[i] == 0xf0) bytes[i] = 0x3e;
+  return ZYAN_SUCCESS(decode_as_given({bytes, n}, in));
+}
+
+bool decode(std::span<const std::uint8_t> code, Insn& in) {
+  in.code = code;
+  const ZyanStatus status = decode_as_given(code, in);
+  if (status == ZYDIS_STATUS_ILLEGAL_LOCK && in.compat) return decode_with_stray_lock(code, in);
+  return ZYAN_SUCCESS(status);
 }
 
 // objdump's decoder believes that every vector instruction has a ModRM byte. VZEROUPPER and VZEROALL have none, so it
@@ -478,14 +515,14 @@ TextSize append_swallowing(const Insn& in, const MnemonicFacts& f, std::span<con
 TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
                    const TextOptions& options, std::string& out) {
   Insn in;
-  if (!decode(code, in)) {
-    out += '?';
-    return {1, false};
-  }
   in.pc = pc;
   in.symbols = &symbols;
   in.compat = options.objdump_compat;
   in.asm_names = options.asm_names;
+  if (!decode(code, in)) {
+    out += '?';
+    return {1, false};
+  }
   const MnemonicFacts& f = facts_of(in.z.mnemonic);
   if (options.objdump_compat && unknown_to_objdump(in.z, code)) {
     out += '?';

@@ -103,14 +103,21 @@ constexpr ZydisMnemonic kIgnoreL[] = {
     ZYDIS_MNEMONIC_VROUNDSS,   ZYDIS_MNEMONIC_VROUNDSD,
 };
 
+// A REX that is not the last prefix: the processor ignores it, the decoder takes what follows for an opcode.
+bool rex_too_early(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
+  for (int i = 0; i + 1 < z.raw.prefix_count; ++i)
+    if ((code[static_cast<std::size_t>(i)] & 0xf0) == 0x40) return true;
+  return false;
+}
+
 template <class Table, class Value>
 bool holds(const Table& table, Value v) {
   return std::find(std::begin(table), std::end(table), v) != std::end(table);
 }
 
-bool unknown_legacy(const ZydisDecodedInstruction& z) {
+bool unknown_legacy(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
   if (holds(kUnknownSets, z.meta.isa_set) || holds(kUnknownMnemonics, z.mnemonic)) return true;
-  if (unknown_nop(z) || unknown_ud(z) || is_x87_alias(z)) return true;
+  if (rex_too_early(z, code) || unknown_nop(z) || unknown_ud(z) || is_x87_alias(z)) return true;
   return std::any_of(std::begin(kUnknownEncodings), std::end(kUnknownEncodings),
                      [&](const Encoding& e) { return matches(e, z); });
 }
@@ -155,7 +162,7 @@ bool unknown_evex(const ZydisDecodedInstruction& z, std::span<const std::uint8_t
 
 bool unknown_to_objdump(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
   switch (z.encoding) {
-    case ZYDIS_INSTRUCTION_ENCODING_LEGACY: return unknown_legacy(z);
+    case ZYDIS_INSTRUCTION_ENCODING_LEGACY: return unknown_legacy(z, code);
     case ZYDIS_INSTRUCTION_ENCODING_VEX: return unknown_vex(z, code);
     case ZYDIS_INSTRUCTION_ENCODING_EVEX: return unknown_evex(z, code);
     default: return true;  // 3DNow!, XOP, MVEX
