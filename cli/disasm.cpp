@@ -276,6 +276,13 @@ std::uint64_t parse_address(const std::string& text, const char* which) {
   return v;
 }
 
+// std::regex recurses once a character; names that a damaged file makes endless are cut.
+bool matches(std::string_view name, const std::regex& pattern) {
+  constexpr std::size_t kLongest = 4096;
+  name = name.substr(0, kLongest);
+  return std::regex_search(name.begin(), name.end(), pattern);
+}
+
 int run(const Options& options) {
   std::optional<std::regex> pattern;
   try {
@@ -295,7 +302,7 @@ int run(const Options& options) {
   for (const ListedSymbol& s : listing.symbols()) {
     const std::uint64_t end = s.address + s.size;
     if (!s.code || s.address < listing.text_start() || end <= from || to <= s.address) continue;
-    if (pattern && !std::regex_search(s.name.begin(), s.name.end(), *pattern)) continue;
+    if (pattern && !matches(s.name, *pattern)) continue;
     printer.function(s, std::min(end, to));
   }
   return 0;
