@@ -39,7 +39,10 @@ TEST_P(Calls, UnknownCallsAreNamed) {
 }
 
 TEST_P(Calls, StackHoldsArgumentsEnvironmentAndAuxv) {
-  Process p(GetParam(), GuestOptions{.argv = {"a", "bc"}, .env = {"K=v"}});
+  GuestOptions options;
+  options.argv = {"a", "bc"};
+  options.env = {"K=v"};
+  Process p(GetParam(), options);
   uint64_t sp = p.m.cpu().r[p.amd64() ? isa::kRsp : isa::kSp];
   EXPECT_EQ(sp % 16, 0u);
   EXPECT_EQ(p.get<uint64_t>(sp), 2u);
@@ -170,7 +173,9 @@ TEST_P(Calls, SignalsInterruptWaits) {
     if (p.amd64()) p.m.cpu().r[isa::kRsp] += 8;  // the handler returns to the restorer
     p.call("rt_sigreturn");
     EXPECT_EQ(p.m.threads[t].cpu.pc, restart ? before : before + (p.amd64() ? 2 : 4));
-    if (!restart) EXPECT_EQ(p.result(t), -err::INTR);
+    if (!restart) {
+      EXPECT_EQ(p.result(t), -err::INTR);
+    }
   }
 }
 

@@ -39,17 +39,12 @@ struct Process {
   template <class T>
   T get(uint64_t address) {
     T value{};
-    EXPECT_TRUE_OR_THROW(m.memory.read_value(address, value));
+    if (!m.memory.read_value(address, value)) throw Error("test: guest memory cannot be read");
     return value;
   }
   // Time passes; what is due happens.
   void sleep_until(uint64_t ns);
   void deliver(size_t thread);
-
- private:
-  static void EXPECT_TRUE_OR_THROW(bool ok) {
-    if (!ok) throw Error("test: guest memory cannot be read");
-  }
 };
 
 }  // namespace deferscope::emu::linux_
