@@ -260,7 +260,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
 
 int64_t raise_sigpipe(Call& c) {
   send_to_thread(c.s, c.m, c.thread().tid,
-                 SigInfo{sig::PIPE, sig::SI_USER, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
+                 SigInfo{sig::PIPE, sig::kSiUser, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
   return -err::PIPE;
 }
 

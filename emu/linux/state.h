@@ -30,7 +30,7 @@ struct SigAction {
 
 struct AltStack {
   uint64_t sp = 0;
-  uint32_t flags = sig::SS_DISABLE;
+  uint32_t flags = sig::kSsDisable;
   uint64_t size = 0;
 };
 
