@@ -268,6 +268,15 @@ std::unique_ptr<Dwarf> Dwarf::open(const Image& image) {
   return std::unique_ptr<Dwarf>(new Dwarf(std::make_unique<State>(image)));
 }
 
+std::optional<int> dwarf_version(const Image& image) {
+  auto start = start_of_debug_info(image);
+  auto length = get<uint32_t>(start, 0);
+  auto version =
+      length ? get<uint16_t>(start, *length == 0xffffffff ? 12 : 4) : std::nullopt;  // ffffffff: the 64-bit format
+  if (!version || *version < 2 || *version > 5) return std::nullopt;
+  return *version;
+}
+
 int Dwarf::version() const { return state_->units.empty() ? 0 : state_->units.front().lists.version; }
 
 std::optional<StructLayout> Dwarf::struct_layout(std::string_view type) const {
@@ -314,6 +323,10 @@ std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {
   info.entry = entry.low + state_->bias;
   info.end = entry.high + state_->bias;
   state_->collect(die, entry.unit, {}, "", 0, &info.variables);
+  auto base = die.attribute(DW_AT_frame_base);
+  if (base && base->is_expression() &&
+      !(base->expression().size() == 1 && base->expression()[0] == DW_OP_call_frame_cfa))
+    for (Variable& v : info.variables) v.frame_base_is_cfa = false;
   std::stable_sort(info.variables.begin(), info.variables.end(), [](const Variable& a, const Variable& b) {
     auto rank = [](const Variable& v) { return v.inlined_from.empty() && v.role != VariableRole::local ? 0 : 1; };
     return rank(a) < rank(b);
@@ -322,6 +335,8 @@ std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {
 }
 
 Location Dwarf::locate(const Variable& variable, uint64_t pc, const FrameAccess& frame) const {
+  if (!variable.frame_base_is_cfa)
+    throw Error(variable.name + " belongs to code that is not Go's: its frame base is not supported");
   const ListUnit& unit = state_->units.at(variable.unit).lists;
   uint64_t address = pc - state_->bias;
   Bytes expression = variable.expression;

@@ -50,6 +50,7 @@ struct Variable {
   std::optional<uint64_t> list;
   size_t unit = 0;
   uint64_t type_entry = 0;
+  bool frame_base_is_cfa = true;  // always in Go code; C code of cgo may differ, and locate() refuses it
 };
 
 struct FunctionInfo {
@@ -64,7 +65,7 @@ class Dwarf {
   static std::unique_ptr<Dwarf> open(const Image& image);
   ~Dwarf();
 
-  int version() const;  // of the Go units: 4 or 5
+  int version() const;  // of the first unit: 4 or 5
 
   // The layout of a struct type, "runtime._defer". Strings, slices and interfaces are structs too: "string", "[]int",
   // "runtime.eface".
@@ -84,5 +85,9 @@ class Dwarf {
   explicit Dwarf(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+// The version of DWARF in the file, read without decompressing more than its first bytes; nothing if there is none or
+// it is damaged.
+std::optional<int> dwarf_version(const Image& image);
 
 }  // namespace deferscope::loader

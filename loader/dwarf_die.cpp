@@ -1,41 +1,56 @@
 // libdwarf's C interface behind the owners of dwarf_die.h.
 #include "loader/dwarf_die.h"
 
+#include <algorithm>
+
 namespace deferscope::loader {
 namespace {
 
+constexpr std::string_view kShown[] = {".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str",
+                                       ".debug_str_offsets"};
+
+using Shown = std::vector<const DwarfSection*>;
+
 // The object that libdwarf asks for sections. Number 0 is the empty one that ELF files have too.
-const DwarfSections& sections_of(void* object) { return *static_cast<const DwarfSections*>(object); }
+const Shown& sections_of(void* object) { return *static_cast<const Shown*>(object); }
 
 int section_info(void* object, Dwarf_Half index, Dwarf_Obj_Access_Section* out, int*) {
-  const auto& all = sections_of(object).all();
+  const Shown& all = sections_of(object);
   *out = {};
   out->name = "";
   if (index > all.size()) return DW_DLV_NO_ENTRY;
   if (index == 0) return DW_DLV_OK;
-  out->name = all[index - 1u].name.c_str();
-  out->size = all[index - 1u].bytes.size();
+  out->name = all[index - 1u]->name.c_str();
+  out->size = all[index - 1u]->bytes.size();
   return DW_DLV_OK;
 }
 
 int load_section(void* object, Dwarf_Half index, Dwarf_Small** data, int*) {
-  const auto& all = sections_of(object).all();
+  const Shown& all = sections_of(object);
   if (index == 0 || index > all.size()) return DW_DLV_NO_ENTRY;
-  *data = const_cast<Dwarf_Small*>(all[index - 1u].bytes.data());  // libdwarf does not write to it
+  *data = const_cast<Dwarf_Small*>(all[index - 1u]->bytes.data());  // libdwarf does not write to it
   return DW_DLV_OK;
+}
+
+Shown choose(const DwarfSections& sections) {
+  Shown shown;
+  for (const DwarfSection& s : sections.all())
+    if (std::find(std::begin(kShown), std::end(kShown), s.name) != std::end(kShown)) shown.push_back(&s);
+  return shown;
 }
 
 }  // namespace
 
 DwarfSource::DwarfSource(const DwarfSections& sections)
-    : methods_{section_info,
+    : shown_(choose(sections)),
+      methods_{section_info,
                [](void*) { return DW_OBJECT_LSB; },
                [](void*) -> Dwarf_Small { return 8; },
                [](void*) -> Dwarf_Small { return 8; },
-               [](void* object) -> Dwarf_Unsigned { return sections_of(object).all().size() + 1; },
+               [](void* object) -> Dwarf_Unsigned { return sections_of(object).size() + 1; },
                load_section,
                nullptr},
-      interface_{const_cast<DwarfSections*>(&sections), &methods_} {
+      interface_{&shown_, &methods_} {
   Dwarf_Error error = nullptr;
   int result = dwarf_object_init_b(&interface_, nullptr, nullptr, DW_GROUPNUMBER_ANY, &debug_, &error);
   if (!dwarf_found(debug_, result, error)) throw Error("corrupt DWARF: no .debug_info that libdwarf can read");
@@ -46,7 +61,7 @@ DwarfSource::~DwarfSource() {
   if (debug_) dwarf_object_finish(debug_, &error);
 }
 
-bool dwarf_found(Dwarf_Debug debug, int result, Dwarf_Error error) {
+bool dwarf_found(Dwarf_Debug debug, int result, const Dwarf_Error& error) {
   if (result == DW_DLV_OK) return true;
   if (result == DW_DLV_NO_ENTRY) return false;
   std::string text = error ? dwarf_errmsg(error) : "unknown error";

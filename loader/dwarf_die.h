@@ -15,7 +15,8 @@
 
 namespace deferscope::loader {
 
-// Hands the sections to libdwarf. Not movable: libdwarf keeps its address.
+// Hands sections to libdwarf: only those that entries need. Lists and .debug_addr are read in dwarf_lists.cpp, and this
+// release of libdwarf frees memory twice on damaged ones. Not movable: libdwarf keeps its address.
 class DwarfSource {
  public:
   explicit DwarfSource(const DwarfSections& sections);
@@ -24,13 +25,15 @@ class DwarfSource {
   Dwarf_Debug handle() const { return debug_; }
 
  private:
+  std::vector<const DwarfSection*> shown_;
   Dwarf_Obj_Access_Methods methods_;
   Dwarf_Obj_Access_Interface interface_;
   Dwarf_Debug debug_ = nullptr;
 };
 
-// True for DW_DLV_OK, false for DW_DLV_NO_ENTRY, throws Error otherwise (and frees libdwarf's error).
-bool dwarf_found(Dwarf_Debug debug, int result, Dwarf_Error error);
+// True for DW_DLV_OK, false for DW_DLV_NO_ENTRY, throws Error otherwise (and frees libdwarf's error). `error` by
+// reference: the call that gives `result` fills it, and arguments are evaluated in any order.
+bool dwarf_found(Dwarf_Debug debug, int result, const Dwarf_Error& error);
 
 class Attribute {
  public:

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
+
 namespace deferscope::loader {
 namespace {
 
@@ -44,7 +46,34 @@ void read_compressed(DwarfSection* section, Bytes bytes) {
   inflate_into(section, bytes.subspan(sizeof *header), header->ch_size);
 }
 
+std::vector<uint8_t> inflate_start(Bytes packed, size_t size) {
+  std::vector<uint8_t> out(size);
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return {};
+  stream.next_in = const_cast<Bytef*>(packed.data());
+  stream.avail_in = static_cast<uInt>(std::min<size_t>(packed.size(), 1 << 16));
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  inflate(&stream, Z_SYNC_FLUSH);  // a bad stream gives fewer bytes
+  out.resize(size - stream.avail_out);
+  inflateEnd(&stream);
+  return out;
+}
+
 }  // namespace
+
+std::vector<uint8_t> start_of_debug_info(const Image& image) {
+  constexpr size_t kSize = 16;
+  if (const Section* s = image.section(".debug_info")) {
+    size_t header = s->flags & SHF_COMPRESSED ? sizeof(Elf64_Chdr) : 0;
+    if (s->bytes.size() < header) return {};
+    Bytes rest = s->bytes.subspan(header);
+    if (header) return inflate_start(rest, kSize);
+    return {rest.begin(), rest.begin() + static_cast<ptrdiff_t>(std::min(kSize, rest.size()))};
+  }
+  const Section* s = image.section(".zdebug_info");
+  return s && s->bytes.size() > 12 ? inflate_start(s->bytes.subspan(12), kSize) : std::vector<uint8_t>{};
+}
 
 DwarfSections::DwarfSections(const Image& image) {
   for (std::string_view part : kWanted) {

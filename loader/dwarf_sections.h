@@ -28,4 +28,7 @@ class DwarfSections {
   std::vector<DwarfSection> sections_;
 };
 
+// The first bytes (at most 16) of .debug_info, decompressed; empty if there are none.
+std::vector<uint8_t> start_of_debug_info(const Image& image);
+
 }  // namespace deferscope::loader
