@@ -54,7 +54,7 @@ struct Funcvals {
         a = *(*i.known)[u.a] + static_cast<uint64_t>(u.imm);
       if (!a) continue;
       std::string name = funcval_target(p, a);
-      if (name.empty() && u.op == isa::Op::Lea) name = code_target(a);
+      if (name.empty() && u.op != isa::Op::Mov) name = code_target(a);
       if (!name.empty()) last = std::move(name);
     }
   }
