@@ -202,6 +202,7 @@ void Tracker::end(G& g, size_t index) {
   e.frame = r.owner;
   e.frame.sp = g.hi - r.owner.depth;
   e.origin = origin_of(e.frame);
+  if (r.by == RunBy::jmpdefer) e.return_address = guest_.return_address();
   e.deferred.funcval = r.funcval;
   e.deferred.entry = r.entry;
   e.deferred.function = p_.function_at(r.entry);
