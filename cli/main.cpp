@@ -11,6 +11,7 @@ namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
+    add_defers,
     add_disasm,
     add_info,
     add_run,
