@@ -311,11 +311,15 @@ int64_t sys_access(Call& c) {
   return e < 0 ? e : access_path(c, path, c.a[1], true);
 }
 
-// Also faccessat2: without its flags argument a3 is garbage, but then nothing in it is looked at that could matter.
+// Also faccessat2, which has flags; the older call's fourth argument means nothing.
 int64_t sys_faccessat(Call& c) {
+  constexpr uint64_t kEffective = 0x200;
+  const bool has_flags = std::strcmp(syscall_row(c.row).name, "faccessat2") == 0;
+  const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
+  if (flags & ~(kEffective | at::SYMLINK_NOFOLLOW | at::EMPTY_PATH)) return -err::INVAL;
   std::string path;
   const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, true);
+  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, !(flags & at::SYMLINK_NOFOLLOW));
 }
 
 int64_t sys_readlink(Call& c) {

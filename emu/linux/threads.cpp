@@ -89,6 +89,7 @@ int64_t sys_clone(Call& c) {
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;
+  info.keep_caps = c.info().keep_caps;
   if (args.flags & kChildClearTid) info.clear_tid = args.child_tid;
   Thread child;
   child.tid = tid;
