@@ -7,7 +7,7 @@
 namespace deferscope::emu::linux_ {
 namespace {
 
-constexpr uint64_t kShared = 1, kPrivate = 2, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20,
+constexpr uint64_t kShared = 1, kPrivate = 2, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20, kNoReserve = 0x4000,
                    kFixedNoReplace = 0x100000;
 constexpr uint64_t kMinAddress = 0x10000;  // vm.mmap_min_addr
 
@@ -15,6 +15,12 @@ uint64_t task_size(const State& s) { return s.stack_high; }
 
 bool in_user_space(const State& s, uint64_t address, uint64_t length) {
   return length <= task_size(s) && address <= task_size(s) - length;
+}
+
+// Linux refuses "obvious overcommits" (vm.overcommit_memory 0): one private writable range larger than the machine.
+// Ours has --memory.
+bool overcommits(const State& s, uint64_t prot, uint64_t length) {
+  return (prot & kWrite) && length > s.options->max_memory;
 }
 
 uint8_t guest_prot(uint64_t prot) { return static_cast<uint8_t>(prot & (kRead | kWrite | kExec)); }
@@ -50,6 +56,7 @@ int64_t sys_mmap(Call& c) {
   const uint64_t length = page_up(raw_length), type = flags & kTypeMask;
   if (raw_length == 0 || offset % kPage != 0 || type == 0 || type > 3) return -err::INVAL;
   if (length < raw_length || length > task_size(c.s)) return -err::NOMEM;
+  if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return -err::NOMEM;
   Backing backing;
   std::string name;
   if (!(flags & kAnonymous)) {
@@ -86,6 +93,7 @@ int64_t sys_mprotect(Call& c) {
   if (c.a[0] % kPage != 0) return -err::INVAL;
   if (length == 0) return c.a[1] == 0 ? 0 : -err::NOMEM;
   if (!in_user_space(c.s, c.a[0], length)) return -err::NOMEM;
+  if (overcommits(c.s, c.a[2], length)) return -err::NOMEM;
   return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? 0 : -err::NOMEM;
 }
 
