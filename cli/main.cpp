@@ -11,10 +11,7 @@ namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
-    add_defers,
-    add_disasm,
-    add_info,
-    add_run,
+    add_defers, add_demo, add_disasm, add_info, add_run, add_snap,
 };
 
 }  // namespace

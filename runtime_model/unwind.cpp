@@ -48,7 +48,7 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     f.entered = *delta > 0;
     f.caller_sp = sp + static_cast<uint64_t>(*delta) + (amd64 ? 8 : 0);
     f.varp = f.caller_sp - static_cast<uint64_t>(varp_below_caller_sp(p_.arch()));
-    const bool last = outermost(*f.function);
+    const bool last = outermost(*f.function, stack_hi - sp > kMaxStack);
     if (!last) {
       const auto saved = amd64 ? try_word(f.caller_sp - 8) : f.entered ? try_word(sp) : std::optional<uint64_t>(lr);
       if (!saved) {
