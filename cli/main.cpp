@@ -12,7 +12,14 @@ namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
-    add_completion, add_defers, add_disasm, add_info, add_run,
+    // one a line, in alphabetical order
+    add_completion,  //
+    add_defers,      //
+    add_demo,        //
+    add_disasm,      //
+    add_info,        //
+    add_run,         //
+    add_snap,        //
 };
 
 }  // namespace

@@ -77,7 +77,6 @@ struct TraceSession::Body {
     }
     for (const std::string& n : program.layouts().notes()) fmt::print(stderr, "deferscope: note: {}\n", n);
     model::TrackerOptions options;
-    options.transfers = json || flags.scope == "all";
     options.sink = [this, &m](const model::Event& e) { event(m, e); };
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
   }

@@ -144,7 +144,6 @@ void Tracker::add_transfers() {
   const bool zero = p_.function_named("runtime.sigpanic0") != nullptr;
   add_entry(zero ? "runtime.sigpanic0" : "runtime.sigpanic", &Tracker::on_transfer, "sigpanic");
   add_entry("runtime.asyncPreempt", &Tracker::on_transfer, "asyncPreempt");
-  if (!options_.transfers) return;
   add_entry("runtime.mcall", &Tracker::on_transfer, "mcall");
   add_entry("runtime.systemstack", &Tracker::on_transfer, "systemstack");
   add_entry("runtime.gogo", &Tracker::on_transfer, "gogo");

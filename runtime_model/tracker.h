@@ -23,8 +23,7 @@ namespace deferscope::model {
 
 struct TrackerOptions {
   std::function<void(const Event&)> sink;
-  bool transfers = false;  // also mcall, systemstack, gogo: many
-  bool effects = true;     // results and locals that a deferred function changes (needs DWARF)
+  bool effects = true;  // results and locals that a deferred function changes (needs DWARF)
 };
 
 // A deferred call that is running.

@@ -114,7 +114,8 @@ void Tracker::on_recovery_jump(const Hook&) {
 void Tracker::discard(G& g, Event& jump) {
   const uint64_t depth = jump.frame.depth;
   std::vector<PendingPanic> gone;
-  while (!g.panics.empty() && g.panics.back().depth > depth) {
+  // gopanic's own frame is deeper than its caller's, where the depth was taken.
+  while (!g.panics.empty() && g.panics.back().depth >= depth) {
     gone.push_back(g.panics.back());
     g.panics.pop_back();
   }

@@ -14,15 +14,24 @@ namespace deferscope::model {
 namespace {
 
 // Functions behind which there is no Go frame of this stack.
-constexpr std::string_view kOutermost[] = {
-    "runtime.goexit",     "runtime.mstart",      "runtime.rt0_go", "runtime.mstart1",
-    "runtime.asmcgocall", "runtime.systemstack", "runtime.mcall",  "runtime.sigreturn__sigaction"};
+constexpr std::string_view kOutermost[] = {"runtime.goexit", "runtime.mstart", "runtime.rt0_go", "runtime.mstart1",
+                                           "runtime.sigreturn__sigaction"};
+// The same where they run on the system's stack; on the goroutine's they have a caller.
+constexpr std::string_view kSwitches[] = {"runtime.systemstack", "runtime.mcall", "runtime.asmcgocall"};
 
-bool outermost(const Function& f) {
-  for (std::string_view name : kOutermost)
-    if (f.name() == name) return true;
-  return (f.f.flag & 1) != 0;  // TopFrame
+template <size_t N>
+bool any_of(const std::string_view (&names)[N], std::string_view name) {
+  for (std::string_view n : names)
+    if (n == name) return true;
+  return false;
 }
+
+bool outermost(const Function& f, bool system_stack) {
+  if (any_of(kSwitches, f.name())) return system_stack;
+  return any_of(kOutermost, f.name()) || (f.f.flag & 1) != 0;  // TopFrame
+}
+
+constexpr uint64_t kMaxStack = uint64_t{1} << 30;  // runtime.maxstacksize
 
 }  // namespace
 
@@ -48,7 +57,7 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     f.entered = *delta > 0;
     f.caller_sp = sp + static_cast<uint64_t>(*delta) + (amd64 ? 8 : 0);
     f.varp = f.caller_sp - static_cast<uint64_t>(varp_below_caller_sp(p_.arch()));
-    const bool last = outermost(*f.function);
+    const bool last = outermost(*f.function, stack_hi - sp > kMaxStack);
     if (!last) {
       const auto saved = amd64 ? try_word(f.caller_sp - 8) : f.entered ? try_word(sp) : std::optional<uint64_t>(lr);
       if (!saved) {

@@ -190,9 +190,12 @@ void EventText::recover(std::string& out, const Event& e) {
 }
 
 void EventText::recovery(std::string& out, const Event& e) {
-  head(out, e, "runtime.recovery",
-       fmt::format("resume at {}   SP {:#x}{}", p_.describe(e.to_pc), e.to_sp,
-                   e.returns_one ? "   result register 1: deferproc returns a second time" : ""));
+  const model::Function* to = e.frame.function;
+  const bool at_deferreturn = to && e.to_pc == to->f.entry + to->f.deferreturn;
+  const char* meaning = at_deferreturn  ? "   the function's CALL runtime.deferreturn"
+                        : e.returns_one ? "   result 1: deferproc returns a second time"
+                                        : "";
+  head(out, e, "runtime.recovery", fmt::format("resume at {}   SP {:#x}{}", p_.describe(e.to_pc), e.to_sp, meaning));
   std::string frames;
   for (const std::string& f : e.discarded) frames += fmt::format("{}{}", frames.empty() ? "" : ", ", f);
   detail(out, fmt::format("{} frames thrown away: {}", e.discarded_count, frames));
