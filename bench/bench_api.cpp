@@ -49,7 +49,9 @@ class Counter final : public emu::Observer {
 class HookCounter final : public emu::Machine::Companion {
  public:
   std::shared_ptr<const void> save() const override { return std::make_shared<uint64_t>(count); }
-  void restore(const std::shared_ptr<const void>& saved) override { count = *static_cast<const uint64_t*>(saved.get()); }
+  void restore(const std::shared_ptr<const void>& saved) override {
+    count = *static_cast<const uint64_t*>(saved.get());
+  }
   void reached(uint64_t) override { ++count; }
   uint64_t count = 0;
 };
@@ -139,7 +141,9 @@ Json run_steps(emu::Machine& m, const Flags& f) {
 
 Json percentiles(std::vector<double>& ms) {
   std::sort(ms.begin(), ms.end());
-  const auto at = [&](double p) { return ms.empty() ? 0.0 : ms[static_cast<size_t>(p * static_cast<double>(ms.size() - 1))]; };
+  const auto at = [&](double p) {
+    return ms.empty() ? 0.0 : ms[static_cast<size_t>(p * static_cast<double>(ms.size() - 1))];
+  };
   return {{"p50_ms", at(0.5)}, {"p95_ms", at(0.95)}, {"max_ms", at(1)}};
 }
 
@@ -157,7 +161,10 @@ Json seek_within(emu::Machine& m, uint64_t length, unsigned samples, std::mt1993
       steps.push_back(seconds_since(start) * 1e3);
     }
   }
-  return {{"length", length}, {"snapshots", m.snapshots()}, {"seek", percentiles(seeks)}, {"reverse_step", percentiles(steps)}};
+  return {{"length", length},
+          {"snapshots", m.snapshots()},
+          {"seek", percentiles(seeks)},
+          {"reverse_step", percentiles(steps)}};
 }
 
 Json run_seeks(emu::Machine& m, const Flags& f) {
@@ -236,7 +243,8 @@ Flags parse(int argc, char** argv) {
     else
       throw emu::Error("no such flag: " + a);
   }
-  if (argc - i < 2) throw emu::Error("usage: bench_api [--flag=value…] plain|pc|memory|hooks|record|steps|seek BIN [ARGS…]");
+  if (argc - i < 2)
+    throw emu::Error("usage: bench_api [--flag=value…] plain|pc|memory|hooks|record|steps|seek BIN [ARGS…]");
   f.measure = argv[i++];
   f.command.assign(argv + i, argv + argc);
   return f;

@@ -66,15 +66,20 @@ int main(int argc, char** argv) {
   Seen seen;
   uc_hook hook[3];
   // Casts to void*: that is how Unicorn's C interface takes its callbacks.
-  check(uc_hook_add(uc, &hook[0], UC_HOOK_INSN, reinterpret_cast<void*>(on_syscall), nullptr, 1, 0, UC_X86_INS_SYSCALL), "hook");
-  if (measure != "plain") check(uc_hook_add(uc, &hook[1], UC_HOOK_CODE, reinterpret_cast<void*>(on_code), &seen, 1, 0), "hook");
+  check(uc_hook_add(uc, &hook[0], UC_HOOK_INSN, reinterpret_cast<void*>(on_syscall), nullptr, 1, 0, UC_X86_INS_SYSCALL),
+        "hook");
+  if (measure != "plain")
+    check(uc_hook_add(uc, &hook[1], UC_HOOK_CODE, reinterpret_cast<void*>(on_code), &seen, 1, 0), "hook");
   if (measure == "memory")
-    check(uc_hook_add(uc, &hook[2], UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, reinterpret_cast<void*>(on_access), &seen, 1, 0), "hook");
+    check(uc_hook_add(uc, &hook[2], UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, reinterpret_cast<void*>(on_access), &seen, 1,
+                      0),
+          "hook");
   const auto start = std::chrono::steady_clock::now();
   check(uc_emu_start(uc, entry, 0, 0, 0), "run");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("{\"seconds\":%.6f,\"shown\":%llu,\"accesses\":%llu,\"mixed\":%llu}\n", seconds, static_cast<unsigned long long>(seen.instructions),
-              static_cast<unsigned long long>(seen.accesses), static_cast<unsigned long long>(seen.mixed));
+  std::printf("{\"seconds\":%.6f,\"shown\":%llu,\"accesses\":%llu,\"mixed\":%llu}\n", seconds,
+              static_cast<unsigned long long>(seen.instructions), static_cast<unsigned long long>(seen.accesses),
+              static_cast<unsigned long long>(seen.mixed));
   uc_close(uc);
   return 0;
 }
