@@ -1,6 +1,7 @@
 // `deferscope disasm`: the listing that `go tool objdump` of Go 1.27 prints, and what it cannot: stripped programs,
 // instructions that it shows as `?`, the assembler's own names, inlined calls, the compiler's tables.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -113,7 +114,7 @@ void each_instruction(const Listing& listing, std::uint64_t from, std::uint64_t 
     text.clear();
     gnu.clear();
     const isa::TextSize size = isa::append_go(listing.arch(), code, pc, listing, options.text, text);
-    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.arch(), code, pc, gnu);
+    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.arch(), code, pc, gnu, options.text);
     if (!f || !f->contains(listing.runtime_address(pc))) f = listing.function(pc);
     Instruction in{pc, listing.bytes(pc, pc + size.size), listing.line(f, pc), text, gnu};
     visit(in);
@@ -222,7 +223,9 @@ class Printer {
       columns.cell(in.text);
     } else {
       cell_.assign(in.text);
-      if (cell_.size() < kGnuColumn) cell_.resize(kGnuColumn, ' ');
+      // As Go pads: by characters, not bytes.
+      const auto characters = std::count_if(cell_.begin(), cell_.end(), [](char c) { return (c & 0xc0) != 0x80; });
+      if (characters < kGnuColumn) cell_.append(static_cast<std::size_t>(kGnuColumn - characters), ' ');
       cell_ += " // ";
       cell_ += in.gnu;
       columns.cell(cell_);
@@ -259,7 +262,7 @@ class Printer {
     write();
   }
 
-  static constexpr std::size_t kGnuColumn = 36;
+  static constexpr std::ptrdiff_t kGnuColumn = 36;
   const Listing& listing_;
   const Options& options_;
   Sources sources_;

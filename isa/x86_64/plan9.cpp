@@ -574,7 +574,7 @@ TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const S
   return {in.z.length, true};
 }
 
-TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
+TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, const TextOptions&, std::string& out) {
   static const ZydisFormatter formatter = [] {
     ZydisFormatter made;
     ZydisFormatterInit(&made, ZYDIS_FORMATTER_STYLE_ATT);
