@@ -108,6 +108,7 @@ bool is_rex(std::uint8_t b) { return (b & 0xf0) == 0x40; }
 // The same instruction with another byte sequence in front: true if it is another instruction or has other operands.
 bool differs(const Insn& in, std::span<const std::uint8_t> code) {
   Insn other;
+  other.compat = in.compat;
   if (!decode(code, other) || other.z.mnemonic != in.z.mnemonic ||
       other.z.operand_count_visible != in.z.operand_count_visible)
     return true;
@@ -119,9 +120,8 @@ bool differs(const Insn& in, std::span<const std::uint8_t> code) {
   return false;
 }
 
-// Does the instruction come in operand sizes?
-bool sized(const Insn& in) {
-  const auto& z = in.z;
+// Instructions whose operand size does not show in their operands, or that objdump's decoder believes to have one.
+bool sized_silently(const ZydisDecodedInstruction& z) {
   if (is_string(z)) return (z.opcode & 1) != 0;
   switch (z.mnemonic) {
     case ZYDIS_MNEMONIC_CBW:
@@ -136,24 +136,37 @@ bool sized(const Insn& in) {
     case ZYDIS_MNEMONIC_PUSHF:
     case ZYDIS_MNEMONIC_PUSHFQ:
     case ZYDIS_MNEMONIC_POPF:
-    case ZYDIS_MNEMONIC_POPFQ: return true;
-    default: break;
+    case ZYDIS_MNEMONIC_POPFQ:
+    case ZYDIS_MNEMONIC_POP:
+    case ZYDIS_MNEMONIC_LEAVE:
+    case ZYDIS_MNEMONIC_NOP:
+    case ZYDIS_MNEMONIC_SYSEXIT:
+    case ZYDIS_MNEMONIC_XLAT: return true;
+    case ZYDIS_MNEMONIC_PUSH: return z.opcode != 0x6a && z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT;
+    case ZYDIS_MNEMONIC_IN:
+    case ZYDIS_MNEMONIC_OUT: return (z.opcode & 1) != 0;
+    case ZYDIS_MNEMONIC_CALL:
+    case ZYDIS_MNEMONIC_JMP: return z.opcode == 0xe8 || z.opcode == 0xe9;
+    case ZYDIS_MNEMONIC_MOV: return z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && z.opcode >= 0xa0 && z.opcode <= 0xa3;
+    default: return z.opcode_map == ZYDIS_OPCODE_MAP_0F && z.opcode >= 0x80 && z.opcode <= 0x8f;  // Jcc rel32
   }
+}
+
+// Does the prefix (0x66 or REX.W) choose among the operand sizes of the instruction? Asked of the instruction without
+// it.
+bool chooses_size(const Insn& in, std::uint8_t prefix) {
+  if (sized_silently(in.z)) return true;
   std::uint8_t b[ZYDIS_MAX_INSTRUCTION_LENGTH];
   std::size_t n = 0;
-  bool prefix = true;
+  bool in_front = true;
   for (std::size_t i = 0; i < in.z.length; ++i) {
-    if (prefix && in.code[i] == 0x66) continue;
-    if (prefix && is_rex(in.code[i])) {
-      b[n++] = in.code[i] & 0xf7;
-      prefix = false;
-      continue;
-    }
-    prefix = prefix && is_prefix(in.code[i]);
-    b[n++] = in.code[i];
+    const std::uint8_t v = in.code[i];
+    const bool rex = in_front && is_rex(v);
+    in_front = in_front && is_prefix(v);
+    if (in_front && v == prefix) continue;
+    b[n++] = rex && prefix != 0x66 ? v & 0xf7 : v;
   }
-  // Immediates shrink with the size: leave bytes enough.
-  while (n < std::size(b)) b[n++] = 0;
+  while (n < std::size(b)) b[n++] = 0;  // an immediate may grow
   return differs(in, {b, n});
 }
 
@@ -182,7 +195,7 @@ bool rex_used(const Insn& in, std::uint8_t rex) {
   if (modrm) used |= 1;
   for (std::size_t i = 0; i < z.operand_count_visible; ++i)
     if (in.op[i].encoding == ZYDIS_OPERAND_ENCODING_OPCODE && !in_class(in.op[i], ZYDIS_REGCLASS_X87)) used |= 1;
-  if ((rex & 8) && sized(in)) used |= 8;
+  if ((rex & 8) && chooses_size(in, rex)) used |= 8;
   used &= rex;
   if (used == rex - 0x40 && used) return true;
   return (rex & 0x0f & ~used) == 0 && uses_byte_register_of_rex(in);
@@ -193,7 +206,7 @@ void imply_what_the_instruction_uses(const Insn& in, Prefixes& p) {
   const bool string = is_string(in.z) || in.z.mnemonic == ZYDIS_MNEMONIC_XLAT;
   for (const std::uint8_t rep : {0xf2, 0xf3})
     if (mandatory(in, rep)) p.imply_last(rep);
-  if (p.times(0x66) && (mandatory(in, 0x66) || (data_bits(in) == 16 && sized(in)))) p.imply_last(0x66);
+  if (p.times(0x66) && (mandatory(in, 0x66) || (data_bits(in) == 16 && chooses_size(in, 0x66)))) p.imply_last(0x66);
   if (memory || string || is_jump_with_hint(in.z)) {
     if (memory || string || any_of(in.z.mnemonic, ZYDIS_MNEMONIC_JCXZ, ZYDIS_MNEMONIC_JECXZ, ZYDIS_MNEMONIC_JRCXZ))
       p.imply_last(0x67);
@@ -491,8 +504,9 @@ bool register_tells_size(const Insn& in, const Operands& args) {
 // Bytes of the memory operand; 0 where the decoder keeps no size.
 int memory_bytes(const Insn& in) {
   const ZydisDecodedOperand* m = in.memory();
-  if (!m || is_string(in.z) || in.z.mnemonic == ZYDIS_MNEMONIC_XLAT) return 0;
+  if (!m || is_string(in.z)) return 0;
   if (in.z.mnemonic == ZYDIS_MNEMONIC_NOP) return data_bits(in) / 8;
+  if (in.z.meta.category == ZYDIS_CATEGORY_PREFETCH || in.z.mnemonic == ZYDIS_MNEMONIC_INVLPG) return 0;
   if (m->mem.type == ZYDIS_MEMOP_TYPE_AGEN) return 0;
   return m->size / 8;
 }
@@ -599,6 +613,9 @@ void put_size_suffix(const Insn& in, Prefixes& p, std::string& out) {
 
 // X, Y or Z after conversions whose memory form would not tell the width of the source.
 void put_vector_width(const Insn& in, std::string& out) {
+  if (in.vector() && in.z.raw.vex.W &&
+      any_of(in.z.mnemonic, ZYDIS_MNEMONIC_VPCMPESTRM, ZYDIS_MNEMONIC_VPCMPESTRI, ZYDIS_MNEMONIC_VPCMPISTRI))
+    out += "64";
   if (!in.vector() || !in.memory()) return;
   const ZydisMnemonic m = in.z.mnemonic;
   if (any_of(m, ZYDIS_MNEMONIC_VCVTSI2SD, ZYDIS_MNEMONIC_VCVTSI2SS)) {
@@ -703,10 +720,8 @@ void put_address(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
   const bool base_lost = relative_to_ip(m) && in.vector() && in.compat;
   const bool base = m.base != ZYDIS_REGISTER_NONE && !base_lost;
   const bool sib = !is_string(in.z) && in.z.raw.modrm.rm == 4 && (in.z.attributes & ZYDIS_ATTRIB_HAS_SIB);
-  if (const std::int64_t disp = is_string(in.z) || in.z.mnemonic == ZYDIS_MNEMONIC_XLAT ? 0 : displacement(in, o);
-      disp != 0)
-    signed_hex(out, disp);
-  const bool index = m.index != ZYDIS_REGISTER_NONE && in.z.mnemonic != ZYDIS_MNEMONIC_XLAT;
+  if (const std::int64_t disp = is_string(in.z) ? 0 : displacement(in, o); disp != 0) signed_hex(out, disp);
+  const bool index = m.index != ZYDIS_REGISTER_NONE;
   const int scale = sib ? 1 << in.z.raw.sib.scale : 0;
   const bool bare_sp = !base || m.base == ZYDIS_REGISTER_RSP || m.base == ZYDIS_REGISTER_ESP;
   if (!sib || (!index && scale == 1 && bare_sp)) {
@@ -722,7 +737,7 @@ void put_address(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
   if (index)
     put_register(in, m.index, out);
   else
-    out += in.z.address_width == 64 ? "%riz" : "%eiz";
+    out += in.z.address_width == 64 && !(in.vector() && in.compat) ? "%riz" : "%eiz";  // objdump's slip
   if (scale != 1 || in.z.mnemonic == ZYDIS_MNEMONIC_VMOVNTDQA) {
     out += ',';
     dec(out, scale);
@@ -731,7 +746,7 @@ void put_address(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
 }
 
 ZydisRegister segment_of(const Insn& in, const ZydisDecodedOperand& o) {
-  if (is_string(in.z) || in.z.mnemonic == ZYDIS_MNEMONIC_XLAT) return o.mem.segment;
+  if (is_string(in.z)) return o.mem.segment;
   if (in.vector()) return ZYDIS_REGISTER_NONE;
   const std::uint8_t s = segment_prefix(in);
   return s == 0x64 ? ZYDIS_REGISTER_FS : s == 0x65 ? ZYDIS_REGISTER_GS : ZYDIS_REGISTER_NONE;
@@ -834,12 +849,18 @@ std::string_view implicit_registers(const Insn& in) {
 
 void put_operands(const Insn& in, const Operands& args, Line& line, std::string& out) {
   const std::string_view implicit = implicit_registers(in);
-  if (line.count == 0 && implicit.empty()) return;
+  if (line.count == 0 && implicit.empty() && in.z.mnemonic != ZYDIS_MNEMONIC_XLAT) return;
   out += ' ';
   if (any_of(in.z.mnemonic, ZYDIS_MNEMONIC_CALL, ZYDIS_MNEMONIC_JMP) &&
       (is_memory(*args.list[0]) || is_register(*args.list[0])))
     out += '*';
   out += implicit;
+  if (in.z.mnemonic == ZYDIS_MNEMONIC_XLAT) {
+    const std::uint8_t segment = segment_prefix(in);
+    out += segment == 0x64 ? "%fs:" : segment ? "%gs:" : "%ds:";
+    out += in.z.address_width == 64 ? "(%rbx)" : "(%ebx)";
+    return;
+  }
   const bool as_intel = in.z.mnemonic == ZYDIS_MNEMONIC_ENTER ||
                         (is_far(in.z) && any_of(in.z.mnemonic, ZYDIS_MNEMONIC_CALL, ZYDIS_MNEMONIC_JMP));
   if (!as_intel) std::reverse(line.text, line.text + line.count);
