@@ -1,5 +1,7 @@
 // `deferscope disasm`: the listing that `go tool objdump` of Go 1.27 prints, and what it cannot: stripped programs,
 // instructions that it shows as `?`, the assembler's own names, inlined calls, the compiler's tables.
+#include <re2/re2.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -7,8 +9,8 @@
 #include <fstream>
 #include <iterator>
 #include <list>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "cli/columns.h"
 #include "cli/function_tables.h"
@@ -279,20 +281,21 @@ std::uint64_t parse_address(const std::string& text, const char* which) {
   return v;
 }
 
-// std::regex recurses once a character; names that a damaged file makes endless are cut.
-bool matches(std::string_view name, const std::regex& pattern) {
-  constexpr std::size_t kLongest = 4096;
-  name = name.substr(0, kLongest);
-  return std::regex_search(name.begin(), name.end(), pattern);
+// The pattern of -s in the syntax of Go's regexp package, which is RE2's; nullptr if none was given.
+std::unique_ptr<RE2> compile(const std::string& pattern) {
+  if (pattern.empty()) return nullptr;
+  RE2::Options syntax;
+  syntax.set_log_errors(false);
+  auto made = std::make_unique<RE2>(pattern, syntax);
+  if (made->ok()) return made;
+  std::string why = made->error();
+  for (char& c : why)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';  // the message stays one line
+  throw loader::Error("disasm: -s: not a regular expression: " + why);
 }
 
 int run(const Options& options) {
-  std::optional<std::regex> pattern;
-  try {
-    if (!options.pattern.empty()) pattern.emplace(options.pattern, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error&) {
-    throw loader::Error("disasm: -s '" + options.pattern + "' is not a regular expression");
-  }
+  const std::unique_ptr<RE2> pattern = compile(options.pattern);
   if (options.range.size() == 1) throw loader::Error("disasm: give both START and END, or neither");
   const loader::Image image = loader::Image::load(options.binary);
   const Listing listing(image);
@@ -305,7 +308,7 @@ int run(const Options& options) {
   for (const ListedSymbol& s : listing.symbols()) {
     const std::uint64_t end = s.address + s.size;
     if (!s.code || s.address < listing.text_start() || end <= from || to <= s.address) continue;
-    if (pattern && !matches(s.name, *pattern)) continue;
+    if (pattern && !RE2::PartialMatch(re2::StringPiece(s.name.data(), s.name.size()), *pattern)) continue;
     printer.function(s, std::min(end, to));
   }
   return 0;
