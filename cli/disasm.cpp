@@ -1,13 +1,16 @@
 // `deferscope disasm`: the listing that `go tool objdump` of Go 1.27 prints, and what it cannot: stripped programs,
 // instructions that it shows as `?`, the assembler's own names, inlined calls, the compiler's tables.
+#include <re2/re2.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <list>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "cli/columns.h"
 #include "cli/function_tables.h"
@@ -113,7 +116,7 @@ void each_instruction(const Listing& listing, std::uint64_t from, std::uint64_t 
     text.clear();
     gnu.clear();
     const isa::TextSize size = isa::append_go(listing.arch(), code, pc, listing, options.text, text);
-    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.arch(), code, pc, gnu);
+    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.arch(), code, pc, gnu, options.text);
     if (!f || !f->contains(listing.runtime_address(pc))) f = listing.function(pc);
     Instruction in{pc, listing.bytes(pc, pc + size.size), listing.line(f, pc), text, gnu};
     visit(in);
@@ -222,7 +225,9 @@ class Printer {
       columns.cell(in.text);
     } else {
       cell_.assign(in.text);
-      if (cell_.size() < kGnuColumn) cell_.resize(kGnuColumn, ' ');
+      // As Go pads: by characters, not bytes.
+      const auto characters = std::count_if(cell_.begin(), cell_.end(), [](char c) { return (c & 0xc0) != 0x80; });
+      if (characters < kGnuColumn) cell_.append(static_cast<std::size_t>(kGnuColumn - characters), ' ');
       cell_ += " // ";
       cell_ += in.gnu;
       columns.cell(cell_);
@@ -259,7 +264,7 @@ class Printer {
     write();
   }
 
-  static constexpr std::size_t kGnuColumn = 36;
+  static constexpr std::ptrdiff_t kGnuColumn = 36;
   const Listing& listing_;
   const Options& options_;
   Sources sources_;
@@ -276,20 +281,21 @@ std::uint64_t parse_address(const std::string& text, const char* which) {
   return v;
 }
 
-// std::regex recurses once a character; names that a damaged file makes endless are cut.
-bool matches(std::string_view name, const std::regex& pattern) {
-  constexpr std::size_t kLongest = 4096;
-  name = name.substr(0, kLongest);
-  return std::regex_search(name.begin(), name.end(), pattern);
+// The pattern of -s in the syntax of Go's regexp package, which is RE2's; nullptr if none was given.
+std::unique_ptr<RE2> compile(const std::string& pattern) {
+  if (pattern.empty()) return nullptr;
+  RE2::Options syntax;
+  syntax.set_log_errors(false);
+  auto made = std::make_unique<RE2>(pattern, syntax);
+  if (made->ok()) return made;
+  std::string why = made->error();
+  for (char& c : why)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';  // the message stays one line
+  throw loader::Error("disasm: -s: not a regular expression: " + why);
 }
 
 int run(const Options& options) {
-  std::optional<std::regex> pattern;
-  try {
-    if (!options.pattern.empty()) pattern.emplace(options.pattern, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error&) {
-    throw loader::Error("disasm: -s '" + options.pattern + "' is not a regular expression");
-  }
+  const std::unique_ptr<RE2> pattern = compile(options.pattern);
   if (options.range.size() == 1) throw loader::Error("disasm: give both START and END, or neither");
   const loader::Image image = loader::Image::load(options.binary);
   const Listing listing(image);
@@ -302,7 +308,7 @@ int run(const Options& options) {
   for (const ListedSymbol& s : listing.symbols()) {
     const std::uint64_t end = s.address + s.size;
     if (!s.code || s.address < listing.text_start() || end <= from || to <= s.address) continue;
-    if (pattern && !matches(s.name, *pattern)) continue;
+    if (pattern && !RE2::PartialMatch(re2::StringPiece(s.name.data(), s.name.size()), *pattern)) continue;
     printer.function(s, std::min(end, to));
   }
   return 0;

@@ -1,4 +1,5 @@
-// The Go (Plan 9) syntax of one arm64 instruction: finds the word's row in the table and prints the row's operands.
+// One arm64 instruction as text: finds the word's row in the table and prints the row's operands, in Go's (Plan 9) or
+// in GNU syntax.
 #include "isa/arm64/plan9.h"
 
 #include <capstone/capstone.h>
@@ -7,7 +8,7 @@
 #include <array>
 #include <vector>
 
-#include "isa/arm64/plan9_operands.h"
+#include "isa/arm64/gnu_operands.h"
 
 namespace deferscope::isa::arm64 {
 namespace {
@@ -15,13 +16,13 @@ namespace {
 // ---- the table, checked when it is compiled
 
 struct Row {
-  std::string_view mnemonic, encoding, operands, condition;
+  std::string_view mnemonic, encoding, operands, condition, gnu;
   bool beyond;  // not known to objdump
 };
 
 constexpr Row kRows[] = {
-#define ROW(mnemonic, encoding, operands, condition) Row{mnemonic, encoding, operands, condition, false},
-#define BEYOND(mnemonic, encoding, operands, condition) Row{mnemonic, encoding, operands, condition, true},
+#define ROW(mnemonic, encoding, operands, condition, gnu) Row{mnemonic, encoding, operands, condition, gnu, false},
+#define BEYOND(mnemonic, encoding, operands, condition) Row{mnemonic, encoding, operands, condition, "", true},
 #include "isa/arm64/plan9_table.inc"
 #undef ROW
 #undef BEYOND
@@ -68,14 +69,28 @@ std::string_view assembler_name(std::string_view mnemonic) {
 
 // ---- the table, made ready for matching
 
+struct Operands {
+  std::array<Operand, 5> list;
+  int count = 0;
+};
+
 struct Entry {
   std::uint32_t mask = 0, value = 0;
-  std::string_view mnemonic, assembler;
-  std::array<Operand, 5> operands;
-  int count = 0;
+  std::string_view mnemonic, assembler, gnu_mnemonic;
+  Operands operands, gnu;
   Condition condition = nullptr;
   bool beyond = false;
 };
+
+Operands operands_named(std::string_view names, Operand (*find)(std::string_view)) {
+  Operands made;
+  for (std::size_t at = 0; at < names.size();) {
+    const std::size_t end = std::min(names.find(' ', at), names.size());
+    made.list.at(static_cast<std::size_t>(made.count++)) = find(names.substr(at, end - at));
+    at = end + 1;
+  }
+  return made;
+}
 
 Entry compile(const Row& r) {
   Entry e;
@@ -88,11 +103,10 @@ Entry compile(const Row& r) {
   e.assembler = assembler_name(r.mnemonic);
   e.beyond = r.beyond;
   if (!r.condition.empty()) e.condition = condition_named(r.condition);
-  for (std::size_t at = 0; at < r.operands.size();) {
-    const std::size_t end = std::min(r.operands.find(' ', at), r.operands.size());
-    e.operands.at(static_cast<std::size_t>(e.count++)) = operand_named(r.operands.substr(at, end - at));
-    at = end + 1;
-  }
+  e.operands = operands_named(r.operands, operand_named);
+  const std::size_t blank = std::min(r.gnu.find(' '), r.gnu.size());
+  e.gnu_mnemonic = r.gnu.substr(0, blank);
+  e.gnu = operands_named(r.gnu.substr(std::min(blank + 1, r.gnu.size())), gnu_operand_named);
   return e;
 }
 
@@ -149,9 +163,9 @@ void put_mnemonic(std::string_view m, const Word& w, std::string& out) {
 bool put(const Entry& e, const Word& w, const TextOptions& options, std::string& out) {
   const std::size_t start = out.size();
   put_mnemonic(options.asm_names ? e.assembler : e.mnemonic, w, out);
-  for (int i = 0; i < e.count; ++i) {
+  for (int i = 0; i < e.operands.count; ++i) {
     out += i == 0 ? " " : ", ";
-    const Operand& o = e.operands[static_cast<std::size_t>(i)];
+    const Operand& o = e.operands.list[static_cast<std::size_t>(i)];
     if (o.put(w, o, out)) continue;
     out.resize(start);
     return false;
@@ -159,27 +173,46 @@ bool put(const Entry& e, const Word& w, const TextOptions& options, std::string&
   return true;
 }
 
+void make_small(std::string& text, std::size_t from) {
+  for (std::size_t i = from; i < text.size(); ++i)
+    if (text[i] >= 'A' && text[i] <= 'Z') text[i] = static_cast<char>(text[i] + 32);
+}
+
+// The mnemonic is followed by a blank even where no operand follows; a few rows cut it.
+bool put_gnu(const Entry& e, const Word& w, std::string& out) {
+  const std::size_t start = out.size();
+  put_mnemonic(e.gnu_mnemonic, w, out);
+  make_small(out, start);
+  out += ' ';
+  for (int i = 0; i < e.gnu.count; ++i) {
+    if (i != 0) out += ", ";
+    const Operand& o = e.gnu.list[static_cast<std::size_t>(i)];
+    const std::size_t at = out.size();
+    if (!o.put(w, o, out)) {
+      out.resize(start);
+      return false;
+    }
+    if (!o.keep_case) make_small(out, at);
+  }
+  if (e.gnu_mnemonic.ends_with("%.") && out.back() == ' ') out.pop_back();
+  return true;
+}
+
 std::uint32_t word_at(std::span<const std::uint8_t> code) {
   return code[0] | code[1] << 8 | code[2] << 16 | static_cast<std::uint32_t>(code[3]) << 24;
 }
 
-}  // namespace
-
-TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
-                   const TextOptions& options, std::string& out) {
-  if (code.size() >= 4) {
-    const Word w{word_at(code), pc, &symbols};
-    for (const Entry* e : table().candidates(w.x)) {
-      if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
-        continue;
-      if (put(*e, w, options, out)) return {4, true};
-    }
+// The row of the word, its Go text appended to `out`; nullptr if there is none.
+const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
+  for (const Entry* e : table().candidates(w.x)) {
+    if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
+      continue;
+    if (put(*e, w, options, out)) return e;
   }
-  out += '?';
-  return {4, false};
+  return nullptr;
 }
 
-TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
+bool append_capstone(std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
   struct Handle {
     csh h = 0;
     Handle() { cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &h); }
@@ -187,18 +220,37 @@ TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, std::s
   };
   thread_local Handle handle;
   cs_insn* insn = nullptr;
-  const bool known = code.size() >= 4 && cs_disasm(handle.h, code.data(), 4, pc, 1, &insn) == 1;
-  if (known) {
-    out += insn->mnemonic;
-    if (insn->op_str[0]) {
-      out += ' ';
-      out += insn->op_str;
-    }
-    cs_free(insn, 1);
-  } else {
-    out += '?';
+  if (cs_disasm(handle.h, code.data(), 4, pc, 1, &insn) != 1) return false;
+  out += insn->mnemonic;
+  if (insn->op_str[0]) {
+    out += ' ';
+    out += insn->op_str;
   }
-  return {4, known};
+  cs_free(insn, 1);
+  return true;
+}
+
+}  // namespace
+
+TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+                   const TextOptions& options, std::string& out) {
+  if (code.size() >= 4 && find(Word{word_at(code), pc, &symbols}, options, out)) return {4, true};
+  out += '?';
+  return {4, false};
+}
+
+TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, const TextOptions& options,
+                    std::string& out) {
+  static const Symbols kNone;
+  std::string go;
+  if (code.size() >= 4) {
+    const Word w{word_at(code), pc, &kNone};
+    const Entry* e = find(w, options, go);
+    if (e && !e->beyond && put_gnu(*e, w, out)) return {4, true};
+    if (!options.objdump_compat && append_capstone(code, pc, out)) return {4, true};
+  }
+  out += '?';
+  return {4, false};
 }
 
 }  // namespace deferscope::isa::arm64

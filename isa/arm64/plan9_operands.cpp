@@ -95,6 +95,8 @@ bool scalar_v(const Word& w, const Operand& o, std::string& out) {
 
 constexpr std::string_view kBySize[] = {"B8", "B16", "H4", "H8", "S2", "S4", "D1", "D2"};  // size:Q
 
+}  // namespace
+
 int highest_bit(std::uint32_t v) {  // -1 for 0
   int n = -1;
   for (; v; v >>= 1) ++n;
@@ -107,12 +109,16 @@ int lowest_bit(std::uint32_t v) {  // -1 for 0
   return -1;
 }
 
+namespace {
+
 // Arrangement from element size 0..3 and Q, limited to sizes in `allowed` (a bit each); D1 only where `one` says so.
 std::string_view by_size(int size, std::uint32_t q, unsigned allowed, bool one = false) {
   if (size < 0 || size > 3 || !(allowed >> size & 1)) return {};
   if (size == 3 && !q && !one) return {};
   return kBySize[size * 2 + q];
 }
+
+}  // namespace
 
 std::string_view arrangement(std::uint8_t rule, const Word& w) {
   const int size = static_cast<int>(w.bits(23, 22));
@@ -156,6 +162,8 @@ std::string_view arrangement(std::uint8_t rule, const Word& w) {
   }
 }
 
+namespace {
+
 bool vector(const Word& w, const Operand& o, std::string& out) {
   const std::string_view a = arrangement(o.rule, w);
   if (a.empty()) return false;
@@ -188,30 +196,36 @@ void put_lane(char letter, std::uint32_t index, std::string& out) {
   out += ']';
 }
 
-// One lane of each register of a list, for LDn and STn: the element size is in opcode<2:1> and size, the index in
-// Q:S:size.
-bool lane_list(const Word& w, const Operand& o, std::string& out) {
+}  // namespace
+
+std::optional<Lane> lane_of_list(const Word& w) {
   const std::uint32_t all = w.bit(30) << 3 | w.bits(12, 10);
   const std::uint32_t kind = w.bits(15, 14);
   if (kind == 3 || (kind == 1 && w.bit(10)) || (kind == 2 && w.bit(11)) || (kind == 2 && w.bit(10) && w.bit(12)))
-    return false;
-  const bool d = kind == 2 && w.bit(10);
-  const char letter = kind == 0 ? 'B' : kind == 1 ? 'H' : d ? 'D' : 'S';
-  const std::uint32_t index = kind == 0 ? all : kind == 1 ? all >> 1 : d ? all >> 3 : all >> 2;
+    return std::nullopt;
+  if (kind == 2 && w.bit(10)) return Lane{'D', all >> 3};
+  return Lane{"BHS"[kind], all >> kind};
+}
+
+namespace {
+
+bool lane_list(const Word& w, const Operand& o, std::string& out) {
+  const auto lane = lane_of_list(w);
+  if (!lane) return false;
   const std::uint32_t first = w.bits(4, 0);
   if (o.count == 1) {
     scalar_v(w, o, out);
-    put_lane(letter, index, out);
+    put_lane(lane->size, lane->index, out);
     return true;
   }
   for (std::uint32_t i = 0; i < o.count; ++i) {
     out += i == 0 ? "[V" : ", V";
     dec(out, (first + i) & 31);
     out += '.';
-    out += letter;
+    out += lane->size;
   }
   out += "][";
-  dec(out, index);
+  dec(out, lane->index);
   out += ']';
   return true;
 }
@@ -353,18 +367,25 @@ bool mem_post(const Word& w, std::uint32_t bytes, std::string& out) {
   return true;
 }
 
-bool mem_post_registers(const Word& w, const Operand& o, std::string& out) {
-  return mem_post(w, o.count * (w.bit(30) ? 16u : 8u), out);
-}
+}  // namespace
 
-bool mem_post_lanes(const Word& w, const Operand& o, std::string& out) {
+std::uint32_t bytes_of_registers(const Word& w, std::uint32_t count) { return count * (w.bit(30) ? 16 : 8); }
+std::uint32_t bytes_of_lanes(const Word& w, std::uint32_t count) {
   const std::uint32_t kind = w.bits(15, 14);
-  const std::uint32_t size = kind == 2 && w.bit(10) ? 3 : kind;
-  return mem_post(w, o.count << size, out);
+  return count << (kind == 2 && w.bit(10) ? 3 : kind);
 }
+std::uint32_t bytes_of_replicated(const Word& w, std::uint32_t count) { return count << w.bits(11, 10); }
 
+namespace {
+
+bool mem_post_registers(const Word& w, const Operand& o, std::string& out) {
+  return mem_post(w, bytes_of_registers(w, o.count), out);
+}
+bool mem_post_lanes(const Word& w, const Operand& o, std::string& out) {
+  return mem_post(w, bytes_of_lanes(w, o.count), out);
+}
 bool mem_post_replicate(const Word& w, const Operand& o, std::string& out) {
-  return mem_post(w, o.count << w.bits(11, 10), out);
+  return mem_post(w, bytes_of_replicated(w, o.count), out);
 }
 
 // ---- labels
@@ -438,16 +459,42 @@ bool imm_wide_value(const Word& w, const Operand& o, std::string& out) {  // rul
   return put_imm(static_cast<std::uint32_t>(o.rule ? ~v : v), out);
 }
 
-bool imm_bitmask(const Word& w, const Operand&, std::string& out) {
+}  // namespace
+
+std::optional<std::uint64_t> bitmask_immediate(const Word& w) {
   const std::uint32_t imms = w.bits(15, 10), immr = w.bits(21, 16);
   const int length = w.bit(22) ? 6 : highest_bit(~imms & 63);
-  if (length < 1 || (length == 6 && !w.bit(31))) return false;
+  if (length < 1 || (length == 6 && !w.bit(31))) return std::nullopt;
   const int size = 1 << length, ones = static_cast<int>(imms & (size - 1)) + 1, r = static_cast<int>(immr & (size - 1));
   const std::uint64_t all = size == 64 ? ~0ull : (1ull << size) - 1;
   const std::uint64_t element = ones == 64 ? ~0ull : (1ull << ones) - 1;
   std::uint64_t v = r == 0 ? element : (element >> r | element << (size - r)) & all;
   for (int i = size; i < 64; i *= 2) v |= v << i;
-  return put_imm(static_cast<std::int64_t>(w.bit(31) ? v : v & 0xffffffff), out);
+  return w.bit(31) ? v : v & 0xffffffff;
+}
+
+// (-1)^s * (16+frac)/16 * 2^exp
+double float8(std::uint32_t imm8) {
+  const int exponent = static_cast<int>((imm8 >> 4 & 7) ^ 4) - 3;
+  double v = (16 + (imm8 & 15)) / 16.0;
+  v = exponent >= 0 ? v * (1 << exponent) : v / (1 << -exponent);
+  return imm8 & 128 ? -v : v;
+}
+
+std::uint32_t abcdefgh(const Word& w) { return w.bits(18, 16) << 5 | w.bits(9, 5); }
+
+std::uint64_t byte_mask(std::uint32_t imm8) {
+  std::uint64_t v = 0;
+  for (int i = 0; i < 8; ++i)
+    if (imm8 >> i & 1) v |= 0xffull << (8 * i);
+  return v;
+}
+
+namespace {
+
+bool imm_bitmask(const Word& w, const Operand&, std::string& out) {
+  const auto v = bitmask_immediate(w);
+  return v && put_imm(static_cast<std::int64_t>(*v), out);
 }
 
 // Bit-field immediates; 32-bit forms reject positions above 31.
@@ -483,19 +530,15 @@ bool imm_float_zero(const Word&, const Operand&, std::string& out) {
   return true;
 }
 
-// (-1)^s * (16+frac)/16 * 2^exp, six decimals, trailing zeros cut ("$1." is what objdump prints).
+// Six decimals, trailing zeros cut ("$1." is what objdump prints).
 bool put_float8(std::uint32_t imm8, std::string& out) {
-  const int exponent = static_cast<int>((imm8 >> 4 & 7) ^ 4) - 3;
-  double v = (16 + (imm8 & 15)) / 16.0;
-  v = exponent >= 0 ? v * (1 << exponent) : v / (1 << -exponent);
   char buffer[32];
-  int n = std::snprintf(buffer, sizeof buffer, "$%f", imm8 & 128 ? -v : v);
+  int n = std::snprintf(buffer, sizeof buffer, "$%f", float8(imm8));
   while (n > 0 && buffer[n - 1] == '0') --n;
   out.append(buffer, static_cast<std::size_t>(n));
   return true;
 }
 
-std::uint32_t abcdefgh(const Word& w) { return w.bits(18, 16) << 5 | w.bits(9, 5); }
 bool imm_fmov(const Word& w, const Operand&, std::string& out) { return put_float8(w.bits(20, 13), out); }
 bool imm_fmov_vector(const Word& w, const Operand&, std::string& out) { return put_float8(abcdefgh(w), out); }
 
@@ -509,10 +552,7 @@ bool imm8_msl(const Word& w, const Operand&, std::string& out) {
   return put_imm_shift(abcdefgh(w), 128 + (w.bit(12) ? 16 : 8), out);
 }
 bool imm8_mask(const Word& w, const Operand&, std::string& out) {
-  std::uint64_t v = 0;
-  for (int i = 0; i < 8; ++i)
-    if (abcdefgh(w) >> i & 1) v |= 0xffull << (8 * i);
-  return put_imm(static_cast<std::int64_t>(v), out);
+  return put_imm(static_cast<std::int64_t>(byte_mask(abcdefgh(w))), out);
 }
 
 bool imm_ext(const Word& w, const Operand&, std::string& out) {
@@ -579,30 +619,34 @@ bool sysl_number(const Word& w, const Operand&, std::string& out) {
   return put_imm(w.bits(18, 16) << 16 | w.bits(15, 12) << 12 | w.bits(11, 8) << 8 | w.bits(7, 5) << 5, out);
 }
 
-// Cache and TLB maintenance operations by op1, CRn, CRm, op2. `bare`: takes no register.
-struct SystemOp {
-  std::uint8_t op1, crn, crm, op2;
-  std::string_view name;
-  bool bare = false;
-};
+// Cache and TLB maintenance operations.
 constexpr SystemOp kSystemOps[] = {
 #include "isa/arm64/plan9_sysops.inc"
 };
 
-bool system_op(const Word& w, const Operand& o, std::string& out) {  // rule: the CRn wanted
+}  // namespace
+
+const SystemOp* find_system_op(const Word& w, std::uint32_t crn) {
   for (const SystemOp& s : kSystemOps) {
-    if (s.crn != o.rule || s.crn != w.bits(15, 12) || s.op1 != w.bits(18, 16) || s.crm != w.bits(11, 8) ||
+    if (s.crn != crn || s.crn != w.bits(15, 12) || s.op1 != w.bits(18, 16) || s.crm != w.bits(11, 8) ||
         s.op2 != w.bits(7, 5))
       continue;
-    if (s.bare && w.bits(4, 0) != 31) return false;
-    out += s.name;
-    if (!s.bare) {
-      out += ", ";
-      put_gpr(w.bits(4, 0), out);
-    }
-    return true;
+    return s.bare && w.bits(4, 0) != 31 ? nullptr : &s;
   }
-  return false;
+  return nullptr;
+}
+
+namespace {
+
+bool system_op(const Word& w, const Operand& o, std::string& out) {  // rule: the CRn wanted
+  const SystemOp* s = find_system_op(w, o.rule);
+  if (!s) return false;
+  out += s->name;
+  if (!s->bare) {
+    out += ", ";
+    put_gpr(w.bits(4, 0), out);
+  }
+  return true;
 }
 
 // ---- names

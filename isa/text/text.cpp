@@ -12,8 +12,9 @@ TextSize append_go(Arch arch, std::span<const std::uint8_t> code, std::uint64_t 
                              : x86_64::append_go(code, pc, symbols, options, out);
 }
 
-TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
-  return arch == Arch::arm64 ? arm64::append_gnu(code, pc, out) : x86_64::append_gnu(code, pc, out);
+TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
+                    const TextOptions& options) {
+  return arch == Arch::arm64 ? arm64::append_gnu(code, pc, options, out) : x86_64::append_gnu(code, pc, options, out);
 }
 
 }  // namespace deferscope::isa

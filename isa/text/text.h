@@ -1,8 +1,8 @@
 // The text of one instruction: the one text library that every verb of deferscope prints with.
 //
 // Two syntaxes. *Go* is the Plan 9 form that `go tool objdump` of Go 1.27 prints (operands reversed, `MOVQ 0x8(SP),
-// AX`, targets named when they are the start of a symbol). *GNU* is AT&T syntax for x86-64 (as objdump -d and gdb
-// print) and ARM syntax for arm64.
+// AX`, targets named when they are the start of a symbol). *GNU* is what `go tool objdump -gnu` prints beside it: AT&T
+// syntax for x86-64, the Arm ARM's for arm64.
 //
 // Functions here are pure: bytes, an address and a symbol source in, text out; nothing is kept between calls, any
 // number of threads may call them. They never fail: bytes that are no instruction come back as `?` with the size a
@@ -53,7 +53,9 @@ struct TextSize {
 TextSize append_go(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
                    const TextOptions& options, std::string& out);
 
-// The same in GNU syntax (Zydis in AT&T style, capstone for arm64). Branch targets are absolute addresses.
-TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out);
+// The same in GNU syntax. Branch targets are absolute addresses on x86-64, distances on arm64. What objdump does not
+// know is named by Zydis and capstone.
+TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
+                    const TextOptions& options = {});
 
 }  // namespace deferscope::isa

@@ -6,14 +6,12 @@
 // last one only.
 #include "isa/x86_64/plan9.h"
 
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
-#include <array>
 
 #include "isa/text/append.h"
 #include "isa/x86_64/plan9_gaps.h"
 #include "isa/x86_64/plan9_names.h"
+#include "isa/x86_64/text_insn.h"
 
 namespace deferscope::isa::x86_64 {
 namespace {
@@ -21,38 +19,6 @@ namespace {
 using text::dec;
 using text::hex;
 using text::signed_hex;
-
-// One decoded instruction with what the printer asks of it again and again.
-struct Insn {
-  ZydisDecodedInstruction z;
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> op;
-  std::span<const std::uint8_t> code;  // from its first byte
-  std::uint64_t pc = 0;
-  const Symbols* symbols = nullptr;
-  bool compat = false;
-  bool asm_names = false;
-  bool to_cs = false;  // a move to CS, which Zydis was shown as one to ES
-
-  bool vector() const {
-    return z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
-  }
-  bool evex() const { return z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX; }
-  std::uint64_t next() const { return pc + z.length; }
-  const ZydisDecodedOperand* memory() const {
-    for (int i = 0; i < z.operand_count_visible; ++i)
-      if (op[i].type == ZYDIS_OPERAND_TYPE_MEMORY) return &op[i];
-    return nullptr;
-  }
-};
-
-const ZydisDecoder& decoder() {
-  static const ZydisDecoder d = [] {
-    ZydisDecoder made;
-    ZydisDecoderInit(&made, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    return made;
-  }();
-  return d;
-}
 
 // Register names know no size: AL, AX, EAX and RAX are all AX but for the four high bytes and, as a byte, the low ones.
 void put_register(ZydisRegister r, std::string& out) {
@@ -111,39 +77,6 @@ void put_symbol(const SymbolAt& s, std::uint64_t address, std::string& out) {
   out += "(SB)";
 }
 
-bool relative_to_ip(const ZydisDecodedOperandMem& m) {
-  return m.base == ZYDIS_REGISTER_RIP || m.base == ZYDIS_REGISTER_EIP;
-}
-
-bool is_string(const ZydisDecodedInstruction& z) {
-  return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
-}
-
-// String instructions whose source is in DS unless a prefix says otherwise, and XLATB. (Their destination is always in
-// ES.)
-bool reads_overridable_segment(const ZydisDecodedInstruction& z) {
-  if (z.mnemonic == ZYDIS_MNEMONIC_XLAT) return true;
-  if (!is_string(z)) return false;
-  const std::uint8_t op = z.opcode & 0xfe;  // MOVS, CMPS, LODS, OUTS
-  return op == 0xa4 || op == 0xa6 || op == 0xac || op == 0x6e;
-}
-
-// The last FS or GS prefix; 0 if there is none. (CS, DS, ES, SS mean nothing in 64-bit mode.)
-std::uint8_t segment_prefix(const Insn& in) {
-  std::uint8_t last = 0;
-  for (int i = 0; i < in.z.raw.prefix_count; ++i) {
-    const std::uint8_t b = in.code[static_cast<std::size_t>(i)];
-    if (b == 0x64 || b == 0x65) last = b;
-  }
-  return last;
-}
-
-// The displacement as the decoder of objdump understands it: 32-bit ones of legacy instructions are not sign-extended.
-std::int64_t displacement(const Insn& in, const ZydisDecodedOperand& o) {
-  if (!in.vector() && in.z.raw.disp.size == 32) return static_cast<std::uint32_t>(in.z.raw.disp.value);
-  return o.mem.disp.value;
-}
-
 void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) {
   const ZydisDecodedOperandMem& m = o.mem;
   const std::int64_t disp = displacement(in, o);
@@ -178,14 +111,6 @@ void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) 
   }
 }
 
-// The operand size that prefixes ask for; 8-bit instructions count as 32.
-int data_bits(const Insn& in) {
-  if (in.z.attributes & ZYDIS_ATTRIB_HAS_REX && in.z.raw.rex.W) return 64;
-  for (int i = 0; i < in.z.raw.prefix_count; ++i)
-    if (in.z.raw.prefixes[i].value == 0x66) return 16;
-  return 32;
-}
-
 // objdump's slip: what MOVL and PUSHL move may be an address on 386, so it names constants that happen to lie in the
 // program.
 bool taken_for_address(const Insn& in) {
@@ -200,16 +125,7 @@ void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& ou
       return put_symbol(s, target, out);
     return hex(out, target);
   }
-  std::int64_t v = o.imm.value.s;
-  if (!in.vector()) {
-    // A 32-bit or 16-bit immediate is shown signed, whatever the instruction makes of it; a byte is signed where Zydis
-    // says so.
-    const int bits = in.z.raw.imm[0].size;
-    if (bits == 32) v = static_cast<std::int32_t>(v);
-    if (bits == 16 && facts_of(in.z.mnemonic).sized) v = static_cast<std::int16_t>(v);
-    if (bits == 8)
-      v = o.imm.is_signed && in.z.operand_width != 8 ? static_cast<std::int8_t>(v) : static_cast<std::uint8_t>(v);
-  }
+  const std::int64_t v = immediate(in, o);
   out += '$';
   if (taken_for_address(in))
     if (const SymbolAt s = in.symbols->at(static_cast<std::uint64_t>(v)); !s.name.empty())
@@ -218,26 +134,6 @@ void put_immediate(const Insn& in, const ZydisDecodedOperand& o, std::string& ou
     signed_hex(out, v);
   else
     hex(out, static_cast<std::uint64_t>(v));
-}
-
-// objdump's slip: the half-width side of these conversions is called Y in the 128-bit form too. The index of that
-// operand, -1: none.
-int half_called_ymm(const Insn& in) {
-  if (!in.compat || !in.evex() || in.memory() || in.z.avx.vector_length != 128) return -1;
-  const int last = in.z.operand_count_visible - 1;
-  switch (in.z.mnemonic) {
-    case ZYDIS_MNEMONIC_VCVTPH2PS:
-    case ZYDIS_MNEMONIC_VCVTPS2PD:
-    case ZYDIS_MNEMONIC_VCVTDQ2PD:
-    case ZYDIS_MNEMONIC_VCVTUDQ2PD: return last;
-    case ZYDIS_MNEMONIC_VCVTPS2PH:
-    case ZYDIS_MNEMONIC_VCVTPD2PS:
-    case ZYDIS_MNEMONIC_VCVTPD2DQ:
-    case ZYDIS_MNEMONIC_VCVTTPD2DQ:
-    case ZYDIS_MNEMONIC_VCVTPD2UDQ:
-    case ZYDIS_MNEMONIC_VCVTTPD2UDQ: return 0;
-    default: return -1;
-  }
 }
 
 void put_operand(const Insn& in, const ZydisDecodedOperand& o, std::string& out) {
@@ -252,23 +148,6 @@ void put_operand(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
 }
 
 // ---- prefixes
-
-bool is_prefix(std::uint8_t b) {
-  switch (b) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0x66:
-    case 0x67:
-    case 0xf0:
-    case 0xf2:
-    case 0xf3: return true;
-    default: return false;
-  }
-}
 
 // "REP; ", "LOCK ", … in front of the mnemonic: what the bytes say and the text does not.
 void put_prefixes(const Insn& in, std::string& out) {
@@ -355,22 +234,6 @@ void put_vector_width(const Insn& in, std::string& out) {
   if (ll < 3) out += "XYZ"[ll];
 }
 
-// Whether an embedded rounding mode is named; else only `.SAE` is printed.
-bool names_rounding(const Insn& in) {
-  switch (in.z.mnemonic) {  // objdump's slips: these do not round
-    case ZYDIS_MNEMONIC_VCVTPS2PD:
-    case ZYDIS_MNEMONIC_VCVTSS2SD:
-    case ZYDIS_MNEMONIC_VCVTDQ2PD:
-    case ZYDIS_MNEMONIC_VCVTUDQ2PD: return in.compat;
-    case ZYDIS_MNEMONIC_VCVTSI2SD:
-    case ZYDIS_MNEMONIC_VCVTUSI2SD:
-      if (in.compat) return true;
-      break;
-    default: break;
-  }
-  return in.z.avx.rounding.mode != ZYDIS_ROUNDING_MODE_INVALID;
-}
-
 void put_evex_suffixes(const Insn& in, std::string& out) {
   if (!in.evex()) return;
   const bool memory = in.memory() != nullptr;
@@ -391,12 +254,6 @@ void put_name(const Insn& in, std::string_view name, std::string& out) {
       out += c;
     }
   }
-}
-
-// The string instructions own the bare names MOVSD and CMPSD; the assembler calls those MOVSL and CMPSL.
-bool scalar_double(const Insn& in) {
-  return !in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
-         !is_string(in.z);
 }
 
 void put_mnemonic(const Insn& in, const MnemonicFacts& f, std::string& out) {
@@ -479,73 +336,6 @@ void put_operands(const Insn& in, std::string& out) {
   }
 }
 
-ZyanStatus decode_as_given(std::span<const std::uint8_t> code, Insn& in) {
-  ZydisDecoderContext context;
-  const ZyanStatus status = ZydisDecoderDecodeInstruction(&decoder(), &context, code.data(), code.size(), &in.z);
-  return ZYAN_SUCCESS(status)
-             ? ZydisDecoderDecodeOperands(&decoder(), &context, &in.z, in.op.data(), in.z.operand_count)
-             : status;
-}
-
-// objdump's decoder does not mind what makes Zydis (and the processor) refuse an instruction:
-//  - LOCK where it is forbidden. Zydis is shown DS in its place, a prefix that means nothing in 64-bit mode;
-//  - a third register in a VEX encoding of an instruction that has none (vvvv). It is blanked;
-//  - a move to CS. It is shown as one to ES, and named CS when printed.
-bool decode_leniently(std::span<const std::uint8_t> code, Insn& in) {
-  std::uint8_t b[ZYDIS_MAX_INSTRUCTION_LENGTH];
-  const std::size_t n = std::min(code.size(), std::size(b));
-  std::copy_n(code.begin(), n, b);
-  std::size_t i = 0;
-  for (; i < n && is_prefix(b[i]); ++i)
-    if (b[i] == 0xf0) b[i] = 0x3e;
-  if (i == 0 && n > 2 && (b[0] == 0xc5 || b[0] == 0xc4)) b[b[0] == 0xc5 ? 1 : 2] |= 0x78;
-  if (i < n && (b[i] & 0xf0) == 0x40) ++i;
-  if (i + 1 < n && b[i] == 0x8e && (b[i + 1] >> 3 & 7) == 1) {
-    b[i + 1] &= 0xc7;
-    in.to_cs = true;
-  }
-  return ZYAN_SUCCESS(decode_as_given({b, n}, in));
-}
-
-bool decode(std::span<const std::uint8_t> code, Insn& in) {
-  in.code = code;
-  if (ZYAN_SUCCESS(decode_as_given(code, in))) return true;
-  return in.compat && decode_leniently(code, in);
-}
-
-// objdump's decoder believes that every vector instruction has a ModRM byte. VZEROUPPER and VZEROALL have none, so it
-// swallows the byte after them and what that byte would call for: SIB and displacement. The number of bytes swallowed;
-// 0 if the decoder runs out of bytes.
-std::uint32_t swallowed(std::span<const std::uint8_t> rest) {
-  if (rest.empty()) return 0;
-  const int mod = rest[0] >> 6, rm = rest[0] & 7;
-  std::uint32_t n = 1;
-  bool wide = mod == 2 || (mod == 0 && rm == 5);
-  if (mod != 3 && rm == 4) {
-    if (rest.size() < 2) return 0;
-    wide = wide || (mod == 0 && (rest[1] & 7) == 5);
-    n = 2;
-  }
-  n += wide ? 4 : mod == 1 ? 1 : 0;
-  return n <= rest.size() ? n : 0;
-}
-
-bool has_no_modrm(const Insn& in) {
-  return in.z.mnemonic == ZYDIS_MNEMONIC_VZEROUPPER || in.z.mnemonic == ZYDIS_MNEMONIC_VZEROALL;
-}
-TextSize append_swallowing(const Insn& in, const MnemonicFacts& f, std::span<const std::uint8_t> code,
-                           std::string& out) {
-  const std::size_t limit = std::min<std::size_t>(code.size(), ZYDIS_MAX_INSTRUCTION_LENGTH);
-  const std::span<const std::uint8_t> rest = code.subspan(in.z.length, limit - in.z.length);
-  const std::uint32_t extra = swallowed(rest);
-  if (extra == 0 && !rest.empty()) {
-    out += '?';
-    return {1, false};
-  }
-  out += f.name;
-  return {in.z.length + extra, true};
-}
-
 }  // namespace
 
 TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
@@ -555,45 +345,19 @@ TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const S
   in.symbols = &symbols;
   in.compat = options.objdump_compat;
   in.asm_names = options.asm_names;
-  if (!decode(code, in)) {
+  const bool known = decode(code, in) && !(in.compat && unknown_to_objdump(in.z, code));
+  const std::uint32_t size = !known ? 0 : in.compat ? objdump_size(in, code) : in.z.length;
+  if (size == 0) {
     out += '?';
     return {1, false};
   }
-  const MnemonicFacts& f = facts_of(in.z.mnemonic);
-  if (options.objdump_compat && unknown_to_objdump(in.z, code)) {
-    out += '?';
-    return {1, false};
-  }
-  if (options.objdump_compat && has_no_modrm(in)) return append_swallowing(in, f, code, out);
   put_prefixes(in, out);
-  put_mnemonic(in, f, out);
+  put_mnemonic(in, facts_of(in.z.mnemonic), out);
   if (is_string(in.z))
     put_string_operands(in, out);
   else
     put_operands(in, out);
-  return {in.z.length, true};
-}
-
-TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
-  static const ZydisFormatter formatter = [] {
-    ZydisFormatter made;
-    ZydisFormatterInit(&made, ZYDIS_FORMATTER_STYLE_ATT);
-    ZydisFormatterSetProperty(&made, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
-    ZydisFormatterSetProperty(&made, ZYDIS_FORMATTER_PROP_DISP_PADDING, ZYDIS_PADDING_DISABLED);
-    ZydisFormatterSetProperty(&made, ZYDIS_FORMATTER_PROP_IMM_PADDING, ZYDIS_PADDING_DISABLED);
-    ZydisFormatterSetProperty(&made, ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE, ZYDIS_PADDING_DISABLED);
-    return made;
-  }();
-  Insn in;
-  if (!decode(code, in)) {
-    out += '?';
-    return {1, false};
-  }
-  char buffer[256];
-  ZydisFormatterFormatInstruction(&formatter, &in.z, in.op.data(), in.z.operand_count_visible, buffer, sizeof buffer,
-                                  pc, nullptr);
-  out += buffer;
-  return {in.z.length, true};
+  return {size, true};
 }
 
 }  // namespace deferscope::isa::x86_64
