@@ -3,8 +3,8 @@
 
 A record names who it holds for and gives exit status, standard output and standard error:
 
-    @ *                              every build that no other record of the file names
-    @ 1.12.17/amd64/opt ...          these builds (release/goarch/mode)
+    @ *                              every build that no other record of the file fits
+    @ 1.12.17/amd64/opt ...          these builds (release/goarch/mode), and arm64's same build if no record names it
     exit 2
     out|one line of standard output
     out-|a last line without newline
@@ -17,7 +17,8 @@ Before comparing, both sides are normalised:
   - lines that start with "addr facts" are dropped;
   - in standard error "goroutine N" becomes "goroutine ?", "m=N" becomes "m=?", "(N in use)" becomes "(? in use)", and everything after
     the empty line that ends the first goroutine's trace is dropped (which other goroutines are shown is the scheduler's business).
-A crash killed by a signal has the shell's status, 128 + signal.
+A crash killed by a signal has the shell's status, 128 + signal. The case `list` names the cases of a build.
+core/manifest.json says of each guest which oracle it has: native, qemu-aarch64, or amd64 (what the same program built for amd64 does).
 """
 import argparse
 import collections
@@ -29,9 +30,13 @@ import re
 import subprocess
 import sys
 
+import build
+
 HERE = pathlib.Path(__file__).resolve().parent
 INPUT = b"first line\nsecond\nno newline at the end"
 NATIVE_RUNS = 2
+# qemu takes long: one release of each mechanism, the others have amd64's record.
+ARM64_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 # Cases whose outcome is the host's business: how much address space it gives.
 SKIPPED = {"crash-memory"}
 
@@ -93,16 +98,19 @@ def main():
     args = parser.parse_args()
     cache = pathlib.Path(args.cache)
     known = json.loads(cache.read_text()) if cache.exists() else {}
-    jobs, keys, bad = {}, {}, 0
+    jobs, keys, kinds, bad = {}, {}, {}, 0
     found = collections.defaultdict(dict)  # case -> who -> result
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for guest in sorted(pathlib.Path(args.bins).glob("cases*_linux_*")):
-            _, release, _, goarch, mode, _ = guest.name.split("_")
-            if goarch not in args.arch.split(","):
+        for guest in sorted(pathlib.Path(args.bins).resolve().glob("cases*_linux_*")):
+            program, release, _, goarch, mode, symbols = guest.name.split("_")
+            if goarch not in args.arch.split(",") or not build.core(program, release, "linux/" + goarch, mode, symbols):
                 continue
+            if goarch == "arm64" and release not in ARM64_RELEASES:
+                continue
+            kinds[guest.name] = "native" if goarch == "amd64" else "qemu-aarch64"
             sha = hashlib.sha256(guest.read_bytes()).hexdigest()
             prefix = [] if goarch == "amd64" else ["qemu-aarch64"]
-            for case in subprocess.run(prefix + [str(guest), "list"], capture_output=True, text=True, check=True).stdout.split():
+            for case in subprocess.run(prefix + [str(guest), "list"], capture_output=True, text=True, check=True).stdout.split() + ["list"]:
                 if goarch == "arm64" and case.startswith("bench-") and case != "bench-all":
                     continue  # bench-all has the same checksums
                 if case in SKIPPED or mode == "nopt" and case.startswith("bench-"):
@@ -132,9 +140,18 @@ def main():
             groups[result].append(who)
         ordered = sorted(groups.items(), key=lambda g: (-len(g[1]), g[1]))
         text = ""
+        common = set(ordered[0][1])
         for i, (result, who) in enumerate(ordered):
-            text += "@ %s\nexit %d\n%s%s" % ("*" if i == 0 else " ".join(who), result[0], stream("out", result[1]), stream("err", result[2]))
+            if i == 0:  # builds whose amd64 sibling is named below must be named too
+                who = ["*"] + [w for w in who if "/arm64/" in w and w.replace("/arm64/", "/amd64/") in by_who.keys() - common]
+            text += "@ %s\nexit %d\n%s%s" % (" ".join(who), result[0], stream("out", result[1]), stream("err", result[2]))
         (out / (case + ".txt")).write_text(text, encoding="latin1")
+    manifest = HERE / "core" / "manifest.json"
+    if manifest.exists() and args.arch == "amd64,arm64":
+        entries = json.loads(manifest.read_text())
+        for entry in entries:
+            entry["oracle"] = kinds.get(entry["file"], "amd64") if entry["goos"] == "linux" else "none"
+        build.write_manifest(manifest, entries)
     print("oracle: %d cases, %d runs, %d without a stable result" % (len(found), len(jobs), bad))
     return 1 if bad else 0
 

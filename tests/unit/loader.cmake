@@ -1,6 +1,5 @@
 # Tests of loader/. Guests (real Go programs) are taken from the folder DEFERSCOPE_GUESTS names: the environment variable when the test runs,
-# else this CMake variable; without either the tests that need them say that they are skipped.
-set(DEFERSCOPE_GUESTS "${PROJECT_BINARY_DIR}/guests" CACHE PATH "folder with unpacked Go guests for the tests")
+# else the CMake variable of that name; without either the tests that need them say that they are skipped.
 deferscope_test(loader_test
   SOURCES unit/loader_elf_test.cpp unit/loader_text_test.cpp unit/loader_guests_test.cpp unit/loader_oracle_test.cpp
           unit/loader_dwarf_test.cpp unit/loader_fuzz_test.cpp

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Runs every case of every guest under deferscope and compares it with what the real machine did: tests/matrix.py [options].
+
+Compared are standard output, standard error and exit status, normalised as tests/guests/oracle.py says; the records are its records
+(tests/guests/core/oracle). A case that a build does not list is n/a; a case without a record (the real machine gives no stable
+answer) is counted as such and never as a pass. --shard I/N takes every N-th run; each shard leaves its counts in --results, and --report
+makes docs/matrix.md of them.
+"""
+import argparse
+import concurrent.futures
+import difflib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "guests"))
+import oracle  # noqa: E402
+
+# The benchmark's sections cost most of the time and test little by release: without --all they run on one release of each mechanism.
+BENCH_RELEASES = "1.13.15 1.20.7 1.27.4".split()
+SECONDS = 300  # a hang is a failure, not a timing assertion
+
+
+def read_records(directory):
+    """case -> {who: (exit, out, err)}; err is None where it is not compared."""
+    records = {}
+    for path in sorted(directory.glob("*.txt")):
+        by_who, who, status, out, err = {}, [], 0, "", ""
+        lines = path.read_text(encoding="latin1").split("\n")[:-1]
+        for line in lines + ["@"]:
+            if line.startswith("@"):
+                by_who.update((w, (status, out, err)) for w in who)
+                who, out, err = line[1:].split(), "", ""
+            elif line.startswith("exit "):
+                status = int(line[5:])
+            elif line == "err*":
+                err = None
+            else:
+                name, text = line.split("|", 1)
+                text += "" if name.endswith("-") else "\n"
+                if name.startswith("out"):
+                    out += text
+                else:
+                    err += text
+        records[path.stem] = by_who
+    return records
+
+
+def expected(records, guest, case):
+    """The build's own record, else that of amd64's same build, else the common one."""
+    by_who = records.get(case, {})
+    for who in ("%(go)s/%(goarch)s/%(mode)s" % guest, "%(go)s/amd64/%(mode)s" % guest, "*"):
+        if who in by_who:
+            return by_who[who]
+    return None
+
+
+def of_any_isa(result):
+    """A crash report without what differs by instruction set: the runtime's assembly files, the size of frames."""
+    status, out, err = result
+    if err is not None:
+        err = re.sub(r"(runtime/(?:asm|memclr|memmove|sys_linux|rt0_linux)_)(amd64|arm64)\.s:\d+", r"\1?.s:?", err)
+        err = re.sub(r"\d+ frames elided", "? frames elided", err)
+    return status, out, err
+
+
+def left_out(guest, case):
+    return case.startswith("bench-") and (case == "bench-all" or guest["go"] not in BENCH_RELEASES)
+
+
+def run(program, guest, case):
+    command = [program, "run", guest["path"], case]
+    try:
+        done = subprocess.run(command, input=oracle.INPUT, capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return 124, "", "no end after %d s\n" % SECONDS
+    return done.returncode, oracle.normalise(done.stdout.decode("latin1"), False), oracle.normalise(done.stderr.decode("latin1"), True)
+
+
+def difference(want, got):
+    text = "" if want[0] == got[0] else "  exit status %d, not %d\n" % (got[0], want[0])
+    for name, a, b in (("stdout", want[1], got[1]), ("stderr", want[2], got[2])):
+        if a is not None and a != b:
+            lines = list(difflib.unified_diff(a.split("\n"), b.split("\n"), "real " + name, "deferscope " + name, lineterm="", n=1))
+            text += "".join("  %s\n" % line[:200] for line in lines[:24])
+    return text
+
+
+def guests(args):
+    """The Linux guests: of the core set's manifest, or of a folder by name."""
+    found = []
+    for entry in json.loads((ROOT / "tests/guests/core/manifest.json").read_text()):
+        if entry["goos"] == "linux":
+            found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
+    if args.more:
+        names = {g["file"] for g in found}
+        for path in sorted(pathlib.Path(args.more).glob("cases*_linux_*")):
+            if path.name not in names:
+                program, release, _, goarch, mode, symbols = path.name.split("_")
+                found.append({"file": path.name, "path": str(path), "program": program, "go": release, "goarch": goarch, "mode": mode,
+                              "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
+    return [g for g in found if args.only in g["file"]]
+
+
+def report(results, shards, page):
+    """docs/matrix.md from the counts of all shards."""
+    counts = {}
+    for path in (pathlib.Path(results) / ("shard-%d.json" % i) for i in range(shards)):
+        for name, n in json.loads(path.read_text()).items():
+            have = counts.setdefault(name, [0, 0, 0, 0])
+            for i in range(4):
+                have[i] += n[i]
+    releases = sorted({k.split("/")[0] for k in counts}, key=lambda r: [int(x) for x in r.split(".")])
+    columns = ["amd64/opt", "amd64/nopt", "arm64/opt", "arm64/nopt"]
+    text = ["# The matrix", "",
+            "Every case of every guest of the core set under deferscope against the real machine (tests/matrix.py; generated by `./dev test`, do",
+            "not edit). A cell says passed/compared; *n/a* counts cases that need newer Go or a bigger program than this build, *no record* those for",
+            "which the real machine gives no stable answer. A dash: the core set has no such build. Cases bench-* run on Go %s;" % ", ".join(BENCH_RELEASES),
+            "`./dev test --all` runs them everywhere, and all builds.", "",
+            "| Go | " + " | ".join("linux/" + c.replace("/opt", "").replace("/nopt", " -N -l") for c in columns) + " |",
+            "|---|" + "---|" * len(columns)]
+    total = [0, 0, 0, 0]
+    for release in releases:
+        row = [release]
+        for column in columns:
+            n = counts.get(release + "/" + column)
+            if not n:
+                row.append("–")
+                continue
+            total = [a + b for a, b in zip(total, n)]
+            row.append("%d/%d%s%s" % (n[0], n[1], ", %d n/a" % n[2] if n[2] else "", ", %d no record" % n[3] if n[3] else ""))
+        text.append("| " + " | ".join(row) + " |")
+    text += ["", "In all %d of %d; %d n/a, %d without record." % tuple(total), ""]
+    pathlib.Path(page).parent.mkdir(parents=True, exist_ok=True)
+    pathlib.Path(page).write_text("\n".join(text))
+    print("matrix: %d of %d pass, %s" % (total[0], total[1], page))
+    return 0 if total[1] and total[0] == total[1] else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--bins", default=str(ROOT / "build/guests-core"), help="the unpacked core set")
+    parser.add_argument("--more", help="a folder with further builds (./dev guests)")
+    parser.add_argument("--oracle", default=str(ROOT / "tests/guests/core/oracle"))
+    parser.add_argument("--only", default="", help="guests whose name contains this")
+    parser.add_argument("--cases", default="", help="cases whose name contains this")
+    parser.add_argument("--all", action="store_true", help="the benchmark's cases on every release too")
+    parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--results", help="folder for the counts")
+    parser.add_argument("--shards", type=int, default=1, help="with --report: how many there are")
+    parser.add_argument("--report", help="only write this page from the counts")
+    parser.add_argument("--slow", action="store_true", help="print each run's seconds")
+    args = parser.parse_args()
+    if args.report:
+        return report(args.results, args.shards, args.report)
+
+    records = read_records(pathlib.Path(args.oracle))
+    shard, shards = (int(n) for n in args.shard.split("/"))
+    runs, counts = [], {}
+    for guest in guests(args):
+        listed = run(args.program, guest, "list")
+        have = set(listed[1].split())
+        key = "%(go)s/%(goarch)s/%(mode)s" % guest
+        n = counts.setdefault(key, [0, 0, 0, 0])
+        for case in sorted(set(records) | have):
+            if args.cases not in case or case in oracle.SKIPPED or not args.all and left_out(guest, case):
+                continue
+            runs.append((guest, case, key, case == "list" or case in have or listed[0] != 0))
+    todo = []
+    for i, (guest, case, key, listed) in enumerate(runs):
+        if i % shards != shard:
+            continue
+        want = expected(records, guest, case)
+        if not listed:
+            counts[key][2] += 1
+        elif want is None:
+            counts[key][3] += 1
+        else:
+            counts[key][1] += 1
+            todo.append((guest, case, key, want))
+
+    def one(job):
+        guest, case, key, want = job
+        start = time.monotonic()
+        got = run(args.program, guest, case)
+        return job, got, time.monotonic() - start
+
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for (guest, case, key, want), got, seconds in pool.map(one, todo):
+            if args.slow:
+                print("%6.2f %s %s" % (seconds, guest["file"], case))
+            if guest["oracle"] == "amd64":
+                want, got = of_any_isa(want), of_any_isa(got)
+            text = difference(want, got)
+            if text:
+                failures += 1
+                print("FAILED deferscope run %s %s\n%s" % (guest["file"], case, text), flush=True)
+            else:
+                counts[key][0] += 1
+    if args.results:
+        folder = pathlib.Path(args.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ("shard-%d.json" % shard)).write_text(json.dumps(counts))
+    print("matrix: shard %s: %d of %d pass" % (args.shard, len(todo) - failures, len(todo)))
+    return 1 if failures or not todo else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

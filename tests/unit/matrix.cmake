@@ -1,0 +1,17 @@
+# The matrix: every core guest and case under deferscope against the real machine (tests/matrix.py). Shards, so that it runs parallel;
+# the last test writes docs/matrix.md from their counts.
+if(NOT DEFERSCOPE_SANITIZE)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  set(matrix_shards 8)
+  set(matrix_results ${PROJECT_BINARY_DIR}/matrix)
+  math(EXPR matrix_last "${matrix_shards} - 1")
+  foreach(shard RANGE ${matrix_last})
+    add_test(NAME matrix.${shard}
+             COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --program $<TARGET_FILE:deferscope>
+                     --bins ${guests_parent}/guests-core --results ${matrix_results} --shard ${shard}/${matrix_shards})
+    set_tests_properties(matrix.${shard} PROPERTIES LABELS release TIMEOUT 1500 FIXTURES_SETUP matrix)
+  endforeach()
+  add_test(NAME matrix.report COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --results ${matrix_results}
+                                      --shards ${matrix_shards} --report ${PROJECT_SOURCE_DIR}/docs/matrix.md)
+  set_tests_properties(matrix.report PROPERTIES LABELS release FIXTURES_REQUIRED matrix)
+endif()
