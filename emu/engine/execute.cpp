@@ -138,7 +138,7 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
   CpuState& cpu = *ctx->cpu;
   Memory& memory = *ctx->memory;
   uint64_t* const R = cpu.r.data();
-  Vec* const V = cpu.v.data();
+  auto& V = cpu.v;
   LazyFlags& F = cpu.lazy;
   Memory::TlbEntry* const tr = memory.tlb_read.data();
   Memory::TlbEntry* const tw = memory.tlb_write.data();
@@ -696,6 +696,12 @@ L_LoadPair4 : {
 }
 L_StorePair8 : {
   address = ADDR_b();
+  if (LIKELY(TLB_HIT(tw, 16))) {  // two stores: gathering them in a temporary would stall on its way out again
+    uint8_t* const to = TLB_HOST(tw);
+    std::memcpy(to, &R[s->dst], 8);
+    std::memcpy(to + 8, &R[s->aux], 8);
+    NEXT();
+  }
   const uint64_t x[2] = {R[s->dst], R[s->aux]};
   WRITE(16, x);
   NEXT();
@@ -1102,15 +1108,15 @@ L_Tbnz:
     if (relates<T>(REL, a, b)) LEAVE(1, TAKEN());                 \
     LEAVE(0, FALL());                                             \
   }
-#define CMP_JCCS(name, T, LW, RHS)                                                                 \
-  CMP_JCC(name, T, LW, RHS, EQ)                                                                    \
-  CMP_JCC(name, T, LW, RHS, NE)                                                                    \
-  CMP_JCC(name, T, LW, RHS, ULT)                                                                   \
-  CMP_JCC(name, T, LW, RHS, UGE)                                                                   \
-  CMP_JCC(name, T, LW, RHS, ULE)                                                                   \
-  CMP_JCC(name, T, LW, RHS, UGT) CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE)     \
-      CMP_JCC(name, T, LW, RHS, SLE) CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) \
-          CMP_JCC(name, T, LW, RHS, POS)
+#define CMP_JCCS(name, T, LW, RHS)                                                             \
+  CMP_JCC(name, T, LW, RHS, EQ)                                                                \
+  CMP_JCC(name, T, LW, RHS, NE)                                                                \
+  CMP_JCC(name, T, LW, RHS, ULT)                                                               \
+  CMP_JCC(name, T, LW, RHS, UGE)                                                               \
+  CMP_JCC(name, T, LW, RHS, ULE)                                                               \
+  CMP_JCC(name, T, LW, RHS, UGT)                                                               \
+  CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) \
+      CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
   CMP_JCCS(CmpR1, uint8_t, 0, R[s->b])
   CMP_JCCS(CmpI1, uint8_t, 0, s->imm)
   CMP_JCCS(CmpR8, uint64_t, 3, R[s->b])

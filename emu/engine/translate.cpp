@@ -203,14 +203,17 @@ void Translator::bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uin
 
 // Lifts up to `limit` instructions. False: the run ends with a bad fetch (already counted).
 bool Translator::gather() {
-  uint64_t here = pc;
+  uint64_t here = pc, marked = 1;
+  isa::Lifted in;  // 2 KiB: made fresh once, then only what was used
+  items.reserve(limit * 2);
   for (unsigned n = 0; n < limit; ++n) {
     const auto offset = static_cast<uint16_t>(here - pc);
     if (n > 0 && (engine.hooks_.count(here) || offset > 2000)) break;
     if (n > 0 && engine.is_host_call_ && engine.is_host_call_(here)) break;
     uint8_t bytes[16];
     const unsigned want = arm() ? 4 : 15;
-    isa::Lifted in;
+    for (int i = 0; i < in.count; ++i) in.uops[i] = Uop{};
+    in.count = 0, in.length = 0, in.fault = isa::Fault::None;
     unsigned have = 0;
     if (arm() && here % 4 != 0) {
       in.fault = isa::Fault::PcAlignment;
@@ -233,8 +236,12 @@ bool Translator::gather() {
       bad_fetch(0, 0, in.fault, in.fault == isa::Fault::Page ? have : 0);
       return false;
     }
-    memory.mark_code(page_of(here));
-    memory.mark_code(page_of(here + in.length - 1));
+    const uint64_t end_page = page_of(here + in.length - 1);
+    if (marked != end_page) {
+      memory.mark_code(page_of(here));
+      memory.mark_code(end_page);
+      marked = end_page;
+    }
     if (in.count == 0) {
       Uop nop;
       items.push_back({nop, offset, static_cast<uint8_t>(n), in.length, true});
