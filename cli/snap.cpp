@@ -22,9 +22,9 @@ struct SnapFlags {
 int snap(const SnapFlags& flags) {
   const loader::Image image = loader::Image::load(flags.guest.command.at(0));
   emu::Machine m(image, guest_options(flags.guest, image), flags.guest.block);
-  m.set_recording(true);
   const model::Program program(image);
   const model::Tracker tracker(program, m, {});
+  m.set_recording(true);  // behind the tracker: its state is part of every snapshot
   model::go_to(m, tracker, model::parse_where(program, flags.at));
   std::string line;
   traces::SnapshotOptions options;

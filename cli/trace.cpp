@@ -69,7 +69,7 @@ void add_trace_flags(CLI::App& sub, TraceFlags& f) {
 
 struct TraceSession::Body {
   Body(emu::Machine& m, const TraceFlags& flags)
-      : program(m.image()), json(is_json(flags.events)), text(program, scope_of(flags.scope)) {
+      : program(m.image()), json(is_json(flags.events)), names(program), text(program, scope_of(flags.scope)) {
     if (!flags.events.empty()) events = std::make_unique<Output>(flags.events);
     if (!flags.snapshots.empty()) {
       snapshots = std::make_unique<Output>(flags.snapshots);
@@ -83,7 +83,7 @@ struct TraceSession::Body {
 
   void event(const emu::Machine& m, const model::Event& e) {
     if (events) {
-      json ? traces::append_event_json(events->text, program, e) : text.append(events->text, e);
+      json ? traces::append_event_json(events->text, names, e) : text.append(events->text, e);
       events->written();
     }
     if (snapshots && e.kind != model::EventKind::transfer) {
@@ -96,6 +96,7 @@ struct TraceSession::Body {
 
   model::Program program;
   bool json;
+  traces::Names names;
   traces::EventText text;
   traces::BinaryId id;
   std::unique_ptr<Output> events, snapshots;

@@ -1,7 +1,6 @@
 // One event, one line; keys in a fixed order.
 #include "traces/event_json.h"
 
-#include "traces/instruction_text.h"
 #include "traces/json_writer.h"
 
 namespace deferscope::traces {
@@ -10,7 +9,6 @@ namespace {
 using model::Event;
 using model::EventKind;
 using model::kNoEvent;
-using model::Program;
 
 void id_or_null(JsonWriter& w, const char* key, uint64_t id) {
   if (id == kNoEvent)
@@ -19,24 +17,14 @@ void id_or_null(JsonWriter& w, const char* key, uint64_t id) {
     w.number(key, id);
 }
 
-void symbol(JsonWriter& w, const Program& p, uint64_t pc) {
-  const model::Location& l = p.location(pc);
-  if (!l.function) {
-    w.null("symbol").number("offset", 0).null("file").number("line", 0);
-    return;
-  }
-  w.text("symbol", model::readable(l.function->name())).number("offset", l.offset);
-  w.text("file", l.file).number("line", static_cast<uint64_t>(std::max(0, l.line)));
-}
-
-void frame(JsonWriter& w, const Event& e) {
+void frame(JsonWriter& w, Names& p, const Event& e) {
   const model::FrameId& f = e.frame;
   if (!f.sp) {
     w.null("frame");
     return;
   }
   w.open("frame");
-  w.text_or_null("function", f.function ? model::readable(f.function->name()) : std::string());
+  w.raw("function", p.function(f.function));
   w.hex("sp", f.sp).number("depth", f.depth).hex_or_null("pc", f.pc).close();
 }
 
@@ -48,7 +36,7 @@ void bits(JsonWriter& w, const Event& e) {
   w.open("bits").hex("address", e.bits_address).number("before", e.bits_before).number("after", e.bits_after).close();
 }
 
-void defer(JsonWriter& w, const Program& p, const Event& e) {
+void defer(JsonWriter& w, Names& p, const Event& e) {
   w.open("defer");
   id_or_null(w, "id", e.kind == EventKind::defer_push ? e.id : e.push);
   w.text("storage", to_string(e.storage));
@@ -92,17 +80,13 @@ void effects(JsonWriter& w, const Event& e) {
   w.end_list();
 }
 
-void jmpdefer(JsonWriter& w, const Program& p, const Event& e) {
+void jmpdefer(JsonWriter& w, Names& p, const Event& e) {
   w.hex("sp_before", e.steps.empty() ? e.sp : e.steps[0].sp).hex("sp_after", e.sp_after);
   write_place(w, p, "return_before", e.return_address);
   write_place(w, p, "return_after", e.return_after);
   w.list("steps");
   for (const model::JmpStep& s : e.steps) {
-    w.open()
-        .hex("pc", s.pc)
-        .text("text", instruction_text(p, s.pc))
-        .hex("sp", s.sp)
-        .hex("frame_pointer", s.frame_pointer);
+    w.open().hex("pc", s.pc).raw("text", p.instruction(s.pc)).hex("sp", s.sp).hex("frame_pointer", s.frame_pointer);
     if (p.amd64())
       w.hex("return_word", s.return_word);
     else
@@ -132,7 +116,7 @@ void callers(JsonWriter& w, const Event& e) {
   w.end_list();
 }
 
-void recovery(JsonWriter& w, const Program& p, const Event& e) {
+void recovery(JsonWriter& w, Names& p, const Event& e) {
   panic(w, e);
   write_place(w, p, "to", e.to_pc);
   w.hex("to_sp", e.to_sp).boolean("returns_1", e.returns_one).number("discarded_frames", e.discarded_count);
@@ -149,7 +133,7 @@ void stack_move(JsonWriter& w, const Event& e) {
   w.end_list();
 }
 
-void details(JsonWriter& w, const Program& p, const Event& e) {
+void details(JsonWriter& w, Names& p, const Event& e) {
   switch (e.kind) {
     case EventKind::defer_push: return defer(w, p, e);
     case EventKind::defer_start: return defer(w, p, e), id_or_null(w, "panic", e.panic);
@@ -176,26 +160,16 @@ void details(JsonWriter& w, const Program& p, const Event& e) {
 
 }  // namespace
 
-void write_place(JsonWriter& w, const Program& p, const char* key, uint64_t pc) {
-  if (!pc) {
-    w.null(key);
-    return;
-  }
-  w.open(key).hex("pc", pc);
-  symbol(w, p, pc);
-  w.close();
-}
+void write_place(JsonWriter& w, Names& p, const char* key, uint64_t pc) { w.raw(key, p.place(pc)); }
 
-void write_deferred(JsonWriter& w, const Program& p, const char* key, const model::Deferred& d) {
+void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Deferred& d) {
   w.open(key).hex("funcval", d.funcval).hex_or_null("entry", d.entry);
   if (!d.function) {
     w.null("symbol").boolean("wrapper", false).null("wraps").list("captured").end_list();
     w.boolean("captured_complete", false).close();
     return;
   }
-  const model::Wrapped& wrapped = p.wrapped(*d.function);
-  w.text("symbol", model::readable(d.function->name())).boolean("wrapper", wrapped.is_wrapper);
-  w.text_or_null("wraps", model::readable(wrapped.function));
+  w.fragment(p.deferred(d.function));
   w.list("captured");
   for (const auto& c : d.captured) {
     w.open().number("offset", c.offset).number("size", c.size).hex("value", c.value);
@@ -204,14 +178,14 @@ void write_deferred(JsonWriter& w, const Program& p, const char* key, const mode
   w.end_list().boolean("captured_complete", d.captured_complete).close();
 }
 
-void append_event_json(std::string& out, const Program& p, const Event& e) {
+void append_event_json(std::string& out, Names& p, const Event& e) {
   JsonWriter w(out);
   w.open().text("schema", "deferscope.event/1").number("id", e.id).text("event", to_string(e.kind));
   w.text("origin", to_string(e.origin)).number("position", e.position).number("goroutine", e.goid);
   w.number("thread", static_cast<uint64_t>(e.tid)).hex("pc", e.pc);
-  symbol(w, p, e.pc);
+  w.fragment(p.symbol(e.pc));
   w.hex("sp", e.sp);
-  frame(w, e);
+  frame(w, p, e);
   details(w, p, e);
   w.close();
   out += '\n';

@@ -31,7 +31,10 @@ void append_json_string(std::string& out, std::string_view s) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
       ++i;
     } else if (c < 0x80) {
-      out += s[i++];
+      const size_t from = i;  // the plain run at once
+      const auto plain = [&](size_t k) { return s[k] >= 0x20 && s[k] != '"' && s[k] != '\\'; };
+      while (i < s.size() && plain(i)) ++i;
+      out += s.substr(from, i - from);
     } else if (const size_t n = sequence(s, i)) {
       out += s.substr(i, n);
       i += n;

@@ -32,6 +32,9 @@ class JsonWriter {
   JsonWriter& boolean(std::string_view key, bool v) { return name(key), out_ += v ? "true" : "false", *this; }
   JsonWriter& null(std::string_view key) { return name(key), out_ += "null", *this; }
   JsonWriter& bytes(std::string_view key, const uint8_t* p, size_t n);  // "00ff…"
+  // Text that is JSON already: a value, and key-value pairs.
+  JsonWriter& raw(std::string_view key, std::string_view json) { return name(key), out_ += json, *this; }
+  JsonWriter& fragment(std::string_view json) { return before(), out_ += json, *this; }
   // Elements of a list.
   JsonWriter& item(std::string_view v) { return before(), append_json_string(out_, v), *this; }
 

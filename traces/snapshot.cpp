@@ -35,11 +35,12 @@ void registers(JsonWriter& w, const Guest& g) {
   w.close();
 }
 
-void frames(JsonWriter& w, const Program& p, const model::Unwound& u) {
+void frames(JsonWriter& w, Names& names, const model::Unwound& u) {
+  const Program& p = names.program();
   w.list("frames");
   for (const model::Frame& f : u.frames) {
     w.open();
-    write_place(w, p, "at", f.pc);
+    write_place(w, names, "at", f.pc);
     const model::Location& l = p.location(f.lookup);
     w.number("line", static_cast<uint64_t>(std::max(0, l.line)));
     w.hex("sp", f.sp).hex("varp", f.varp).hex("caller_sp", f.caller_sp).hex_or_null("return_address", f.return_address);
@@ -68,7 +69,7 @@ void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
     w.bytes(key, b.data(), b.size());
 }
 
-void chain_entry(JsonWriter& w, const Program& p, const model::ChainEntry& e, bool raw) {
+void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) {
   w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
   w.boolean("list_head", e.list_head);
   w.text_or_null("owner", e.owner ? model::readable(e.owner->name()) : std::string());
@@ -85,7 +86,7 @@ void chain_entry(JsonWriter& w, const Program& p, const model::ChainEntry& e, bo
   w.close();
 }
 
-void running(JsonWriter& w, const Program& p, const model::Goroutine& g, const model::Tracker* t) {
+void running(JsonWriter& w, Names& p, const model::Goroutine& g, const model::Tracker* t) {
   w.list("running");
   if (t)
     for (const model::Running& r : t->running(g.id)) {
@@ -129,9 +130,8 @@ void panics(JsonWriter& w, const std::vector<model::PanicEntry>& all, bool raw) 
   w.end_list();
 }
 
-void goroutine(JsonWriter& w, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
+void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
                const SnapshotOptions& o) {
-  const Program& p = guest.program();
   const model::Unwound u = guest.unwind(g, o.frames);
   const model::Chain c = model::read_chain(guest, g, u);
   w.open().number("id", g.id).text("status", model::status_name(g.status));
@@ -168,6 +168,7 @@ BinaryId BinaryId::of(const Program& p) {
 void append_snapshot_json(std::string& out, const Program& p, const emu::MachineState& state, const model::Tracker* t,
                           const BinaryId& id, const SnapshotOptions& o, uint64_t event) {
   const Guest guest(p, state);
+  Names names(p);
   JsonWriter w(out);
   w.open().text("schema", "deferscope.snapshot/1");
   binary(w, id);
@@ -178,11 +179,11 @@ void append_snapshot_json(std::string& out, const Program& p, const emu::Machine
     w.number("event", event);
   w.number("thread", static_cast<uint64_t>(state.thread().tid));
   w.number("goroutine", guest.goid(guest.current_g()));
-  write_place(w, p, "at", guest.pc());
+  write_place(w, names, "at", guest.pc());
   registers(w, guest);
   w.list("goroutines");
   for (const model::Goroutine& g : guest.goroutines())
-    if (!o.only_goroutine || g.id == o.only_goroutine) goroutine(w, guest, g, t, o);
+    if (!o.only_goroutine || g.id == o.only_goroutine) goroutine(w, names, guest, g, t, o);
   w.end_list().close();
   out += '\n';
 }

@@ -193,11 +193,11 @@ TEST(Events, OnceThoughReplayed) {
   if (guests.empty()) GTEST_SKIP() << "no guests";
   const Program p(loader::Image::load(guests[0]));
   emu::Machine m(p.image(), guest_options(guests[0], {}));
-  m.set_recording(true);
   std::vector<std::pair<uint64_t, emu::Position>> seen;
   model::TrackerOptions o;
   o.sink = [&](const model::Event& e) { seen.push_back({e.id, e.position}); };
   model::Tracker t(p, m, o);
+  m.set_recording(true);
   m.run_to(emu::kNever);
   const auto first = seen;
   const uint64_t total = t.events();

@@ -45,10 +45,11 @@ TEST(Schema, EventsAndSnapshots) {
   for (const auto& [path, args] : runs) {
     const model::Program p(loader::Image::load(path));
     const traces::BinaryId id = traces::BinaryId::of(p);
+    traces::Names names(p);
     size_t here = 0;
     run_model(p, args, true, [&](const emu::Machine& m, const model::Tracker& t, const model::Event& e) {
       std::string line;
-      traces::append_event_json(line, p, e);
+      traces::append_event_json(line, names, e);
       const std::string why = events.check(nlohmann::json::parse(line));
       ASSERT_EQ(why, "") << path << "\n" << line;
       ++lines;
