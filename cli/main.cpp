@@ -7,12 +7,13 @@
 
 namespace deferscope::cli {
 
-void add_run(CLI::App&, Action&);
-
 namespace {
 
 // A row a verb.
-constexpr AddVerb kVerbs[] = {add_run};
+constexpr AddVerb kVerbs[] = {
+    add_info,
+    add_run,
+};
 
 }  // namespace
 }  // namespace deferscope::cli

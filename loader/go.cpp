@@ -119,8 +119,7 @@ bool Image::uses_race_detector() const {
 
 bool Image::uses_cgo() const {
   const GoProgram* program = go();
-  return program && (program->funcs.find_first("runtime/cgo.init.0") || program->funcs.find_first("x_cgo_init") ||
-                     symbols().find("_cgo_init") || symbols().find("x_cgo_init"));
+  return program && program->funcs.find_first("crosscall2").has_value();  // assembly of runtime/cgo, in all versions
 }
 
 }  // namespace deferscope::loader

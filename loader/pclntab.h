@@ -43,8 +43,8 @@ std::optional<PclnHeader> scan_for_pcln_header(const Memory& memory);
 
 // One function: the runtime's _func record and its neighbours in functab.
 struct Func {
-  std::string_view
-      name;  // as the runtime knows it: "main.f·dwrap·1" (1.17), "main.F[...]"; no ".abi0". Owned by the Image
+  std::string_view name;  // as the runtime knows it: "main.f·dwrap·1" (1.17), "main.F[...]" (1.18–1.20); no ".abi0".
+                          // Owned by the Image
   uint64_t entry = 0;
   uint64_t end = 0;          // the next function's entry (padding included)
   uint32_t index = 0;        // in functab

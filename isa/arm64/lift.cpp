@@ -1,9 +1,17 @@
 #include "isa/arm64/lift.h"
 
+#include "isa/arm64/table.h"
+
 namespace deferscope::isa::arm64 {
-void lift(uint32_t, uint64_t, Lifted& out) {
+
+void lift(uint32_t word, uint64_t pc, Lifted& out) {
   out = Lifted{};
-  out.fault = Fault::Unimplemented;
   out.length = 4;
+  Emit e{pc, out};
+  if (const Row* row = find(word))
+    row->lift(e, word);
+  else
+    e.undefined();
 }
+
 }  // namespace deferscope::isa::arm64

@@ -1,0 +1,213 @@
+// `deferscope info BIN [--json]`: what a binary says about itself.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/verbs.h"
+#include "loader/dwarf.h"
+#include "loader/image.h"
+
+namespace deferscope::cli {
+namespace {
+
+using loader::Image;
+using Json = nlohmann::ordered_json;
+
+constexpr int kColumn = 12;
+
+// Texts from a file may hold anything; a terminal must not act on it.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (unsigned char c : text) {
+    if (c < 0x20 || c == 0x7f)
+      out += fmt::format("\\x{:02x}", c);
+    else
+      out += static_cast<char>(c);
+  }
+  return out;
+}
+
+std::string permissions(const loader::Segment& s) {
+  return fmt::format("{}{}{}", s.read ? 'r' : '-', s.write ? 'w' : '-', s.exec ? 'x' : '-');
+}
+
+std::string human_size(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  if (bytes < 1024 * 1024) return fmt::format("{:.1f} KB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / (1024 * 1024));
+}
+
+std::string place(const Image& image, uint64_t address) {
+  auto symbol = image.symbol_at(address);
+  if (!symbol) return "";
+  std::string name = printable(symbol->name);
+  return symbol->offset ? fmt::format("{}+{}", name, symbol->offset) : name;
+}
+
+std::string module_text(const loader::Module& m) {
+  std::string text = fmt::format("{} {} {}", m.path, m.version, m.sum);
+  while (text.ends_with(' ')) text.pop_back();
+  if (!m.replaced_by.empty()) text += " => " + m.replaced_by;
+  return printable(text);
+}
+
+// Text lines with the names in one column.
+class Lines {
+ public:
+  void add(std::string_view name, const std::string& value) {
+    fmt::format_to(std::back_inserter(text_), "  {:<{}}{}\n", name, kColumn, value);
+  }
+  // The first value gets the name, the others stand below it.
+  void next(const std::string& value) { add("", value); }
+  void head(const std::string& line) { text_ += line + "\n"; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void add_go(Lines* out, const loader::GoProgram& go) {
+  if (!go.build.path.empty()) out->add("package", printable(go.build.path));
+  if (go.build.main) out->add("module", module_text(*go.build.main));
+  for (const loader::Module& m : go.build.deps) out->add("dep", module_text(m));
+  const char* name = "build";
+  for (const auto& [key, value] : go.build.settings) {
+    out->add(name, printable(fmt::format("{}={}", key, value)));
+    name = "";
+  }
+  out->add("functions",
+           fmt::format("{}, pclntab at {:#x} (magic {:#x}, go1.{}–1.{})", go.funcs.size(), go.pclntab.address,
+                       go.pclntab.magic, go.pclntab.oldest_minor(), go.pclntab.newest_minor()));
+  if (const auto& m = go.moduledata)
+    out->add("moduledata", fmt::format("at {:#x}; text {:#x}–{:#x}, types {:#x}–{:#x}", m->address, m->text, m->etext,
+                                       m->types, m->etypes));
+  else
+    out->add("moduledata", "not recognised");
+}
+
+std::string as_text(const Image& image) {
+  Lines out;
+  const loader::GoProgram* go = image.go();
+  std::string target =
+      go ? fmt::format("{} {}/{}", printable(go->version.text), printable(go->goos), printable(go->goarch))
+         : fmt::format("{}/{}", to_string(image.os()), to_string(image.arch()));
+  out.head(fmt::format("{}: {}, ELF {}, {}", printable(image.path()), target,
+                       image.elf().type == 3 ? "PIE" : "executable", human_size(image.file_size())));
+  if (!go) out.add("go", "no: " + image.not_go());
+  if (go)
+    out.add("version", fmt::format("go1.{}{}, from {}", go->version.minor,
+                                   go->version.patch < 0 ? "" : fmt::format(".{}", go->version.patch),
+                                   to_string(go->version.source)));
+  auto refused = image.not_runnable();
+  out.add("run", refused ? "no: " + printable(*refused) : "yes");
+  out.add("entry", fmt::format("{:#x} {}", image.entry(), place(image, image.entry())));
+  if (image.elf().bias) out.add("bias", fmt::format("{:#x} (position-independent)", image.elf().bias));
+  if (!image.elf().interpreter.empty()) out.add("interpreter", printable(image.elf().interpreter));
+  for (const std::string& library : image.elf().needed) out.add("needs", printable(library));
+  if (go) add_go(&out, *go);
+  out.add("symbols", image.symbols().empty() ? "none (stripped)" : fmt::format("{}", image.symbols().all().size()));
+  auto dwarf = loader::dwarf_version(image);
+  out.add("DWARF", dwarf ? fmt::format("version {}", *dwarf) : "none");
+  if (image.uses_cgo()) out.add("cgo", "yes");
+  if (image.uses_race_detector()) out.add("race", "yes");
+  const char* name = "segments";
+  for (const loader::Segment& s : image.segments()) {
+    out.add(name, fmt::format("{:#014x} {} memory {:#x} file {:#x} at {:#x}", s.vaddr, permissions(s), s.memsz,
+                              s.filesz, s.fileoff));
+    name = "";
+  }
+  return out.text();
+}
+
+std::string hex(uint64_t value) { return fmt::format("{:#x}", value); }
+
+Json module_json(const loader::Module& m) {
+  Json j = {{"path", m.path}, {"version", m.version}, {"sum", m.sum}};
+  if (!m.replaced_by.empty()) j["replaced_by"] = m.replaced_by;
+  return j;
+}
+
+Json go_json(const loader::GoProgram& go) {
+  Json j;
+  j["version"] = {{"text", go.version.text}, {"minor", go.version.minor}, {"source", to_string(go.version.source)}};
+  if (go.version.patch >= 0) j["version"]["patch"] = go.version.patch;
+  j["goos"] = go.goos;
+  j["goarch"] = go.goarch;
+  j["package"] = go.build.path;
+  j["module"] = go.build.main ? module_json(*go.build.main) : Json();
+  j["deps"] = Json::array();
+  for (const loader::Module& m : go.build.deps) j["deps"].push_back(module_json(m));
+  j["settings"] = Json::array();
+  for (const auto& [key, value] : go.build.settings) j["settings"].push_back({{"key", key}, {"value", value}});
+  j["pclntab"] = {
+      {"address", hex(go.pclntab.address)}, {"magic", hex(go.pclntab.magic)}, {"functions", go.funcs.size()}};
+  j["moduledata"] = Json();
+  if (const auto& m = go.moduledata)
+    j["moduledata"] = {{"address", hex(m->address)}, {"size", m->size},         {"text", hex(m->text)},
+                       {"etext", hex(m->etext)},     {"types", hex(m->types)},  {"etypes", hex(m->etypes)},
+                       {"data", hex(m->data)},       {"edata", hex(m->edata)},  {"bss", hex(m->bss)},
+                       {"ebss", hex(m->ebss)},       {"gofunc", hex(m->gofunc)}};
+  return j;
+}
+
+std::string as_json(const Image& image) {
+  Json j;
+  j["schema"] = "deferscope.info/1";
+  j["path"] = image.path();
+  j["size"] = image.file_size();
+  j["format"] = "elf";
+  j["os"] = to_string(image.os());
+  j["arch"] = to_string(image.arch());
+  j["entry"] = {{"address", hex(image.entry())}, {"symbol", place(image, image.entry())}};
+  j["bias"] = hex(image.elf().bias);
+  j["interpreter"] = image.elf().interpreter;
+  j["needed"] = image.elf().needed;
+  auto refused = image.not_runnable();
+  j["runnable"] = !refused;
+  j["not_runnable"] = refused ? Json(*refused) : Json();
+  j["cgo"] = image.uses_cgo();
+  j["race"] = image.uses_race_detector();
+  j["symbols"] = image.symbols().all().size();
+  auto dwarf = loader::dwarf_version(image);
+  j["dwarf"] = dwarf ? Json(*dwarf) : Json();
+  j["segments"] = Json::array();
+  for (const loader::Segment& s : image.segments())
+    j["segments"].push_back({{"name", s.name},
+                             {"address", hex(s.vaddr)},
+                             {"memory", hex(s.memsz)},
+                             {"file", hex(s.filesz)},
+                             {"offset", hex(s.fileoff)},
+                             {"permissions", permissions(s)}});
+  j["go"] = image.go() ? go_json(*image.go()) : Json();
+  j["not_go"] = image.go() ? Json() : Json(image.not_go());
+  return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+struct Options {
+  std::string path;
+  bool json = false;
+};
+
+}  // namespace
+
+void add_info(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb =
+      app.add_subcommand("info", "what a binary says about itself: Go version, build settings, segments, symbols");
+  verb->add_option("BIN", options->path, "an ELF program")->required();
+  verb->add_flag("--json", options->json, "JSON (deferscope.info/1) instead of text");
+  verb->callback([options, &action] {
+    action = [options] {
+      Image image = Image::load(options->path);
+      std::string out = options->json ? as_json(image) : as_text(image);
+      std::fwrite(out.data(), 1, out.size(), stdout);
+      return 0;
+    };
+  });
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,212 @@
+// What execve does: maps the image, builds the first stack (arch/*/…/elf.h, fs/binfmt_elf.c), makes the first thread.
+#include "emu/linux/boot.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "emu/linux/call.h"
+#include "emu/linux/host_files.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+// Places, as Linux chooses them without randomisation.
+struct Layout {
+  uint64_t stack_top, mmap_top;
+};
+constexpr Layout kLayouts[2] = {{0x7ffffffff000, 0x7ffff7fff000}, {0xfffffffff000, 0xfffff7fff000}};
+constexpr uint64_t kStackSize = 8 << 20;
+constexpr uint64_t kArgLimit = 2 << 20;  // bytes of argv and env
+
+// The environment every guest gets; --env adds to it or replaces.
+constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "USER=guest"};
+
+enum Aux : uint64_t {
+  AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11,
+  AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25,
+  AT_HWCAP2 = 26, AT_EXECFN = 31
+};
+
+uint8_t prot_of(const loader::Segment& seg) {
+  return static_cast<uint8_t>((seg.read ? kRead : 0) | (seg.write ? kWrite : 0) | (seg.exec ? kExec : 0));
+}
+
+// A segment as whole pages. What a first page holds before the segment's first byte comes from the segment before it, if that ends in the
+// same page; else it is zero.
+void map_segment(MachineState& m, const loader::Image& image, const loader::Segment& seg) {
+  if (seg.memsz == 0) return;
+  uint64_t begin = page_of(seg.vaddr);
+  const uint64_t end = page_up(seg.end());
+  const uint8_t prot = prot_of(seg);
+  auto owner = std::make_shared<const loader::Image>(image);
+  if (begin == seg.vaddr && !m.memory.any_mapped(begin, 1)) {
+    m.memory.map(begin, end - begin, prot, Backing{owner, seg.bytes}, image.path());
+    return;
+  }
+  // Unaligned: bytes are copied to a buffer that starts at the page.
+  auto bytes = std::make_shared<std::vector<uint8_t>>(seg.vaddr - begin + seg.bytes.size());
+  m.memory.peek(begin, bytes->data(), seg.vaddr - begin);
+  std::copy(seg.bytes.begin(), seg.bytes.end(), bytes->begin() + static_cast<std::ptrdiff_t>(seg.vaddr - begin));
+  const std::span<const uint8_t> view(*bytes);
+  m.memory.map(begin, end - begin, prot, Backing{std::move(bytes), view}, image.path());
+}
+
+uint64_t map_image(MachineState& m, const loader::Image& image) {
+  uint64_t end = 0;
+  for (const loader::Segment& seg : image.segments()) {
+    if (seg.end() > kLayouts[1].mmap_top) throw Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
+    map_segment(m, image, seg);
+    end = std::max(end, page_up(seg.end()));
+  }
+  return end;
+}
+
+// Linux maps the ELF header and program headers with the first segment; the loader's segments hold them if the file says so.
+class StackBuilder {
+ public:
+  StackBuilder(MachineState& m, uint64_t top) : m_(m), sp_(top) {}
+  uint64_t bytes(const void* data, size_t n) {
+    sp_ -= n;
+    m_.memory.write(sp_, data, n);
+    return sp_;
+  }
+  uint64_t string(const std::string& s) { return bytes(s.c_str(), s.size() + 1); }
+  void align() { sp_ &= ~uint64_t{15}; }
+  uint64_t sp() const { return sp_; }
+
+ private:
+  MachineState& m_;
+  uint64_t sp_;
+};
+
+std::vector<std::string> environment(const GuestOptions& options) {
+  std::vector<std::string> env(std::begin(kEnvironment), std::end(kEnvironment));
+  for (const std::string& kv : options.env) {
+    const std::string key = kv.substr(0, kv.find('=') + 1);
+    std::erase_if(env, [&](const std::string& e) { return e.starts_with(key); });
+    env.push_back(kv);
+  }
+  return env;
+}
+
+std::string join_zero(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& w : words) out += w + '\0';
+  return out;
+}
+
+const isa::CpuModel& cpu_model(const State& s) {
+  return s.options->cpu ? *s.options->cpu : isa::default_cpu_model(s.isa);
+}
+
+// x86-64's AT_HWCAP is CPUID leaf 1's EDX.
+uint64_t hwcap(const State& s) {
+  const isa::CpuModel& model = cpu_model(s);
+  return s.amd64() && model.cpuid ? model.cpuid(1, 0).edx : model.hwcap;
+}
+
+using Words = std::vector<uint64_t>;
+
+Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint64_t platform_at, uint64_t execfn_at) {
+  const loader::ElfInfo& elf = image.elf();
+  Words v;
+  const auto add = [&](uint64_t key, uint64_t value) { v.insert(v.end(), {key, value}); };
+  add(AT_HWCAP, hwcap(s));
+  add(AT_PAGESZ, kPage);
+  add(AT_CLKTCK, 100);
+  add(AT_PHDR, elf.phdr_vaddr);
+  add(AT_PHENT, elf.phentsize);
+  add(AT_PHNUM, elf.phnum);
+  add(AT_BASE, 0);
+  add(AT_FLAGS, 0);
+  add(AT_ENTRY, image.entry());
+  add(AT_UID, kGuestUid);
+  add(AT_EUID, kGuestUid);
+  add(AT_GID, kGuestUid);
+  add(AT_EGID, kGuestUid);
+  add(AT_SECURE, 0);
+  add(AT_RANDOM, random_at);
+  add(AT_HWCAP2, s.amd64() ? 0 : cpu_model(s).hwcap2);
+  add(AT_EXECFN, execfn_at);
+  add(AT_PLATFORM, platform_at);
+  add(AT_NULL, 0);
+  return v;
+}
+
+uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
+  const std::vector<std::string> env = environment(*s.options);
+  s.cmdline = join_zero(s.options->argv);
+  s.environ = join_zero(env);
+  if (s.cmdline.size() + s.environ.size() > kArgLimit) throw Error("arguments and environment are longer than 2 MiB");
+  StackBuilder b(m, s.stack_high - 8);
+  const uint64_t execfn = b.string(s.exe);
+  Words pointers{s.options->argv.size()};
+  for (const std::string& w : s.options->argv) pointers.push_back(b.string(w));
+  pointers.push_back(0);
+  for (const std::string& w : env) pointers.push_back(b.string(w));
+  pointers.push_back(0);
+  const uint64_t platform = b.string(s.amd64() ? "x86_64" : "aarch64");
+  uint8_t random[16];
+  s.random.fill(random, sizeof random);
+  const uint64_t random_at = b.bytes(random, sizeof random);
+  const Words aux = aux_vector(s, image, random_at, platform, execfn);
+  s.auxv.assign(reinterpret_cast<const char*>(aux.data()), aux.size() * 8);
+  pointers.insert(pointers.end(), aux.begin(), aux.end());
+  b.align();
+  if (pointers.size() % 2 != 0) b.bytes("\0\0\0\0\0\0\0", 8);
+  return b.bytes(pointers.data(), pointers.size() * 8);
+}
+
+// arm64's vDSO gives sigreturn to handlers without a restorer. This page holds only that: mov x8, #139; svc #0.
+uint64_t map_trampoline(MachineState& m, uint64_t at) {
+  static const uint32_t kCode[2] = {0xd2801168, 0xd4000001};
+  static const auto bytes = std::make_shared<const std::array<uint8_t, sizeof kCode>>(std::bit_cast<std::array<uint8_t, sizeof kCode>>(kCode));
+  m.memory.map(at, kPage, kRead | kExec, Backing{bytes, *bytes}, "[vdso]");
+  return at;
+}
+
+void set_limits(State& s) {
+  constexpr int kStack = 3, kCore = 4, kNoFile = 7, kMemLock = 8;
+  s.rlimits[kStack].soft = kStackSize;
+  s.rlimits[kCore].soft = 0;
+  s.rlimits[kNoFile] = {1024, 4096};
+  s.rlimits[kMemLock] = {8 << 20, 8 << 20};
+}
+
+void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
+  Thread t;
+  t.tid = s.pid;
+  t.cpu.pc = entry;
+  t.cpu.r[s.amd64() ? isa::kRsp : isa::kSp] = sp;
+  m.threads.assign(1, t);
+  m.current = 0;
+  s.threads[s.pid].name = std::filesystem::path(s.exe).filename().string().substr(0, 15);
+  s.next_tid = s.pid + 1;
+  s.running = s.pid;
+}
+
+}  // namespace
+
+void boot_process(State& s, MachineState& m, const loader::Image& image, const GuestOptions& options) {
+  s = State{};
+  s.isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
+  m.isa = s.isa;
+  s.options = std::make_shared<const GuestOptions>(options);
+  s.random.state = options.seed;
+  const Layout& layout = kLayouts[s.column()];
+  s.mmap_top = layout.mmap_top;
+  s.stack_high = layout.stack_top;
+  s.stack_low = layout.stack_top - kStackSize;
+  s.exe = absolute_path(options.exe_path);
+  s.cwd = start_directory(options);
+  s.brk_start = s.brk_end = map_image(m, image);
+  m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
+  if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);
+  set_limits(s);
+  set_up_standard_files(s);
+  make_first_thread(s, m, build_stack(s, m, image), image.entry());
+}
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,79 @@
+// Every field of State, mixed into a digest. A field added to state.h belongs here too.
+#include "emu/linux/digest.h"
+
+#include "emu/hash.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+struct Digest {
+  uint64_t& h;
+  template <class T>
+    requires std::is_integral_v<T> || std::is_enum_v<T>
+  void operator()(T x) {
+    h = mix(h, static_cast<uint64_t>(x));
+  }
+  void operator()(const std::string& s) { h = hash_bytes(mix(h, s.size()), s.data(), s.size()); }
+  template <class... Ts>
+    requires(sizeof...(Ts) > 1)
+  void operator()(const Ts&... xs) {
+    ((*this)(xs), ...);
+  }
+};
+
+void add(Digest& d, const std::deque<SigInfo>& queue) {
+  d(queue.size());
+  for (const SigInfo& q : queue) d(q.signo, q.code, q.word16, q.word24);
+}
+
+void add(Digest& d, const Wait& w) {
+  d(w.kind, w.row, w.restart, w.address, w.bitset, w.order, w.signals, w.deadline, w.remainder_at);
+  for (uint64_t a : w.args) d(a);
+}
+
+// CPU time as `account` leaves it untouched: a running thread's grows with the position, so its start counts.
+void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
+  d(t.mask, t.saved_mask.has_value(), t.saved_mask.value_or(0));
+  add(d, t.pending);
+  d(t.altstack.sp, t.altstack.flags, t.altstack.size, t.clear_tid, t.robust_list, t.robust_size);
+  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name);
+  add(d, t.wait);
+}
+
+void add(Digest& d, const OpenFile& f) {
+  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.stream, f.pipe, f.count, f.semaphore, f.changes, f.refs);
+  for (const auto& [fd, i] : f.items) d(fd, i.events, i.data, i.file, i.seen, i.disarmed);
+}
+
+void add(Digest& d, const Timer& t) {
+  d(t.clock, t.tid, t.cpu_tid, t.signo, t.notify, t.value, t.expiry, t.interval, t.overrun);
+}
+
+}  // namespace
+
+void digest_state(const State& s, uint64_t& h) {
+  Digest d{h};
+  d(s.isa, s.pid, s.next_tid, s.wait_order, s.running, s.trampoline);
+  for (const auto& [tid, t] : s.threads) {
+    d(tid);
+    add(d, t, tid == s.running ? s.accounted_to : 0);
+  }
+  for (const SigAction& a : s.actions) d(a.handler, a.flags, a.restorer, a.mask);
+  add(d, s.pending);
+  for (const auto& [fd, x] : s.fds) d(fd, x.file, x.cloexec);
+  for (const auto& [id, f] : s.files) {
+    d(id);
+    add(d, f);
+  }
+  for (const auto& [id, p] : s.pipes) d(id, p.bytes, p.capacity, p.readers, p.writers);
+  d(s.next_file, s.next_pipe, s.cwd, s.umask, s.brk_start, s.brk_end, s.mmap_top, s.stack_low, s.stack_high);
+  d(s.exe, s.auxv, s.cmdline, s.environ, s.random.state, s.next_timer);
+  for (const Timer& t : s.itimers) add(d, t);
+  for (const auto& [id, t] : s.timers) {
+    d(id);
+    add(d, t);
+  }
+  for (const RLimit& r : s.rlimits) d(r.soft, r.hard);
+}
+
+}  // namespace deferscope::emu::linux_

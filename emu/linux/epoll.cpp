@@ -1,0 +1,309 @@
+// Readiness: epoll, poll, select. Waits are tried again whenever a pipe, eventfd or epoll set changed.
+#include <algorithm>
+#include <cstring>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+
+uint32_t readiness(const State& s, const OpenFile& f) {
+  using namespace poll_bit;
+  switch (f.kind) {
+    case FileKind::PipeRead: {
+      const Pipe& p = s.pipes.at(f.pipe);
+      return (p.bytes.empty() ? 0 : IN | RDNORM) | (p.writers == 0 ? HUP : 0);
+    }
+    case FileKind::PipeWrite: {
+      const Pipe& p = s.pipes.at(f.pipe);
+      return (p.bytes.size() < p.capacity ? OUT | WRNORM : 0) | (p.readers == 0 ? ERR : 0);
+    }
+    case FileKind::Event: return (f.count > 0 ? IN | RDNORM : 0) | (f.count < UINT64_MAX - 1 ? OUT | WRNORM : 0);
+    case FileKind::Epoll: {
+      for (const auto& [fd, item] : f.items)
+        if (!item.disarmed && (readiness(s, s.files.at(item.file)) & (item.events | ERR | HUP))) return IN | RDNORM;
+      return 0;
+    }
+    case FileKind::Stdout: return OUT | WRNORM;
+    case FileKind::Stdin: return IN | RDNORM;
+    default: return IN | OUT | RDNORM | WRNORM;
+  }
+}
+
+void forget_in_epolls(State& s, int fd, int file) {
+  for (auto& [id, f] : s.files) {
+    if (f.kind != FileKind::Epoll) continue;
+    const auto it = f.items.find(fd);
+    if (it != f.items.end() && it->second.file == file) f.items.erase(it);
+  }
+}
+
+void retry_io(State& s, MachineState& m, HostPort& host) {
+  // A retry may change something for another; each pass ends at least one wait or is the last.
+  for (bool again = true; again;) {
+    again = false;
+    s.io_changed = false;
+    std::vector<std::pair<uint64_t, size_t>> waiting;
+    for (size_t i = 0; i < m.threads.size(); ++i) {
+      if (m.threads[i].status != ThreadStatus::Blocked) continue;
+      const Wait& w = s.threads.at(m.threads[i].tid).wait;
+      if (w.kind == WaitKind::Io) waiting.emplace_back(w.order, i);
+    }
+    std::sort(waiting.begin(), waiting.end());
+    for (const auto& [order, i] : waiting) {
+      const Wait w = s.threads.at(m.threads[i].tid).wait;
+      Call c{s, m, host, i, w.row, w.args, true, false};
+      const int64_t result = syscall_row(w.row).handler(c);
+      if (result == kBlocked) continue;
+      finish_wait(s, m, i, result);
+      again = again || s.io_changed;
+    }
+  }
+}
+
+namespace {
+
+bool can_be_polled(const OpenFile& f) {
+  switch (f.kind) {
+    case FileKind::PipeRead:
+    case FileKind::PipeWrite:
+    case FileKind::Event:
+    case FileKind::Epoll:
+    case FileKind::Stdout: return true;
+    default: return false;  // EPERM: regular files, directories, and the devices without poll
+  }
+}
+
+// struct epoll_event is packed on x86-64 only.
+constexpr uint64_t event_size(const State& s) { return s.amd64() ? 12 : 16; }
+uint64_t data_offset(const State& s) { return s.amd64() ? 4 : 8; }
+
+OpenFile* epoll_of(State& s, int fd, int64_t& e) {
+  OpenFile* f = file_of(s, fd);
+  e = !f ? -err::BADF : f->kind != FileKind::Epoll ? -err::INVAL : 0;
+  return e == 0 ? f : nullptr;
+}
+
+int64_t make_epoll(Call& c, uint32_t flags) {
+  if (flags & ~open_flag::CLOEXEC) return -err::INVAL;
+  OpenFile f;
+  f.kind = FileKind::Epoll;
+  f.flags = open_flag::RDWR;
+  f.path = "anon_inode:[eventpoll]";
+  return new_fd(c.s, new_file(c.s, f), flags & open_flag::CLOEXEC);
+}
+
+// Is epoll file `to` reachable from `from`? Then adding one to the other would make a circle.
+bool reaches(const State& s, int from, int to) {
+  if (from == to) return true;
+  for (const auto& [fd, item] : s.files.at(from).items)
+    if (reaches(s, item.file, to)) return true;
+  return false;
+}
+
+// What an item reports now, and that it was reported.
+uint32_t take_events(State& s, EpollItem& item, bool mark) {
+  using namespace poll_bit;
+  const OpenFile& f = s.files.at(item.file);
+  if (item.disarmed) return 0;
+  const uint32_t ready = readiness(s, f) & (item.events | ERR | HUP) & 0xffff;
+  if (ready == 0 || ((item.events & ET) && item.seen == f.changes + 1)) return 0;
+  if (mark) {
+    item.seen = f.changes + 1;
+    if (item.events & ONESHOT) item.disarmed = true;
+  }
+  return ready;
+}
+
+int64_t collect(Call& c, OpenFile& ep, uint64_t address, int64_t limit) {
+  int64_t n = 0;
+  const uint64_t size = event_size(c.s);
+  for (auto& [fd, item] : ep.items) {
+    if (n >= limit) break;
+    const uint32_t events = take_events(c.s, item, false);
+    if (events == 0) continue;
+    const uint64_t at = address + static_cast<uint64_t>(n) * size;
+    if (!c.put(at, events) || !c.put(at + data_offset(c.s), item.data)) return n > 0 ? n : -err::FAULT;
+    take_events(c.s, item, true);
+    ++n;
+  }
+  return n;
+}
+
+int64_t epoll_wait_until(Call& c, uint64_t deadline) {
+  int64_t e = 0;
+  OpenFile* ep = epoll_of(c.s, c.fd(), e);
+  if (!ep) return e;
+  const int64_t limit = static_cast<int32_t>(c.a[2]);
+  if (limit <= 0) return -err::INVAL;
+  const int64_t n = collect(c, *ep, c.a[1], limit);
+  if (n != 0) return n;
+  if (c.timed_out || (!c.retry && deadline <= c.m.now_ns())) return 0;
+  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+  return c.block(WaitKind::Io, deadline, false);
+}
+
+uint64_t deadline_ms(const Call& c, int64_t ms) { return ms < 0 ? kNever : deadline_after(c.m, static_cast<uint64_t>(ms) * 1'000'000); }
+
+}  // namespace
+
+int64_t sys_epoll_create(Call& c) { return static_cast<int>(c.a[0]) <= 0 ? -err::INVAL : make_epoll(c, 0); }
+int64_t sys_epoll_create1(Call& c) { return make_epoll(c, static_cast<uint32_t>(c.a[0])); }
+
+int64_t sys_epoll_ctl(Call& c) {
+  constexpr uint64_t kAdd = 1, kDelete = 2, kModify = 3;
+  int64_t e = 0;
+  const int fd = c.fd(2);
+  EpollItem item;
+  if (c.a[1] != kDelete && (!c.get(c.a[3], item.events) || !c.get(c.a[3] + data_offset(c.s), item.data))) return -err::FAULT;
+  OpenFile* ep = epoll_of(c.s, c.fd(), e);
+  const OpenFile* target = file_of(c.s, fd);
+  if (!target) return -err::BADF;
+  if (!ep) return e;
+  if (!can_be_polled(*target)) return -err::PERM;
+  if (target == ep) return -err::INVAL;
+  item.file = c.s.fds.at(fd).file;
+  const auto it = ep->items.find(fd);
+  switch (c.a[1]) {
+    case kAdd:
+      if (it != ep->items.end()) return -err::EXIST;
+      if (target->kind == FileKind::Epoll && reaches(c.s, item.file, c.s.fds.at(c.fd()).file)) return -err::LOOP;
+      ep->items[fd] = item;
+      break;
+    case kModify:
+      if (it == ep->items.end()) return -err::NOENT;
+      it->second = item;
+      break;
+    case kDelete:
+      if (it == ep->items.end()) return -err::NOENT;
+      ep->items.erase(it);
+      break;
+    default: return -err::INVAL;
+  }
+  note_change(c.s, *ep);
+  return 0;
+}
+
+int64_t sys_epoll_wait(Call& c) { return epoll_wait_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[3]))); }
+
+int64_t sys_epoll_pwait(Call& c) {
+  if (const int64_t e = enter_mask(c, c.a[4], c.a[5]); e < 0) return e;
+  return sys_epoll_wait(c);
+}
+
+int64_t sys_epoll_pwait2(Call& c) {
+  uint64_t deadline = kNever;
+  if (!c.retry)
+    if (const int64_t e = relative_deadline(c, c.a[3], deadline); e < 0) return e;
+  if (const int64_t e = enter_mask(c, c.a[4], c.a[5]); e < 0) return e;
+  return epoll_wait_until(c, deadline);
+}
+
+// --- poll ---
+
+namespace {
+
+struct PollFd {
+  int32_t fd;
+  uint16_t events, revents;
+};
+
+int64_t poll_once(Call& c, uint64_t address, uint64_t n) {
+  std::vector<PollFd> fds(n);
+  if (!c.memory().read(address, fds.data(), n * sizeof(PollFd))) return -err::FAULT;
+  int64_t ready = 0;
+  for (PollFd& p : fds) {
+    p.revents = 0;
+    if (p.fd < 0) continue;
+    const OpenFile* f = file_of(c.s, p.fd);
+    p.revents = static_cast<uint16_t>(f ? readiness(c.s, *f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
+    if (p.revents) ++ready;
+  }
+  return c.memory().write(address, fds.data(), n * sizeof(PollFd)) ? ready : -err::FAULT;
+}
+
+int64_t poll_until(Call& c, uint64_t deadline) {
+  constexpr int kNoFile = 7;
+  if (c.a[1] > c.s.rlimits[kNoFile].soft) return -err::INVAL;
+  const int64_t ready = poll_once(c, c.a[0], c.a[1]);
+  if (ready != 0) return ready;
+  if (c.timed_out || (!c.retry && deadline <= c.m.now_ns())) return 0;
+  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+  return c.block(WaitKind::Io, deadline, false);
+}
+
+}  // namespace
+
+int64_t sys_poll(Call& c) { return poll_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[2]))); }
+
+int64_t sys_ppoll(Call& c) {
+  uint64_t deadline = kNever;
+  if (!c.retry)
+    if (const int64_t e = relative_deadline(c, c.a[2], deadline); e < 0) return e;
+  if (const int64_t e = enter_mask(c, c.a[3], c.a[4]); e < 0) return e;
+  return poll_until(c, deadline);
+}
+
+// --- select ---
+
+namespace {
+
+using FdSet = std::array<uint64_t, 16>;
+constexpr uint32_t kSelectBits[3] = {poll_bit::IN | poll_bit::HUP | poll_bit::ERR, poll_bit::OUT | poll_bit::ERR, poll_bit::PRI};
+
+int64_t select_once(Call& c, int n, FdSet out[3]) {
+  int64_t ready = 0;
+  for (int k = 0; k < 3; ++k) {
+    FdSet in{};
+    if (c.a[1 + k] != 0 && !c.memory().read(c.a[1 + k], in.data(), static_cast<size_t>(n + 63) / 64 * 8)) return -err::FAULT;
+    for (int fd = 0; fd < n; ++fd) {
+      if (!(in[fd / 64] >> fd % 64 & 1)) continue;
+      const OpenFile* f = file_of(c.s, fd);
+      if (!f) return -err::BADF;
+      if (!(readiness(c.s, *f) & kSelectBits[k])) continue;
+      out[k][fd / 64] |= uint64_t{1} << fd % 64;
+      ++ready;
+    }
+  }
+  return ready;
+}
+
+int64_t select_until(Call& c, uint64_t deadline) {
+  const int n = static_cast<int>(c.a[0]);
+  if (n < 0 || n > 1024) return -err::INVAL;
+  FdSet out[3] = {};
+  const int64_t ready = select_once(c, n, out);
+  if (ready < 0) return ready;
+  if (ready == 0 && !c.timed_out && (c.retry || deadline > c.m.now_ns())) {
+    if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+    return c.block(WaitKind::Io, deadline, false);
+  }
+  for (int k = 0; k < 3; ++k)
+    if (c.a[1 + k] != 0 && !c.memory().write(c.a[1 + k], out[k].data(), static_cast<size_t>(n + 63) / 64 * 8)) return -err::FAULT;
+  return ready;
+}
+
+}  // namespace
+
+int64_t sys_select(Call& c) {
+  uint64_t deadline = kNever;
+  if (!c.retry && c.a[4] != 0) {
+    TimeVal t;
+    if (!c.get(c.a[4], t)) return -err::FAULT;
+    if (t.sec < 0 || t.usec < 0) return -err::INVAL;
+    deadline = deadline_after(c.m, static_cast<uint64_t>(t.sec) * kSecond + static_cast<uint64_t>(t.usec) * 1000);
+  }
+  return select_until(c, deadline);
+}
+
+int64_t sys_pselect6(Call& c) {
+  uint64_t deadline = kNever;
+  if (!c.retry) {
+    if (const int64_t e = relative_deadline(c, c.a[4], deadline); e < 0) return e;
+    uint64_t mask[2] = {};
+    if (c.a[5] != 0 && !c.memory().read(c.a[5], mask, sizeof mask)) return -err::FAULT;
+    if (const int64_t e = enter_mask(c, mask[0], mask[1]); e < 0) return e;
+  }
+  return select_until(c, deadline);
+}
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,95 @@
+// CPU fault → signal. Source of the rows: arch/x86/kernel/traps.c and arch/x86/mm/fault.c, arch/arm64/kernel/traps.c and
+// arch/arm64/mm/fault.c; the x86-64 rows are checked against the host by tests/unit/linux_fault_test.cpp.
+#include "emu/linux/faults.h"
+
+#include <fmt/format.h>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+using isa::Fault;
+constexpr auto X = isa::Isa::x86_64;
+constexpr auto A = isa::Isa::arm64;
+constexpr auto kZero = FaultAddress::Zero;
+constexpr auto kAccess = FaultAddress::Access;
+constexpr auto kPc = FaultAddress::Pc;
+
+// clang-format off
+const FaultRow kRows[] = {
+    // isa fault           mapped signal      si_code           si_addr  trap step
+    {X, Fault::Page,         false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 14, 0},
+    {X, Fault::Page,         true,  sig::SEGV, sig::SEGV_ACCERR, kAccess, 14, 0},
+    {X, Fault::NonCanonical, false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
+    {X, Fault::Alignment,    false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
+    {X, Fault::Privileged,   false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
+    {X, Fault::Divide,       false, sig::FPE,  sig::FPE_INTDIV,  kPc,     0,  0},
+    {X, Fault::Undefined,    false, sig::ILL,  sig::ILL_ILLOPN,  kPc,     6,  0},
+    {X, Fault::Breakpoint,   false, sig::TRAP, sig::SI_KERNEL,   kZero,   3,  1},  // pc behind the one byte
+    {A, Fault::Page,         false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 0,  0},
+    {A, Fault::Page,         true,  sig::SEGV, sig::SEGV_ACCERR, kAccess, 0,  0},
+    {A, Fault::NonCanonical, false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 0,  0},  // arm64 has no such fault: beyond the tables
+    {A, Fault::Alignment,    false, sig::BUS,  sig::BUS_ADRALN,  kAccess, 0,  0},
+    {A, Fault::PcAlignment,  false, sig::BUS,  sig::BUS_ADRALN,  kPc,     0,  0},
+    {A, Fault::Undefined,    false, sig::ILL,  sig::ILL_ILLOPC,  kPc,     0,  0},
+    {A, Fault::Privileged,   false, sig::ILL,  sig::ILL_ILLOPC,  kPc,     0,  0},
+    {A, Fault::Breakpoint,   false, sig::TRAP, sig::TRAP_BRKPT,  kPc,     0,  0},
+};
+// clang-format on
+
+// x86-64's page fault error code: present, write, user, fetch.
+uint64_t error_code(const MachineState& m, const isa::Outcome& o) {
+  constexpr uint64_t kPresent = 1, kWriting = 2, kUser = 4, kFetch = 16;
+  uint64_t code = kUser;
+  if (o.address >> 47 != 0) code |= kPresent;  // the kernel's half tells nothing
+  const auto& maps = m.memory.mappings();
+  auto it = maps.upper_bound(o.address);
+  if (it != maps.begin() && o.address < (--it)->second.end && (it->second.prot & kRead)) code |= kPresent;
+  if (o.access == isa::Access::Write) code |= kWriting;
+  if (o.access == isa::Access::Execute) code |= kFetch;
+  return code;
+}
+
+uint64_t signal_address(const FaultRow& row, const isa::Outcome& o, uint64_t pc) {
+  switch (row.address) {
+    case FaultAddress::Zero: return 0;
+    case FaultAddress::Access: return o.address;
+    case FaultAddress::Pc: return pc;
+  }
+  return 0;
+}
+
+// What the signal frame's mcontext will say.
+void note_fault(ThreadInfo& t, const MachineState& m, const FaultRow& row, const isa::Outcome& o) {
+  if (row.isa == isa::Isa::arm64) {
+    t.fault_address = o.fault == Fault::Page || o.fault == Fault::Alignment ? o.address : m.threads[m.current].cpu.pc;
+    return;
+  }
+  t.trapno = static_cast<uint64_t>(row.trapno);
+  t.error_code = o.fault == Fault::Page ? error_code(m, o) : 0;
+  if (o.fault == Fault::Page) t.fault_address = o.address;
+}
+
+}  // namespace
+
+std::span<const FaultRow> fault_rows() { return kRows; }
+
+const FaultRow* find_fault(isa::Isa isa, Fault fault, bool mapped) {
+  for (const FaultRow& row : kRows)
+    if (row.isa == isa && row.fault == fault && row.mapped == mapped) return &row;
+  return nullptr;
+}
+
+void raise_fault(State& s, MachineState& m, const isa::Outcome& o) {
+  isa::CpuState& cpu = m.cpu();
+  const bool mapped = o.fault == Fault::Page && m.memory.is_mapped(o.address, 1);
+  const FaultRow* row = find_fault(s.isa, o.fault, mapped);
+  if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
+  note_fault(s.threads.at(m.thread().tid), m, *row, o);
+  const uint64_t address = signal_address(*row, o, cpu.pc);
+  cpu.pc += static_cast<uint64_t>(row->pc_step);
+  force_signal(s, m, m.current, SigInfo{row->signal, row->code, address, 0});
+}
+
+}  // namespace deferscope::emu::linux_

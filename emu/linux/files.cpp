@@ -1,0 +1,533 @@
+// Descriptors and what is done to them: open, read, write, seek, dup, fcntl, directory lists.
+#include <algorithm>
+#include <cstring>
+
+#include "emu/hash.h"
+#include "emu/linux/call.h"
+#include "emu/linux/host_files.h"
+#include "emu/linux/stat.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+constexpr uint64_t kMaxCount = 0x7ffff000;  // what one read or write may move
+constexpr uint64_t kChunk = 1 << 20;        // what we move at once
+
+bool readable(const OpenFile& f) { return (f.flags & open_flag::ACCMODE) != open_flag::WRONLY; }
+bool writable(const OpenFile& f) { return (f.flags & open_flag::ACCMODE) != open_flag::RDONLY; }
+
+bool seekable(const State& s, const OpenFile& f) {
+  switch (f.kind) {
+    case FileKind::Stdin: return *s.options->stdin_path != "-";
+    case FileKind::Stdout:
+    case FileKind::PipeRead:
+    case FileKind::PipeWrite:
+    case FileKind::Event:
+    case FileKind::Epoll: return false;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+OpenFile* file_of(State& s, int fd) {
+  const auto it = s.fds.find(fd);
+  return it == s.fds.end() ? nullptr : &s.files.at(it->second.file);
+}
+
+int new_file(State& s, OpenFile f) {
+  const int id = s.next_file++;
+  s.files.emplace(id, std::move(f));
+  return id;
+}
+
+int64_t new_fd(State& s, int file, bool cloexec, int lowest) {
+  int fd = lowest;
+  for (auto it = s.fds.lower_bound(lowest); it != s.fds.end() && it->first == fd; ++it) ++fd;
+  constexpr int kNoFile = 7;
+  if (static_cast<uint64_t>(fd) >= s.rlimits[kNoFile].soft) {
+    if (s.files.at(file).refs == 0) {
+      close_pipe_end(s, s.files.at(file));
+      s.files.erase(file);
+    }
+    return -err::MFILE;
+  }
+  s.fds[fd] = Descriptor{file, cloexec};
+  ++s.files.at(file).refs;
+  return fd;
+}
+
+void drop_fd(State& s, int fd) {
+  const auto it = s.fds.find(fd);
+  const int file = it->second.file;
+  s.fds.erase(it);
+  OpenFile& f = s.files.at(file);
+  forget_in_epolls(s, fd, file);
+  if (--f.refs > 0) return;
+  close_pipe_end(s, f);
+  s.files.erase(file);
+}
+
+void set_up_standard_files(State& s) {
+  OpenFile in;
+  in.kind = s.options->stdin_path ? FileKind::Stdin : FileKind::Null;
+  in.path = s.options->stdin_path ? "/dev/stdin" : "/dev/null";
+  new_fd(s, new_file(s, in), false);
+  for (int stream : {1, 2}) {
+    OpenFile out;
+    out.kind = FileKind::Stdout;
+    out.flags = open_flag::WRONLY;
+    out.stream = stream;
+    out.path = stream == 1 ? "/dev/stdout" : "/dev/stderr";
+    new_fd(s, new_file(s, out), false);
+  }
+}
+
+// --- open ---
+
+namespace {
+
+// Devices and files of /proc and /sys.
+std::optional<OpenFile> open_synthetic(Call& c, const std::string& path) {
+  OpenFile f;
+  f.path = path;
+  if (path == "/dev/null") f.kind = FileKind::Null;
+  else if (path == "/dev/zero") f.kind = FileKind::Zero;
+  else if (path == "/dev/urandom" || path == "/dev/random") f.kind = FileKind::Random;
+  else if (auto text = synthetic_file(c.s, c.m, c.thread().tid, path)) {
+    f.kind = FileKind::Text;
+    f.content = std::move(*text);
+  } else {
+    return std::nullopt;
+  }
+  return f;
+}
+
+// O_CREAT without a file, O_TRUNC, O_DIRECTORY…: what Linux refuses for a synthetic file.
+int64_t check_synthetic(const State& s, const OpenFile& f, uint32_t flags) {
+  if (flags & open_flag::DIRECTORY[s.column()]) return -err::NOTDIR;
+  if ((flags & open_flag::CREAT) && (flags & open_flag::EXCL)) return -err::EXIST;
+  if (f.kind == FileKind::Text && (flags & open_flag::ACCMODE) != open_flag::RDONLY) return -err::ACCES;
+  return 0;
+}
+
+constexpr uint32_t kKeptFlags = open_flag::ACCMODE | open_flag::APPEND | open_flag::NONBLOCK | open_flag::PATH;
+
+int64_t open_host(Call& c, const std::string& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+  const uint32_t directory = open_flag::DIRECTORY[c.s.column()];
+  if ((flags & open_flag::TMPFILE) == open_flag::TMPFILE) return -err::OPNOTSUPP;
+  HostStatus st;
+  if (const int64_t e = host_open(c, path, flags, perm & ~c.s.umask, st, f.path); e < 0) return e;
+  const bool is_directory = (st.mode & mode::FMT) == mode::DIR;
+  if (is_directory && (flags & open_flag::ACCMODE) != open_flag::RDONLY) return -err::ISDIR;
+  if (!is_directory && (flags & directory)) return -err::NOTDIR;
+  f.kind = is_directory ? FileKind::Directory : FileKind::Host;
+  return 0;
+}
+
+int64_t reopen_standard(Call& c, int fd, bool cloexec) {
+  const auto it = c.s.fds.find(fd);
+  return it == c.s.fds.end() ? -err::NOENT : new_fd(c.s, it->second.file, cloexec);
+}
+
+}  // namespace
+
+int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, uint32_t perm) {
+  std::string path;
+  if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
+  const std::string clean = clean_path(path);
+  const bool cloexec = flags & open_flag::CLOEXEC;
+  if (clean == "/dev/stdin" || clean == "/dev/stdout" || clean == "/dev/stderr") return reopen_standard(c, clean[7] == 'i' ? 0 : clean[9] == 'o' ? 1 : 2, cloexec);
+  OpenFile f;
+  if (auto synthetic = open_synthetic(c, clean)) {
+    f = std::move(*synthetic);
+    if (const int64_t e = check_synthetic(c.s, f, flags); e < 0) return e;
+  } else if (const int64_t e = open_host(c, clean == c.s.exe_link() ? c.s.exe : path, flags, perm, f); e < 0) {
+    return e;
+  }
+  f.flags = flags & kKeptFlags;
+  return new_fd(c.s, new_file(c.s, std::move(f)), cloexec);
+}
+
+int64_t sys_openat(Call& c) {
+  std::string path;
+  if (const int64_t e = c.get_path(c.a[1], path); e < 0) return e;
+  return open_path(c, c.fd(0), path, static_cast<uint32_t>(c.a[2]), static_cast<uint32_t>(c.a[3]) & 07777);
+}
+
+int64_t sys_open(Call& c) {
+  std::string path;
+  if (const int64_t e = c.get_path(c.a[0], path); e < 0) return e;
+  return open_path(c, at::FDCWD, path, static_cast<uint32_t>(c.a[1]), static_cast<uint32_t>(c.a[2]) & 07777);
+}
+
+int64_t sys_creat(Call& c) {
+  std::string path;
+  if (const int64_t e = c.get_path(c.a[0], path); e < 0) return e;
+  return open_path(c, at::FDCWD, path, open_flag::CREAT | open_flag::WRONLY | open_flag::TRUNC, static_cast<uint32_t>(c.a[1]) & 07777);
+}
+
+int64_t sys_close(Call& c) {
+  if (!file_of(c.s, c.fd())) return -err::BADF;
+  drop_fd(c.s, c.fd());
+  return 0;
+}
+
+int64_t sys_close_range(Call& c) {
+  constexpr uint64_t kCloexec = 4;
+  const auto first = static_cast<uint32_t>(c.a[0]), last = static_cast<uint32_t>(c.a[1]);
+  if (first > last) return -err::INVAL;
+  std::vector<int> hit;
+  for (const auto& [fd, d] : c.s.fds)
+    if (static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last) hit.push_back(fd);
+  for (int fd : hit) {
+    if (c.a[2] & kCloexec) c.s.fds[fd].cloexec = true;
+    else drop_fd(c.s, fd);
+  }
+  return 0;
+}
+
+// --- read ---
+
+namespace {
+
+int64_t copy_out(Call& c, uint64_t address, const std::string& bytes) {
+  return c.memory().write(address, bytes.data(), bytes.size()) ? static_cast<int64_t>(bytes.size()) : -err::FAULT;
+}
+
+// Files that have their bytes at once. `offset` is where to read.
+int64_t read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+  switch (f.kind) {
+    case FileKind::Null: return 0;
+    case FileKind::Zero: return out.assign(n, '\0'), 0;
+    case FileKind::Random:
+      out.resize(n);
+      c.s.random.fill(reinterpret_cast<uint8_t*>(out.data()), n);
+      return 0;
+    case FileKind::Text: return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
+    case FileKind::Host: return std::min<int64_t>(host_read(c, f.path, offset, n, out), 0);
+    case FileKind::Stdin: return std::min<int64_t>(host_read_stdin(c, offset, n, out), 0);
+    case FileKind::Directory: return -err::ISDIR;
+    default: return -err::INVAL;
+  }
+}
+
+int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
+  OpenFile* f = file_of(c.s, fd);
+  if (!f || !readable(*f) || (f->flags & open_flag::PATH)) return -err::BADF;
+  if (position && !seekable(c.s, *f)) return -err::SPIPE;
+  n = std::min(n, kMaxCount);
+  if (f->kind == FileKind::PipeRead) return pipe_read(c, *f, address, n);
+  if (f->kind == FileKind::Event) return event_read(c, *f, address, n);
+  n = std::min(n, kChunk);
+  if (n > 0 && !c.memory().check_write(address, n)) return -err::FAULT;
+  std::string bytes;
+  if (const int64_t e = read_bytes(c, *f, position.value_or(f->offset), n, bytes); e < 0) return e;
+  const int64_t done = copy_out(c, address, bytes);
+  if (done > 0 && !position) f->offset += static_cast<uint64_t>(done);
+  return done;
+}
+
+// --- write ---
+
+// Bytes to stdout and stderr, to the host's file, to nowhere.
+int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optional<uint64_t> position) {
+  const auto n = static_cast<int64_t>(bytes.size());
+  switch (f.kind) {
+    case FileKind::Null:
+    case FileKind::Zero:
+    case FileKind::Random: return n;
+    case FileKind::Stdout:
+      c.host.write_stream(c.m, f.stream, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+      return n;
+    case FileKind::Host: {
+      uint64_t end = 0;
+      const bool append = f.flags & open_flag::APPEND;
+      const int64_t done = host_write(c, f.path, position.value_or(f.offset), append, bytes, end);
+      if (done >= 0 && !position) f.offset = end;
+      return done;
+    }
+    default: return -err::INVAL;
+  }
+}
+
+int64_t raise_sigpipe(Call& c) {
+  send_to_thread(c.s, c.m, c.thread().tid,
+                 SigInfo{sig::PIPE, sig::SI_USER, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
+  return -err::PIPE;
+}
+
+int64_t write_file(Call& c, int fd, const std::string& bytes, std::optional<uint64_t> position) {
+  OpenFile* f = file_of(c.s, fd);
+  if (!f || !writable(*f)) return -err::BADF;
+  if (position && !seekable(c.s, *f)) return -err::SPIPE;
+  if (f->kind == FileKind::PipeWrite) {
+    const int64_t done = pipe_write(c, *f, bytes);
+    return done == -err::PIPE ? raise_sigpipe(c) : done;
+  }
+  if (f->kind == FileKind::Event) return event_write(c, *f, bytes);
+  return write_bytes(c, *f, bytes, position);
+}
+
+int64_t copy_in(Call& c, uint64_t address, uint64_t n, std::string& out) {
+  n = std::min({n, kMaxCount, 16 * kChunk});
+  if (n > 0 && !c.memory().check_read(address, n)) return -err::FAULT;
+  out.resize(n);
+  return c.memory().read(address, out.data(), n) ? 0 : -err::FAULT;
+}
+
+int64_t write_from(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
+  const OpenFile* f = file_of(c.s, fd);
+  if (!f || !writable(*f)) return -err::BADF;
+  std::string bytes;
+  if (const int64_t e = copy_in(c, address, n, bytes); e < 0) return e;
+  return write_file(c, fd, bytes, position);
+}
+
+int64_t get_vectors(Call& c, std::vector<IoVec>& out) {
+  constexpr uint64_t kMaxVectors = 1024;
+  if (c.a[2] > kMaxVectors) return -err::INVAL;
+  out.resize(c.a[2]);
+  return c.memory().read(c.a[1], out.data(), out.size() * sizeof(IoVec)) ? 0 : -err::FAULT;
+}
+
+// Each part in turn, until one is short. Only the first can block: a pipe then has room or bytes for it.
+int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
+  std::vector<IoVec> parts;
+  if (const int64_t e = get_vectors(c, parts); e < 0) return e;
+  int64_t total = 0;
+  for (const IoVec& p : parts) {
+    if (p.len == 0) continue;
+    if (total > 0) {
+      const OpenFile* f = file_of(c.s, c.fd());
+      if (f->kind != FileKind::Host && f->kind != FileKind::Text && f->kind != FileKind::Zero && !(readiness(c.s, *f) & poll_bit::IN)) break;
+      if (f->kind == FileKind::Stdin) break;
+    }
+    const int64_t n = read_file(c, c.fd(), p.base, p.len, position);
+    if (n < 0) return total > 0 && n != kBlocked ? total : n;
+    total += n;
+    if (position) *position += static_cast<uint64_t>(n);
+    if (static_cast<uint64_t>(n) < p.len) break;
+  }
+  return total;
+}
+
+int64_t write_vectors(Call& c, std::optional<uint64_t> position) {
+  std::vector<IoVec> parts;
+  if (const int64_t e = get_vectors(c, parts); e < 0) return e;
+  std::string all;
+  for (const IoVec& p : parts) {
+    std::string bytes;
+    if (const int64_t e = copy_in(c, p.base, p.len, bytes); e < 0) return e;
+    all += bytes;
+  }
+  return write_file(c, c.fd(), all, position);
+}
+
+}  // namespace
+
+int64_t sys_read(Call& c) { return read_file(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
+int64_t sys_write(Call& c) { return write_from(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
+int64_t sys_pread64(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_file(c, c.fd(), c.a[1], c.a[2], c.a[3]); }
+int64_t sys_pwrite64(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_from(c, c.fd(), c.a[1], c.a[2], c.a[3]); }
+int64_t sys_readv(Call& c) { return read_vectors(c, std::nullopt); }
+int64_t sys_writev(Call& c) { return write_vectors(c, std::nullopt); }
+int64_t sys_preadv(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_vectors(c, c.a[3]); }
+int64_t sys_pwritev(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_vectors(c, c.a[3]); }
+
+// --- position, duplicates, flags ---
+
+namespace {
+
+int64_t size_of(Call& c, const OpenFile& f) {
+  if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
+  HostStatus st;
+  std::string canonical;
+  if (f.kind == FileKind::Host) {
+    const int64_t e = host_stat(c, f.path, false, st, canonical);
+    return e < 0 ? e : static_cast<int64_t>(st.size);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int64_t sys_lseek(Call& c) {
+  constexpr uint64_t kSet = 0, kCur = 1, kEnd = 2;
+  OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  if (!seekable(c.s, *f)) return -err::SPIPE;
+  if (f->kind == FileKind::Null || f->kind == FileKind::Zero || f->kind == FileKind::Random) return 0;
+  int64_t base = 0;
+  switch (c.a[2]) {
+    case kSet: break;
+    case kCur: base = static_cast<int64_t>(f->offset); break;
+    case kEnd:
+      base = size_of(c, *f);
+      if (base < 0) return base;
+      break;
+    default: return -err::INVAL;
+  }
+  int64_t to = 0;
+  if (__builtin_add_overflow(base, static_cast<int64_t>(c.a[1]), &to)) return -err::OVERFLOW;
+  if (to < 0) return -err::INVAL;
+  f->offset = static_cast<uint64_t>(to);
+  if (f->kind == FileKind::Directory && to == 0) f->listed = false;
+  return to;
+}
+
+int64_t sys_dup(Call& c) {
+  return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(c.fd()).file, false) : -err::BADF;
+}
+
+namespace {
+
+int64_t dup_to(Call& c, int from, int to, bool cloexec) {
+  if (!file_of(c.s, from) || to < 0) return -err::BADF;
+  const int file = c.s.fds.at(from).file;
+  ++c.s.files.at(file).refs;
+  if (file_of(c.s, to)) drop_fd(c.s, to);
+  c.s.fds[to] = Descriptor{file, cloexec};
+  return to;
+}
+
+}  // namespace
+
+int64_t sys_dup2(Call& c) {
+  if (c.fd(0) == c.fd(1)) return file_of(c.s, c.fd()) ? c.fd() : -err::BADF;
+  return dup_to(c, c.fd(0), c.fd(1), false);
+}
+
+int64_t sys_dup3(Call& c) {
+  if (c.fd(0) == c.fd(1)) return -err::INVAL;
+  return dup_to(c, c.fd(0), c.fd(1), c.a[2] & open_flag::CLOEXEC);
+}
+
+int64_t sys_fcntl(Call& c) {
+  enum : uint64_t { DupFd = 0, GetFd, SetFd, GetFl, SetFl, GetLk, SetLk, SetLkW, OfdGetLk = 36, OfdSetLk, OfdSetLkW, DupCloexec = 1030, SetPipe = 1031, GetPipe = 1032 };
+  constexpr uint32_t kSettable = open_flag::APPEND | open_flag::NONBLOCK;
+  OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  Descriptor& d = c.s.fds.at(c.fd());
+  switch (c.a[1]) {
+    case DupFd:
+    case DupCloexec: return static_cast<int>(c.a[2]) < 0 ? -err::INVAL : new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
+    case GetFd: return d.cloexec;
+    case SetFd: return d.cloexec = c.a[2] & 1, 0;
+    case GetFl: return f->flags | (f->kind == FileKind::Host ? open_flag::LARGEFILE[c.s.column()] : 0);
+    case SetFl: return f->flags = (f->flags & ~kSettable) | (static_cast<uint32_t>(c.a[2]) & kSettable), 0;
+    case GetLk:
+    case OfdGetLk: return c.put(c.a[2], uint16_t{2}) ? 0 : -err::FAULT;  // F_UNLCK: one process, no conflicts
+    case SetLk:
+    case SetLkW:
+    case OfdSetLk:
+    case OfdSetLkW: return 0;
+    case SetPipe:
+    case GetPipe: return f->kind == FileKind::PipeRead || f->kind == FileKind::PipeWrite ? static_cast<int64_t>(c.s.pipes.at(f->pipe).capacity) : -err::BADF;
+    default: return -err::INVAL;
+  }
+}
+
+int64_t sys_ioctl(Call& c) {
+  constexpr uint64_t kNonBlock = 0x5421, kCloexec = 0x5451, kAvailable = 0x541b;
+  OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  int32_t on = 0;
+  switch (c.a[1] & 0xffffffff) {
+    case kNonBlock:
+      if (!c.get(c.a[2], on)) return -err::FAULT;
+      f->flags = on ? f->flags | open_flag::NONBLOCK : f->flags & ~open_flag::NONBLOCK;
+      return 0;
+    case kCloexec: return c.s.fds.at(c.fd()).cloexec = true, 0;
+    case kAvailable:
+      if (f->kind != FileKind::PipeRead) return -err::NOTTY;
+      return c.put(c.a[2], static_cast<int32_t>(c.s.pipes.at(f->pipe).bytes.size())) ? 0 : -err::FAULT;
+    default: return -err::NOTTY;  // nothing here is a terminal
+  }
+}
+
+int64_t sys_ftruncate(Call& c) {
+  const OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  if (f->kind != FileKind::Host || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
+  return host_truncate(c, f->path, c.a[1]);
+}
+
+int64_t sys_fallocate(Call& c) { return file_of(c.s, c.fd()) ? -err::OPNOTSUPP : -err::BADF; }
+
+int64_t sys_fsync(Call& c) {
+  const OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  return f->kind == FileKind::Host || f->kind == FileKind::Directory ? 0 : -err::INVAL;
+}
+
+int64_t sys_fchmod(Call& c) {
+  const OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return -err::PERM;
+  return host_chmod(c, f->path, static_cast<uint32_t>(c.a[1]));
+}
+
+int64_t sys_fchdir(Call& c) {
+  const OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  if (f->kind != FileKind::Directory) return -err::NOTDIR;
+  c.s.cwd = f->path;
+  return 0;
+}
+
+// --- directories ---
+
+namespace {
+
+// One struct linux_dirent64: ino, off, reclen, type, name; padded to 8.
+void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, const std::string& name) {
+  const size_t size = (19 + name.size() + 1 + 7) & ~size_t{7};
+  std::string record(size, '\0');
+  const auto length = static_cast<uint16_t>(size);
+  std::memcpy(record.data(), &inode, 8);
+  std::memcpy(record.data() + 8, &next, 8);
+  std::memcpy(record.data() + 16, &length, 2);
+  record[18] = static_cast<char>(type);
+  name.copy(record.data() + 19, name.size());
+  out += record;
+}
+
+int64_t list_directory(Call& c, OpenFile& f) {
+  constexpr uint8_t kDirectory = 4;
+  std::vector<DirEntry> entries;
+  if (const int64_t e = host_list(c, f.path, entries); e < 0) return e;
+  entries.insert(entries.begin(), {DirEntry{".", kDirectory}, DirEntry{"..", kDirectory}});
+  f.content.clear();
+  for (const DirEntry& d : entries) {
+    const std::string path = clean_path(f.path + "/" + d.name);
+    add_record(f.content, inode_of(path), f.content.size() + ((19 + d.name.size() + 8) & ~size_t{7}), d.type, d.name);
+  }
+  f.listed = true;
+  f.offset = 0;
+  return 0;
+}
+
+}  // namespace
+
+int64_t sys_getdents64(Call& c) {
+  OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  if (f->kind != FileKind::Directory) return -err::NOTDIR;
+  if (!f->listed)
+    if (const int64_t e = list_directory(c, *f); e < 0) return e;
+  uint64_t end = f->offset;
+  while (end < f->content.size()) {
+    uint16_t length = 0;
+    std::memcpy(&length, f->content.data() + end + 16, 2);
+    if (end + length - f->offset > c.a[2]) break;
+    end += length;
+  }
+  if (end == f->offset) return end < f->content.size() ? -err::INVAL : 0;
+  const std::string part = f->content.substr(f->offset, end - f->offset);
+  const int64_t done = copy_out(c, c.a[1], part);
+  if (done > 0) f->offset = end;
+  return done;
+}
+
+}  // namespace deferscope::emu::linux_

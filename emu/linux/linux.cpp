@@ -1,0 +1,144 @@
+// The Linux value itself: system call entry and exit, waking, digest. The subjects have files of their own.
+#include "emu/linux/linux.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emu/linux/boot.h"
+#include "emu/linux/call.h"
+#include "emu/linux/digest.h"
+#include "emu/linux/faults.h"
+#include "emu/linux/syscall_table.h"
+#include "emu/linux/vsyscall.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+using isa::Reg;
+
+constexpr Reg kArgs[2][6] = {{isa::kRdi, isa::kRsi, isa::kRdx, 10, 8, 9}, {0, 1, 2, 3, 4, 5}};
+constexpr Reg kNumber[2] = {isa::kRax, 8};
+
+std::string unsupported_call(const State& s, const isa::CpuState& cpu) {
+  const int column = s.column();
+  const uint64_t nr = cpu.r[kNumber[column]];
+  std::string line = fmt::format("system call {} is not implemented; arguments", static_cast<int64_t>(nr));
+  for (Reg r : kArgs[column]) line += fmt::format(" {:#x}", cpu.r[r]);
+  return line;
+}
+
+class Linux final : public Os {
+ public:
+  std::unique_ptr<Os> clone() const override { return std::make_unique<Linux>(*this); }
+  void boot(MachineState& m, const loader::Image& image, const GuestOptions& options) override {
+    boot_process(s_, m, image, options);
+  }
+  void system_call(MachineState& m, HostPort& host) override;
+  void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) override;
+  void wake_due(MachineState& m, HostPort& host) override;
+  uint64_t next_due_ns(const MachineState& m) const override;
+  void deliver_signals(MachineState& m, HostPort& host) override;
+  std::string describe_thread(const MachineState& m, const Thread& t) const override;
+  void digest(uint64_t& h) const override { digest_state(s_, h); }
+  bool is_host_call(uint64_t pc) const override { return s_.amd64() && is_vsyscall(pc); }
+  void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }
+
+ private:
+  State s_;
+};
+
+void Linux::system_call(MachineState& m, HostPort& host) {
+  account(s_, m);
+  const int column = s_.column();
+  isa::CpuState& cpu = m.cpu();
+  const int row = find_syscall(column, cpu.r[kNumber[column]]);
+  if (row < 0) throw Unsupported(unsupported_call(s_, cpu));
+  Call c{s_, m, host, m.current, static_cast<unsigned>(row), {}};
+  for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kArgs[column][i]];
+  if (column == 0) {  // as the SYSCALL instruction leaves them
+    cpu.r[isa::kRcx] = cpu.pc;
+    cpu.r[11] = cpu.eflags();
+  }
+  const int64_t result = syscall_row(c.row).handler(c);
+  if (result != kBlocked && result != kNoResult) {
+    leave_mask(c);
+    set_result(s_, c.cpu(), result);
+  }
+  if (s_.io_changed) retry_io(s_, m, host);
+}
+
+void Linux::fault(MachineState& m, HostPort&, const isa::Outcome& outcome) {
+  account(s_, m);
+  raise_fault(s_, m, outcome);
+}
+
+// Ends the waits whose time has come, in the order of their deadlines.
+void Linux::wake_due(MachineState& m, HostPort& host) {
+  account(s_, m);
+  const uint64_t now = m.now_ns();
+  std::vector<size_t> due;
+  for (size_t i = 0; i < m.threads.size(); ++i)
+    if (m.threads[i].status == ThreadStatus::Blocked && m.threads[i].wake_at <= now) due.push_back(i);
+  std::stable_sort(due.begin(), due.end(),
+                   [&](size_t a, size_t b) { return m.threads[a].wake_at < m.threads[b].wake_at; });
+  for (size_t i : due) {
+    if (m.threads[i].status != ThreadStatus::Blocked) continue;
+    const Wait wait = s_.threads.at(m.threads[i].tid).wait;
+    Call c{s_, m, host, i, wait.row, wait.args, true, true};
+    const int64_t result = syscall_row(wait.row).handler(c);
+    if (result != kBlocked) finish_wait(s_, m, i, result);
+  }
+  fire_timers(s_, m);
+  if (s_.io_changed) retry_io(s_, m, host);
+}
+
+uint64_t Linux::next_due_ns(const MachineState& m) const {
+  uint64_t next = next_timer_ns(s_, m);
+  for (const Thread& t : m.threads)
+    if (t.status == ThreadStatus::Blocked) next = std::min(next, t.wake_at);
+  return next;
+}
+
+void Linux::deliver_signals(MachineState& m, HostPort& host) {
+  account(s_, m);
+  s_.running = m.thread().tid;
+  if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);
+}
+
+std::string Linux::describe_thread(const MachineState& m, const Thread& t) const {
+  (void)m;
+  if (t.status == ThreadStatus::Exited) return fmt::format("thread {} has ended", t.tid);
+  if (t.status == ThreadStatus::Runnable) return fmt::format("thread {} is runnable", t.tid);
+  const Wait& w = s_.threads.at(t.tid).wait;
+  const char* name = syscall_row(w.row).name;
+  if (w.kind == WaitKind::Futex) return fmt::format("thread {} waits in {}({:#x})", t.tid, name, w.address);
+  if (w.kind == WaitKind::Io) return fmt::format("thread {} waits in {}({})", t.tid, name, static_cast<int>(w.args[0]));
+  return fmt::format("thread {} waits in {}", t.tid, name);
+}
+
+}  // namespace
+
+std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
+
+int64_t Call::block(WaitKind kind, uint64_t deadline, bool restart) {
+  if (retry) return kBlocked;
+  Wait& w = info().wait;
+  w = Wait{};
+  w.kind = kind;
+  w.row = row;
+  w.args = a;
+  w.restart = restart;
+  w.deadline = deadline;
+  w.order = ++s.wait_order;
+  thread().status = ThreadStatus::Blocked;
+  thread().wake_at = deadline;
+  return kBlocked;
+}
+
+int64_t Call::get_path(uint64_t address, std::string& out) {
+  if (memory().read_string(address, out, 4096)) return 0;
+  return memory().fault == isa::Fault::None ? -err::NAMETOOLONG : -err::FAULT;
+}
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,111 @@
+// Who the process is, its limits, the machine it sees, random bytes.
+#include <algorithm>
+#include <cstring>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+
+void Random::fill(uint8_t* out, size_t n) {
+  while (n > 0) {
+    const uint64_t x = next();
+    const size_t k = std::min<size_t>(n, 8);
+    std::memcpy(out, &x, k);
+    out += k;
+    n -= k;
+  }
+}
+
+int64_t sys_getpid(Call& c) { return c.s.pid; }
+int64_t sys_getppid(Call&) { return 1; }
+int64_t sys_getuid(Call&) { return kGuestUid; }
+
+int64_t sys_getgroups(Call& c) {
+  const int size = static_cast<int>(c.a[0]);
+  if (size < 0) return -err::INVAL;
+  if (size == 0) return 1;
+  return c.put(c.a[1], kGuestUid) ? 1 : -err::FAULT;
+}
+
+int64_t sys_getresuid(Call& c) {
+  return c.put(c.a[0], kGuestUid) && c.put(c.a[1], kGuestUid) && c.put(c.a[2], kGuestUid) ? 0 : -err::FAULT;
+}
+
+int64_t sys_uname(Call& c) {
+  char fields[6][65] = {"Linux", "deferscope", "6.1.0", "#1 SMP", "", "(none)"};
+  std::strcpy(fields[4], c.s.amd64() ? "x86_64" : "aarch64");
+  return c.memory().write(c.a[0], fields, sizeof fields) ? 0 : -err::FAULT;
+}
+
+namespace {
+
+int64_t set_limit(Call& c, uint64_t resource, uint64_t address) {
+  RLimit next;
+  if (!c.get(address, next)) return -err::FAULT;
+  RLimit& limit = c.s.rlimits[resource];
+  if (next.soft > next.hard) return -err::INVAL;
+  if (next.hard > limit.hard) return -err::PERM;
+  limit = next;
+  return 0;
+}
+
+}  // namespace
+
+int64_t sys_getrlimit(Call& c) {
+  if (c.a[0] >= c.s.rlimits.size()) return -err::INVAL;
+  return c.put(c.a[1], c.s.rlimits[c.a[0]]) ? 0 : -err::FAULT;
+}
+
+int64_t sys_setrlimit(Call& c) { return c.a[0] >= c.s.rlimits.size() ? -err::INVAL : set_limit(c, c.a[0], c.a[1]); }
+
+int64_t sys_prlimit64(Call& c) {
+  const int pid = static_cast<int>(c.a[0]);
+  if (pid != 0 && pid != c.s.pid) return -err::SRCH;
+  if (c.a[1] >= c.s.rlimits.size()) return -err::INVAL;
+  const RLimit old = c.s.rlimits[c.a[1]];
+  if (c.a[2] != 0)
+    if (const int64_t e = set_limit(c, c.a[1], c.a[2]); e < 0) return e;
+  return c.a[3] == 0 || c.put(c.a[3], old) ? 0 : -err::FAULT;
+}
+
+int64_t sys_sysinfo(Call& c) {
+  struct {
+    int64_t uptime;
+    uint64_t loads[3], total, free, shared, buffer, total_swap, free_swap;
+    uint16_t procs, pad;
+    uint32_t pad2;
+    uint64_t total_high, free_high;
+    uint32_t unit, pad3;
+  } info{};
+  const uint64_t limit = c.s.options->max_memory, used = std::min(limit, c.memory().resident_bytes());
+  info.uptime = static_cast<int64_t>(c.m.now_ns() / kSecond);
+  info.total = limit;
+  info.free = limit - used;
+  info.procs = 1;
+  info.unit = 1;
+  return c.put(c.a[0], info) ? 0 : -err::FAULT;
+}
+
+int64_t sys_getrandom(Call& c) {
+  if (c.a[2] & ~uint64_t{7}) return -err::INVAL;
+  const uint64_t n = std::min<uint64_t>(c.a[1], 33554431);
+  if (!c.memory().check_write(c.a[0], n)) return -err::FAULT;
+  std::vector<uint8_t> bytes(n);
+  c.s.random.fill(bytes.data(), n);
+  c.memory().write(c.a[0], bytes.data(), n);
+  return static_cast<int64_t>(n);
+}
+
+// Threads run one at a time: every barrier holds already.
+int64_t sys_membarrier(Call& c) {
+  constexpr uint64_t kQuery = 0, kGlobal = 1, kAll = 0x1ff;
+  if (c.a[0] == kQuery) return kAll;
+  (void)kGlobal;
+  return c.a[0] <= 0x100 && (c.a[0] & (c.a[0] - 1)) == 0 ? 0 : -err::INVAL;
+}
+
+int64_t sys_getpriority(Call&) { return 20; }  // nice 0, as the kernel encodes it
+int64_t sys_sched_getscheduler(Call&) { return 0; }
+int64_t sys_sched_getparam(Call& c) { return c.put(c.a[1], int32_t{0}) ? 0 : -err::FAULT; }
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,404 @@
+// Calls that name files: status, access, links, the current directory, changes below --allow-write.
+#include <algorithm>
+#include <cstring>
+
+#include "emu/hash.h"
+#include "emu/linux/call.h"
+#include "emu/linux/host_files.h"
+#include "emu/linux/stat.h"
+
+namespace deferscope::emu::linux_ {
+
+uint64_t inode_of(const std::string& canonical) { return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2; }
+
+int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out) {
+  if (raw.empty()) return -err::NOENT;
+  if (raw[0] == '/') return out = raw, 0;
+  if (dirfd == at::FDCWD) return out = c.s.cwd + "/" + raw, 0;
+  const OpenFile* f = file_of(c.s, dirfd);
+  if (!f) return -err::BADF;
+  if (f->kind != FileKind::Directory) return -err::NOTDIR;
+  return out = f->path + "/" + raw, 0;
+}
+
+namespace {
+
+struct Status {
+  uint32_t mode = 0;
+  uint64_t inode = 0, size = 0, rdev = 0;
+  uint32_t nlink = 1;
+};
+
+constexpr uint64_t kDevice = 1, kBlock = 4096;
+
+uint64_t device_number(FileKind k) {
+  constexpr uint64_t kMem = 1 << 8;  // major 1
+  return k == FileKind::Null ? kMem | 3 : k == FileKind::Zero ? kMem | 5 : k == FileKind::Random ? kMem | 9 : 0;
+}
+
+Status device_status(FileKind kind, const std::string& path) {
+  Status st;
+  st.mode = mode::CHR | 0666;
+  st.rdev = device_number(kind);
+  st.inode = inode_of(path);
+  return st;
+}
+
+Status text_status(const std::string& path) {
+  Status st;
+  st.mode = mode::REG | 0444;
+  st.inode = inode_of(path);
+  return st;
+}
+
+Status host_status(const HostStatus& h, const std::string& canonical) {
+  Status st;
+  st.mode = h.mode;
+  st.size = h.size;
+  st.inode = inode_of(canonical);
+  if ((h.mode & mode::FMT) == mode::DIR) st.nlink = 2;
+  return st;
+}
+
+int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, bool* can_write = nullptr) {
+  const std::string clean = clean_path(path);
+  if (can_write) *can_write = false;
+  if (clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random") {
+    const FileKind kind = clean == "/dev/null" ? FileKind::Null : clean == "/dev/zero" ? FileKind::Zero : FileKind::Random;
+    if (can_write) *can_write = true;
+    return st = device_status(kind, clean), 0;
+  }
+  if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1}, 0;
+  if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean), 0;
+  HostStatus h;
+  std::string canonical;
+  const int64_t e = host_stat(c, clean == c.s.exe_link() ? c.s.exe : path, follow, h, canonical);
+  if (e < 0) return e;
+  if (can_write) *can_write = h.writable;
+  return st = host_status(h, canonical), 0;
+}
+
+int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
+  const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1}, int64_t{0}; };
+  switch (f.kind) {
+    case FileKind::Null:
+    case FileKind::Zero:
+    case FileKind::Random: return st = device_status(f.kind, f.path), 0;
+    case FileKind::Text: return st = text_status(f.path), 0;
+    case FileKind::Stdout: return fifo(1'000'000 + static_cast<uint64_t>(f.stream));
+    case FileKind::Stdin:
+      if (*c.s.options->stdin_path == "-") return fifo(1'000'000);
+      return st = Status{mode::REG | 0444, inode_of("stdin"), 0, 0, 1}, 0;
+    case FileKind::PipeRead:
+    case FileKind::PipeWrite: return fifo(static_cast<uint64_t>(f.pipe));
+    case FileKind::Event:
+    case FileKind::Epoll: return st = Status{0600, 9, 0, 0, 1}, 0;
+    case FileKind::Host:
+    case FileKind::Directory: {
+      HostStatus h;
+      std::string canonical;
+      const int64_t e = host_stat(c, f.path, false, h, canonical);
+      return e < 0 ? e : (st = host_status(h, canonical), 0);
+    }
+  }
+  return -err::BADF;
+}
+
+// struct stat of the two instruction sets.
+struct StatAmd64 {
+  uint64_t dev, ino, nlink;
+  uint32_t mode, uid, gid, pad;
+  uint64_t rdev;
+  int64_t size, blksize, blocks;
+  TimeSpec atime, mtime, ctime;
+  int64_t unused[3];
+};
+struct StatArm64 {
+  uint64_t dev, ino;
+  uint32_t mode, nlink, uid, gid;
+  uint64_t rdev, pad1;
+  int64_t size;
+  int32_t blksize, pad2;
+  int64_t blocks;
+  TimeSpec atime, mtime, ctime;
+  uint32_t unused[2];
+};
+static_assert(sizeof(StatAmd64) == 144 && sizeof(StatArm64) == 128);
+
+template <class T>
+void fill_stat(Call& c, const Status& st, T& out) {
+  out.dev = kDevice;
+  out.ino = st.inode;
+  out.nlink = st.nlink;
+  out.mode = st.mode;
+  out.uid = out.gid = kGuestUid;
+  out.rdev = st.rdev;
+  out.size = static_cast<int64_t>(st.size);
+  out.blksize = kBlock;
+  out.blocks = static_cast<int64_t>((st.size + 511) / 512);
+  out.atime = out.mtime = out.ctime = TimeSpec{static_cast<int64_t>(c.s.options->clock_start), 0};
+}
+
+int64_t put_stat(Call& c, uint64_t address, const Status& st) {
+  StatAmd64 amd64{};
+  StatArm64 arm64{};
+  fill_stat(c, st, amd64);
+  fill_stat(c, st, arm64);
+  return (c.s.amd64() ? c.put(address, amd64) : c.put(address, arm64)) ? 0 : -err::FAULT;
+}
+
+// The …at calls' way to name a file: a path, or with AT_EMPTY_PATH the descriptor itself.
+int64_t stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st) {
+  std::string raw, path;
+  if (path_at == 0 && !(flags & at::EMPTY_PATH)) return -err::FAULT;
+  if (path_at != 0)
+    if (const int64_t e = c.get_path(path_at, raw); e < 0) return e;
+  if (raw.empty() && (flags & at::EMPTY_PATH)) {
+    if (dirfd == at::FDCWD) return stat_path(c, c.s.cwd, true, st);
+    const OpenFile* f = file_of(c.s, dirfd);
+    return f ? stat_file(c, *f, st) : -err::BADF;
+  }
+  if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
+  return stat_path(c, path, !(flags & at::SYMLINK_NOFOLLOW), st);
+}
+
+int64_t stat_call(Call& c, int dirfd, uint64_t path_at, uint64_t flags, uint64_t out) {
+  Status st;
+  const int64_t e = stat_at(c, dirfd, path_at, flags, st);
+  return e < 0 ? e : put_stat(c, out, st);
+}
+
+// A path argument relative to a directory, complete.
+int64_t path_at(Call& c, int dirfd, uint64_t address, std::string& out) {
+  std::string raw;
+  if (const int64_t e = c.get_path(address, raw); e < 0) return e;
+  return full_path(c, dirfd, raw, out);
+}
+
+}  // namespace
+
+int64_t sys_stat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], 0, c.a[1]); }
+int64_t sys_lstat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], at::SYMLINK_NOFOLLOW, c.a[1]); }
+int64_t sys_newfstatat(Call& c) { return stat_call(c, c.fd(), c.a[1], c.a[3], c.a[2]); }
+
+int64_t sys_fstat(Call& c) {
+  const OpenFile* f = file_of(c.s, c.fd());
+  if (!f) return -err::BADF;
+  Status st;
+  const int64_t e = stat_file(c, *f, st);
+  return e < 0 ? e : put_stat(c, c.a[1], st);
+}
+
+int64_t sys_statx(Call& c) {
+  struct StatxTime {
+    int64_t sec;
+    uint32_t nsec, pad;
+  };
+  struct Statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, pad;
+    uint64_t ino, size, blocks, attributes_mask;
+    StatxTime atime, btime, ctime, mtime;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t unused[14];
+  } out{};
+  static_assert(sizeof(Statx) == 256);
+  constexpr uint32_t kBasic = 0x7ff;
+  Status st;
+  if (const int64_t e = stat_at(c, c.fd(), c.a[1], c.a[2], st); e < 0) return e;
+  out.mask = kBasic;
+  out.blksize = kBlock;
+  out.nlink = st.nlink;
+  out.uid = out.gid = kGuestUid;
+  out.mode = static_cast<uint16_t>(st.mode);
+  out.ino = st.inode;
+  out.size = st.size;
+  out.blocks = (st.size + 511) / 512;
+  out.atime.sec = out.ctime.sec = out.mtime.sec = static_cast<int64_t>(c.s.options->clock_start);
+  out.rdev_major = static_cast<uint32_t>(st.rdev >> 8);
+  out.rdev_minor = static_cast<uint32_t>(st.rdev & 255);
+  out.dev_minor = kDevice;
+  return c.put(c.a[4], out) ? 0 : -err::FAULT;
+}
+
+namespace {
+
+int64_t put_statfs(Call& c, uint64_t address) {
+  struct {
+    int64_t type, bsize;
+    uint64_t blocks, bfree, bavail, files, ffree;
+    int32_t fsid[2];
+    int64_t namelen, frsize, flags, spare[4];
+  } out{};
+  out.type = 0x01021994;  // tmpfs
+  out.bsize = out.frsize = kBlock;
+  out.blocks = out.bfree = out.bavail = 1 << 20;
+  out.files = out.ffree = 1 << 20;
+  out.namelen = 255;
+  return c.put(address, out) ? 0 : -err::FAULT;
+}
+
+int64_t access_path(Call& c, const std::string& path, uint64_t how, bool follow) {
+  constexpr uint64_t kWritable = 2, kExecutable = 1;
+  Status st;
+  bool can_write = false;
+  if (how & ~uint64_t{7}) return -err::INVAL;
+  if (const int64_t e = stat_path(c, path, follow, st, &can_write); e < 0) return e;
+  if ((how & kWritable) && !can_write) return -err::ACCES;
+  if ((how & kExecutable) && !(st.mode & 0111)) return -err::ACCES;
+  return 0;
+}
+
+int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t size) {
+  if (static_cast<int64_t>(size) <= 0) return -err::INVAL;
+  std::string target;
+  const std::string clean = clean_path(path);
+  Status st;
+  if (clean == c.s.exe_link()) target = c.s.exe;
+  else if (clean.starts_with("/proc/self/fd/")) {
+    const OpenFile* f = file_of(c.s, std::atoi(clean.c_str() + 14));
+    if (!f) return -err::NOENT;
+    target = f->path.empty() ? "anon_inode:[eventpoll]" : f->path;
+  } else if (clean == "/proc/self/cwd") target = c.s.cwd;
+  else if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return -err::INVAL;
+  else if (const int64_t e = host_readlink(c, path, target); e < 0) return e;
+  const uint64_t n = std::min<uint64_t>(size, target.size());
+  return c.memory().write(out, target.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+}
+
+}  // namespace
+
+int64_t sys_statfs(Call& c) {
+  std::string path;
+  Status st;
+  if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
+  const int64_t e = stat_path(c, path, true, st);
+  return e < 0 ? e : put_statfs(c, c.a[1]);
+}
+
+int64_t sys_fstatfs(Call& c) { return file_of(c.s, c.fd()) ? put_statfs(c, c.a[1]) : -err::BADF; }
+
+int64_t sys_access(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
+  return e < 0 ? e : access_path(c, path, c.a[1], true);
+}
+
+// Also faccessat2: without its flags argument a3 is garbage, but then nothing in it is looked at that could matter.
+int64_t sys_faccessat(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, c.fd(), c.a[1], path);
+  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, true);
+}
+
+int64_t sys_readlink(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
+  return e < 0 ? e : readlink_path(c, path, c.a[1], static_cast<uint64_t>(static_cast<int>(c.a[2])));
+}
+
+int64_t sys_readlinkat(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, c.fd(), c.a[1], path);
+  return e < 0 ? e : readlink_path(c, path, c.a[2], static_cast<uint64_t>(static_cast<int>(c.a[3])));
+}
+
+int64_t sys_getcwd(Call& c) {
+  const uint64_t n = c.s.cwd.size() + 1;
+  if (c.a[1] < n) return -err::RANGE;
+  return c.memory().write(c.a[0], c.s.cwd.c_str(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+}
+
+int64_t sys_chdir(Call& c) {
+  std::string path, canonical;
+  HostStatus st;
+  if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
+  if (const int64_t e = host_stat(c, path, true, st, canonical); e < 0) return e;
+  if ((st.mode & mode::FMT) != mode::DIR) return -err::NOTDIR;
+  c.s.cwd = canonical;
+  return 0;
+}
+
+// --- changes ---
+
+int64_t sys_umask(Call& c) { return std::exchange(c.s.umask, static_cast<uint32_t>(c.a[0]) & 0777); }
+
+int64_t sys_mkdirat(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, c.fd(), c.a[1], path);
+  return e < 0 ? e : host_mkdir(c, path, static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask);
+}
+
+int64_t sys_unlinkat(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, c.fd(), c.a[1], path);
+  return e < 0 ? e : host_remove(c, path, c.a[2] & at::REMOVEDIR);
+}
+
+int64_t sys_renameat(Call& c) {
+  constexpr uint64_t kNoReplace = 1;
+  const bool has_flags = std::strcmp(syscall_row(c.row).name, "renameat2") == 0;
+  const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
+  if (flags & ~kNoReplace) return -err::INVAL;
+  std::string from, to, old_path, new_path;
+  if (const int64_t e = path_at(c, c.fd(0), c.a[1], from); e < 0) return e;
+  if (const int64_t e = path_at(c, c.fd(2), c.a[3], to); e < 0) return e;
+  const int64_t result = host_rename(c, from, to, flags & kNoReplace, old_path, new_path);
+  if (result >= 0)  // open files follow
+    for (auto& [id, f] : c.s.files)
+      if (f.path == old_path || f.path.starts_with(old_path + "/")) f.path = new_path + f.path.substr(old_path.size());
+  return result;
+}
+
+int64_t sys_symlinkat(Call& c) {
+  std::string target, path;
+  if (const int64_t e = c.get_path(c.a[0], target); e < 0) return e;
+  const int64_t e = path_at(c, c.fd(1), c.a[2], path);
+  return e < 0 ? e : host_symlink(c, target, path);
+}
+
+int64_t sys_linkat(Call& c) {
+  std::string from, to;
+  if (const int64_t e = path_at(c, c.fd(0), c.a[1], from); e < 0) return e;
+  const int64_t e = path_at(c, c.fd(2), c.a[3], to);
+  return e < 0 ? e : host_link(c, from, to);
+}
+
+int64_t sys_fchmodat(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, c.fd(), c.a[1], path);
+  return e < 0 ? e : host_chmod(c, path, static_cast<uint32_t>(c.a[2]));
+}
+
+int64_t sys_truncate(Call& c) {
+  std::string path;
+  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
+  return e < 0 ? e : host_truncate(c, path, c.a[1]);
+}
+
+// Times are normalised anyway: only whether the file is there matters.
+int64_t sys_utimensat(Call& c) {
+  if (c.a[1] == 0) return file_of(c.s, c.fd()) ? 0 : -err::BADF;
+  Status st;
+  return std::min<int64_t>(stat_at(c, c.fd(), c.a[1], c.a[3], st), 0);
+}
+
+// The forms without a directory are the …at forms at the current one.
+namespace {
+int64_t shifted(Call& c, Handler h, std::array<uint64_t, 6> args) {
+  c.a = args;
+  return h(c);
+}
+constexpr auto kHere = static_cast<uint64_t>(at::FDCWD);
+}  // namespace
+int64_t sys_mkdir(Call& c) { return shifted(c, sys_mkdirat, {kHere, c.a[0], c.a[1]}); }
+int64_t sys_rmdir(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], at::REMOVEDIR}); }
+int64_t sys_unlink(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], 0}); }
+int64_t sys_rename(Call& c) { return shifted(c, sys_renameat, {kHere, c.a[0], kHere, c.a[1], 0}); }
+int64_t sys_symlink(Call& c) { return shifted(c, sys_symlinkat, {c.a[0], kHere, c.a[1]}); }
+int64_t sys_link(Call& c) { return shifted(c, sys_linkat, {kHere, c.a[0], kHere, c.a[1]}); }
+int64_t sys_chmod(Call& c) { return shifted(c, sys_fchmodat, {kHere, c.a[0], c.a[1]}); }
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,13 @@
+// Paths and file status as the guest sees them.
+#pragma once
+#include <string>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+
+uint64_t inode_of(const std::string& canonical);  // normalised: the same for the same path on every host
+// `raw` relative to the descriptor's directory or the current one. -ENOENT for "", -EBADF, -ENOTDIR.
+int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out);
+
+}  // namespace deferscope::emu::linux_

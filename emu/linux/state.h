@@ -1,0 +1,181 @@
+// The state of the emulated Linux process: plain values, copied with the machine, all of it in the digest.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emu/linux/abi.h"
+#include "emu/machine_state.h"
+
+namespace deferscope::emu::linux_ {
+
+inline constexpr uint32_t kGuestUid = 1000;  // the guest's user and group, and the owner of every file it sees
+
+// --- signals ---
+
+struct SigInfo {
+  int32_t signo = 0, code = 0;
+  uint64_t word16 = 0, word24 = 0;  // siginfo's bytes 16…23 and 24…31: si_addr; si_pid and si_uid; timer id, overrun, value
+};
+
+struct SigAction {
+  uint64_t handler = sig::DFL, flags = 0, restorer = 0, mask = 0;  // the kernel's order in memory
+};
+
+struct AltStack {
+  uint64_t sp = 0;
+  uint32_t flags = sig::SS_DISABLE;
+  uint64_t size = 0;
+};
+
+// --- threads ---
+
+enum class WaitKind : uint8_t {
+  None,
+  Futex,  // until FUTEX_WAKE on `address`
+  Sleep,  // until `deadline`
+  Io,     // until its system call can go on; tried again whenever a pipe, eventfd or epoll set changed
+  Signal  // pause, rt_sigsuspend, rt_sigtimedwait
+};
+
+// Why a thread is Blocked. Its system call stands complete in here, so it can be finished or started again.
+struct Wait {
+  WaitKind kind = WaitKind::None;
+  unsigned row = 0;  // of the system call table
+  std::array<uint64_t, 6> args{};
+  bool restart = false;  // SA_RESTART applies (the kernel's ERESTARTSYS); else EINTR
+  uint64_t address = 0;  // Futex
+  uint32_t bitset = 0;   // Futex
+  uint64_t order = 0;    // first come, first woken
+  uint64_t signals = 0;  // Signal: the set rt_sigtimedwait waits for
+  uint64_t deadline = kNever;
+  uint64_t remainder_at = 0;  // Sleep: where the rest goes if a signal ends it
+};
+
+struct ThreadInfo {
+  uint64_t mask = 0;
+  std::optional<uint64_t> saved_mask;  // what rt_sigsuspend, ppoll, epoll_pwait put back on return
+  std::deque<SigInfo> pending;
+  AltStack altstack;
+  uint64_t clear_tid = 0, robust_list = 0, robust_size = 0;
+  uint64_t trapno = 0, error_code = 0, fault_address = 0;  // of the last fault; stays, as in the kernel's thread struct
+  Wait wait;
+  bool interrupted = false;  // woken by a signal; `wait` still says from what
+  uint64_t cpu_ns = 0;
+  std::string name;  // PR_SET_NAME
+};
+
+// --- files ---
+
+enum class FileKind : uint8_t { Null, Zero, Random, Stdin, Stdout, Text, Host, Directory, PipeRead, PipeWrite, Event, Epoll };
+
+struct EpollItem {
+  uint32_t events = 0;
+  uint64_t data = 0;
+  int file = 0;
+  uint64_t seen = 0;  // EPOLLET: the file's `changes` when last reported
+  bool disarmed = false;
+};
+
+// An open file description: dup shares it.
+struct OpenFile {
+  FileKind kind = FileKind::Null;
+  uint32_t flags = 0;  // O_…; access mode, APPEND, NONBLOCK
+  uint64_t offset = 0;
+  std::string path;     // as the guest would see it
+  std::string content;  // Text: all of it. Directory: its records, once read
+  bool listed = false;
+  int stream = 0;             // Stdout: 1 or 2
+  int pipe = 0;               // Pipe…
+  uint64_t count = 0;         // Event
+  bool semaphore = false;     // Event
+  uint64_t changes = 0;       // counts what would wake a poller
+  std::map<int, EpollItem> items;  // Epoll, by descriptor
+  int refs = 0;               // descriptors
+};
+
+struct Descriptor {
+  int file = 0;
+  bool cloexec = false;
+};
+
+struct Pipe {
+  std::string bytes;
+  size_t capacity = 65536;
+  int readers = 0, writers = 0;  // OpenFiles, not descriptors
+};
+
+// --- clocks ---
+
+struct Timer {
+  int clock = clock_id::REALTIME;
+  int tid = 0;       // of the thread whose CPU time counts, or that gets the signal (SIGEV_THREAD_ID); 0: the process
+  int cpu_tid = 0;   // THREAD_CPU: whose
+  int signo = sig::ALRM;
+  bool notify = true;
+  uint64_t value = 0;  // sigev_value
+  uint64_t expiry = 0;    // on its clock, ns; 0 disarmed
+  uint64_t interval = 0;  // ns
+  uint64_t overrun = 0;
+};
+
+// A small random generator whose state is a value (splitmix64).
+struct Random {
+  uint64_t state = 0;
+  uint64_t next() {
+    uint64_t z = state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
+  void fill(uint8_t* out, size_t n);
+};
+
+struct RLimit {
+  uint64_t soft = UINT64_MAX, hard = UINT64_MAX;
+};
+
+struct State {
+  std::shared_ptr<const GuestOptions> options;
+  isa::Isa isa = isa::Isa::x86_64;
+
+  int pid = 1000, next_tid = 1000;
+  std::map<int, ThreadInfo> threads;  // by tid
+  uint64_t wait_order = 0;
+  int running = 0;             // tid that has executed since accounted_to
+  uint64_t accounted_to = 0;   // position
+
+  std::array<SigAction, sig::kMax + 1> actions{};
+  std::deque<SigInfo> pending;  // process-wide
+  uint64_t trampoline = 0;      // arm64: rt_sigreturn for handlers without restorer
+
+  std::map<int, Descriptor> fds;
+  std::map<int, OpenFile> files;
+  std::map<int, Pipe> pipes;
+  int next_file = 1, next_pipe = 1;
+  bool io_changed = false;  // inside one system call only
+  std::string cwd = "/";
+  uint32_t umask = 022;
+
+  uint64_t brk_start = 0, brk_end = 0, mmap_top = 0, stack_low = 0, stack_high = 0;
+  std::string exe;               // absolute path
+  std::string auxv, cmdline, environ;  // as /proc/self shows them
+  Random random;
+
+  std::array<Timer, 3> itimers{};  // ITIMER_REAL, VIRTUAL, PROF
+  std::map<int, Timer> timers;
+  int next_timer = 0;
+  std::array<RLimit, 16> rlimits{};
+
+  bool amd64() const { return isa == isa::Isa::x86_64; }
+  // /proc/self/exe: a link to the executable.
+  static const char* exe_link() { return "/proc/self/exe"; }
+  int column() const { return amd64() ? 0 : 1; }
+};
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,198 @@
+// Threads: clone, exit, their identity; ending waits; the end of the process.
+#include <algorithm>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+
+void set_result(const State& s, isa::CpuState& cpu, int64_t result) {
+  cpu.r[s.amd64() ? isa::kRax : 0] = static_cast<uint64_t>(result);
+}
+
+size_t thread_index(const MachineState& m, int tid) {
+  size_t i = 0;
+  while (i < m.threads.size() && (m.threads[i].tid != tid || m.threads[i].status == ThreadStatus::Exited)) ++i;
+  return i;
+}
+
+void finish_wait(State& s, MachineState& m, size_t index, int64_t result) {
+  Thread& t = m.threads[index];
+  ThreadInfo& info = s.threads.at(t.tid);
+  t.status = ThreadStatus::Runnable;
+  t.wake_at = kNever;
+  info.wait = Wait{};
+  if (info.saved_mask) {
+    info.mask = *info.saved_mask;
+    info.saved_mask.reset();
+  }
+  set_result(s, t.cpu, result);
+}
+
+void end_process(MachineState& m, int status, int kill_signal) {
+  m.exited = true;
+  m.kill_signal = kill_signal;
+  m.exit_status = kill_signal ? 128 + kill_signal : status & 0xff;
+}
+
+void account(State& s, const MachineState& m) {
+  if (const auto it = s.threads.find(s.running); it != s.threads.end()) it->second.cpu_ns += m.position - s.accounted_to;
+  s.accounted_to = m.position;
+}
+
+namespace {
+
+constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400, kSighand = 0x800, kThread = 0x10000, kSysvSem = 0x40000, kSetTls = 0x80000,
+                   kParentSetTid = 0x100000, kChildClearTid = 0x200000, kDetached = 0x400000, kChildSetTid = 0x1000000;
+constexpr uint64_t kThreadForm = kVm | kFs | kFiles | kSighand | kThread;
+constexpr uint64_t kKnown = kThreadForm | kSysvSem | kSetTls | kParentSetTid | kChildClearTid | kDetached | kChildSetTid | 0xff;
+
+size_t live_threads(const MachineState& m) {
+  return static_cast<size_t>(
+      std::count_if(m.threads.begin(), m.threads.end(), [](const Thread& t) { return t.status != ThreadStatus::Exited; }));
+}
+
+// The child takes the place of a thread that ended, or a new one.
+size_t place_thread(MachineState& m, const Thread& child) {
+  const auto it = std::find_if(m.threads.begin(), m.threads.end(), [](const Thread& t) { return t.status == ThreadStatus::Exited; });
+  if (it != m.threads.end()) {
+    *it = child;
+    return static_cast<size_t>(it - m.threads.begin());
+  }
+  m.threads.push_back(child);
+  return m.threads.size() - 1;
+}
+
+struct CloneArgs {
+  uint64_t flags, stack, parent_tid, child_tid, tls;
+};
+
+// The last two arguments stand in a different order on arm64.
+CloneArgs clone_args(const Call& c) {
+  if (c.s.amd64()) return {c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]};
+  return {c.a[0], c.a[1], c.a[2], c.a[4], c.a[3]};
+}
+
+}  // namespace
+
+int64_t sys_clone(Call& c) {
+  const CloneArgs args = clone_args(c);
+  if ((args.flags & kThreadForm) != kThreadForm) return -err::AGAIN;  // fork in any form: one process
+  if (args.flags & ~kKnown) return -err::INVAL;
+  if (live_threads(c.m) >= c.s.options->max_threads) return -err::AGAIN;
+  const int tid = c.s.next_tid++;
+  if ((args.flags & kParentSetTid) && !c.put(args.parent_tid, tid)) return -err::FAULT;
+  if ((args.flags & kChildSetTid) && !c.put(args.child_tid, tid)) return -err::FAULT;
+  ThreadInfo info;
+  info.mask = c.info().mask;
+  info.name = c.info().name;
+  if (args.flags & kChildClearTid) info.clear_tid = args.child_tid;
+  Thread child;
+  child.tid = tid;
+  child.cpu = c.cpu();
+  child.cpu.monitor = {};
+  set_result(c.s, child.cpu, 0);
+  if (args.stack != 0) child.cpu.r[c.s.amd64() ? isa::kRsp : isa::kSp] = args.stack;
+  if (args.flags & kSetTls) child.cpu.r[isa::kFsBase] = args.tls;
+  c.s.threads[tid] = std::move(info);
+  place_thread(c.m, child);
+  return tid;
+}
+
+int64_t sys_set_tid_address(Call& c) {
+  c.info().clear_tid = c.a[0];
+  return c.thread().tid;
+}
+
+int64_t sys_exit(Call& c) {
+  const uint64_t clear_tid = c.info().clear_tid;
+  const int tid = c.thread().tid;
+  c.thread().status = ThreadStatus::Exited;
+  c.s.threads.erase(tid);
+  if (clear_tid != 0 && c.put(clear_tid, int32_t{0})) futex_wake(c.s, c.m, clear_tid, 1, UINT32_MAX);
+  if (live_threads(c.m) == 0) end_process(c.m, static_cast<int>(c.a[0]), 0);
+  return kNoResult;
+}
+
+int64_t sys_exit_group(Call& c) {
+  end_process(c.m, static_cast<int>(c.a[0]), 0);
+  return kNoResult;
+}
+
+int64_t sys_gettid(Call& c) { return c.thread().tid; }
+
+int64_t sys_sched_yield(Call& c) {
+  c.m.slice_end = c.m.position;
+  return 0;
+}
+
+int64_t sys_sched_getaffinity(Call& c) {
+  const unsigned cpus = std::clamp(c.s.options->cpus, 1u, 1024u);
+  const size_t n = (cpus + 63) / 64 * 8;
+  if (c.a[1] < n || c.a[1] % 8 != 0) return -err::INVAL;
+  std::vector<uint8_t> mask(n);
+  for (unsigned i = 0; i < cpus; ++i) mask[i / 8] = static_cast<uint8_t>(mask[i / 8] | 1u << i % 8);
+  return c.memory().write(c.a[2], mask.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+}
+
+int64_t sys_set_robust_list(Call& c) {
+  if (c.a[1] != 24) return -err::INVAL;
+  c.info().robust_list = c.a[0];
+  c.info().robust_size = c.a[1];
+  return 0;
+}
+
+int64_t sys_get_robust_list(Call& c) {
+  if (c.a[0] != 0 && static_cast<int>(c.a[0]) != c.thread().tid) return -err::PERM;
+  return c.put(c.a[1], c.info().robust_list) && c.put(c.a[2], uint64_t{24}) ? 0 : -err::FAULT;
+}
+
+int64_t sys_arch_prctl(Call& c) {
+  constexpr uint64_t kSetGs = 0x1001, kSetFs = 0x1002, kGetFs = 0x1003, kGetGs = 0x1004;
+  auto& r = c.cpu().r;
+  switch (c.a[0]) {
+    case kSetFs:
+    case kSetGs:
+      if (c.a[1] >= c.s.stack_high) return -err::PERM;
+      r[c.a[0] == kSetFs ? isa::kFsBase : isa::kGsBase] = c.a[1];
+      return 0;
+    case kGetFs: return c.put(c.a[1], r[isa::kFsBase]) ? 0 : -err::FAULT;
+    case kGetGs: return c.put(c.a[1], r[isa::kGsBase]) ? 0 : -err::FAULT;
+    default: return -err::INVAL;
+  }
+}
+
+int64_t sys_prctl(Call& c) {
+  constexpr uint64_t kSetPdeathsig = 1, kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16, kGetSeccomp = 21, kSetNoNewPrivs = 38,
+                     kSetVma = 0x53564d41;
+  switch (c.a[0]) {
+    case kSetName: {
+      std::string name;
+      for (char ch = 0; name.size() < 15; name.push_back(ch))
+        if (!c.get(c.a[1] + name.size(), ch)) return -err::FAULT;
+        else if (ch == 0) break;
+      c.info().name = name;
+      return 0;
+    }
+    case kGetName: {
+      char name[16] = {};
+      c.info().name.copy(name, 15);
+      return c.memory().write(c.a[1], name, sizeof name) ? 0 : -err::FAULT;
+    }
+    case kGetDumpable: return 1;
+    case kSetPdeathsig:
+    case kSetDumpable:
+    case kSetNoNewPrivs:
+    case kGetSeccomp: return 0;
+    case kSetVma: return 0;  // names of mappings: Go 1.25+ and others label theirs; nothing shows them
+    default: return -err::INVAL;
+  }
+}
+
+int64_t sys_getcpu(Call& c) {
+  const uint32_t cpu = static_cast<uint32_t>(c.index % std::max(1u, c.s.options->cpus));
+  if (c.a[0] != 0 && !c.put(c.a[0], cpu)) return -err::FAULT;
+  if (c.a[1] != 0 && !c.put(c.a[1], uint32_t{0})) return -err::FAULT;
+  return 0;
+}
+
+}  // namespace deferscope::emu::linux_

@@ -1,0 +1,93 @@
+// DWARF 4 and 5 of a Go program: struct layouts by name, variables of a function and where they are. libdwarf reads the
+// entries, from sections that this room bounded and decompressed.
+//
+// Opening indexes the top-level entries (about 15 ms for a 2 MB program), so open it when first needed and keep it. One
+// thread at a time. Everything that is malformed throws Error ("corrupt DWARF: …"); everything that is not there is an
+// empty optional. Addresses are relocated.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "loader/dwarf_location.h"
+#include "loader/image.h"
+
+namespace deferscope::loader {
+
+struct Field {
+  std::string name;
+  uint64_t offset = 0, size = 0;  // bytes
+  std::string type;               // Go spelling: "*runtime._defer", "uintptr"
+};
+
+struct StructLayout {
+  std::string name;
+  uint64_t size = 0;
+  std::vector<Field> fields;  // in order of offset; blank fields are named "_"
+
+  const Field* field(std::string_view wanted) const;  // nullptr if there is none
+};
+
+enum class VariableRole : uint8_t { parameter, result, local };
+
+struct Variable {
+  std::string name;  // a leading '&': the variable lives on the heap and this is its address
+  std::string type;
+  uint64_t size = 0;
+  VariableRole role = VariableRole::local;
+  int32_t line = 0;                                  // of its declaration; 0 if not said
+  std::string inlined_from;                          // the inlined function it belongs to; empty: the function's own
+  std::vector<std::pair<uint64_t, uint64_t>> scope;  // [low, high) where it is visible; empty: the whole function
+
+  bool visible_at(uint64_t pc) const;
+
+  // How its location and type are stored; for Dwarf::locate.
+  Bytes expression;
+  std::optional<uint64_t> list;
+  size_t unit = 0;
+  uint64_t type_entry = 0;
+  bool frame_base_is_cfa = true;  // always in Go code; C code of cgo may differ, and locate() refuses it
+};
+
+struct FunctionInfo {
+  std::string name;
+  uint64_t entry = 0, end = 0;
+  std::vector<Variable> variables;  // parameters and results first as declared, then locals by block
+};
+
+class Dwarf {
+ public:
+  // nullptr if the file has no DWARF (stripped with -w or -s).
+  static std::unique_ptr<Dwarf> open(const Image& image);
+  ~Dwarf();
+
+  int version() const;  // of the first unit: 4 or 5
+
+  // The layout of a struct type, "runtime._defer". Strings, slices and interfaces are structs too: "string", "[]int",
+  // "runtime.eface".
+  std::optional<StructLayout> struct_layout(std::string_view type) const;
+  // Size of any named type; pointers and functions are 8.
+  std::optional<uint64_t> type_size(std::string_view type) const;
+  // The function that holds pc, with its variables.
+  std::optional<FunctionInfo> function_at(uint64_t pc) const;
+  // Where the variable is when the frame stands at pc (a return address: give pc-1). Location::optimised_away() says
+  // that it is nowhere.
+  // Go's compiler names the parts of a struct without the padding between them (go1.17–1.27); the pieces come with
+  // their true offsets where the type's fields show them.
+  Location locate(const Variable& variable, uint64_t pc, const FrameAccess& frame) const;
+
+ private:
+  struct State;
+  explicit Dwarf(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The version of DWARF in the file, read without decompressing more than its first bytes; nothing if there is none or
+// it is damaged.
+std::optional<int> dwarf_version(const Image& image);
+
+}  // namespace deferscope::loader

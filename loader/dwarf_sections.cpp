@@ -1,0 +1,101 @@
+// Decompression of DWARF: `.zdebug_*` (Go to 1.18, Darwin always) and SHF_COMPRESSED (Go 1.19+), both zlib.
+#include "loader/dwarf_sections.h"
+
+#include <elf.h>
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+
+namespace deferscope::loader {
+namespace {
+
+constexpr std::string_view kWanted[] = {"info", "abbrev", "str",    "line_str", "str_offsets",
+                                        "addr", "loc",    "ranges", "loclists", "rnglists"};
+constexpr uint64_t kMaxSize = uint64_t{1} << 31;
+constexpr uint64_t kMaxRatio = 1032;  // deflate cannot do better, so a larger claim is false
+
+// libdwarf reads a little beyond strings that do not end; these zeros stop it.
+constexpr size_t kPadding = 64;
+
+void inflate_into(DwarfSection* section, Bytes packed, uint64_t size) {
+  if (size > kMaxSize || size / kMaxRatio > packed.size())
+    throw Error(
+        fmt::format("corrupt DWARF: {} claims {} bytes from {} compressed ones", section->name, size, packed.size()));
+  section->decompressed = std::make_unique<uint8_t[]>(static_cast<size_t>(size) + kPadding);
+  uLongf done = static_cast<uLongf>(size);
+  int result = uncompress(section->decompressed.get(), &done, packed.data(), static_cast<uLong>(packed.size()));
+  if (result != Z_OK || done != size) throw Error(fmt::format("corrupt DWARF: {} does not decompress", section->name));
+  section->bytes = {section->decompressed.get(), static_cast<size_t>(size)};
+}
+
+// "ZLIB", the size as 8 bytes big-endian, the stream.
+void read_zdebug(DwarfSection* section, Bytes bytes) {
+  auto size = get<uint64_t>(bytes, 4);
+  if (!size || std::memcmp(bytes.data(), "ZLIB", 4) != 0)
+    throw Error(fmt::format("corrupt DWARF: {} has no compression header", section->name));
+  inflate_into(section, bytes.subspan(12), __builtin_bswap64(*size));
+}
+
+void read_compressed(DwarfSection* section, Bytes bytes) {
+  auto header = get<Elf64_Chdr>(bytes, 0);
+  if (!header) throw Error(fmt::format("corrupt DWARF: {} has no compression header", section->name));
+  if (header->ch_type != ELFCOMPRESS_ZLIB)
+    throw Error(fmt::format("DWARF section {} has compression type {}; only zlib is supported", section->name,
+                            header->ch_type));
+  inflate_into(section, bytes.subspan(sizeof *header), header->ch_size);
+}
+
+std::vector<uint8_t> inflate_start(Bytes packed, size_t size) {
+  std::vector<uint8_t> out(size);
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return {};
+  stream.next_in = const_cast<Bytef*>(packed.data());
+  stream.avail_in = static_cast<uInt>(std::min<size_t>(packed.size(), 1 << 16));
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  inflate(&stream, Z_SYNC_FLUSH);  // a bad stream gives fewer bytes
+  out.resize(size - stream.avail_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+}  // namespace
+
+std::vector<uint8_t> start_of_debug_info(const Image& image) {
+  constexpr size_t kSize = 16;
+  if (const Section* s = image.section(".debug_info")) {
+    size_t header = s->flags & SHF_COMPRESSED ? sizeof(Elf64_Chdr) : 0;
+    if (s->bytes.size() < header) return {};
+    Bytes rest = s->bytes.subspan(header);
+    if (header) return inflate_start(rest, kSize);
+    return {rest.begin(), rest.begin() + static_cast<ptrdiff_t>(std::min(kSize, rest.size()))};
+  }
+  const Section* s = image.section(".zdebug_info");
+  return s && s->bytes.size() > 12 ? inflate_start(s->bytes.subspan(12), kSize) : std::vector<uint8_t>{};
+}
+
+DwarfSections::DwarfSections(const Image& image) {
+  for (std::string_view part : kWanted) {
+    DwarfSection section{fmt::format(".debug_{}", part), {}, nullptr};
+    if (const Section* plain = image.section(section.name)) {
+      if (plain->flags & SHF_COMPRESSED)
+        read_compressed(&section, plain->bytes);
+      else
+        section.bytes = plain->bytes;
+    } else if (const Section* packed = image.section(fmt::format(".zdebug_{}", part))) {
+      read_zdebug(&section, packed->bytes);
+    } else {
+      continue;
+    }
+    sections_.push_back(std::move(section));
+  }
+}
+
+Bytes DwarfSections::get(std::string_view name) const {
+  for (const DwarfSection& s : sections_)
+    if (s.name == name) return s.bytes;
+  return {};
+}
+
+}  // namespace deferscope::loader

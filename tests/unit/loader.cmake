@@ -1,0 +1,9 @@
+# Tests of loader/. Guests (real Go programs) are taken from the folder DEFERSCOPE_GUESTS names: the environment variable when the test runs,
+# else this CMake variable; without either the tests that need them say that they are skipped.
+set(DEFERSCOPE_GUESTS "${PROJECT_BINARY_DIR}/guests" CACHE PATH "folder with unpacked Go guests for the tests")
+deferscope_test(loader_test
+  SOURCES unit/loader_elf_test.cpp unit/loader_text_test.cpp unit/loader_guests_test.cpp unit/loader_oracle_test.cpp
+          unit/loader_dwarf_test.cpp unit/loader_fuzz_test.cpp
+  LIBS deferscope_loader fmt::fmt)
+target_compile_definitions(loader_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
+target_include_directories(loader_test SYSTEM PRIVATE ${LIBDWARF_INCLUDE_DIR})

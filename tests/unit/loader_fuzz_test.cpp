@@ -1,0 +1,97 @@
+// Damaged files: whatever is flipped or cut off, loading and every lookup end with a value or with loader::Error, under
+// the sanitizers too. The random numbers have a fixed seed: each run tests the same files.
+#include <random>
+
+#include "loader/image.h"
+#include "tests/unit/loader_elf_builder.h"
+#include "tests/unit/loader_guests.h"
+
+namespace deferscope::test {
+namespace {
+
+using namespace loader;
+
+// Asks for everything that an image can tell, ignoring the answers.
+void look_at_everything(const Image& image) {
+  (void)image.symbols().at(image.entry());
+  (void)image.not_runnable();
+  const GoProgram* go = image.go();
+  if (!go) return;
+  (void)image.uses_cgo();
+  size_t step = std::max<size_t>(1, go->funcs.size() / 64);
+  for (size_t i = 0; i < go->funcs.size(); i += step) {
+    Func f = go->funcs.func(i);
+    uint64_t pc = f.entry + (f.end - f.entry) / 2;
+    (void)go->funcs.at(pc);
+    (void)go->funcs.sp_delta(f, pc);
+    (void)go->funcs.inline_stack(f, pc);
+    for (uint32_t d = 0; d < std::min(f.npcdata, 8u); d++) (void)go->funcs.pcdata(f, d, pc);
+    for (uint32_t d = 0; d < std::min<uint32_t>(f.nfuncdata, 8u); d++) (void)go->funcs.funcdata(f, d);
+  }
+  (void)go->funcs.find("main.main");
+}
+
+void survive(ByteVector file) {
+  try {
+    look_at_everything(Image::parse(std::move(file), "damaged"));
+  } catch (const Error& e) {
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "one line";
+  }
+}
+
+TEST(LoaderFuzz, FlippedBitsOfASmallFile) {
+  ByteVector whole = small_elf().build();
+  for (size_t bit = 0; bit < 8 * 0xb0; bit++) {  // the ELF header and both program headers
+    ByteVector file = whole;
+    file[bit / 8] ^= static_cast<uint8_t>(1 << (bit % 8));
+    survive(std::move(file));
+  }
+}
+
+TEST(LoaderFuzz, EveryTruncationOfASmallFile) {
+  ByteVector whole = small_elf().build();
+  for (size_t size = 0; size < whole.size(); size += size < 0x100 ? 1 : 61)
+    survive({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)});
+}
+
+// Where damage hurts most: file offsets of the headers, pclntab, moduledata, build info, symbol table and section
+// headers.
+std::vector<std::pair<size_t, size_t>> sore_spots(const Image& image, size_t file_size) {
+  std::vector<std::pair<size_t, size_t>> spots = {{0, 0x40 + 56 * 8}, {file_size > 4096 ? file_size - 4096 : 0, 4096}};
+  auto add = [&](uint64_t address, uint64_t size) {
+    if (const Segment* s = image.memory().segment_at(address))
+      if (address - s->vaddr < s->filesz) spots.emplace_back(s->fileoff + (address - s->vaddr), size);
+  };
+  const GoProgram* go = image.go();
+  add(go->pclntab.address, 128);
+  add(go->pclntab.functab, go->pclntab.nfunc * 16);
+  add(go->pclntab.address, go->pclntab.table.size());
+  add(go->moduledata->address, go->moduledata->size);
+  for (const char* name : {".go.buildinfo", ".text"})
+    if (const Section* s = image.section(name)) add(s->address, s->size);
+  return spots;
+}
+
+TEST(LoaderFuzz, DamagedGuests) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  std::mt19937 random(20261121);
+  auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  for (size_t round = 0; round < 200; round++) {
+    const std::string& path = files[below(files.size())];
+    SCOPED_TRACE(path);
+    std::ifstream in(path, std::ios::binary);
+    ByteVector file((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    auto spots = sore_spots(Image::parse(file, path), file.size());
+    for (size_t n = 1 + below(16); n > 0; n--) {
+      auto [start, size] = spots[below(spots.size())];
+      size_t at = std::min(file.size() - 1, start + below(std::max<size_t>(size, 1)));
+      file[at] =
+          below(3) == 0 ? static_cast<uint8_t>(0xff * below(2)) : static_cast<uint8_t>(file[at] ^ (1 << below(8)));
+    }
+    if (below(8) == 0) file.resize(below(file.size()));
+    survive(std::move(file));
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test

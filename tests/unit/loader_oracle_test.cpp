@@ -1,0 +1,174 @@
+// Real programs read by other tools, where they are installed: readelf (segments), addr2line (lines, from DWARF), `go
+// version -m`, `go tool nm`. A tool that is missing skips its test visibly.
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <sstream>
+
+#include "loader/dwarf.h"
+#include "loader/image.h"
+#include "tests/unit/loader_guests.h"
+
+namespace deferscope::test {
+namespace {
+
+using namespace loader;
+
+// What the command prints; empty if it fails.
+std::string output_of(const std::string& command) {
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>/dev/null").c_str(), "r"), pclose);
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (size_t n = pipe ? std::fread(buffer.data(), 1, buffer.size(), pipe.get()) : 0) text.append(buffer.data(), n);
+  return text;
+}
+
+#define NEED_TOOL(name) \
+  if (output_of("command -v " name).empty()) GTEST_SKIP() << name " is not installed"
+
+// The first `count` guests of different versions would do; all are taken up to this number, evenly spread.
+std::vector<std::string> some(const std::vector<std::string>& files, size_t count) {
+  std::vector<std::string> picked;
+  for (size_t i = 0; i < std::min(files.size(), count); i++)
+    picked.push_back(files[i * files.size() / std::min(files.size(), count)]);
+  return picked;
+}
+
+TEST(LoaderOracle, ReadelfSeesTheSameSegments) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("readelf");
+  for (const std::string& file : some(files, 16)) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    std::istringstream lines(output_of("readelf -lW '" + file + "'"));
+    std::vector<std::string> expected, ours;
+    for (std::string line, kind; std::getline(lines, line);) {
+      std::istringstream words(line);
+      uint64_t offset, vaddr, paddr, filesz, memsz;
+      if (words >> kind && kind == "LOAD" && words >> std::hex >> offset >> vaddr >> paddr >> filesz >> memsz)
+        expected.push_back(
+            fmt::format("{:x} {:x} {:x} {:x} {}", offset, vaddr, filesz, memsz, line.substr(line.rfind(" 0x") - 3, 3)));
+    }
+    for (const Segment& s : image.segments())
+      ours.push_back(fmt::format("{:x} {:x} {:x} {:x} {}{}{}", s.fileoff, s.vaddr - image.elf().bias, s.filesz, s.memsz,
+                                 s.read ? 'R' : ' ', s.write ? 'W' : ' ', s.exec ? 'E' : ' '));
+    EXPECT_EQ(ours, expected);
+  }
+}
+
+// Instructions of some functions and what we say of them: "file.go:line".
+struct LineSample {
+  std::string addresses;  // as in the file, separated by newlines
+  std::vector<std::string> lines;
+};
+
+LineSample sample_lines(const Image& image) {
+  const FuncTable& funcs = image.go()->funcs;
+  LineSample sample;
+  for (const char* name : {"main.main", "runtime.gopanic", "runtime.deferreturn", "runtime.newproc1", "fmt.Fprintln"}) {
+    auto f = funcs.find_first(name);
+    if (!f) continue;
+    for (uint64_t pc = f->entry; pc < f->end && pc < f->entry + 400; pc += 4) {
+      SourceLine at = funcs.line(*f, pc);
+      if (!funcs.sp_delta(*f, pc) || at.line == 0) continue;
+      sample.addresses += fmt::format("{:#x}\n", pc - image.elf().bias);
+      sample.lines.push_back(fmt::format("{}:{}", at.file.substr(at.file.rfind('/') + 1), at.line));
+    }
+  }
+  return sample;
+}
+
+// How many lines of `output` that hold a place agree with the sample.
+size_t agreeing(const LineSample& sample, const std::string& output) {
+  std::istringstream lines(output);
+  size_t i = 0, same = 0;
+  for (std::string line; std::getline(lines, line) && i < sample.lines.size();) {
+    line = line.substr(line.rfind('/') + 1);
+    line = line.substr(0, line.find(" ("));  // "(discriminator 1)"
+    if (line.find(':') == std::string::npos) continue;
+    same += line == sample.lines[i++];
+  }
+  return same;
+}
+
+// DWARF's line table comes from the same compiler by another way than pclntab's, and binutils reads it (up to DWARF 4).
+TEST(LoaderOracle, Addr2lineSeesTheSameLines) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("addr2line");
+  size_t tested = 0;
+  for (const std::string& file : files) {
+    Image image = Image::load(file);
+    if (dwarf_version(image) != 4 || image.uses_cgo() || tested++ >= 24) continue;  // cgo: the C linker rewrites DWARF
+    SCOPED_TRACE(file);
+    LineSample sample = sample_lines(image);
+    size_t same = agreeing(sample, output_of(fmt::format("echo '{}' | addr2line -s -e '{}'", sample.addresses, file)));
+    // The two tables differ at a few instructions by design (is_stmt, the prologue's start), so nearly all, not all.
+    EXPECT_GT(same * 100, sample.lines.size() * 95) << same << " of " << sample.lines.size();
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
+}
+
+TEST(LoaderOracle, GoToolAddr2lineSeesTheSameLines) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("go");
+  for (const std::string& file : some(files, 16)) {
+    Image image = Image::load(file);
+    if (image.symbols().empty() || image.elf().bias != 0)
+      continue;  // the tool needs symbols and does not know of relocation
+    SCOPED_TRACE(file);
+    LineSample sample = sample_lines(image);
+    std::string output =
+        output_of(fmt::format("echo '{}' | GOTOOLCHAIN=local go tool addr2line '{}'", sample.addresses, file));
+    EXPECT_EQ(agreeing(sample, output), sample.lines.size());
+  }
+}
+
+TEST(LoaderOracle, GoVersionPrintsTheSameBuildInfo) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("go");
+  for (const std::string& file : files) {
+    Image image = Image::load(file);
+    const GoProgram* go = image.go();
+    if (go->version.source != VersionSource::build_info) continue;  // 1.12
+    std::string ours = fmt::format("{}: {}\n\tpath\t{}\n", file, go->version.text, go->build.path);
+    if (const auto& m = go->build.main) ours += fmt::format("\tmod\t{}\t{}\t{}\n", m->path, m->version, m->sum);
+    for (const Module& m : go->build.deps) ours += fmt::format("\tdep\t{}\t{}\t{}\n", m.path, m.version, m.sum);
+    for (const auto& [key, value] : go->build.settings) ours += fmt::format("\tbuild\t{}={}\n", key, value);
+    std::string theirs = output_of("GOTOOLCHAIN=local go version -m '" + file + "'");
+    std::erase(theirs, '"');
+    EXPECT_EQ(ours, theirs);
+  }
+}
+
+TEST(LoaderOracle, GoToolNmSeesTheSameSymbols) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("go");
+  for (const std::string& file : some(files, 4)) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    if (image.symbols().empty() || image.uses_cgo())
+      continue;  // C brings thread-local symbols, whose values are no addresses
+    std::istringstream lines(output_of("GOTOOLCHAIN=local go tool nm -size '" + file + "'"));
+    size_t checked = 0;
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      uint64_t address, size;
+      std::string kind, name;
+      words >> std::hex >> address >> std::dec >> size >> kind >> std::ws;
+      std::getline(words, name);
+      if (kind == "U" || size == 0 || address == 0) continue;
+      auto symbol = image.symbols().at(address + image.elf().bias);
+      ASSERT_TRUE(symbol) << name;
+      if (symbol->name != name && image.symbols().find(name)) continue;  // two names, one address
+      EXPECT_EQ(symbol->name, name);
+      EXPECT_EQ(symbol->size, size) << name;
+      checked++;
+    }
+    EXPECT_GT(checked, 1000u);
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test
