@@ -194,7 +194,7 @@ const Change* Effect::memory_change() const {
 Effect predict(const emu::MachineState& state, const isa::CpuModel& model, const Namer& names) {
   Effect e;
   e.isa = state.isa;
-  e.before = e.after = state.cpu();
+  e.before = e.after = state.thread().cpu;
   e.pc = e.before.pc;
   Aside bus(state.memory, e.reads);
   if (!lift_at(state, e)) {

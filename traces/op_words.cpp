@@ -159,7 +159,7 @@ std::string Expr::str() const {
   if (kind != Place || add == 0) return text;
   return fmt::format("{} {} {}", text, add < 0 ? "−" : "+", say_number(add < 0 ? -add : add));
 }
-std::string Expr::inner() const { return kind == Other || (kind == Place && add != 0) ? "(" + str() + ")" : str(); }
+std::string Expr::inner() const { return kind == Other || (kind == Place && add != 0) ? fmt::format("({})", str()) : str(); }
 
 std::string say_number(int64_t v) {
   const uint64_t size = v < 0 ? uint64_t{0} - static_cast<uint64_t>(v) : static_cast<uint64_t>(v);
@@ -227,7 +227,8 @@ uint64_t OpWords::address(const isa::Mem& m, const isa::CpuState& s) const {
 // "[SP+8]", "[BX+CX·8−16]", "[runtime.x]", "[FS−8]".
 std::string OpWords::memory_place(const isa::Mem& m) const {
   std::string t;
-  const auto plus = [&](const std::string& part) { t += (t.empty() ? "" : "+") + part; };
+  const auto plus = [&](const std::string& part) { if (!t.empty()) t += "+";
+    t += part; };
   if (m.seg != isa::kZero) plus(register_name(isa_, m.seg));
   if (m.base != isa::kZero) plus(expr(m.base).str());
   if (m.index != isa::kZero)
@@ -235,11 +236,11 @@ std::string OpWords::memory_place(const isa::Mem& m) const {
   if (t.empty()) {
     const auto a = static_cast<uint64_t>(m.disp);
     const std::string name = names_.of(a);
-    return "[" + (name.empty() ? fmt::format("{:#x}", a) : name) + "]";
+    return fmt::format("[{}]", name.empty() ? fmt::format("{:#x}", a) : name);
   }
   if (m.disp > 0) t += "+" + say_number(m.disp);
   if (m.disp < 0) t += say_number(m.disp);
-  return "[" + t + "]";
+  return fmt::format("[{}]", t);
 }
 
 Expr OpWords::added(Expr a, const Expr& b, int sign) const {
@@ -296,7 +297,7 @@ void OpWords::arithmetic(const Uop& u, const isa::CpuState& s, Spoken& out) cons
       if (!u.b_imm && u.a == u.b)
         out.how = Expr::constant(0, "0");
       else if (a.kind == Expr::Constant && a.add == 0)
-        out.how = Expr::other("−" + b.inner());
+        out.how = Expr::other(fmt::format("−{}", b.inner()));
       else
         out.how = added(a, b, -1);
       break;
