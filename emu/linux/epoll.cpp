@@ -74,7 +74,7 @@ bool can_be_polled(const OpenFile& f) {
 }
 
 // struct epoll_event is packed on x86-64 only.
-constexpr uint64_t event_size(const State& s) { return s.amd64() ? 12 : 16; }
+uint64_t event_size(const State& s) { return s.amd64() ? 12 : 16; }
 uint64_t data_offset(const State& s) { return s.amd64() ? 4 : 8; }
 
 OpenFile* epoll_of(State& s, int fd, int64_t& e) {

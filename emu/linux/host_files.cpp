@@ -210,9 +210,9 @@ HostStatus status_of(const Found& f) {
 // Status and path in an entry's bytes.
 JournalEntry entry_of(const HostStatus& s, const std::string& path) {
   JournalEntry e = worked();
-  e.bytes.resize(sizeof s);
+  e.bytes.resize(sizeof s + path.size());
   std::memcpy(e.bytes.data(), &s, sizeof s);
-  e.bytes.insert(e.bytes.end(), path.begin(), path.end());
+  path.copy(reinterpret_cast<char*>(e.bytes.data()) + sizeof s, path.size());
   return e;
 }
 
