@@ -7,10 +7,13 @@
 
 namespace deferscope::cli {
 
+void add_disasm(CLI::App&, Action&);
+
 namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
+    add_disasm,
     add_info,
     add_run,
 };
