@@ -8,6 +8,8 @@
 namespace deferscope::cli {
 
 void add_disasm(CLI::App&, Action&);
+void add_info(CLI::App&, Action&);
+void add_run(CLI::App&, Action&);
 
 namespace {
 
