@@ -7,15 +7,12 @@
 
 namespace deferscope::cli {
 
-void add_disasm(CLI::App&, Action&);
-void add_info(CLI::App&, Action&);
-void add_run(CLI::App&, Action&);
-
 namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
     add_disasm,
+    add_defers,
     add_info,
     add_run,
 };

@@ -14,6 +14,8 @@ using Action = std::function<int()>;
 // One function a verb, in the verb's own file. It adds the subcommand with its flags and, when chosen, sets `action`.
 using AddVerb = void (*)(CLI::App& app, Action& action);
 
+void add_defers(CLI::App& app, Action& action);  // defers.cpp: the static inventory
+void add_disasm(CLI::App& app, Action& action);  // disasm.cpp: go tool objdump's text, and more
 void add_info(CLI::App& app, Action& action);  // info.cpp: what a binary says about itself
 void add_run(CLI::App& app, Action& action);   // run.cpp: the main job
 

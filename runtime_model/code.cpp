@@ -16,7 +16,6 @@ using isa::Reg;
 using isa::Uop;
 using Known = std::array<std::optional<uint64_t>, isa::kRegs>;
 
-isa::Reg stack_pointer(const Lifted&, bool x86) { return x86 ? isa::kRsp : isa::kSp; }
 
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
   if (image.arch() == loader::Arch::amd64) {
