@@ -159,7 +159,9 @@ std::string Expr::str() const {
   if (kind != Place || add == 0) return text;
   return fmt::format("{} {} {}", text, add < 0 ? "−" : "+", say_number(add < 0 ? -add : add));
 }
-std::string Expr::inner() const { return kind == Other || (kind == Place && add != 0) ? fmt::format("({})", str()) : str(); }
+std::string Expr::inner() const {
+  return kind == Other || (kind == Place && add != 0) ? fmt::format("({})", str()) : str();
+}
 
 std::string say_number(int64_t v) {
   const uint64_t size = v < 0 ? uint64_t{0} - static_cast<uint64_t>(v) : static_cast<uint64_t>(v);
@@ -227,8 +229,10 @@ uint64_t OpWords::address(const isa::Mem& m, const isa::CpuState& s) const {
 // "[SP+8]", "[BX+CX·8−16]", "[runtime.x]", "[FS−8]".
 std::string OpWords::memory_place(const isa::Mem& m) const {
   std::string t;
-  const auto plus = [&](const std::string& part) { if (!t.empty()) t += "+";
-    t += part; };
+  const auto plus = [&](const std::string& part) {
+    if (!t.empty()) t += "+";
+    t += part;
+  };
   if (m.seg != isa::kZero) plus(register_name(isa_, m.seg));
   if (m.base != isa::kZero) plus(expr(m.base).str());
   if (m.index != isa::kZero)

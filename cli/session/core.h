@@ -37,13 +37,13 @@ enum class Event : uint8_t { defer, run, jmpdefer, panic, recover, recovery, goe
 struct Breakpoint {
   enum Kind : uint8_t { Code, EventPoint, Watch } kind = Code;
   int id = 0;
-  std::string spec;                     // as typed, without the condition
-  std::vector<uint64_t> pcs;            // Code, EventPoint: hooked addresses
-  Event event = Event::defer;           // EventPoint
-  std::string function;                 // EventPoint: only for this function; empty: all
-  emu::Watch watch;                     // Watch
-  std::string condition, hit_condition; // empty: always
-  std::string on;                       // commands after a stop here
+  std::string spec;                      // as typed, without the condition
+  std::vector<uint64_t> pcs;             // Code, EventPoint: hooked addresses
+  Event event = Event::defer;            // EventPoint
+  std::string function;                  // EventPoint: only for this function; empty: all
+  emu::Watch watch;                      // Watch
+  std::string condition, hit_condition;  // empty: always
+  std::string on;                        // commands after a stop here
   uint64_t hits = 0;
   bool temporary = false, enabled = true;
 };
@@ -99,7 +99,9 @@ class Core {
   Halt next_instruction();
   Halt finish(unsigned frame = 0);
   Halt step_line(bool into);
-  Halt continue_to_stop() { return run_until({}, [](Halt&) { return false; }); }
+  Halt continue_to_stop() {
+    return run_until({}, [](Halt&) { return false; });
+  }
   // Back: the n-th instruction of the same goroutine before this position.
   Halt step_back(uint64_t n, bool any);
   Halt next_back();
@@ -121,7 +123,7 @@ class Core {
   void after_stop(Halt& h);  // temporary breakpoints go
 
   // --- places and values ---
-  std::vector<uint64_t> locate(const std::string& spec) const;         // delve's locspecs
+  std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
   std::optional<emu::Position> as_position(const std::string& t) const;  // 61431, @61,431, 50%, start, end
   uint64_t evaluate(const std::string& expression) const;
   // "$sp", "SP", "R14", "rax", "lr", "pc": the register, or nothing.
@@ -133,13 +135,13 @@ class Core {
   std::string chain_line();
   void remember_step();  // before an instruction runs that the pane may show
   std::map<emu::Position, TrailItem> trail;
-  isa::CpuState shown;   // registers at the last stop that was shown
+  isa::CpuState shown;  // registers at the last stop that was shown
   bool shown_valid = false;
-  unsigned frame = 0;    // chosen by frame, up, down
+  unsigned frame = 0;  // chosen by frame, up, down
   std::vector<std::string> displays;
   std::map<emu::Position, std::string> notes;
   std::vector<std::string> explain_here();
-  bool quiet = false;    // between two commands of one line only the last one shows its stop
+  bool quiet = false;  // between two commands of one line only the last one shows its stop
 
  private:
   Halt halt_of(const emu::Stop& s);
@@ -151,12 +153,13 @@ class Core {
   };
   std::vector<Passed> passed(const Who& me, emu::Position from, emu::Position to, bool any);
   std::optional<Passed> last_before(emu::Position p, const Who& me, const std::function<bool(const Passed&)>& want);
-  std::optional<emu::Position> last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs, const std::function<bool()>& want);
+  std::optional<emu::Position> last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
+                                                const std::function<bool()>& want);
   std::optional<Halt> cut_at_gogo(const Who& me, uint64_t depth, uint64_t expected_pc);
   std::unordered_set<uint64_t> cut_hooks() const;
 };
 
-std::string grouped(uint64_t n);  // 61431 → "61,431"
+std::string grouped(uint64_t n);                        // 61431 → "61,431"
 std::string mark(char style, const std::string& text);  // see session.h
 std::vector<std::string> split_words(const std::string& line);
 

@@ -42,7 +42,8 @@ bool is_bottom(std::string_view name) {
 
 }  // namespace
 
-GuestView::GuestView(const emu::Machine& machine, const model::Program* program) : machine_(machine), program_(program) {
+GuestView::GuestView(const emu::Machine& machine, const model::Program* program)
+    : machine_(machine), program_(program) {
   if (!program) return;
   const model::Layouts& l = program->layouts();
   goid_ = l[F::g_goid], m_ = l[F::g_m], curg_ = l[F::m_curg];
@@ -176,9 +177,12 @@ std::string GuestView::of(uint64_t v) const {
   if (w.g) {
     const uint64_t lo = word(w.g).value_or(0), hi = stack_hi(w.g);
     if (v >= lo && v < hi) {
-      const uint64_t base = w.system ? field(w.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset), F::gobuf_sp) : sp();
+      const uint64_t base =
+          w.system ? field(w.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset), F::gobuf_sp) : sp();
       const auto off = static_cast<int64_t>(v - base);
-      return w.system ? std::string("its stack") : off == 0 ? "SP" : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));
+      return w.system   ? std::string("its stack")
+             : off == 0 ? "SP"
+                        : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));
     }
     if (v == w.g) return fmt::format("g{}", w.goid);
   }

@@ -8,8 +8,8 @@
 namespace deferscope::cli {
 namespace {
 
-constexpr emu::Position kChunk = 20'000'000;       // instructions between two looks at an interrupt
-constexpr emu::Position kFirstLook = 400;          // how far a search backwards looks at first
+constexpr emu::Position kChunk = 20'000'000;  // instructions between two looks at an interrupt
+constexpr emu::Position kFirstLook = 400;     // how far a search backwards looks at first
 constexpr emu::Position kWidestLook = 2'000'000;
 
 bool is_rep(const isa::Lifted& in) { return in.count > 0 && in.uops[in.count - 1].rep != 0; }
@@ -99,7 +99,8 @@ Halt Core::halt_of(const emu::Stop& s) {
 
 // --- forwards ---
 
-Halt Core::run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done, emu::Position limit) {
+Halt Core::run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done,
+                     emu::Position limit) {
   apply_hooks(temps);
   const emu::Position from = position();
   while (true) {
@@ -174,7 +175,8 @@ Halt Core::step_many(uint64_t n, bool any) {
   return {};
 }
 
-// Where a goroutine can leave frames without returning from them: every resumption passes gogo; a goroutine that ends, goexit0.
+// Where a goroutine can leave frames without returning from them: every resumption passes gogo; a goroutine that ends,
+// goexit0.
 std::unordered_set<uint64_t> Core::cut_hooks() const {
   std::unordered_set<uint64_t> out;
   if (!program) return out;
@@ -185,7 +187,8 @@ std::unordered_set<uint64_t> Core::cut_hooks() const {
   return out;
 }
 
-// At gogo or goexit0, which the goroutine `me` reached: does it leave the frame of that depth? Then goes to where it resumes.
+// At gogo or goexit0, which the goroutine `me` reached: does it leave the frame of that depth? Then goes to where it
+// resumes.
 std::optional<Halt> Core::cut_at_gogo(const Who& me, uint64_t depth, uint64_t expected_pc) {
   if (!view->who().same(me)) return std::nullopt;
   const model::Function* f = view->function(view->pc());
@@ -321,7 +324,8 @@ Halt Core::step_line(bool into) {
     }
     if (h.kind != Halt::Done || !h.note.empty()) return h;
     const LineAt now = line_at(*view);
-    if (now.function != from.function || now.depth != from.depth || (!now.line.empty() && now.line != from.line)) return h;
+    if (now.function != from.function || now.depth != from.depth || (!now.line.empty() && now.line != from.line))
+      return h;
   }
 }
 
@@ -344,7 +348,8 @@ std::vector<Core::Passed> Core::passed(const Who& me, emu::Position from, emu::P
   return out;
 }
 
-std::optional<Core::Passed> Core::last_before(emu::Position p, const Who& me, const std::function<bool(const Passed&)>& want) {
+std::optional<Core::Passed> Core::last_before(emu::Position p, const Who& me,
+                                              const std::function<bool(const Passed&)>& want) {
   emu::Position look = kFirstLook;
   for (emu::Position end = p; end > 0;) {
     const emu::Position begin = end > look ? end - look : 0;
@@ -387,7 +392,8 @@ Halt Core::step_back(uint64_t n, bool any) {
 }
 
 // The last position before p at which a hook of `pcs` is reached and `want` holds there.
-std::optional<emu::Position> Core::last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs, const std::function<bool()>& want) {
+std::optional<emu::Position> Core::last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
+                                                    const std::function<bool()>& want) {
   std::vector<emu::Position> marks = machine->snapshot_positions();
   if (marks.empty() || marks.front() != 0) marks.insert(marks.begin(), 0);
   machine->set_hooks(pcs);

@@ -1,5 +1,5 @@
-// The stepper behind the prompt: commands in, text out. It knows no terminal: `deferscope step` (cli/step.cpp) puts a prompt in front, tests
-// and later front ends talk to it directly.
+// The stepper behind the prompt: commands in, text out. It knows no terminal: `deferscope step` (cli/step.cpp) puts a
+// prompt in front, tests and later front ends talk to it directly.
 //
 //     Session s(std::move(machine), options);
 //     Reply r = s.execute("break jmpdefer main.main");
@@ -16,17 +16,18 @@
 namespace deferscope::cli {
 
 struct SessionOptions {
-  std::string syntax = "go";                                        // go, asm, gnu
-  std::vector<std::string> source_dirs;                             // source files are read only below these …
-  std::vector<std::pair<std::string, std::string>> source_map;      // … and where these prefixes lead (OLD, NEW)
-  uint64_t snapshot_budget = uint64_t{512} << 20;                   // bytes
-  std::function<void(const std::string&)> progress;                 // told now and then while a command takes long; may be empty
+  std::string syntax = "go";                                    // go, asm, gnu
+  std::vector<std::string> source_dirs;                         // source files are read only below these …
+  std::vector<std::pair<std::string, std::string>> source_map;  // … and where these prefixes lead (OLD, NEW)
+  uint64_t snapshot_budget = uint64_t{512} << 20;               // bytes
+  std::function<void(const std::string&)> progress;  // told now and then while a command takes long; may be empty
 };
 
 struct Reply {
   bool ok = true;     // false: the text says what was wrong; the session goes on
   bool quit = false;  // the user wants to leave
-  // Lines with style marks: \x01 and a letter begin a style (b bold, d dim, c changed, w why, e error), \x02 ends it. plain() drops them.
+  // Lines with style marks: \x01 and a letter begin a style (b bold, d dim, c changed, w why, e error), \x02 ends it.
+  // plain() drops them.
   std::string text;
   std::string plain() const;
 };
@@ -35,11 +36,13 @@ class Core;
 
 class Session {
  public:
-  // Takes a freshly booted machine, turns recording on and runs to main.main (or stays at the first instruction of a program without one).
+  // Takes a freshly booted machine, turns recording on and runs to main.main (or stays at the first instruction of a
+  // program without one).
   Session(std::unique_ptr<emu::Machine> machine, SessionOptions options);
   ~Session();
 
-  // One line: a command, or several with `;` between them (the first that fails ends the line). Never throws for what is typed.
+  // One line: a command, or several with `;` between them (the first that fails ends the line). Never throws for what
+  // is typed.
   Reply execute(const std::string& line);
   // Where it stands now, as after a stop.
   Reply greeting();
