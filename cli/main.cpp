@@ -15,6 +15,7 @@ constexpr AddVerb kVerbs[] = {
     add_defers,
     add_info,
     add_run,
+    add_step,
 };
 
 }  // namespace

@@ -18,5 +18,6 @@ void add_defers(CLI::App& app, Action& action);  // defers.cpp: the static inven
 void add_disasm(CLI::App& app, Action& action);  // disasm.cpp: go tool objdump's text, and more
 void add_info(CLI::App& app, Action& action);  // info.cpp: what a binary says about itself
 void add_run(CLI::App& app, Action& action);   // run.cpp: the main job
+void add_step(CLI::App& app, Action& action);  // step.cpp: the prompt
 
 }  // namespace deferscope::cli

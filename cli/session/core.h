@@ -76,8 +76,8 @@ class Core {
   std::atomic<bool> interrupted{false};
 
   // --- output of the command at hand ---
-  std::string out;
-  void say(const std::string& line) { out += line + "\n"; }
+  std::string output;
+  void say(const std::string& line) { output += line + "\n"; }
 
   // --- time: all movement goes through these two, so that edits hold ---
   emu::Position position() const { return machine->state().position; }

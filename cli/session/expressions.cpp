@@ -157,9 +157,9 @@ class Parser {
     int open = 0;
     while (i_ < t_.size()) {
       const unsigned char c = static_cast<unsigned char>(t_[i_]);
-      const bool part = std::isalnum(c) || c == '_' || c == '.' || c == '$' || c == '@' || c >= 0x80 ||
-                        c == '/' && i_ > begin && std::isalpha(static_cast<unsigned char>(t_[begin])) &&
-                            t_.find('.', i_) != std::string_view::npos;
+      const bool in_path = c == '/' && i_ > begin && std::isalpha(static_cast<unsigned char>(t_[begin])) != 0 &&
+                           t_.find('.', i_) != std::string_view::npos;
+      const bool part = std::isalnum(c) || c == '_' || c == '.' || c == '$' || c == '@' || c >= 0x80 || in_path;
       if (c == '(' && i_ > begin && t_[i_ - 1] == '.' && t_.substr(i_ + 1, 1) == "*")
         ++open;  // pkg.(*T).f
       else if (c == ')' && open > 0)

@@ -54,7 +54,7 @@ std::vector<loader::Func> functions_named(const model::Program& p, const std::st
   for (const char* package : {"main.", "runtime."}) {
     std::vector<loader::Func> some;
     for (const loader::Func& f : out)
-      if (model::readable(f.name) == package + typed) some.push_back(f);
+      if (model::readable(f.name) == fmt::format("{}{}", package, typed)) some.push_back(f);
     if (!some.empty()) return some;
   }
   return out;
@@ -171,7 +171,7 @@ std::vector<uint64_t> Core::locate(const std::string& spec) const {
   if (found.size() > 1 &&
       std::any_of(found.begin(), found.end(), [&](const loader::Func& f) { return f.name != found[0].name; })) {
     std::string list;
-    for (size_t i = 0; i < found.size() && i < 6; ++i) list += " " + model::readable(found[i].name);
+    for (size_t i = 0; i < found.size() && i < 6; ++i) list += fmt::format(" {}", model::readable(found[i].name));
     throw CommandError(fmt::format("'{}' is ambiguous:{}{}", name, list, found.size() > 6 ? " …" : ""));
   }
   std::vector<uint64_t> out;
