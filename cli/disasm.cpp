@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "cli/columns.h"
+#include "cli/function_tables.h"
 #include "cli/listing.h"
 #include "cli/verbs.h"
 #include "isa/text/append.h"
@@ -153,58 +154,6 @@ std::string inline_note(const Listing& listing, const loader::Func& f, std::uint
   return note;
 }
 
-void put_tables(const Listing& listing, const loader::Func& f, std::string& out) {
-  out += "  // args ";
-  isa::text::dec(out, f.args);
-  out += ", deferreturn ";
-  if (f.deferreturn) {
-    out += '+';
-    isa::text::hex(out, f.deferreturn);
-  } else {
-    out += "none";
-  }
-  out += '\n';
-  for (std::uint32_t i = 0; i < f.nfuncdata; ++i) {
-    const auto address = listing.go()->funcs.funcdata(f, i);
-    if (!address) continue;
-    out += "  // FUNCDATA $";
-    isa::text::dec(out, i);
-    out += ", ";
-    isa::text::hex(out, *address);
-    if (i == 4) out += " (open-coded defers)";
-    out += '\n';
-  }
-}
-
-// PCDATA values and the frame's size that start to hold at pc.
-class TableNotes {
- public:
-  TableNotes(const Listing& listing, const loader::Func& f) : listing_(listing), f_(f), values_(f.npcdata + 1, kNone) {}
-
-  void put(std::uint64_t pc, Columns& columns) {
-    for (std::uint32_t i = 0; i <= f_.npcdata; ++i) {
-      const std::uint64_t at = listing_.runtime_address(pc);
-      const auto& funcs = listing_.go()->funcs;
-      const std::int64_t v = i == f_.npcdata ? funcs.sp_delta(f_, at).value_or(0) : funcs.pcdata(f_, i, at);
-      if (v == values_[i]) continue;
-      values_[i] = v;
-      std::string note = i == f_.npcdata ? "  // frame " : "  // PCDATA $";
-      if (i != f_.npcdata) {
-        isa::text::dec(note, i);
-        note += ", $";
-      }
-      isa::text::dec(note, v);
-      columns.whole_line(note);
-    }
-  }
-
- private:
-  static constexpr std::int64_t kNone = INT64_MIN;
-  const Listing& listing_;
-  const loader::Func& f_;
-  std::vector<std::int64_t> values_;
-};
-
 // ---- the listing
 
 class Printer {
@@ -222,14 +171,15 @@ class Printer {
     out_ += "(SB) ";
     out_ += listing_.line(f, symbol.address).file;
     out_ += '\n';
-    if (options_.tables && f) put_tables(listing_, *f, out_);
+    if (options_.tables && f) out_ += function_notes(listing_, *f);
     Columns columns(out_);
-    std::optional<TableNotes> tables;
+    std::optional<PcNotes> tables;
     if (options_.tables && f) tables.emplace(listing_, *f);
     std::string inlined;
     loader::SourceLine last;
     each_instruction(listing_, symbol.address, to, options_, [&](const Instruction& in) {
-      if (tables) tables->put(in.pc, columns);
+      if (tables)
+        for (const std::string& note : tables->at(in.pc)) columns.whole_line(note);
       if (options_.inlined && f) put_inlined(*f, in.pc, inlined, columns);
       if (options_.source && (in.at.file != last.file || in.at.line != last.line)) {
         if (const auto text = sources_.line(in.at.file, in.at.line)) columns.whole_line(*text);
@@ -326,6 +276,13 @@ std::uint64_t parse_address(const std::string& text, const char* which) {
   return v;
 }
 
+// std::regex recurses once a character; names that a damaged file makes endless are cut.
+bool matches(std::string_view name, const std::regex& pattern) {
+  constexpr std::size_t kLongest = 4096;
+  name = name.substr(0, kLongest);
+  return std::regex_search(name.begin(), name.end(), pattern);
+}
+
 int run(const Options& options) {
   std::optional<std::regex> pattern;
   try {
@@ -345,7 +302,7 @@ int run(const Options& options) {
   for (const ListedSymbol& s : listing.symbols()) {
     const std::uint64_t end = s.address + s.size;
     if (!s.code || s.address < listing.text_start() || end <= from || to <= s.address) continue;
-    if (pattern && !std::regex_search(s.name.begin(), s.name.end(), *pattern)) continue;
+    if (pattern && !matches(s.name, *pattern)) continue;
     printer.function(s, std::min(end, to));
   }
   return 0;

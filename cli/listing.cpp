@@ -32,7 +32,8 @@ bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Arch a
 }  // namespace
 
 Listing::Listing(const loader::Image& image)
-    : bias_(image.elf().bias),
+    : image_(image),
+      bias_(image.elf().bias),
       go_(image.go()),
       arch_(image.arch() == loader::Arch::arm64 ? isa::Arch::arm64 : isa::Arch::x86_64) {
   const loader::Section* text = image.section(".text");

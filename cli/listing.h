@@ -41,11 +41,13 @@ class Listing : public isa::Symbols {
   loader::SourceLine line(const std::optional<loader::Func>& f, std::uint64_t address) const;
   std::uint64_t runtime_address(std::uint64_t address) const { return address + bias_; }
   const loader::GoProgram* go() const { return go_; }
+  const loader::Memory& memory() const { return image_.memory(); }
 
  private:
   void take_file_symbols(const loader::Image& image);
   void take_pclntab();
 
+  loader::Image image_;                // owns what the names and bytes are views of
   std::vector<ListedSymbol> symbols_;  // by address
   loader::Bytes text_;
   std::uint64_t start_ = 0, bias_ = 0;

@@ -75,6 +75,7 @@ struct MachineState {
   Thread& thread() { return threads[current]; }
   const Thread& thread() const { return threads[current]; }
   isa::CpuState& cpu() { return threads[current].cpu; }
+  const isa::CpuState& cpu() const { return threads[current].cpu; }
   // Virtual monotonic clock: starts at 1 s, one instruction is 1 ns (law 7).
   uint64_t now_ns() const { return 1'000'000'000 + position + clock_skew; }
   uint64_t digest() const;

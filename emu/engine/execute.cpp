@@ -161,7 +161,7 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
 #define READ(n, to)                                                   \
   do {                                                                \
     if (LIKELY(TLB_HIT(tr, n)))                                       \
-      std::memcpy(static_cast<void*>(&(to)), TLB_HOST(tr), n);      \
+      std::memcpy(static_cast<void*>(&(to)), TLB_HOST(tr), n);        \
     else {                                                            \
       if (UNLIKELY(ctx->careful(address, n))) goto watch;             \
       if (UNLIKELY(!memory.read(address, &(to), n))) goto fault_read; \
@@ -719,7 +719,7 @@ L_VecOp:
   s->vec(V[s->dst], V[s->a], V[s->b], static_cast<uint64_t>(s->imm));
   NEXT();
 L_VecMov:
-  V[s->dst] = V[s->a];
+  V[s->dst] = V[s->b];
   NEXT();
 L_VecZero:
   V[s->dst] = Vec{};
@@ -913,9 +913,10 @@ L_Tbnz:
   CMP_JCC(name, T, LW, RHS, EQ)                                                                    \
   CMP_JCC(name, T, LW, RHS, NE)                                                                    \
   CMP_JCC(name, T, LW, RHS, ULT)                                                                   \
-  CMP_JCC(name, T, LW, RHS, UGE) CMP_JCC(name, T, LW, RHS, ULE) CMP_JCC(name, T, LW, RHS, UGT)     \
-      CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) \
-          CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
+  CMP_JCC(name, T, LW, RHS, UGE)                                                                   \
+  CMP_JCC(name, T, LW, RHS, ULE) CMP_JCC(name, T, LW, RHS, UGT) CMP_JCC(name, T, LW, RHS, SLT)     \
+      CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) CMP_JCC(name, T, LW, RHS, SGT) \
+          CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
   CMP_JCCS(CmpR8, uint64_t, 3, R[s->b])
   CMP_JCCS(CmpR4, uint32_t, 2, R[s->b])
   CMP_JCCS(CmpI8, uint64_t, 3, s->imm)

@@ -765,7 +765,11 @@ bool Translator::vector(const Uop& u) {
   switch (u.op) {
     case Op::VecOp:
       keep = false;
-      h = std::strcmp(u.helper->name, "mov128") == 0 ? H::VecMov : H::VecOp;
+      h = H::VecOp;
+      if (!arm() && std::strcmp(u.helper->name, "mov128") == 0) h = H::VecMov;
+      if (!arm() && u.a == u.b && u.dst == u.a &&
+          (std::strcmp(u.helper->name, "pxor") == 0 || std::strcmp(u.helper->name, "xorps") == 0))
+        h = H::VecZero;
       break;
     case Op::VecGet:
       if (u.width < 4) return false;

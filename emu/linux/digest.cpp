@@ -9,16 +9,11 @@ namespace {
 struct Digest {
   uint64_t& h;
   template <class T>
-    requires std::is_integral_v<T> || std::is_enum_v<T>
-  void operator()(T x) {
-    h = mix(h, static_cast<uint64_t>(x));
-  }
+  requires std::is_integral_v<T> || std::is_enum_v<T>
+  void operator()(T x) { h = mix(h, static_cast<uint64_t>(x)); }
   void operator()(const std::string& s) { h = hash_bytes(mix(h, s.size()), s.data(), s.size()); }
   template <class... Ts>
-    requires(sizeof...(Ts) > 1)
-  void operator()(const Ts&... xs) {
-    ((*this)(xs), ...);
-  }
+  requires(sizeof...(Ts) > 1) void operator()(const Ts&... xs) { ((*this)(xs), ...); }
 };
 
 void add(Digest& d, const std::deque<SigInfo>& queue) {

@@ -1,5 +1,5 @@
-// CPU fault → signal. Source of the rows: arch/x86/kernel/traps.c and arch/x86/mm/fault.c, arch/arm64/kernel/traps.c and
-// arch/arm64/mm/fault.c; the x86-64 rows are checked against the host by tests/unit/linux_fault_test.cpp.
+// CPU fault → signal. Source of the rows: arch/x86/kernel/traps.c and arch/x86/mm/fault.c, arch/arm64/kernel/traps.c
+// and arch/arm64/mm/fault.c; the x86-64 rows are checked against the host by tests/unit/linux_fault_test.cpp.
 #include "emu/linux/faults.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // arm64's struct rt_sigframe (arch/arm64/kernel/signal.c):
 //
-//     sp →  siginfo | ucontext { flags link stack sigmask … mcontext { fault_address regs sp pc pstate reserved[4096] } }
-//     above: a frame record (x29, x30) that x29 points at, so that unwinders pass through
+//     sp →  siginfo | ucontext { flags link stack sigmask … mcontext { fault_address regs sp pc pstate reserved[4096] }
+//     } above: a frame record (x29, x30) that x29 points at, so that unwinders pass through
 // reserved holds the FPSIMD record and the empty record that ends the list.
 #include <cstring>
 

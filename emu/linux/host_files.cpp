@@ -32,7 +32,8 @@ std::deque<std::string> components(const std::string& path) {
 
 bool below(const std::string& path, const std::string& root) {
   if (root == "/") return true;
-  return path == root || (path.size() > root.size() && path.compare(0, root.size(), root) == 0 && path[root.size()] == '/');
+  return path == root ||
+         (path.size() > root.size() && path.compare(0, root.size(), root) == 0 && path[root.size()] == '/');
 }
 
 // An allowed directory as it was spelled and without links: the guest may use either.
@@ -57,7 +58,8 @@ std::vector<Root> roots_of(const GuestOptions& o) {
 bool reserved(const std::string& path, const std::vector<Root>& roots) {
   for (const char* tree : {"/proc", "/sys", "/dev"}) {
     if (!below(path, tree)) continue;
-    return std::none_of(roots.begin(), roots.end(), [&](const Root& r) { return below(r.real, tree) && below(path, r.real); });
+    return std::none_of(roots.begin(), roots.end(),
+                        [&](const Root& r) { return below(r.real, tree) && below(path, r.real); });
   }
   return false;
 }
@@ -72,17 +74,20 @@ struct Found {
 
 class Walk {
  public:
-  Walk(const GuestOptions& o, const std::string& exe) : roots_(roots_of(o)), exe_(exe.empty() ? exe : real_path(exe)), exe_spelled_(exe) {}
+  Walk(const GuestOptions& o, const std::string& exe)
+      : roots_(roots_of(o)), exe_(exe.empty() ? exe : real_path(exe)), exe_spelled_(exe) {}
   Found find(const std::string& path, bool follow);
   const std::vector<Root>& roots() const { return roots_; }
 
  private:
   bool leads_to_root(const std::string& path) const {
-    return std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(r.spelled, path) || below(r.real, path); }) ||
+    return std::any_of(roots_.begin(), roots_.end(),
+                       [&](const Root& r) { return below(r.spelled, path) || below(r.real, path); }) ||
            below(exe_, path) || below(exe_spelled_, path);
   }
   bool inside(const std::string& path) const {
-    return !reserved(path, roots_) && std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(path, r.real); });
+    return !reserved(path, roots_) &&
+           std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(path, r.real); });
   }
   void classify(Found& f) const;
 
@@ -92,7 +97,8 @@ class Walk {
 
 void Walk::classify(Found& f) const {
   f.inside = inside(f.path) || (!exe_.empty() && f.path == exe_);
-  f.writable = inside(f.path) && std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return r.writable && below(f.path, r.real); });
+  f.writable = inside(f.path) && std::any_of(roots_.begin(), roots_.end(),
+                                             [&](const Root& r) { return r.writable && below(f.path, r.real); });
   f.above = !f.inside && leads_to_root(f.path);
   if (!f.inside && !f.above) f.error = ENOENT;
   if (f.above && !f.exists) f.error = ENOENT;
@@ -227,7 +233,8 @@ Walk walk_of(Call& c) { return Walk(*c.s.options, c.s.exe); }
 JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, uint32_t perm, bool follow) {
   Found f = walk.find(path, follow);
   if (f.error) return failed(f.error);
-  const bool create = flags & open_flag::CREAT, writes = (flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC);
+  const bool create = flags & open_flag::CREAT,
+             writes = (flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC);
   if (f.exists && create && (flags & open_flag::EXCL)) return failed(EEXIST);
   if (!f.exists && !create) return failed(ENOENT);
   if ((!f.exists || writes) && !f.writable) return failed(f.exists && S_ISDIR(f.st.st_mode) ? EISDIR : EACCES);
@@ -240,7 +247,8 @@ JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, ui
   if (fd < 0) return failed(errno);
   ::fstat(fd, &f.st);
   ::close(fd);
-  if (!S_ISREG(f.st.st_mode) && !S_ISDIR(f.st.st_mode)) return failed(EACCES);  // devices, sockets and pipes of the host stay outside
+  if (!S_ISREG(f.st.st_mode) && !S_ISDIR(f.st.st_mode))
+    return failed(EACCES);  // devices, sockets and pipes of the host stay outside
   return entry_of(status_of(f), f.path);
 }
 
@@ -251,7 +259,8 @@ JournalEntry read_at_host(const std::string& canonical, uint64_t offset, uint64_
   e.bytes.resize(n);
   uint64_t done = 0;
   ssize_t k = 0;
-  while (done < n && (k = ::pread(fd, e.bytes.data() + done, n - done, static_cast<off_t>(offset + done))) > 0) done += static_cast<uint64_t>(k);
+  while (done < n && (k = ::pread(fd, e.bytes.data() + done, n - done, static_cast<off_t>(offset + done))) > 0)
+    done += static_cast<uint64_t>(k);
   const int error = errno;
   ::close(fd);
   if (k < 0 && done == 0) return failed(error);
@@ -271,8 +280,10 @@ std::string clean_path(const std::string& path) {
   std::string out;
   for (const std::string& name : components(path)) {
     if (name == ".") continue;
-    if (name == "..") out.erase(std::min(out.rfind('/'), out.size()));
-    else out += "/" + name;
+    if (name == "..")
+      out.erase(std::min(out.rfind('/'), out.size()));
+    else
+      out += "/" + name;
   }
   return out.empty() ? "/" : out;
 }
@@ -291,8 +302,10 @@ std::string start_directory(const GuestOptions& options) {
   return f.error == 0 && f.inside ? here : "/";
 }
 
-int64_t host_open(Call& c, const std::string& path, uint32_t flags, uint32_t perm, HostStatus& status, std::string& canonical) {
-  const bool follow = !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
+int64_t host_open(Call& c, const std::string& path, uint32_t flags, uint32_t perm, HostStatus& status,
+                  std::string& canonical) {
+  const bool follow =
+      !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
   const JournalEntry& e =
       c.host.input(c.m, ("open " + path).c_str(), [&] { return open_at_host(walk_of(c), path, flags, perm, follow); });
   read_entry(e, status, canonical);
@@ -311,7 +324,8 @@ int64_t host_stat(Call& c, const std::string& path, bool follow, HostStatus& sta
 
 int64_t host_read(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
-  return take_bytes(c.host.input(c.m, ("read " + canonical).c_str(), [&] { return read_at_host(canonical, offset, n); }), out);
+  return take_bytes(
+      c.host.input(c.m, ("read " + canonical).c_str(), [&] { return read_at_host(canonical, offset, n); }), out);
 }
 
 int64_t host_read_all(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out) {
@@ -336,7 +350,8 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
     JournalEntry entry;
     entry.bytes.resize(n);
     do {
-      entry.result = path == "-" ? ::read(fd, entry.bytes.data(), n) : ::pread(fd, entry.bytes.data(), n, static_cast<off_t>(offset));
+      entry.result = path == "-" ? ::read(fd, entry.bytes.data(), n)
+                                 : ::pread(fd, entry.bytes.data(), n, static_cast<off_t>(offset));
     } while (entry.result < 0 && errno == EINTR);
     const int error = errno;
     if (fd != 0) ::close(fd);
@@ -347,14 +362,16 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
   return take_bytes(e, out);
 }
 
-int64_t host_write(Call& c, const std::string& canonical, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+int64_t host_write(Call& c, const std::string& canonical, uint64_t offset, bool append, const std::string& bytes,
+                   uint64_t& end) {
   const JournalEntry& e = c.host.input(c.m, ("write " + canonical).c_str(), [&] {
     const int fd = open_exact(canonical, append ? O_WRONLY | O_APPEND : O_WRONLY);
     if (fd < 0) return failed(errno);
     const size_t n = std::min<size_t>(bytes.size(), kMaxTransfer);
     const ssize_t k = append ? ::write(fd, bytes.data(), n) : ::pwrite(fd, bytes.data(), n, static_cast<off_t>(offset));
     JournalEntry entry = outcome_of(k);
-    const auto behind = append ? static_cast<uint64_t>(::lseek(fd, 0, SEEK_CUR)) : offset + static_cast<uint64_t>(std::max<ssize_t>(k, 0));
+    const auto behind = append ? static_cast<uint64_t>(::lseek(fd, 0, SEEK_CUR))
+                               : offset + static_cast<uint64_t>(std::max<ssize_t>(k, 0));
     ::close(fd);
     entry.bytes.resize(sizeof behind);
     std::memcpy(entry.bytes.data(), &behind, sizeof behind);
@@ -388,16 +405,19 @@ std::vector<DirEntry> list_at_host(const Walk& walk, const std::string& canonica
     const std::string prefix = canonical == "/" ? "/" : canonical + "/";
     for (const Root& r : walk.roots())
       for (const std::string& path : {r.spelled, r.real})
-        if (path.size() > prefix.size() && path.starts_with(prefix)) out.push_back({components(path.substr(prefix.size())).front(), DT_DIR});
+        if (path.size() > prefix.size() && path.starts_with(prefix))
+          out.push_back({components(path.substr(prefix.size())).front(), DT_DIR});
   } else if (const int fd = open_exact(canonical, O_RDONLY | O_DIRECTORY); fd >= 0) {
     if (DIR* dir = ::fdopendir(fd)) {
       while (const dirent* d = ::readdir(dir))
-        if (std::strcmp(d->d_name, ".") != 0 && std::strcmp(d->d_name, "..") != 0) out.push_back({d->d_name, d->d_type});
+        if (std::strcmp(d->d_name, ".") != 0 && std::strcmp(d->d_name, "..") != 0)
+          out.push_back({d->d_name, d->d_type});
       ::closedir(dir);
     }
   }
   std::sort(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
-  out.erase(std::unique(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name == b.name; }), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name == b.name; }),
+            out.end());
   return out;
 }
 
@@ -462,8 +482,8 @@ int64_t host_remove(Call& c, const std::string& path, bool directory) {
   });
 }
 
-int64_t host_rename(Call& c, const std::string& from, const std::string& to, bool no_replace, std::string& canonical_from,
-                    std::string& canonical_to) {
+int64_t host_rename(Call& c, const std::string& from, const std::string& to, bool no_replace,
+                    std::string& canonical_from, std::string& canonical_to) {
   const JournalEntry& e = c.host.input(c.m, ("rename " + from).c_str(), [&] {
     const Found a = walk_of(c).find(from, false), b = walk_of(c).find(to, false);
     if (a.error || !a.exists) return failed(a.error ? a.error : ENOENT);

@@ -9,7 +9,9 @@
 
 namespace deferscope::emu::linux_ {
 
-uint64_t inode_of(const std::string& canonical) { return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2; }
+uint64_t inode_of(const std::string& canonical) {
+  return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2;
+}
 
 int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out) {
   if (raw.empty()) return -err::NOENT;
@@ -64,7 +66,9 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
   const std::string clean = clean_path(path);
   if (can_write) *can_write = false;
   if (clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random") {
-    const FileKind kind = clean == "/dev/null" ? FileKind::Null : clean == "/dev/zero" ? FileKind::Zero : FileKind::Random;
+    const FileKind kind = clean == "/dev/null"   ? FileKind::Null
+                          : clean == "/dev/zero" ? FileKind::Zero
+                                                 : FileKind::Random;
     if (can_write) *can_write = true;
     return st = device_status(kind, clean), 0;
   }
@@ -256,14 +260,18 @@ int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t s
   std::string target;
   const std::string clean = clean_path(path);
   Status st;
-  if (clean == c.s.exe_link()) target = c.s.exe;
+  if (clean == c.s.exe_link())
+    target = c.s.exe;
   else if (clean.starts_with("/proc/self/fd/")) {
     const OpenFile* f = file_of(c.s, std::atoi(clean.c_str() + 14));
     if (!f) return -err::NOENT;
     target = f->path.empty() ? "anon_inode:[eventpoll]" : f->path;
-  } else if (clean == "/proc/self/cwd") target = c.s.cwd;
-  else if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return -err::INVAL;
-  else if (const int64_t e = host_readlink(c, path, target); e < 0) return e;
+  } else if (clean == "/proc/self/cwd")
+    target = c.s.cwd;
+  else if (synthetic_file(c.s, c.m, c.thread().tid, clean))
+    return -err::INVAL;
+  else if (const int64_t e = host_readlink(c, path, target); e < 0)
+    return e;
   const uint64_t n = std::min<uint64_t>(size, target.size());
   return c.memory().write(out, target.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
 }

@@ -15,7 +15,8 @@ using sig::bit;
 
 constexpr uint64_t kUnblockable = bit(sig::KILL) | bit(sig::STOP);
 // Faults of the thread itself come first.
-constexpr uint64_t kSynchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS);
+constexpr uint64_t kSynchronous =
+    bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS);
 constexpr uint64_t kIgnoredByDefault = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH);
 constexpr uint64_t kStopByDefault = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU);
 
@@ -95,7 +96,9 @@ void send_to_process(State& s, MachineState& m, const SigInfo& info) {
     if (taker == m.threads.size()) taker = i;
     if (m.threads[i].status == ThreadStatus::Runnable && m.threads[taker].tid != s.pid) taker = i;
   }
-  if (taker < m.threads.size() && ignored(s, info.signo) && s.threads.at(m.threads[taker].tid).wait.kind != WaitKind::Signal) return;
+  if (taker < m.threads.size() && ignored(s, info.signo) &&
+      s.threads.at(m.threads[taker].tid).wait.kind != WaitKind::Signal)
+    return;
   enqueue(s.pending, info);
   if (taker < m.threads.size()) interrupt(s, m, taker);
 }
@@ -126,9 +129,12 @@ namespace {
 // sas_ss_flags: what sigaltstack and frames report.
 AltStack reported_altstack(const AltStack& a, uint64_t sp) {
   AltStack out = a;
-  if (a.size == 0) out.flags = sig::SS_DISABLE;
-  else if (on_altstack(a, sp)) out.flags = (a.flags & sig::SS_AUTODISARM) | sig::SS_ONSTACK;
-  else out.flags = a.flags & sig::SS_AUTODISARM;
+  if (a.size == 0)
+    out.flags = sig::SS_DISABLE;
+  else if (on_altstack(a, sp))
+    out.flags = (a.flags & sig::SS_AUTODISARM) | sig::SS_ONSTACK;
+  else
+    out.flags = a.flags & sig::SS_AUTODISARM;
   return out;
 }
 
@@ -147,7 +153,8 @@ void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const Sig
     set_result(s, cpu, -err::INTR);
     if (t.wait.remainder_at != 0) {
       const uint64_t rest = t.wait.deadline > m.now_ns() ? t.wait.deadline - m.now_ns() : 0;
-      m.memory.write_value(t.wait.remainder_at, TimeSpec{static_cast<int64_t>(rest / kSecond), static_cast<int64_t>(rest % kSecond)});
+      m.memory.write_value(t.wait.remainder_at,
+                           TimeSpec{static_cast<int64_t>(rest / kSecond), static_cast<int64_t>(rest % kSecond)});
     }
   }
   t.interrupted = false;
@@ -181,7 +188,8 @@ void push_frame(State& s, MachineState& m, size_t index, const SigInfo& info, co
 
 void default_action(State&, MachineState& m, const SigInfo& info) {
   if (kIgnoredByDefault & bit(info.signo)) return;
-  if (kStopByDefault & bit(info.signo)) throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
+  if (kStopByDefault & bit(info.signo))
+    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
   end_process(m, 0, info.signo);
 }
 

@@ -1,4 +1,5 @@
-// gettimeofday, time and getcpu at their fixed addresses. Like the kernel's emulation they return by popping the caller's address.
+// gettimeofday, time and getcpu at their fixed addresses. Like the kernel's emulation they return by popping the
+// caller's address.
 #include "emu/linux/vsyscall.h"
 
 #include "emu/linux/call.h"

@@ -81,9 +81,8 @@ void pop(Builder& b) {
   if (b.is_mem(0)) {  // its address is computed with RSP behind the pop
     const Reg t = b.temp();
     b.load(t, at(kRsp), w);
-    Mem m = b.mem(0);
-    if (b.op[0].mem.base == ZYDIS_REGISTER_RSP) m.disp += w;
-    if (b.op[0].mem.base == ZYDIS_REGISTER_ESP) return b.fail(Fault::Unimplemented);
+    const ZydisRegister base = b.op[0].mem.base;
+    const Mem m = b.mem(0, base == ZYDIS_REGISTER_RSP || base == ZYDIS_REGISTER_ESP ? w : 0);
     b.store(m, from(t), w);
     return b.add_imm(kRsp, kRsp, w);
   }
@@ -116,11 +115,17 @@ void popf(Builder& b) {
   b.add_imm(kRsp, kRsp, w);
 }
 
+void check_store(Builder& b, const Mem& m) { b.emit(Op::StoreCheck, 8).mem = m; }
+
+// Nesting levels above 0 are not lifted: no compiler makes them. The new stack top must be writable too.
 void enter(Builder& b) {
   if ((b.imm(1) & 31) != 0 || b.operand_width() != 8) return b.fail(Fault::Unimplemented);
+  const int64_t frame = b.imm(0) & 0xffff;
+  check_store(b, at(kRsp, -8));
+  check_store(b, at(kRsp, -8 - frame));
   b.store(at(kRsp, -8), from(kRbp), 8);
   b.add_imm(kRbp, kRsp, -8);
-  b.add_imm(kRsp, kRsp, -8 - (b.imm(0) & 0xffff));
+  b.add_imm(kRsp, kRsp, -8 - frame);
 }
 
 void leave(Builder& b) {

@@ -31,6 +31,7 @@ struct Insn {
   const Symbols* symbols = nullptr;
   bool compat = false;
   bool asm_names = false;
+  bool to_cs = false;  // a move to CS, which Zydis was shown as one to ES
 
   bool vector() const {
     return z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
@@ -114,6 +115,29 @@ bool relative_to_ip(const ZydisDecodedOperandMem& m) {
   return m.base == ZYDIS_REGISTER_RIP || m.base == ZYDIS_REGISTER_EIP;
 }
 
+bool is_string(const ZydisDecodedInstruction& z) {
+  return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
+}
+
+// String instructions whose source is in DS unless a prefix says otherwise, and XLATB. (Their destination is always in
+// ES.)
+bool reads_overridable_segment(const ZydisDecodedInstruction& z) {
+  if (z.mnemonic == ZYDIS_MNEMONIC_XLAT) return true;
+  if (!is_string(z)) return false;
+  const std::uint8_t op = z.opcode & 0xfe;  // MOVS, CMPS, LODS, OUTS
+  return op == 0xa4 || op == 0xa6 || op == 0xac || op == 0x6e;
+}
+
+// The last FS or GS prefix; 0 if there is none. (CS, DS, ES, SS mean nothing in 64-bit mode.)
+std::uint8_t segment_prefix(const Insn& in) {
+  std::uint8_t last = 0;
+  for (int i = 0; i < in.z.raw.prefix_count; ++i) {
+    const std::uint8_t b = in.code[static_cast<std::size_t>(i)];
+    if (b == 0x64 || b == 0x65) last = b;
+  }
+  return last;
+}
+
 // The displacement as the decoder of objdump understands it: 32-bit ones of legacy instructions are not sign-extended.
 std::int64_t displacement(const Insn& in, const ZydisDecodedOperand& o) {
   if (!in.vector() && in.z.raw.disp.size == 32) return static_cast<std::uint32_t>(in.z.raw.disp.value);
@@ -124,7 +148,7 @@ void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) 
   const ZydisDecodedOperandMem& m = o.mem;
   const std::int64_t disp = displacement(in, o);
   // objdump overrides a segment only where a prefix says so, and not at all in vector instructions.
-  const bool segment = !in.vector() && (m.segment == ZYDIS_REGISTER_FS || m.segment == ZYDIS_REGISTER_GS);
+  const std::uint8_t segment = in.vector() ? 0 : segment_prefix(in);
   const bool has_sib = in.z.raw.modrm.rm == 4 && (in.z.attributes & ZYDIS_ATTRIB_HAS_SIB);
   const bool base_lost = relative_to_ip(m) && in.vector() && in.compat;
   const bool ip = relative_to_ip(m) && !base_lost;
@@ -133,7 +157,7 @@ void put_memory(const Insn& in, const ZydisDecodedOperand& o, std::string& out) 
     if (const SymbolAt s = in.symbols->at(address); !s.name.empty()) return put_symbol(s, address, out);
   }
   if (segment) {
-    put_register(m.segment, out);
+    put_register(segment == 0x64 ? ZYDIS_REGISTER_FS : ZYDIS_REGISTER_GS, out);
     out += ':';
   }
   if (disp != 0)
@@ -218,7 +242,8 @@ int half_called_ymm(const Insn& in) {
 
 void put_operand(const Insn& in, const ZydisDecodedOperand& o, std::string& out) {
   switch (o.type) {
-    case ZYDIS_OPERAND_TYPE_REGISTER: return put_register(o.reg.value, out);
+    case ZYDIS_OPERAND_TYPE_REGISTER:
+      return put_register(in.to_cs && o.reg.value == ZYDIS_REGISTER_ES ? ZYDIS_REGISTER_CS : o.reg.value, out);
     case ZYDIS_OPERAND_TYPE_MEMORY: return put_memory(in, o, out);
     case ZYDIS_OPERAND_TYPE_IMMEDIATE: return put_immediate(in, o, out);
     case ZYDIS_OPERAND_TYPE_POINTER: hex(out, o.ptr.segment); return;
@@ -227,10 +252,6 @@ void put_operand(const Insn& in, const ZydisDecodedOperand& o, std::string& out)
 }
 
 // ---- prefixes
-
-bool is_string(const ZydisDecodedInstruction& z) {
-  return z.meta.category == ZYDIS_CATEGORY_STRINGOP || z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
-}
 
 bool is_prefix(std::uint8_t b) {
   switch (b) {
@@ -262,7 +283,7 @@ void put_prefixes(const Insn& in, std::string& out) {
     if (p.value == 0x64 || p.value == 0x65) last_segment = i;
   }
   const bool hinted = in.z.meta.category == ZYDIS_CATEGORY_COND_BR;
-  const bool segment_shown = in.memory() || is_string(in.z);
+  const bool segment_shown = in.memory() || reads_overridable_segment(in.z);
   for (int i = 0; i < raw.prefix_count; ++i) {
     const std::uint8_t v = in.code[static_cast<std::size_t>(i)];  // prefixes are the first bytes
     if (v >= 0x40 && v <= 0x4f) break;
@@ -416,7 +437,14 @@ void put_string_operands(const Insn& in, std::string& out) {
 bool put_special_operands(const Insn& in, std::string& out) {
   switch (in.z.mnemonic) {
     case ZYDIS_MNEMONIC_INT3: out += " $0x3"; return true;
-    case ZYDIS_MNEMONIC_XLAT: out += " DS:0(BX)"; return true;
+    case ZYDIS_MNEMONIC_XLAT:
+      out += ' ';
+      put_register(segment_prefix(in) == 0x64 ? ZYDIS_REGISTER_FS
+                   : segment_prefix(in)       ? ZYDIS_REGISTER_GS
+                                              : ZYDIS_REGISTER_DS,
+                   out);
+      out += ":0(BX)";
+      return true;
     case ZYDIS_MNEMONIC_NOP:  // the register field of the long form is no operand
       if (in.z.operand_count_visible == 0) return true;
       out += ' ';
@@ -459,22 +487,30 @@ ZyanStatus decode_as_given(std::span<const std::uint8_t> code, Insn& in) {
              : status;
 }
 
-// LOCK where the processor forbids it: objdump prints it all the same. Zydis refuses, so it is shown a DS prefix, which
-// means nothing in 64-bit mode, in its place.
-bool decode_with_stray_lock(std::span<const std::uint8_t> code, Insn& in) {
-  std::uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-  const std::size_t n = std::min(code.size(), std::size(bytes));
-  std::copy_n(code.begin(), n, bytes);
-  for (std::size_t i = 0; i < n && is_prefix(bytes[i]); ++i)
-    if (bytes[i] == 0xf0) bytes[i] = 0x3e;
-  return ZYAN_SUCCESS(decode_as_given({bytes, n}, in));
+// objdump's decoder does not mind what makes Zydis (and the processor) refuse an instruction:
+//  - LOCK where it is forbidden. Zydis is shown DS in its place, a prefix that means nothing in 64-bit mode;
+//  - a third register in a VEX encoding of an instruction that has none (vvvv). It is blanked;
+//  - a move to CS. It is shown as one to ES, and named CS when printed.
+bool decode_leniently(std::span<const std::uint8_t> code, Insn& in) {
+  std::uint8_t b[ZYDIS_MAX_INSTRUCTION_LENGTH];
+  const std::size_t n = std::min(code.size(), std::size(b));
+  std::copy_n(code.begin(), n, b);
+  std::size_t i = 0;
+  for (; i < n && is_prefix(b[i]); ++i)
+    if (b[i] == 0xf0) b[i] = 0x3e;
+  if (i == 0 && n > 2 && (b[0] == 0xc5 || b[0] == 0xc4)) b[b[0] == 0xc5 ? 1 : 2] |= 0x78;
+  if (i < n && (b[i] & 0xf0) == 0x40) ++i;
+  if (i + 1 < n && b[i] == 0x8e && (b[i + 1] >> 3 & 7) == 1) {
+    b[i + 1] &= 0xc7;
+    in.to_cs = true;
+  }
+  return ZYAN_SUCCESS(decode_as_given({b, n}, in));
 }
 
 bool decode(std::span<const std::uint8_t> code, Insn& in) {
   in.code = code;
-  const ZyanStatus status = decode_as_given(code, in);
-  if (status == ZYDIS_STATUS_ILLEGAL_LOCK && in.compat) return decode_with_stray_lock(code, in);
-  return ZYAN_SUCCESS(status);
+  if (ZYAN_SUCCESS(decode_as_given(code, in))) return true;
+  return in.compat && decode_leniently(code, in);
 }
 
 // objdump's decoder believes that every vector instruction has a ModRM byte. VZEROUPPER and VZEROALL have none, so it

@@ -16,11 +16,13 @@ constexpr ZydisISASet kUnknownSets[] = {
     ZYDIS_ISA_SET_MOVDIR,    ZYDIS_ISA_SET_MPX,      ZYDIS_ISA_SET_PREFETCHWT1, ZYDIS_ISA_SET_RDPID,
     ZYDIS_ISA_SET_RDSEED,    ZYDIS_ISA_SET_SMX,      ZYDIS_ISA_SET_SVM,         ZYDIS_ISA_SET_TSX_LDTRK,
     ZYDIS_ISA_SET_VTX,       ZYDIS_ISA_SET_WAITPKG,  ZYDIS_ISA_SET_PT,          ZYDIS_ISA_SET_UINTR,
+    ZYDIS_ISA_SET_SMAP,
 };
 
 constexpr ZydisMnemonic kUnknownMnemonics[] = {
-    ZYDIS_MNEMONIC_EXTRQ,        ZYDIS_MNEMONIC_INSERTQ,       ZYDIS_MNEMONIC_PREFETCH, ZYDIS_MNEMONIC_FSTPNCE,
-    ZYDIS_MNEMONIC_FENI8087_NOP, ZYDIS_MNEMONIC_FDISI8087_NOP, ZYDIS_MNEMONIC_CLWB,     ZYDIS_MNEMONIC_CLFLUSHOPT,
+    ZYDIS_MNEMONIC_EXTRQ,         ZYDIS_MNEMONIC_INSERTQ,      ZYDIS_MNEMONIC_PREFETCH,
+    ZYDIS_MNEMONIC_FSTPNCE,       ZYDIS_MNEMONIC_FENI8087_NOP, ZYDIS_MNEMONIC_FDISI8087_NOP,
+    ZYDIS_MNEMONIC_FSETPM287_NOP, ZYDIS_MNEMONIC_CLWB,         ZYDIS_MNEMONIC_CLFLUSHOPT,
 };
 
 // Undocumented or aliasing encodings of instructions that are known otherwise. `digit` is ModRM.reg, -1 any; `rm_other`
@@ -161,6 +163,10 @@ bool unknown_evex(const ZydisDecodedInstruction& z, std::span<const std::uint8_t
 }  // namespace
 
 bool unknown_to_objdump(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
+  // A vector instruction must begin with its VEX or EVEX prefix, though the processor allows others before it.
+  if (z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && z.raw.prefix_count > 0 && code[0] != 0xc4 && code[0] != 0xc5 &&
+      code[0] != 0x62)
+    return true;
   switch (z.encoding) {
     case ZYDIS_INSTRUCTION_ENCODING_LEGACY: return unknown_legacy(z, code);
     case ZYDIS_INSTRUCTION_ENCODING_VEX: return unknown_vex(z, code);

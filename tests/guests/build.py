@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Builds the guests with every Go release, reproducibly: ./dev guests = tests/guests/build.py [options].
+
+A guest is one program of src/ built by one release for one target in one mode with one amount of symbols:
+    <out>/<program>_<release>_<goos>_<goarch>_<mode>_<symbols>
+Modes: opt (default flags) and nopt (-N -l for the program's own packages). The program casessmall is cases with the tag small. Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF),
+bare (-s -w). Builds run in one fixed directory and with trimmed paths, so that equal inputs give equal bytes on any machine.
+A build that is there already is kept; the sources' digest stands in <out>/SOURCES, another digest starts afresh.
+The Go command downloads the releases it lacks as toolchain modules (GOTOOLCHAIN).
+"""
+import argparse
+import concurrent.futures
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXED = pathlib.Path("/tmp/deferscope-guests")  # 1.12 has no -trimpath: this path stands in its binaries
+
+RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.20.7 1.21.13 1.22.12 1.23.12 1.24.13 1.25.14 "
+            "1.26.11 1.27.4").split()
+TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
+MODES = {"opt": "", "nopt": "-N -l"}
+SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals bench cases casessmall".split()
+
+# The releases whose core guests keep DWARF and exist as -N -l too: one for each mechanism of defer.
+DWARF_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
+
+
+def minor(release):
+    return int(release.split(".")[1])
+
+
+def exists(program, release, target):
+    """False where the matrix says n/a."""
+    if target == "darwin/arm64" and minor(release) < 16:
+        return False
+    return program != "golinesnew" or minor(release) >= 21
+
+
+def core(program, release, target, mode, symbols):
+    """What is committed under core/."""
+    linux = target.startswith("linux/")
+    if release not in DWARF_RELEASES:
+        return (program, mode, symbols) == ("casessmall", "opt", "syms")
+    if program == "cases":
+        return mode == "opt" and symbols == ("dwarf" if linux else "syms")
+    return (program, mode, symbols) == ("casessmall", "nopt", "dwarf") and linux
+
+
+def digest():
+    h = hashlib.sha256()
+    for path in sorted((HERE / "src").rglob("*")):
+        if path.is_file():
+            h.update(str(path.relative_to(HERE)).encode() + b"\0" + path.read_bytes())
+    return h.hexdigest()
+
+
+def goroot(release, env):
+    """1.12 only: its own tree under the fixed path, because its paths go into the binary as they are."""
+    found = subprocess.run(["go", "env", "GOROOT"], cwd=FIXED / "src", env=env, check=True, capture_output=True, text=True)
+    link = FIXED / ("go" + release)
+    if not link.is_symlink():
+        link.symlink_to(found.stdout.strip())
+    return link
+
+
+def build(out, program, release, target, mode, symbols):
+    name = "_".join([program, release, target.replace("/", "_"), mode, symbols])
+    path = out / name
+    if path.exists():
+        return None
+    goos, goarch = target.split("/")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO"))}
+    for keep in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY"):
+        if keep in os.environ:
+            env[keep] = os.environ[keep]
+    env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, GOOS=goos, GOARCH=goarch)
+    gcflags, command = MODES[mode], ["go", "build"]
+    if minor(release) == 12:
+        root = goroot(release, env)
+        env.update(GOROOT=str(root), GOTOOLCHAIN="local", GO111MODULE="on")
+        command = [str(root / "bin" / "go"), "build"]
+    else:
+        command.append("-trimpath")
+    if minor(release) >= 18:
+        command.append("-buildvcs=false")
+    package = program
+    if program == "golinesnew":
+        package = "golines"
+        command.append("-modfile=go.121.mod" if minor(release) == 21 else "-modfile=go.122.mod")
+    if program == "casessmall":
+        package = "cases"
+        command.append("-tags=small")
+    if gcflags:
+        command.append("-gcflags=example.com/guests/...=" + gcflags)
+    command += ["-ldflags=" + SYMBOLS[symbols], "-o", str(path) + ".part", "./" + package]
+    done = subprocess.run(command, cwd=FIXED / "src", env=env, capture_output=True, text=True)
+    if done.returncode:
+        return "%s: %s" % (name, done.stderr.strip())
+    os.replace(str(path) + ".part", path)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=str(HERE.parent.parent / "build" / "guests"))
+    parser.add_argument("--core", action="store_true", help="only the guests of the committed core set")
+    parser.add_argument("--releases", default=",".join(RELEASES))
+    parser.add_argument("--targets", default=",".join(TARGETS))
+    parser.add_argument("--programs", default=",".join(PROGRAMS))
+    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--symbols", default=",".join(SYMBOLS))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="print the names, build nothing")
+    args = parser.parse_args()
+
+    wanted = [(p, r, t, m, s) for r in args.releases.split(",") for t in args.targets.split(",") for m in args.modes.split(",")
+              for p in args.programs.split(",") for s in args.symbols.split(",")
+              if exists(p, r, t) and (not args.core or core(p, r, t, m, s))]
+    if args.list:
+        print("\n".join("_".join([p, r, t.replace("/", "_"), m, s]) for p, r, t, m, s in wanted))
+        return 0
+    out = pathlib.Path(args.out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    stamp, now = out / "SOURCES", digest()
+    if stamp.exists() and stamp.read_text() != now:
+        print("guests: sources changed, starting afresh", file=sys.stderr)
+        for path in out.iterdir():
+            if path.is_file():
+                path.unlink()
+    stamp.write_text(now)
+    FIXED.mkdir(parents=True, exist_ok=True)
+    lock = open(FIXED / "LOCK", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # one build at a time: they share the fixed directory
+    shutil.rmtree(FIXED / "src", ignore_errors=True)
+    shutil.copytree(HERE / "src", FIXED / "src")
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for error in pool.map(lambda w: build(out, *w), wanted):
+            if error:
+                failures += 1
+                print("guests: FAILED", error, file=sys.stderr)
+    print("guests: %d of %d in %s" % (len(wanted) - failures, len(wanted), out))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
