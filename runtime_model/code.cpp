@@ -16,7 +16,6 @@ using isa::Reg;
 using isa::Uop;
 using Known = std::array<std::optional<uint64_t>, isa::kRegs>;
 
-
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
   if (image.arch() == loader::Arch::amd64) {
     isa::x86_64::lift(code.data(), std::min<size_t>(code.size(), 15), pc, out);
@@ -52,9 +51,15 @@ std::optional<uint64_t> result_of(const Known& k, const Uop& u) {
   switch (u.op) {
     case Op::Mov: r = b; break;
     case Op::Lea: r = address_of(k, u.mem); break;
-    case Op::Add: if (a && b) r = *a + *b; break;
-    case Op::Sub: if (a && b) r = *a - *b; break;
-    case Op::Or: if (a && b) r = *a | *b; break;
+    case Op::Add:
+      if (a && b) r = *a + *b;
+      break;
+    case Op::Sub:
+      if (a && b) r = *a - *b;
+      break;
+    case Op::Or:
+      if (a && b) r = *a | *b;
+      break;
     default: break;
   }
   if (r && u.width == 4) *r &= 0xffffffff;
@@ -103,8 +108,8 @@ bool is_memory(Op op) {
 }
 
 bool writes(const Uop& u, Reg r) {
-  const bool vector_dst = u.op == Op::LoadV || u.op == Op::LoadVPair || u.op == Op::VecOp || u.op == Op::VecPut ||
-                          u.op == Op::VecFp;
+  const bool vector_dst =
+      u.op == Op::LoadV || u.op == Op::LoadVPair || u.op == Op::VecOp || u.op == Op::VecPut || u.op == Op::VecFp;
   return !vector_dst && (u.dst == r || u.dst2 == r);
 }
 
@@ -179,7 +184,8 @@ ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t 
   each_instruction(image, begin, end, [&](const Insn& i) {
     for (unsigned n = 0; n < i.in->count; ++n) {
       const Uop& u = i.in->uops[n];
-      if ((is_memory(u.op) || u.op == Op::Lea) && u.mem.base == context && u.mem.index == isa::kZero && u.mem.disp >= 0) {
+      if ((is_memory(u.op) || u.op == Op::Lea) && u.mem.base == context && u.mem.index == isa::kZero &&
+          u.mem.disp >= 0) {
         const bool pair = u.op == Op::LoadPair;
         const auto offset = static_cast<uint32_t>(u.mem.disp);
         if (offset) out.words.push_back({offset, u.op == Op::Lea ? 8u : u.width, u.op == Op::Lea});

@@ -43,7 +43,7 @@ bool is_indirect_jump(const Insn& i);
 struct ByteStore {
   int64_t offset = 0;
   bool constant = false;
-  uint8_t value = 0;       // if constant
+  uint8_t value = 0;           // if constant
   isa::Reg from = isa::kZero;  // otherwise the register whose low byte is stored
 };
 std::optional<ByteStore> as_frame_byte_store(const Insn& i);

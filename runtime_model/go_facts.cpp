@@ -86,6 +86,12 @@ const std::vector<ArgRow>& arg_rows() {
       {copystack_gp, x, 17, kNewestMinor, in_reg(isa::kRax)},
       {copystack_gp, a, kOldestMinor, 17, on_stack(8)},
       {copystack_gp, a, 18, kNewestMinor, in_reg(0)},
+      {mcall_fn, x, kOldestMinor, 16, on_stack(8)},
+      {mcall_fn, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {mcall_fn, a, kOldestMinor, 17, on_stack(8)},
+      {mcall_fn, a, 18, kNewestMinor, in_reg(0)},
+      {systemstack_fn, x, kOldestMinor, kNewestMinor, on_stack(8)},
+      {systemstack_fn, a, kOldestMinor, kNewestMinor, on_stack(8)},
       // reflectcall(argtype, fn, …) is stack ABI wherever it runs deferred calls.
       {reflectcall_fn, x, kOldestMinor, 17, on_stack(8)},
       {reflectcall_fn, a, kOldestMinor, 17, on_stack(16)},
@@ -104,9 +110,8 @@ isa::Reg context_register(loader::Arch arch) { return arch == Arch::amd64 ? isa:
 int varp_below_caller_sp(loader::Arch arch) { return arch == Arch::amd64 ? 16 : 8; }
 
 std::string_view status_name(uint32_t status) {
-  static constexpr std::string_view names[] = {"idle",    "runnable", "running",  "syscall",  "waiting",
-                                               "moribund", "dead",     "enqueued", "copystack", "preempted",
-                                               "leaked",   "deadextra"};
+  static constexpr std::string_view names[] = {"idle", "runnable", "running",   "syscall",   "waiting", "moribund",
+                                               "dead", "enqueued", "copystack", "preempted", "leaked",  "deadextra"};
   const uint32_t s = status & ~0x1000u;  // _Gscan
   return s < std::size(names) ? names[s] : "unknown";
 }

@@ -54,8 +54,8 @@ const std::vector<Mechanism>& mechanisms();
 // Where a function finds an argument when its first instruction has not run, or its result when its RET has not.
 struct Place {
   enum Kind : uint8_t { none, reg, stack } kind = none;
-  isa::Reg number = 0;    // reg
-  int32_t offset = 0;     // stack: from SP
+  isa::Reg number = 0;  // reg
+  int32_t offset = 0;   // stack: from SP
   explicit operator bool() const { return kind != none; }
 };
 
@@ -71,6 +71,8 @@ enum class Arg : uint8_t {
   gopanic_data,
   recovery_gp,
   copystack_gp,
+  mcall_fn,
+  systemstack_fn,
   reflectcall_fn,  // at the CALL reflectcall, before it pushes
 };
 
@@ -89,7 +91,7 @@ isa::Reg context_register(loader::Arch arch);
 // Bytes between a frame's varp and its caller's SP: 16 on amd64 (return address, saved BP), 8 on arm64.
 int varp_below_caller_sp(loader::Arch arch);
 
-// The rows for a CPU that has no _goid: waiting states, g.atomicstatus & ~0x1000 (scan) → text.
+// g.atomicstatus without its scan bit as text (src/runtime/runtime2.go): "waiting".
 std::string_view status_name(uint32_t status);
 
 // Which code a function belongs to, told by its package.

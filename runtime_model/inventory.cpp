@@ -105,8 +105,8 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
     if (!fresh || !std::has_single_bit(fresh)) continue;
     seen |= b.store.value;
     const std::string& f = funcval_before[b.pc];
-    d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", std::countr_zero(fresh)), f,
-                       wraps(p, f)});
+    d.sites.push_back(
+        {b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", std::countr_zero(fresh)), f, wraps(p, f)});
   }
   for (const BitStore& b : d.open->stores)  // a register: conditional defers; only running tells which bit
     if (!b.initial && !b.store.constant && !b.call.pc)

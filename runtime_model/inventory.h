@@ -15,17 +15,17 @@ const char* to_string(Storage s);  // "heap", "stack", "open-coded", "rangefunc"
 struct DeferSite {
   uint64_t pc = 0;  // of the CALL/BL, or of the store to deferBits
   Storage storage = Storage::heap;
-  std::string how;      // "runtime.deferproc", "deferBits |= 1<<2"
-  std::string deferred; // the function, where the code says it; empty: not known before it runs
-  std::string wraps;    // what it stands for, if it is a wrapper
+  std::string how;       // "runtime.deferproc", "deferBits |= 1<<2"
+  std::string deferred;  // the function, where the code says it; empty: not known before it runs
+  std::string wraps;     // what it stands for, if it is a wrapper
 };
 
 struct FunctionDefers {
   const Function* function = nullptr;
-  std::vector<DeferSite> sites;         // in order of address
-  std::vector<uint64_t> deferreturns;   // pcs of CALL/BL deferreturn
-  std::vector<uint64_t> exits;          // pcs of RET
-  uint32_t deferreturn_offset = 0;      // pclntab's _func.deferreturn, as stored
+  std::vector<DeferSite> sites;        // in order of address
+  std::vector<uint64_t> deferreturns;  // pcs of CALL/BL deferreturn
+  std::vector<uint64_t> exits;         // pcs of RET
+  uint32_t deferreturn_offset = 0;     // pclntab's _func.deferreturn, as stored
   const OpenCoded* open = nullptr;
   // Why open-coded defers were not used, where the code proves it; else empty.
   std::string reason;

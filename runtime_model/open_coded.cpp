@@ -10,8 +10,8 @@ namespace {
 constexpr uint32_t kMaxDefers = 8;  // deferBits is one byte
 
 // Calls that the compiler puts between clearing a bit and running the defer: copying arguments, write barriers.
-constexpr std::string_view kHelpers[] = {"runtime.duffcopy", "runtime.duffzero",   "runtime.memmove",
-                                         "runtime.typedmemmove", "runtime.wbMove", "runtime.wbZero"};
+constexpr std::string_view kHelpers[] = {"runtime.duffcopy",     "runtime.duffzero", "runtime.memmove",
+                                         "runtime.typedmemmove", "runtime.wbMove",   "runtime.wbZero"};
 
 bool is_helper(std::string_view name) {
   return std::find(std::begin(kHelpers), std::end(kHelpers), name) != std::end(kHelpers) ||

@@ -10,12 +10,12 @@ namespace {
 
 // First elements of the standard library's import paths (src/ of go1.27 and of the releases before it).
 constexpr std::string_view kStdRoots[] = {
-    "archive", "arena",  "bufio",   "bytes",   "cmp",      "compress", "container", "context", "crypto",  "database",
-    "debug",   "embed",  "encoding", "errors", "expvar",   "flag",     "fmt",       "go",      "hash",    "html",
-    "image",   "index",  "internal", "io",     "iter",     "log",      "maps",      "math",    "mime",    "net",
-    "os",      "path",   "plugin",  "reflect", "regexp",   "simd",     "slices",    "sort",    "strconv", "strings",
-    "structs", "sync",   "syscall", "testing", "text",     "time",     "type",      "unicode", "unique",  "unsafe",
-    "uuid",    "vendor", "weak"};
+    "archive",  "arena", "bufio",   "bytes",    "cmp",      "compress", "container", "context", "crypto",
+    "database", "debug", "embed",   "encoding", "errors",   "expvar",   "flag",      "fmt",     "go",
+    "hash",     "html",  "image",   "index",    "internal", "io",       "iter",      "log",     "maps",
+    "math",     "mime",  "net",     "os",       "path",     "plugin",   "reflect",   "regexp",  "simd",
+    "slices",   "sort",  "strconv", "strings",  "structs",  "sync",     "syscall",   "testing", "text",
+    "time",     "type",  "unicode", "unique",   "unsafe",   "uuid",     "vendor",    "weak"};
 
 bool is_runtime(std::string_view package) {
   const auto below = [&](std::string_view root) {

@@ -41,9 +41,9 @@ struct OpenCoded {
 
 // What a compiler-made wrapper calls.
 struct Wrapped {
-  bool is_wrapper = false;      // by funcID
-  std::string function;         // empty: not a wrapper, or called through a pointer
-  const char* found_by = "";    // "inline tree", "call target", "jump target"
+  bool is_wrapper = false;    // by funcID
+  std::string function;       // empty: not a wrapper, or called through a pointer
+  const char* found_by = "";  // "inline tree", "call target", "jump target"
 };
 
 struct Function {
