@@ -5,20 +5,26 @@
 #include <utility>
 #include <vector>
 
+#include "runtime_model/guest.h"
+
 namespace deferscope::cli {
 
 class Core;
 
 // One line for the pane; empty where there is no goroutine.
 std::string chain_summary(const Core& core);
-// All of it, a record or slot a line. `goid` 0: the current goroutine.
+// All of it, a record or slot a line, of the goroutine whose g is given.
 std::vector<std::string> defer_lines(const Core& core, uint64_t g);
 std::vector<std::string> panic_lines(const Core& core, uint64_t g);
+// One deferred call of the current goroutine with its captured words: `deferred N`, counting from 1.
+std::vector<std::string> deferred_lines(const Core& core, uint64_t number);
 
 struct GoroutineSeen {
-  uint64_t g = 0, goid = 0, status = 0, pc = 0, sp = 0, wait_reason = 0;
-  bool current = false, running = false;
+  model::Goroutine g;
+  uint64_t pc = 0, sp = 0;
+  bool current = false;
   int tid = 0;  // of the thread that it runs on; 0: none
+  std::string doing;
 };
 std::vector<GoroutineSeen> goroutines_seen(const Core& core);
 

@@ -15,6 +15,7 @@
 #include "cli/session/session.h"
 #include "emu/machine.h"
 #include "runtime_model/program.h"
+#include "runtime_model/tracker.h"
 #include "traces/explain.h"
 
 namespace deferscope::cli {
@@ -72,6 +73,7 @@ class Core {
   std::unique_ptr<emu::Machine> machine;
   SessionOptions options;
   std::unique_ptr<model::Program> program;  // nullptr: not a Go program that the model reads
+  std::unique_ptr<model::Tracker> tracker;  // which deferred calls are running; nullptr as program
   std::unique_ptr<GuestView> view;
   std::atomic<bool> interrupted{false};
 

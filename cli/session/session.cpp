@@ -137,7 +137,9 @@ std::string Reply::plain() const {
 Core::Core(std::unique_ptr<emu::Machine> m, SessionOptions o) : machine(std::move(m)), options(std::move(o)) {
   try {
     program = std::make_unique<model::Program>(machine->image());
+    tracker = std::make_unique<model::Tracker>(*program, *machine, model::TrackerOptions{});
   } catch (const std::exception&) {
+    tracker = nullptr;
     program = nullptr;  // no Go program: instructions, registers and memory can be stepped all the same
   }
   view = std::make_unique<GuestView>(*machine, program.get());

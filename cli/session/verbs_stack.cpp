@@ -6,6 +6,8 @@
 #include "cli/session/chain_view.h"
 #include "cli/session/source.h"
 #include "cli/session/verbs.h"
+#include "runtime_model/guest.h"
+#include "traces/snapshot.h"
 
 namespace deferscope::cli {
 namespace {
@@ -60,15 +62,14 @@ uint64_t goroutine_g(const Core& c, const std::string& a) {
   if (a.empty()) return c.view->who().g;
   const uint64_t id = parse_count(a);
   for (const GoroutineSeen& g : goroutines_seen(c))
-    if (g.goid == id) return g.g;
+    if (g.g.id == id) return g.g.g;
   throw CommandError(fmt::format("no goroutine {}", id));
 }
 
 std::string goroutine_line(const Core& c, const GoroutineSeen& g) {
-  return fmt::format("{} g{}  {}  {}  {}", g.current ? "▶" : " ", g.goid, c.view->place(g.pc),
-                     mark('d', c.view->line(g.pc)),
-                     g.running ? fmt::format("runs on thread {}", g.tid)
-                               : std::string(model::status_name(static_cast<uint32_t>(g.status))));
+  return fmt::format("{} g{}  {}  {}  {}  {}", g.current ? "▶" : " ", g.g.id, c.view->place(g.pc),
+                     mark('d', c.view->line(g.pc)), g.doing,
+                     g.g.go_pc ? mark('d', "started at " + c.view->place(g.g.go_pc)) : "");
 }
 
 void goroutines(Core& c, const std::string&) {
@@ -79,11 +80,14 @@ void goroutines(Core& c, const std::string&) {
 void goroutine(Core& c, const std::string& a) {
   const uint64_t wanted = goroutine_g(c, a);
   for (const GoroutineSeen& g : goroutines_seen(c)) {
-    if (g.g != wanted) continue;
+    if (g.g.g != wanted) continue;
     c.say(goroutine_line(c, g));
     if (g.current) return bt(c, "");
-    const auto frames = c.view->frames_from(g.pc, g.sp, 0, 50);
-    for (size_t i = 0; i < frames.size(); ++i) c.say(frame_line(c, i, frames[i], false));
+    const model::Unwound u = model::Guest(*c.program, c.machine->state()).unwind(g.g, 50);
+    for (size_t i = 0; i < u.frames.size(); ++i)
+      c.say(fmt::format("  {:2}  {:#x}  {}  {}", i, u.frames[i].pc, mark('b', c.view->place(u.frames[i].pc)),
+                        mark('d', c.view->line(u.frames[i].lookup))));
+    if (!u.complete) c.say("  " + u.stopped);
   }
 }
 
@@ -104,6 +108,10 @@ void defers(Core& c, const std::string& a) {
 }
 void panics(Core& c, const std::string& a) {
   for (const std::string& l : panic_lines(c, goroutine_g(c, a))) c.say(l);
+}
+
+void deferred(Core& c, const std::string& a) {
+  for (const std::string& l : deferred_lines(c, parse_count(a))) c.say(l);
 }
 
 void dis(Core& c, const std::string& a) {
@@ -239,9 +247,14 @@ void info(Core& c, const std::string& a) {
   find_session_verb("when")->run(c, "");
 }
 
-void snap(Core& c, const std::string&) {
-  (void)c;
-  throw CommandError("snap: snapshots in JSON are not part of this build yet");
+void snap(Core& c, const std::string& a) {
+  if (!c.program) throw CommandError("this program is no Go program that the model reads");
+  std::string json;
+  traces::SnapshotOptions options;
+  options.raw = a == "-raw";
+  traces::append_snapshot_json(json, *c.program, c.machine->state(), c.tracker.get(), traces::BinaryId::of(*c.program),
+                               options);
+  c.output += json;
 }
 
 constexpr SessionVerb kVerbs[] = {
@@ -253,8 +266,9 @@ constexpr SessionVerb kVerbs[] = {
     {"goroutines grs", "", "All goroutines", "goroutines", goroutines},
     {"goroutine gr", "[N]", "One goroutine and its frames", "goroutine 1", goroutine},
     {"threads", "", "The guest's threads", "threads", threads},
-    {"defers deferred", "[GOROUTINE]", "What is pending, in the order in which it will run, and what is running",
-     "defers", defers},
+    {"deferred", "N", "Pending defer N with its captured words and fields", "deferred 1", deferred},
+    {"defers", "[GOROUTINE]", "What is pending, in the order in which it will run, and what is running", "defers",
+     defers},
     {"panics", "[GOROUTINE]", "The panics at work", "panics", panics},
     {"draw", "[ROWS]", "The stack around SP, one word a row", "draw 16", draw},
     {"dis disassemble disass", "[-a BEGIN END | WHERE]", "Instructions of this function, or of another",
@@ -262,7 +276,7 @@ constexpr SessionVerb kVerbs[] = {
     {"list ls l", "[WHERE]", "Source lines (below --source or --source-map)", "list main.main", list},
     {"info i", "[WHAT]", "About the program, or regs, break, threads, mem, symbol ADDRESS, line WHERE",
      "info symbol $pc", info},
-    {"snap", "", "The snapshot in JSON", "snap", snap},
+    {"snap", "[-raw]", "All of this as JSON, deferscope.snapshot/1; -raw: with the records' bytes", "snap", snap},
 };
 
 }  // namespace
