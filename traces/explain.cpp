@@ -239,6 +239,7 @@ bool in_prologue(const Seen& x) {
 
 // The frame pointer is saved, set, restored.
 bool frame_pointer(const Seen& x, Lines& out) {
+  if (x.in("runtime.gogo")) return false;
   const isa::Reg fp = x.p.amd64() ? isa::kRbp : isa::Reg{29};
   const std::string reg = register_name(x.e.isa, fp);
   for (const Change& c : x.e.changes) {
@@ -573,11 +574,22 @@ bool nop_before_deferreturn(const Seen& x, Lines& out) {
 
 // gogo loads what the goroutine's gobuf holds.
 bool gogo_loads(const Seen& x, Lines& out) {
-  if (!x.in("runtime.gogo")) return false;
-  const Change* c = sp_change(x.e);
-  if (!c || x.s.g == 0) return false;
-  out.push_back(fmt::format("g{}'s saved SP: what lay below it on its stack is gone", x.s.goid));
-  return true;
+  if (!x.in("runtime.gogo") || x.e.reads.empty()) return false;
+  const model::Layouts& l = x.p.layouts();
+  const MemoryRead& r = x.e.reads[0];
+  // The gobuf is an argument; the g it belongs to is its own field.
+  for (const model::FieldName& f : l.fields(model::S::gobuf)) {
+    const auto offset = static_cast<uint64_t>(l[f.field].offset);
+    const auto g = x.word(r.address - offset + static_cast<uint64_t>(l[F::gobuf_g].offset));
+    if (!g || r.address != *g + static_cast<uint64_t>(l[F::g_sched].offset) + offset) continue;
+    std::string meaning;
+    if (f.field == F::gobuf_sp) meaning = ": where the goroutine's SP stands again; what lay below it is gone";
+    if (f.field == F::gobuf_pc) meaning = ": where it goes on";
+    if (f.field == F::gobuf_ret && r.value == 1) meaning = " = 1: deferproc will seem to have returned 1";
+    out.push_back(fmt::format("gobuf.{} (offset {}){}", f.name, offset, meaning));
+    return true;
+  }
+  return false;
 }
 
 using Pattern = bool (*)(const Seen&, Lines&);

@@ -40,6 +40,16 @@ bool is_bottom(std::string_view name) {
   return false;
 }
 
+// Behind deferreturn's CALL of jmpdefer; 0 if there is none.
+uint64_t call_of_jmpdefer(const model::Program& p) {
+  const model::Function* deferreturn = p.function_named("runtime.deferreturn");
+  const model::Function* jmpdefer = p.function_named("runtime.jmpdefer");
+  if (!deferreturn || !jmpdefer) return 0;
+  for (const model::Call& c : p.calls_in(*deferreturn))
+    if (c.target == jmpdefer->f.entry) return c.next;
+  return 0;
+}
+
 }  // namespace
 
 GuestView::GuestView(const emu::Machine& machine, const model::Program* program)
@@ -111,15 +121,21 @@ std::vector<Frame> GuestView::frames_from(uint64_t pc, uint64_t sp, uint64_t lr,
       break;
     }
     const int32_t delta = program_->go().funcs.sp_delta(f.function->f, f.lookup_pc()).value_or(0);
-    const auto size = static_cast<uint64_t>(std::max(delta, 0));
+    const auto frame_size = static_cast<uint64_t>(std::max(delta, 0));
     if (amd64()) {
-      f.ret_slot = sp + size;
+      f.ret_slot = sp + frame_size;
       f.cfa = f.ret_slot + 8;
       f.ret = word(f.ret_slot).value_or(0);
     } else {
+      // jmpdefer moves SP by hand: its table does not hold; what it returns to is in LR.
+      const bool by_hand = innermost && f.function->name() == "runtime.jmpdefer";
+      const uint64_t size = by_hand ? 0 : frame_size;
       f.cfa = sp + size;
       f.ret_slot = size ? sp : 0;
       f.ret = size ? word(sp).value_or(0) : innermost ? lr : 0;
+      // LR was moved back onto the CALL already, but SP is still deferreturn's: that frame is still there.
+      if (by_hand && word(sp) == lr + 4)
+        if (const uint64_t back = call_of_jmpdefer(*program_)) f.ret = back;
     }
     out.push_back(f);
     if (f.function->f.flag & 1 || is_bottom(f.function->name())) break;
@@ -180,6 +196,10 @@ std::string GuestView::of(uint64_t v) const {
       const uint64_t base =
           w.system ? field(w.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset), F::gobuf_sp) : sp();
       const auto off = static_cast<int64_t>(v - base);
+      if (!w.system && off > 0)
+        for (const Frame& f : frames(6))
+          if (!f.innermost && f.sp == v && f.function)
+            return fmt::format("{}'s SP at its call", model::readable(f.function->name()));
       return w.system   ? std::string("its stack")
              : off == 0 ? "SP"
                         : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));

@@ -183,7 +183,8 @@ void Core::show_stop(const Halt& h) {
     for (isa::Reg r = 0; r < isa::kZero; ++r) {
       if (c.r[r] == shown.r[r] || (view->amd64() && r >= 16)) continue;
       if (++n <= kMostRegisters)
-        t += fmt::format("  {} {}", traces::register_name(s.isa, r), traces::say_value(c.r[r], 8, *view));
+        t += fmt::format("  {} {}", traces::register_name(s.isa, r),
+                         r == view->sp_register() ? fmt::format("{:#x}", c.r[r]) : traces::say_value(c.r[r], 8, *view));
     }
     if (n)
       say(mark('c', fmt::format("changed:{}{}", t,

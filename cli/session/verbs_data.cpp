@@ -175,6 +175,7 @@ void x(Core& c, const std::string& a) {
     std::string line = fmt::format("{:#x}:", at + i * f.size);
     for (uint64_t k = i; k < i + row && k < f.count; ++k) {
       const auto v = c.view->value(at + k * f.size, f.size);
+      if (!v && i == 0 && k == 0) throw CommandError(fmt::format("{:#x} is not mapped", at));
       if (!v) {
         c.say(line + " not mapped");
         return;

@@ -57,7 +57,7 @@ TEST(Session, WrongInputIsOneLineAndGoesOn) {
                           "forward",
                           "until nowhere",
                           "advance",
-                          "snap",
+
                           "print 1/0",
                           "break +999999",
                           "note-at"}) {
