@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "cli/demo/demo.h"
 #include "cli/guest.h"
 #include "cli/session/session.h"
 #include "cli/verbs.h"
@@ -241,9 +242,19 @@ SessionOptions session_options(const StepFlags& f) {
   return o;
 }
 
+// Without BIN the program that deferscope carries.
+std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
+  if (!f.command.empty()) return boot(f);
+  const loader::Image image = loader::Image::parse(demo_program(), "demo");
+  emu::GuestOptions o = guest_options(f, image);
+  o.argv = {"demo"};
+  auto m = std::make_unique<emu::Machine>(image, o, f.block);
+  m->recording().set_sink(write_host);
+  return m;
+}
+
 int step(const StepFlags& flags) {
-  if (flags.guest.command.empty()) throw std::runtime_error("no BIN given, and this build carries no demo program");
-  Session session(boot(flags.guest), session_options(flags));
+  Session session(machine_for(flags.guest), session_options(flags));
   const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                        !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
   Front front(session, colours);

@@ -305,6 +305,10 @@ bool runtime_call(const Seen& x, Lines& out) {
   if (n == "runtime.deferreturn") {
     out.push_back(
         fmt::format("runs the defers that {} registered", x.here() ? x.short_name(x.here()) : "this function"));
+    if (x.here() && x.p.open_coded(*x.here())) {
+      out.back() = fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers", x.short_name(x.here()));
+      return true;
+    }
     switch (x.p.mech().on_return) {
       case model::ReturnMechanism::jmpdefer:
         out.push_back("one now; jmpdefer will make it come back to this CALL for the next");

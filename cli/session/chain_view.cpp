@@ -90,7 +90,7 @@ std::string chain_summary(const Core& core) {
   t += "  pending (user): " + (pending.empty() ? "none" : pending);
   if (others) t += fmt::format("  and {} of libraries", others);
   for (const model::PanicEntry& p : r->chain.panics)
-    t += fmt::format("  {} {}{}", p.goexit ? "Goexit" : "panic", p.value, p.recovered ? " [recovered]" : "");
+    t += fmt::format("  {} {}{}", p.goexit ? "" : "panic", p.value, p.recovered ? " [recovered]" : "");
   return mark('d', t);
 }
 
@@ -120,7 +120,7 @@ std::vector<std::string> panic_lines(const Core& core, uint64_t g) {
   if (!r) throw CommandError("no goroutine here: its chain cannot be read");
   std::vector<std::string> out;
   for (const model::PanicEntry& p : r->chain.panics) {
-    std::string t = fmt::format("{} {}  record {:#x}", p.goexit ? "Goexit" : "panic", mark('b', p.value), p.record);
+    std::string t = fmt::format("{}{}  record {:#x}", p.goexit ? "" : "panic ", mark('b', p.value), p.record);
     if (p.recovered) t += "  recovered";
     if (p.aborted) t += "  aborted";
     if (p.repanicked) t += "  repanicked";

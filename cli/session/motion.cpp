@@ -202,12 +202,9 @@ std::optional<Halt> Core::cut_at_gogo(const Who& me, uint64_t depth, uint64_t ex
   const uint64_t sched = g + static_cast<uint64_t>(program->layouts()[model::F::g_sched].offset);
   const uint64_t sp = view->field(sched, model::F::gobuf_sp), pc = view->field(sched, model::F::gobuf_pc);
   if (view->stack_hi(g) - sp > depth || pc == expected_pc) return std::nullopt;
-  std::string who = "gogo";
-  for (const Frame& fr : view->frames(8))
-    if (fr.function && fr.function->name() != "runtime.gogo") {
-      who = std::string(fr.function->name());
-      break;
-    }
+  const uint64_t caller = view->amd64() ? view->word(view->sp()).value_or(0) : view->cpu().r[isa::kX30];
+  const model::Function* by = view->function(caller);
+  const std::string who = by ? model::readable(by->name()) : "gogo";
   for (int i = 0; i < 1000 && !(view->pc() == pc && !view->who().system); ++i) {
     const Halt stop = step(me, false);
     if (stop.kind != Halt::Done) return stop;
