@@ -59,6 +59,18 @@ std::string entry_line(const Core& core, size_t number, const model::ChainEntry&
 
 }  // namespace
 
+// In jmpdefer the record is unlinked already and its function not yet entered: it is the one that runs next.
+std::string about_to_run(const Core& core) {
+  const auto frames = core.view->frames(2);
+  if (frames.empty() || !frames[0].function || frames[0].function->name() != "runtime.jmpdefer") return {};
+  const bool before = frames.size() > 1 && frames[1].function && frames[1].function->name() == "runtime.deferreturn";
+  const uint64_t fv = before ? core.view->word(core.view->sp() + 8).value_or(0)
+                             : core.view->cpu().r[model::context_register(core.program->arch())];
+  const auto code = core.view->word(fv);
+  const model::Function* f = code ? core.view->function(*code) : nullptr;
+  return f ? model::readable(f->name()) + " (record unlinked)" : "";
+}
+
 // "defers g1: running main.main.func1 (record unlinked)  pending (user): none".
 std::string chain_summary(const Core& core) {
   const Who w = core.view->who();
@@ -85,6 +97,8 @@ std::string chain_summary(const Core& core) {
     }
   }
   if (shown > 4) pending += fmt::format(", … {} more", shown - 4);
+  if (const std::string next = about_to_run(core); !next.empty())
+    running = next + (running.empty() ? "" : " ← ") + running;
   std::string t = fmt::format("defers g{}:", r->goid);
   if (!running.empty()) t += "  running " + running;
   t += "  pending (user): " + (pending.empty() ? "none" : pending);

@@ -110,5 +110,124 @@ TEST(Walk, LaterVersionsSayThatJmpdeferIsGone) {
   if (seen == 0) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
 }
 
+bool is_cases(const std::string& path) { return has(path, "/cases_") || has(path, "/casessmall_"); }
+
+// Go 1.14 and later: a store to deferBits registers; the pane says which bit appears.
+TEST(Walk, OpenCodedDefersAppearAsBits) {
+  int walked = 0;
+  for (const std::string& path : step_guests(14, 27)) {
+    if (!is_cases(path) || has(path, "_nopt_")) continue;
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    s("break defer main.panicNested");
+    for (unsigned i = 1; i <= 2; ++i) {
+      const std::string pane = s("c");
+      ASSERT_FALSE(s.state().exited) << pane;
+      const std::string why = explanation(pane);
+      const unsigned before = (1u << (i - 1)) - 1, after = (1u << i) - 1;
+      EXPECT_TRUE(has(why, fmt::format("deferBits of main.panicNested: {:08b} → {:08b}", before, after))) << pane;
+      EXPECT_TRUE(has(why, fmt::format("⇒ defer #{} of main.panicNested is now pending", i))) << pane;
+    }
+    ++walked;
+  }
+  if (walked == 0) GTEST_SKIP() << "no such guest: set DEFERSCOPE_GUESTS";
+}
+
+// A recovery cuts frames: the call of gopanic does not return, `ni` and `finish` stop where execution goes on and say
+// why.
+TEST(Walk, RecoveryIsWhereTheCallOfGopanicGoesOn) {
+  int walked = 0;
+  for (const std::string& path : step_guests(12, 27)) {
+    if (!is_cases(path)) continue;
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    s("tbreak main.panicNested; c; tbreak gopanic; c; rsi");
+    ASSERT_TRUE(has(s.place(s.state().thread().cpu.pc), "main.panicNested+"));
+    const uint64_t sp = s.sp(), call = s.state().thread().cpu.pc, p = s.position();
+    const std::string pane = s("ni");
+    EXPECT_TRUE(has(pane, "did not return: runtime.recovery cut the frames above")) << pane;
+    const uint64_t pc = s.state().thread().cpu.pc;
+    EXPECT_EQ(s.sp(), sp) << pane;
+    EXPECT_TRUE(has(s.place(pc), "main.panicNested+")) << pane;
+    const auto* go = s.session->machine().image().go();
+    const auto f = go->funcs.at(pc);
+    const bool at_deferreturn = go->version.minor >= 25 || (go->version.minor >= 14 && !has(path, "_nopt_"));
+    if (at_deferreturn) {
+      EXPECT_EQ(pc, f->entry + f->deferreturn) << pane;
+    }
+    // And back over it.
+    s("rni");
+    EXPECT_EQ(s.position(), p);
+    EXPECT_EQ(s.state().thread().cpu.pc, call);
+    // From within gopanic, `finish` ends there too.
+    s("si");
+    const std::string finished = s("finish");
+    EXPECT_TRUE(has(finished, "did not return: runtime.recovery cut the frames above")) << finished;
+    EXPECT_EQ(s.state().thread().cpu.pc, pc);
+    ++walked;
+  }
+  if (walked == 0) GTEST_SKIP() << "no such guest: set DEFERSCOPE_GUESTS";
+}
+
+// Who calls a deferred function: each stop of `break run` is a call or jump to a function, entered by one step.
+TEST(Walk, BreakRunStopsBeforeEachDeferredCall) {
+  int walked = 0;
+  for (const std::string& path : step_guests(12, 27)) {
+    if (!is_cases(path)) continue;
+    SCOPED_TRACE(path);
+    Stepped s(path, {"defer-loop"});
+    s("break run main.deferLoop");
+    int calls = 0;
+    while (calls < 100) {
+      const std::string pane = s("c");
+      if (s.state().exited) break;
+      const std::string why = explanation(pane);
+      EXPECT_TRUE(has(why, "calls ") || has(why, "goes to ")) << pane;
+      ++calls;
+    }
+    EXPECT_GT(calls, 1);
+    std::vector<uint64_t> back;
+    for (int i = 0; i < calls; ++i) {
+      s("rc");
+      back.push_back(s.position());
+    }
+    EXPECT_TRUE(std::is_sorted(back.rbegin(), back.rend()));
+    ++walked;
+  }
+  if (walked == 0) GTEST_SKIP() << "no such guest: set DEFERSCOPE_GUESTS";
+}
+
+// Line steps there and back end on the same lines.
+TEST(Walk, LineStepsAreUndone) {
+  int walked = 0;
+  for (const std::string& path : step_guests(12, 27)) {
+    if (!is_cases(path)) continue;
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    s.session->core().quiet = true;
+    s("tbreak main.panicNested; c");
+    const auto line = [&] { return s.session->core().view->line(s.state().thread().cpu.pc); };
+    std::vector<std::string> lines;
+    std::vector<uint64_t> positions;
+    lines.push_back(line());
+    positions.push_back(s.position());
+    while (lines.size() < 6) {
+      s("n");
+      if (line() == lines.back()) break;  // a recovery went on within the line
+      lines.push_back(line());
+      positions.push_back(s.position());
+    }
+    ASSERT_GT(lines.size(), 2u);
+    s(fmt::format("goto {}", positions.back()));
+    for (size_t i = lines.size() - 1; i-- > 0;) {
+      s("rn");
+      EXPECT_EQ(line(), lines[i]) << i;
+      EXPECT_LE(s.position(), positions[i]);
+    }
+    ++walked;
+  }
+  if (walked == 0) GTEST_SKIP() << "no such guest: set DEFERSCOPE_GUESTS";
+}
+
 }  // namespace
 }  // namespace deferscope::test
