@@ -2,6 +2,7 @@
 // status.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string_view>
 
 #include "cli/verbs.h"
 
@@ -11,11 +12,7 @@ namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
-    add_disasm,
-    add_defers,
-    add_info,
-    add_run,
-    add_step,
+    add_completion, add_defers, add_disasm, add_info, add_run, add_step,
 };
 
 }  // namespace
@@ -31,7 +28,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const bool run = argc > 1 && std::string_view(argv[1]) == "run";
+    std::fprintf(stderr, "deferscope: %s (see deferscope %s--help)\n", e.what(), run ? "run " : "");
+    return run ? 125 : 2;
   }
   try {
     return action ? action() : 2;

@@ -15,7 +15,8 @@ using Action = std::function<int()>;
 using AddVerb = void (*)(CLI::App& app, Action& action);
 
 void add_defers(CLI::App& app, Action& action);  // defers.cpp: the static inventory
-void add_disasm(CLI::App& app, Action& action);  // disasm.cpp: go tool objdump's text, and more
+void add_completion(CLI::App& app, Action& action);  // completion.cpp: for shells
+void add_disasm(CLI::App& app, Action& action);  // disasm.cpp: the text of machine code
 void add_info(CLI::App& app, Action& action);  // info.cpp: what a binary says about itself
 void add_run(CLI::App& app, Action& action);   // run.cpp: the main job
 void add_step(CLI::App& app, Action& action);  // step.cpp: the prompt

@@ -125,7 +125,7 @@ void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
   for (uint64_t off = 0; off < code.size();) {
     lifted = Lifted{};
     const unsigned size = lift_at(image, code.subspan(off), begin + off, lifted);
-    const Insn insn{begin + off, size, &lifted, &known};
+    const Insn insn{begin + off, size, &lifted, &known, image.arch() == loader::Arch::amd64};
     if (!visit(insn)) return;
     if (lifted.ends_block())
       known = {};  // whatever comes next can be reached from elsewhere
@@ -157,24 +157,31 @@ bool is_indirect_jump(const Insn& i) {
   return u && u->op == Op::JumpReg && u->hint == Hint::None;
 }
 
-std::optional<ByteStore> as_frame_byte_store(const Insn& i) {
+std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
+  const bool x86 = i.x86;
+  std::vector<FrameStore> out;
+  const auto add = [&](int64_t offset, Reg from, std::optional<uint64_t> value) {
+    if (!value && from >= isa::kT0) return;  // computed within the instruction: nobody can read it before
+    out.push_back({offset, value.has_value(), value.value_or(0), from});
+  };
   for (unsigned n = 0; n < i.in->count; ++n) {
     const Uop& u = i.in->uops[n];
-    if (u.op != Op::Store || u.width != 1) continue;
-    const bool base_is_sp = u.mem.base == isa::kRsp || u.mem.base == isa::kSp;
+    if ((u.op != Op::Store && u.op != Op::StorePair) || u.width != width || u.mem.seg != isa::kZero) continue;
+    const bool base_is_sp = u.mem.base == (x86 ? isa::kRsp : isa::kSp);
     const auto index = value_of(*i.known, u.mem.index);
-    if (!base_is_sp || !index || u.mem.seg != isa::kZero) continue;
-    ByteStore s;
-    s.offset = u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
-    const auto value = second(*i.known, u);
-    s.constant = value.has_value();
-    s.value = static_cast<uint8_t>(value.value_or(0));
-    s.from = u.b;
-    if (!s.constant && s.from >= isa::kT0) continue;  // computed within the instruction: nobody can read it before
-    return s;
+    if (!base_is_sp || !index) continue;
+    const int64_t offset = u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
+    if (u.op == Op::Store) {
+      add(offset, u.b, second(*i.known, u));
+    } else {
+      add(offset, u.a, value_of(*i.known, u.a));
+      add(offset + static_cast<int64_t>(width), u.b, value_of(*i.known, u.b));
+    }
   }
-  return std::nullopt;
+  return out;
 }
+
+bool is_control(const Insn& i) { return i.in->ends_block(); }
 
 // The context register is read at the entry; behind the stack check's call of morestack the function starts over, so
 // the words are those of one straight reading until the register is written or a call may have changed it.

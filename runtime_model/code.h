@@ -19,6 +19,7 @@ struct Insn {
   unsigned size = 0;  // bytes
   const isa::Lifted* in = nullptr;
   const std::array<std::optional<uint64_t>, isa::kRegs>* known = nullptr;
+  bool x86 = true;
   uint64_t next() const { return pc + size; }
 };
 
@@ -39,14 +40,17 @@ std::optional<uint64_t> as_jump(const Insn& i);
 // An indirect jump that is neither call nor return: the tail of jmpdefer.
 bool is_indirect_jump(const Insn& i);
 
-// A store of one byte to SP + offset.
-struct ByteStore {
+// A store of `width` bytes to SP + offset.
+struct FrameStore {
   int64_t offset = 0;
   bool constant = false;
-  uint8_t value = 0;           // if constant
-  isa::Reg from = isa::kZero;  // otherwise the register whose low byte is stored
+  uint64_t value = 0;          // if constant
+  isa::Reg from = isa::kZero;  // otherwise the register that is stored
 };
-std::optional<ByteStore> as_frame_byte_store(const Insn& i);
+// The instruction's stores of that width: none, one, or a pair.
+std::vector<FrameStore> frame_stores(const Insn& i, unsigned width);
+// True if execution may come from elsewhere or go elsewhere here: a jump, call or return.
+bool is_control(const Insn& i);
 
 // Words that a closure reads through its context register: (offset, bytes) in order of offset. `complete` is false
 // where the register is kept beyond what a straight reading of the entry sees.

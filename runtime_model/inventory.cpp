@@ -99,11 +99,16 @@ std::string reason_for(const Program& p, const FunctionDefers& d) {
 
 void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::string>& funcval_before) {
   uint8_t seen = 0;
+  for (const SlotStore& x : d.open->dropped) {
+    const std::string& f = funcval_before[x.pc];
+    seen |= static_cast<uint8_t>(1 << x.slot);
+    d.sites.push_back({x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f)});
+  }
   for (const BitStore& b : d.open->stores) {
-    if (b.initial || !b.store.constant) continue;
-    const uint8_t fresh = b.store.value & static_cast<uint8_t>(~seen);
+    if (b.initial || !b.store.constant || b.starts >= 0) continue;
+    const auto fresh = static_cast<uint8_t>(b.store.value & ~uint64_t{seen});
     if (!fresh || !std::has_single_bit(fresh)) continue;
-    seen |= b.store.value;
+    seen |= static_cast<uint8_t>(b.store.value);
     const std::string& f = funcval_before[b.pc];
     d.sites.push_back(
         {b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", std::countr_zero(fresh)), f, wraps(p, f)});
@@ -111,6 +116,11 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
   for (const BitStore& b : d.open->stores)  // a register: conditional defers; only running tells which bit
     if (!b.initial && !b.store.constant && !b.call.pc)
       d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}});
+}
+
+bool at_site(const OpenCoded& o, uint64_t pc) {
+  const auto here = [pc](const auto& x) { return x.pc == pc; };
+  return std::any_of(o.stores.begin(), o.stores.end(), here) || std::any_of(o.dropped.begin(), o.dropped.end(), here);
 }
 
 FunctionDefers read(const Program& p, const Function& f, const Targets& targets) {
@@ -121,9 +131,7 @@ FunctionDefers read(const Program& p, const Function& f, const Targets& targets)
   std::map<uint64_t, std::string> funcval_before;
   Funcvals funcvals{p, {}};
   each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
-    if (d.open)
-      for (const BitStore& b : d.open->stores)
-        if (b.pc == i.pc) funcval_before[b.pc] = std::exchange(funcvals.last, {});
+    if (d.open && at_site(*d.open, i.pc)) funcval_before[i.pc] = std::exchange(funcvals.last, {});
     funcvals.see(i);
     if (is_return(i)) d.exits.push_back(i.pc);
     const auto c = as_call(i);

@@ -73,24 +73,39 @@ std::unique_ptr<OpenCoded> Program::read_open_coded(const Function& f) const {
   return o;
 }
 
-// SP + offset is the byte if caller's SP - varp distance - bits_offset == SP + offset, with caller's SP from pcsp.
+// Offsets in the frame are told from SP: varp = SP + pcsp + (amd64's return address) - the distance below caller's SP.
 void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
-  const int ret_slot = amd64() ? 8 : 0;
+  std::vector<SlotStore> straight;  // slot stores since the last control op or store to deferBits
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
-    const auto s = as_frame_byte_store(i);
-    if (!s) return true;
-    const auto delta = go_->funcs.sp_delta(f.f, i.pc);
-    if (!delta) return true;
-    const int64_t bits = *delta + ret_slot - varp_below_caller_sp(arch()) - static_cast<int64_t>(o.bits_offset);
-    if (s->offset != bits) return true;
-    BitStore b{i.pc, i.next(), *s, false, {}};
-    b.initial = o.stores.empty() && s->constant && s->value == 0;
-    if (b.initial) o.valid_from = b.next;
-    o.stores.push_back(b);
+    const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
+    if (!bytes.empty() || !words.empty()) {
+      const auto delta = go_->funcs.sp_delta(f.f, i.pc);
+      const int64_t varp = delta.value_or(0) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
+      for (const FrameStore& s : words)
+        for (size_t n = 0; n < o.slots.size(); ++n)
+          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0))
+            straight.push_back({i.pc, static_cast<int>(n), s});
+      for (const FrameStore& s : bytes)
+        if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) add_bit_store(o, i, s, straight);
+    }
+    if (is_control(i)) straight.clear();
     return true;
   });
   for (BitStore& b : o.stores)
     if (!b.initial) b.call = call_behind(f, b.next);
+}
+
+// `slots`: stored on the straight way to this store. Those whose bit it does not keep were registered by stores that
+// the compiler dropped, and so were the others; it starts the highest.
+void Program::add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const {
+  BitStore b{i.pc, i.next(), s, false, {}, -1};
+  b.initial = o.stores.empty() && s.constant && s.value == 0;
+  if (b.initial) o.valid_from = b.next;
+  for (const SlotStore& x : slots)
+    if (s.constant && !b.initial && !(s.value >> x.slot & 1)) b.starts = std::max(b.starts, x.slot);
+  if (b.starts >= 0) o.dropped.insert(o.dropped.end(), slots.begin(), slots.end());
+  slots.clear();
+  o.stores.push_back(b);
 }
 
 // Follows the straight way from pc to the call that is not a helper's.

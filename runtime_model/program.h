@@ -21,9 +21,19 @@ namespace deferscope::model {
 // A store to a function's deferBits byte.
 struct BitStore {
   uint64_t pc = 0, next = 0;
-  ByteStore store;
+  FrameStore store;
   bool initial = false;  // the 0 at entry: neither registers nor starts anything
   Call call;             // the call behind it that runs the defer, should this store clear a bit; call.pc 0: none found
+  // Where no call or branch lies between a registration and the exit, the compiler drops the store that sets the bit
+  // as dead. Then this one starts the defer of this slot without a bit to clear, and the slot's own store registers it.
+  int starts = -1;
+};
+
+// The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
+struct SlotStore {
+  uint64_t pc = 0;
+  int slot = 0;
+  FrameStore store;
 };
 
 // FUNCDATA_OpenCodedDeferInfo of one function. Offsets are subtracted from varp.
@@ -36,6 +46,7 @@ struct OpenCoded {
   };
   std::vector<std::vector<Argument>> arguments;  // 1.14–1.17, by slot
   std::vector<BitStore> stores;                  // in order of address
+  std::vector<SlotStore> dropped;                // registrations without a store to deferBits
   uint64_t valid_from = 0;                       // pc behind the initial store; before it the byte is stale
 };
 
@@ -101,6 +112,7 @@ class Program {
  private:
   std::unique_ptr<OpenCoded> read_open_coded(const Function& f) const;
   void find_bit_stores(const Function& f, OpenCoded& o) const;
+  void add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const;
   Call call_behind(const Function& f, uint64_t pc) const;
   Wrapped find_wrapped(const Function& f) const;
 

@@ -120,7 +120,8 @@ void Tracker::add_panics() {
 }
 
 void Tracker::add_open_coded() {
-  for (const Function* f : p_.open_coded_functions())
+  for (const Function* f : p_.open_coded_functions()) {
+    for (const SlotStore& s : p_.open_coded(*f)->dropped) add(s.pc, &Tracker::on_slot_store, f, &s);
     for (const BitStore& b : p_.open_coded(*f)->stores) {
       if (b.initial) continue;
       add(b.pc, &Tracker::on_bit_store, f, &b);
@@ -132,6 +133,7 @@ void Tracker::add_open_coded() {
         if (!there) at.insert(at.begin(), Hook{&Tracker::on_inline_end, b.call.next, nullptr, f, 0, ""});
       }
     }
+  }
 }
 
 void Tracker::add_transfers() {

@@ -90,6 +90,7 @@ class Tracker final : public emu::Machine::Companion {
   void on_deferprocat(const Hook&);
   void on_listed(const Hook&);
   void on_bit_store(const Hook&);
+  void on_slot_store(const Hook&);
   void on_inline_end(const Hook&);
   void on_deferreturn_enter(const Hook&);
   void on_deferreturn_leave(const Hook&);
@@ -113,8 +114,10 @@ class Tracker final : public emu::Machine::Companion {
   void push(G& g, Event& e);
   void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc);
   void end(G& g, size_t index);
-  void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
+  void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address,
+                      const char* call, uint64_t funcval);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
+  uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
   void find_push(G& g, Event& e, uint64_t funcval, bool same_frame);
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;

@@ -102,40 +102,57 @@ void Tracker::on_bit_store(const Hook& h) {
   const uint64_t at = guest_.sp() + static_cast<uint64_t>(b.store.offset);
   uint8_t before = 0;
   if (!guest_.read(at, &before, 1)) return;
-  const uint8_t after = b.store.constant ? b.store.value : static_cast<uint8_t>(guest_.cpu().r[b.store.from]);
+  const uint8_t after = static_cast<uint8_t>(b.store.constant ? b.store.value : guest_.cpu().r[b.store.from]);
+  if (b.starts >= 0) return bit_started(*g, h, b.starts, before, after, at);
   const uint8_t set = after & static_cast<uint8_t>(~before), cleared = before & static_cast<uint8_t>(~after);
+  const uint64_t varp = at + p_.open_coded(*h.function)->bits_offset;
   for (int i = 0; i < 8; ++i)
-    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at);
+    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, "deferBits", slot_word(*h.function, varp, i));
   if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
 }
 
-void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {
+// A closure goes to its slot and the compiler dropped the store to deferBits that would follow.
+void Tracker::on_slot_store(const Hook& h) {
+  const auto& s = *static_cast<const SlotStore*>(h.data);
+  G* g = current();
+  if (!g) return;
   const OpenCoded& o = *p_.open_coded(*h.function);
+  const uint64_t varp = guest_.sp() + static_cast<uint64_t>(s.store.offset) + o.slots[static_cast<size_t>(s.slot)];
+  uint8_t bits = 0;
+  if (!guest_.read(varp - o.bits_offset, &bits, 1)) return;
+  const uint64_t funcval = s.store.constant ? s.store.value : guest_.cpu().r[s.store.from];
+  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, "slot", funcval);
+}
+
+// The closure in slot i of a frame; 0 if there is none.
+uint64_t Tracker::slot_word(const Function& f, uint64_t varp, int slot) const {
+  const OpenCoded& o = *p_.open_coded(f);
+  const auto i = static_cast<size_t>(slot);
+  return i < o.slots.size() ? guest_.word(varp - o.slots[i]) : 0;
+}
+
+void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits,
+                             const char* call, uint64_t funcval) {
   Event e = make(EventKind::defer_push, g);
   e.frame = {h.function, e.sp, g.hi - e.sp, h.pc};
   e.site = h.pc;
-  e.call = "deferBits";
+  e.call = call;
   e.storage = Storage::open_coded;
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
-  const uint64_t varp = bits + o.bits_offset;
-  if (static_cast<size_t>(slot) < o.slots.size())
-    e.deferred = read_deferred(guest_, guest_.word(varp - o.slots[static_cast<size_t>(slot)]));
+  e.deferred = read_deferred(guest_, funcval);
   push(g, e);
 }
 
 void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {
   const auto& b = *static_cast<const BitStore*>(h.data);
-  const OpenCoded& o = *p_.open_coded(*h.function);
   Event e = make(EventKind::defer_start, g);
   e.frame = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
   e.by = RunBy::inline_exit;
   e.storage = Storage::open_coded;
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
-  const uint64_t varp = bits + o.bits_offset;
-  const uint64_t funcval =
-      static_cast<size_t>(slot) < o.slots.size() ? guest_.word(varp - o.slots[static_cast<size_t>(slot)]) : 0;
+  const uint64_t funcval = slot_word(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
   for (auto it = g.pushed.rbegin(); it != g.pushed.rend(); ++it)
     if (it->depth == e.frame.depth && it->slot == slot) {
       e.push = it->event, e.site = it->site;

@@ -80,7 +80,8 @@ std::string EventText::captured(const model::Deferred& d) const {
     s += fmt::format("{}{}: {:#x}", s.empty() ? "" : ", ", c.name.empty() ? fmt::format("+{}", c.offset) : c.name,
                      c.value);
   if (!s.empty()) s = fmt::format("captured {}", s);
-  if (!d.captured_complete && d.function) s += s.empty() ? std::string("captured words unknown") : std::string(", maybe more");
+  if (!d.captured_complete && d.function)
+    s += s.empty() ? std::string("captured words unknown") : std::string(", maybe more");
   return s;
 }
 
@@ -88,7 +89,9 @@ void EventText::push(std::string& out, const Event& e) {
   numbers_[e.id] = ++pushed_;
   const bool open = e.storage == Storage::open_coded;
   const char* call = p_.amd64() ? "CALL" : "BL";
-  if (open)
+  if (open && e.bits_before == e.bits_after)
+    head(out, e, p_.describe(e.site), "store to its slot; deferBits stays: the exit follows at once");
+  else if (open)
     head(out, e, p_.describe(e.site), fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
   else
     head(out, e, call_site(e.site), fmt::format("{} {}", call, e.call));
@@ -119,7 +122,9 @@ void EventText::start(std::string& out, const Event& e) {
   switch (e.by) {
     case RunBy::jmpdefer: return;  // the jmpdefer event has said it
     case RunBy::inline_exit:
-      head(out, e, p_.describe(e.pc), fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
+      head(out, e, p_.describe(e.pc),
+           e.bits_before == e.bits_after ? fmt::format("exit: slot {}", e.slot)
+                                         : fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
       return detail(out, what + "   called by the function itself, no runtime involved");
     case RunBy::deferreturn:
       head(out, e, p_.describe(e.pc), what);

@@ -1,11 +1,10 @@
+// Text of instructions, through isa's text library.
 #include "traces/instruction_text.h"
 
-#if __has_include("isa/text/text.h")
 #include "isa/text/text.h"
-#endif
 
 namespace deferscope::traces {
-#if __has_include("isa/text/text.h")
+
 namespace {
 
 struct Names final : isa::Symbols {
@@ -27,8 +26,5 @@ std::string instruction_text(const model::Program& p, uint64_t pc) {
                  Names(p), {}, out);
   return out;
 }
-#else
-std::string instruction_text(const model::Program&, uint64_t) { return "?"; }
-#endif
 
 }  // namespace deferscope::traces

@@ -588,8 +588,8 @@ L_LeaI4:
       std::memcpy(&x, TLB_HOST(tr), sizeof(T));                                \
     } else {                                                                   \
       if (UNLIKELY(ctx->careful(address, sizeof(T)))) goto watch;              \
-      if (UNLIKELY(!memory.read(address, &x, sizeof(T)))) goto fault_read;     \
       if (UNLIKELY(!memory.check_write(address, sizeof(T)))) goto fault_write; \
+      if (UNLIKELY(!memory.read(address, &x, sizeof(T)))) goto fault_read;     \
     }                                                                          \
     R[s->dst] = x;                                                             \
     NEXT();                                                                    \

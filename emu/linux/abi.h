@@ -25,13 +25,13 @@ inline constexpr int HUP = 1, INT = 2, QUIT = 3, ILL = 4, TRAP = 5, ABRT = 6, BU
                      WINCH = 28, POLL = 29, PWR = 30, SYS = 31;
 inline constexpr int kMax = 64, kRealTime = 32;  // signals ≥ 32 queue
 inline constexpr uint64_t DFL = 0, IGN = 1;
-inline constexpr uint64_t SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000,
-                          SA_NODEFER = 0x40000000, SA_RESETHAND = 0x80000000;
-inline constexpr uint32_t SS_ONSTACK = 1, SS_DISABLE = 2, SS_AUTODISARM = 1u << 31;
+inline constexpr uint64_t kSaSiginfo = 4, kSaRestorer = 0x04000000, kSaOnstack = 0x08000000, kSaRestart = 0x10000000,
+                          kSaNodefer = 0x40000000, kSaResethand = 0x80000000;
+inline constexpr uint32_t kSsOnstack = 1, kSsDisable = 2, kSsAutodisarm = 1u << 31;
 // si_code
-inline constexpr int SI_USER = 0, SI_KERNEL = 0x80, SI_QUEUE = -1, SI_TIMER = -2, SI_TKILL = -6;
-inline constexpr int SEGV_MAPERR = 1, SEGV_ACCERR = 2, ILL_ILLOPC = 1, ILL_ILLOPN = 2, FPE_INTDIV = 1, TRAP_BRKPT = 1,
-                     BUS_ADRALN = 1;
+inline constexpr int kSiUser = 0, kSiKernel = 0x80, kSiQueue = -1, kSiTimer = -2, kSiTkill = -6;
+inline constexpr int kSegvMaperr = 1, kSegvAccerr = 2, kIllIllopc = 1, kIllIllopn = 2, kFpeIntdiv = 1, kTrapBrkpt = 1,
+                     kBusAdraln = 1;
 inline constexpr uint64_t bit(int s) { return uint64_t{1} << (s - 1); }
 }  // namespace sig
 

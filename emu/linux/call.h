@@ -71,7 +71,7 @@ const SyscallRow& syscall_row(unsigned row);
   /* pipes.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
   /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
   /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \
-    X(membarrier) X(getpriority) X(sched_getscheduler) X(sched_getparam)
+    X(membarrier) X(getpriority) X(capget) X(sched_getscheduler) X(sched_getparam)
 // clang-format on
 #define DEFERSCOPE_LINUX_DECLARE(name) int64_t sys_##name(Call& c);
 DEFERSCOPE_LINUX_CALLS(DEFERSCOPE_LINUX_DECLARE)

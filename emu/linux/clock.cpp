@@ -180,9 +180,9 @@ void expire(State& s, MachineState& m, Timer& t, int id) {
   t.expiry = t.interval == 0 ? 0 : t.expiry + (periods + 1) * t.interval;
   t.overrun = periods;
   if (!t.notify) return;
-  SigInfo info{t.signo, sig::SI_KERNEL, 0, 0};
+  SigInfo info{t.signo, sig::kSiKernel, 0, 0};
   if (id >= 0) {
-    info.code = sig::SI_TIMER;
+    info.code = sig::kSiTimer;
     info.word16 = static_cast<uint32_t>(id) | periods << 32;
     info.word24 = t.value;
   }

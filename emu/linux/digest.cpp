@@ -31,7 +31,7 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
   d(t.mask, t.saved_mask.has_value(), t.saved_mask.value_or(0));
   add(d, t.pending);
   d(t.altstack.sp, t.altstack.flags, t.altstack.size, t.clear_tid, t.robust_list, t.robust_size);
-  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name);
+  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name, t.keep_caps);
   add(d, t.wait);
 }
 
@@ -55,6 +55,7 @@ void digest_state(const State& s, uint64_t& h) {
   }
   for (const SigAction& a : s.actions) d(a.handler, a.flags, a.restorer, a.mask);
   add(d, s.pending);
+  for (const auto& [path, t] : s.times) d(path, t.access.sec, t.access.nsec, t.change.sec, t.change.nsec);
   for (const auto& [fd, x] : s.fds) d(fd, x.file, x.cloexec);
   for (const auto& [id, f] : s.files) {
     d(id);

@@ -237,6 +237,13 @@ int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<u
 
 // --- write ---
 
+// What the guest writes is as old as its clock says.
+void touch(Call& c, const std::string& path) {
+  const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
+  const TimeSpec time{static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
+  c.s.times[path] = FileTimes{time, time};
+}
+
 // Bytes to stdout and stderr, to the host's file, to nowhere.
 int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optional<uint64_t> position) {
   const auto n = static_cast<int64_t>(bytes.size());
@@ -251,6 +258,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
       const int64_t done = host_write(c, f.path, position.value_or(f.offset), append, bytes, end);
+      if (done >= 0) touch(c, f.path);
       if (done >= 0 && !position) f.offset = end;
       return done;
     }
@@ -260,7 +268,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
 
 int64_t raise_sigpipe(Call& c) {
   send_to_thread(c.s, c.m, c.thread().tid,
-                 SigInfo{sig::PIPE, sig::SI_USER, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
+                 SigInfo{sig::PIPE, sig::kSiUser, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
   return -err::PIPE;
 }
 

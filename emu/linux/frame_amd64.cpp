@@ -73,10 +73,10 @@ void enter_handler(isa::CpuState& cpu, const FrameContext& f, uint64_t frame) {
 }  // namespace
 
 bool push_frame_amd64(Memory& memory, isa::CpuState& cpu, const FrameContext& f) {
-  if (!(f.action.flags & sig::SA_RESTORER)) return false;
+  if (!(f.action.flags & sig::kSaRestorer)) return false;
   uint64_t sp = cpu.r[isa::kRsp] - kRedZone;
   const bool inside = on_altstack(f.altstack, cpu.r[isa::kRsp]);
-  if ((f.action.flags & sig::SA_ONSTACK) && !inside && !(f.altstack.flags & sig::SS_DISABLE))
+  if ((f.action.flags & sig::kSaOnstack) && !inside && !(f.altstack.flags & sig::kSsDisable))
     sp = f.altstack.sp + f.altstack.size;
   const uint64_t fpstate = (sp - kFxsave) & ~uint64_t{63};
   const uint64_t frame = ((fpstate - kSize) & ~uint64_t{15}) - 8;

@@ -192,6 +192,15 @@ class ParentDir {
   std::string name_;
 };
 
+// The guest owns every file it sees, so the owner's permission bits bind it, also where the host would let us (root).
+bool owner_may(mode_t m, mode_t bits) { return (m & bits) == bits; }
+bool may_change_entries(const std::string& path) {
+  struct stat st {};
+  const size_t slash = path.rfind('/');
+  return ::lstat(slash == 0 ? "/" : path.substr(0, slash).c_str(), &st) == 0 &&
+         owner_may(st.st_mode, S_IWUSR | S_IXUSR);
+}
+
 JournalEntry failed(int host_errno) { return {.what = {}, .result = -guest_errno(host_errno), .bytes = {}}; }
 JournalEntry worked(int64_t result = 0) { return {.what = {}, .result = result, .bytes = {}}; }
 JournalEntry outcome_of(int64_t result) { return result < 0 ? failed(errno) : worked(result); }
@@ -240,6 +249,9 @@ JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, ui
   if ((!f.exists || writes) && !f.writable) return failed(f.exists && S_ISDIR(f.st.st_mode) ? EISDIR : EACCES);
   if (f.exists && S_ISLNK(f.st.st_mode)) return failed(ELOOP);
   if (f.above) return entry_of(status_of(f), f.path);
+  const bool reads = (flags & open_flag::ACCMODE) != open_flag::WRONLY;
+  if (f.exists && !owner_may(f.st.st_mode, (writes ? S_IWUSR : 0) | (reads ? S_IRUSR : 0))) return failed(EACCES);
+  if (!f.exists && !may_change_entries(f.path)) return failed(EACCES);
   int host_flags = writes ? (flags & open_flag::ACCMODE) == open_flag::WRONLY ? O_WRONLY : O_RDWR : O_RDONLY;
   if (!f.exists) host_flags |= O_CREAT | O_EXCL;
   if (flags & open_flag::TRUNC) host_flags |= O_TRUNC;
@@ -448,9 +460,11 @@ int64_t host_list(Call& c, const std::string& canonical, std::vector<DirEntry>& 
 
 namespace {
 
-// Runs `change` on a path that lies below --allow-write. `must_exist`: 1 yes, 0 no (EEXIST), -1 either.
+// Runs `change` on a path that lies below --allow-write. `must_exist`: 1 yes, 0 no (EEXIST). `entries`: it adds to or
+// takes from the directory.
 template <class Change>
-int64_t change_path(Call& c, const char* verb, const std::string& path, bool follow, int must_exist, Change change) {
+int64_t change_path(Call& c, const char* verb, const std::string& path, bool follow, int must_exist, bool entries,
+                    Change change) {
   return c.host
       .input(c.m, (std::string(verb) + " " + path).c_str(),
              [&] {
@@ -459,6 +473,7 @@ int64_t change_path(Call& c, const char* verb, const std::string& path, bool fol
                if (f.exists && must_exist == 0) return failed(EEXIST);
                if (!f.exists && must_exist == 1) return failed(ENOENT);
                if (!f.writable) return failed(EACCES);
+               if (entries && !may_change_entries(f.path)) return failed(EACCES);
                return change(f);
              })
       .result;
@@ -469,14 +484,14 @@ int64_t change_path(Call& c, const char* verb, const std::string& path, bool fol
 int64_t host_mkdir(Call& c, const std::string& path, uint32_t perm) {
   std::string trimmed = path;
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
-  return change_path(c, "mkdir", trimmed, false, 0, [&](const Found& f) {
+  return change_path(c, "mkdir", trimmed, false, 0, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::mkdirat(dir.fd(), dir.name(), perm));
   });
 }
 
 int64_t host_remove(Call& c, const std::string& path, bool directory) {
-  return change_path(c, directory ? "rmdir" : "unlink", path, false, 1, [&](const Found& f) {
+  return change_path(c, directory ? "rmdir" : "unlink", path, false, 1, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::unlinkat(dir.fd(), dir.name(), directory ? AT_REMOVEDIR : 0));
   });
@@ -490,6 +505,7 @@ int64_t host_rename(Call& c, const std::string& from, const std::string& to, boo
     if (b.error) return failed(b.error);
     if (!a.writable || !b.writable) return failed(EACCES);
     if (no_replace && b.exists) return failed(EEXIST);
+    if (!may_change_entries(a.path) || !may_change_entries(b.path)) return failed(EACCES);
     const ParentDir da(a.path), db(b.path);
     JournalEntry entry = outcome_of(::renameat(da.fd(), da.name(), db.fd(), db.name()));
     const std::string both = a.path + '\0' + b.path;
@@ -504,7 +520,7 @@ int64_t host_rename(Call& c, const std::string& from, const std::string& to, boo
 }
 
 int64_t host_truncate(Call& c, const std::string& path, uint64_t size) {
-  return change_path(c, "truncate", path, true, 1, [&](const Found& f) {
+  return change_path(c, "truncate", path, true, 1, false, [&](const Found& f) {
     const int fd = open_exact(f.path, O_WRONLY);
     if (fd < 0) return failed(errno);
     JournalEntry e = outcome_of(::ftruncate(fd, static_cast<off_t>(size)));
@@ -514,21 +530,21 @@ int64_t host_truncate(Call& c, const std::string& path, uint64_t size) {
 }
 
 int64_t host_chmod(Call& c, const std::string& path, uint32_t perm) {
-  return change_path(c, "chmod", path, true, 1, [&](const Found& f) {
+  return change_path(c, "chmod", path, true, 1, false, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::fchmodat(dir.fd(), dir.name(), perm & 0777, 0));  // never set-uid
   });
 }
 
 int64_t host_symlink(Call& c, const std::string& target, const std::string& path) {
-  return change_path(c, "symlink", path, false, 0, [&](const Found& f) {
+  return change_path(c, "symlink", path, false, 0, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::symlinkat(target.c_str(), dir.fd(), dir.name()));
   });
 }
 
 int64_t host_link(Call& c, const std::string& from, const std::string& to) {
-  return change_path(c, "link", to, false, 0, [&](const Found& b) {
+  return change_path(c, "link", to, false, 0, true, [&](const Found& b) {
     const Found a = walk_of(c).find(from, false);
     if (a.error || !a.exists) return failed(a.error ? a.error : ENOENT);
     if (!a.writable) return failed(EACCES);

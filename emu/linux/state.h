@@ -30,7 +30,7 @@ struct SigAction {
 
 struct AltStack {
   uint64_t sp = 0;
-  uint32_t flags = sig::SS_DISABLE;
+  uint32_t flags = sig::kSsDisable;
   uint64_t size = 0;
 };
 
@@ -68,7 +68,8 @@ struct ThreadInfo {
   Wait wait;
   bool interrupted = false;  // woken by a signal; `wait` still says from what
   uint64_t cpu_ns = 0;
-  std::string name;  // PR_SET_NAME
+  std::string name;        // PR_SET_NAME
+  bool keep_caps = false;  // PR_SET_KEEPCAPS: no meaning here, but it is per thread and read back
 };
 
 // --- files ---
@@ -111,6 +112,10 @@ struct OpenFile {
   uint64_t changes = 0;            // counts what would wake a poller
   std::map<int, EpollItem> items;  // Epoll, by descriptor
   int refs = 0;                    // descriptors
+};
+
+struct FileTimes {
+  TimeSpec access, change;
 };
 
 struct Descriptor {
@@ -175,6 +180,8 @@ struct State {
   bool io_changed = false;  // inside one system call only
   std::string cwd = "/";
   uint32_t umask = 022;
+  // Times that the guest itself gave files, by path without links; all others are normalised.
+  std::map<std::string, FileTimes> times;
 
   uint64_t brk_start = 0, brk_end = 0, mmap_top = 0, stack_low = 0, stack_high = 0;
   std::string exe;                     // absolute path

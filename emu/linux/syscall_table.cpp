@@ -253,7 +253,7 @@ const SyscallRow kRows[] = {
     {"setresuid", 117, 147, kDenied},
     {"setresgid", 119, 149, kDenied},
     {"setgroups", 116, 159, kDenied},
-    {"capget", 125, 90, kNoSys},
+    {"capget", 125, 90, sys_capget},
     {"capset", 126, 91, kDenied},
     {"uname", 63, 160, sys_uname},
     {"sethostname", 170, 161, kDenied},

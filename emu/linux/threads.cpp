@@ -89,6 +89,7 @@ int64_t sys_clone(Call& c) {
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;
+  info.keep_caps = c.info().keep_caps;
   if (args.flags & kChildClearTid) info.clear_tid = args.child_tid;
   Thread child;
   child.tid = tid;
@@ -167,7 +168,7 @@ int64_t sys_arch_prctl(Call& c) {
 
 int64_t sys_prctl(Call& c) {
   constexpr uint64_t kSetPdeathsig = 1, kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16,
-                     kGetSeccomp = 21, kSetNoNewPrivs = 38, kSetVma = 0x53564d41;
+                     kGetKeepCaps = 7, kSetKeepCaps = 8, kGetSeccomp = 21, kSetNoNewPrivs = 38, kSetVma = 0x53564d41;
   switch (c.a[0]) {
     case kSetName: {
       std::string name;
@@ -185,6 +186,11 @@ int64_t sys_prctl(Call& c) {
       return c.memory().write(c.a[1], name, sizeof name) ? 0 : -err::FAULT;
     }
     case kGetDumpable: return 1;
+    case kGetKeepCaps: return c.info().keep_caps;
+    case kSetKeepCaps:
+      if (c.a[1] > 1) return -err::INVAL;
+      c.info().keep_caps = c.a[1] != 0;
+      return 0;
     case kSetPdeathsig:
     case kSetDumpable:
     case kSetNoNewPrivs:

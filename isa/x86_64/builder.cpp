@@ -54,10 +54,14 @@ Reg Builder::segment(int i) const {
 Mem Builder::mem(int i, int64_t more) {
   const ZydisDecodedOperandMem& from_zydis = op[i].mem;
   Mem m;
-  m.disp = (from_zydis.disp.has_displacement ? from_zydis.disp.value : 0) + more;
+  // [index + disp32] has no base, whatever REX.B says; with REX.B the decoder's operand may lose the displacement or
+  // name R13, so both are taken from the encoding.
+  const auto& raw = in.raw;
+  const bool baseless = (in.attributes & ZYDIS_ATTRIB_HAS_SIB) && raw.modrm.mod == 0 && (raw.sib.base & 7) == 5;
+  m.disp = (raw.disp.size != 0 ? raw.disp.value : 0) + more;
   if (from_zydis.base == ZYDIS_REGISTER_RIP || from_zydis.base == ZYDIS_REGISTER_EIP)
     m.disp = static_cast<int64_t>(static_cast<uint64_t>(m.disp) + next);
-  else
+  else if (!baseless)
     m.base = gpr(from_zydis.base).reg;
   m.index = gpr(from_zydis.index).reg;
   if (from_zydis.index != ZYDIS_REGISTER_NONE && from_zydis.scale > 1)

@@ -33,4 +33,8 @@ struct Form {
 // 1000; DEFERSCOPE_SEED the seed.
 void check_against_host(std::span<const Form> forms);
 
+// Random byte strings: those that the lift takes for an instruction run on the host too (100 times the cases of a
+// form).
+void check_random_bytes();
+
 }  // namespace deferscope::isa::test

@@ -117,6 +117,13 @@ TEST(X86Lift, AddressesAndPrefixes) {
   const Lifted rip = lifted({0x8b, 0x05, 0x10, 0, 0, 0});  // mov eax, [rip+16]
   EXPECT_EQ(rip.uops[0].mem.base, kZero);
   EXPECT_EQ(static_cast<uint64_t>(rip.uops[0].mem.disp), kPc + 6 + 16);
+  for (const uint8_t rex : {0x48, 0x49}) {  // lea rax, [rcx*8 + 16]; REX.B means nothing there
+    const Lifted scaled = lifted({rex, 0x8d, 0x04, 0xcd, 0x10, 0, 0, 0});
+    EXPECT_EQ(scaled.uops[0].mem.base, kZero);
+    EXPECT_EQ(scaled.uops[0].mem.index, kRcx);
+    EXPECT_EQ(scaled.uops[0].mem.shift, 3);
+    EXPECT_EQ(scaled.uops[0].mem.disp, 16);
+  }
   const Lifted call = lifted({0xe8, 0xfb, 0xff, 0xff, 0xff});  // call to itself
   EXPECT_EQ(static_cast<uint64_t>(call.uops[0].imm), kPc + 5);
   EXPECT_EQ(static_cast<uint64_t>(call.uops[2].imm), kPc);
