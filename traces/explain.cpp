@@ -306,7 +306,8 @@ bool runtime_call(const Seen& x, Lines& out) {
     out.push_back(
         fmt::format("runs the defers that {} registered", x.here() ? x.short_name(x.here()) : "this function"));
     if (x.here() && x.p.open_coded(*x.here())) {
-      out.back() = fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers", x.short_name(x.here()));
+      out.back() = fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers",
+                               x.short_name(x.here()));
       return true;
     }
     switch (x.p.mech().on_return) {
@@ -335,6 +336,64 @@ bool runtime_call(const Seen& x, Lines& out) {
     return true;
   }
   return false;
+}
+
+// The calls that run deferred functions: by the runtime, or inline from an open-coded exit.
+bool deferred_call(const Seen& x, Lines& out) {
+  const model::Function* f = x.here();
+  if (x.e.flow.kind != Flow::Call || !f) return false;
+  if (const model::OpenCoded* o = x.p.open_coded(*f))
+    for (const model::BitStore& st : o->stores)
+      if (st.call.pc == x.e.pc && st.call.pc) {
+        out.push_back(
+            fmt::format("runs a deferred function of {} inline: an ordinary call, no record and no runtime between",
+                        x.short_name(f)));
+        return true;
+      }
+  const std::string_view n = f->name();
+  const bool by_return = n == "runtime.deferreturn", by_panic = n == "runtime.gopanic",
+             by_goexit = n == "runtime.Goexit";
+  if (!by_return && !by_panic && !by_goexit) return false;
+  const model::Function* to = x.p.function_at(x.e.flow.target);
+  std::string who;
+  if (to && (to->name() == "runtime.reflectcall" || to->name() == "reflect.call")) {
+    const model::Place place = x.p.place(model::Arg::reflectcall_fn);
+    const uint64_t fv = place.kind == model::Place::stack
+                            ? x.word(x.e.sp_before() + static_cast<uint64_t>(place.offset)).value_or(0)
+                        : place ? x.e.before.r[place.number]
+                                : 0;
+    const auto code = fv ? x.word(fv) : std::nullopt;
+    const model::Function* fn = code ? x.p.function_at(*code) : nullptr;
+    if (!fn) return false;
+    who = x.name(fn) + " through reflectcall, which copies its arguments";
+  } else if (x.e.flow.through.empty() || !to || to->f.entry != x.e.flow.target) {
+    return false;
+  } else {
+    who = x.name(to);
+  }
+  if (by_return)
+    out.push_back(
+        fmt::format("deferreturn's loop runs {}; it returns into the loop: no return address is rewritten", who));
+  else
+    out.push_back(
+        fmt::format("the {} runs {}, on top of the frames that it will leave", by_panic ? "panic" : "Goexit", who));
+  return true;
+}
+
+// Behind CALL deferproc (≤ 1.24): which of its two returns is it?
+bool deferproc_result(const Seen& x, Lines& out) {
+  if (x.p.mech().recovery != model::RecoveryTarget::deferproc_returns_1) return false;
+  const auto call = x.call_before(x.e.pc);
+  if (!call || !call->callee ||
+      (call->callee->name() != "runtime.deferproc" && call->callee->name() != "runtime.deferprocStack"))
+    return false;
+  const uint64_t result = x.e.before.r[0] & 0xffffffff;
+  out.push_back(
+      result == 0
+          ? fmt::format("{} returned 0: registered, the function goes on", x.short_name(call->callee))
+          : fmt::format("{} seems to return again, with {}: a panic was recovered; to the exit that calls deferreturn",
+                        x.short_name(call->callee), result));
+  return true;
 }
 
 // A RET onto a CALL of deferreturn: the address was moved back on purpose.
@@ -508,6 +567,18 @@ bool record_field(const Seen& x, Lines& out) {
                                     : "heap = 0: the record lies in the frame of its function and must not be freed");
     return true;
   }
+  if (x.s.g && l[F::g_sched]) {
+    const uint64_t sched = x.s.g + static_cast<uint64_t>(l[F::g_sched].offset);
+    for (const model::FieldName& f : l.fields(model::S::gobuf)) {
+      if (m->address != sched + static_cast<uint64_t>(l[f.field].offset)) continue;
+      const char* meaning = f.field == F::gobuf_sp                     ? ": the SP with which it will go on"
+                            : f.field == F::gobuf_pc                   ? ": where it will go on"
+                            : f.field == F::gobuf_ret && m->after == 1 ? " = 1: what deferproc will seem to return"
+                                                                       : "";
+      out.push_back(fmt::format("g{}.sched.{}{}", x.s.goid, f.name, meaning));
+      return true;
+    }
+  }
   if (x.s.g) {
     const auto head = [&](F f) { return l[f] && m->address == x.s.g + static_cast<uint64_t>(l[f].offset); };
     if (head(F::g_defer)) {
@@ -602,8 +673,8 @@ constexpr Pattern kReplacing[] = {return_address_rewritten, return_register_rewr
                                   return_address_loaded,    frames_dropped_by_sp,
                                   sp_back_in_caller,        stack_check,
                                   nop_before_deferreturn,   defer_bits};
-constexpr Pattern kAdding[] = {frame_opened_or_closed, frame_pointer,      runtime_call,
-                               return_onto_call,       jump_into_function, record_field,
+constexpr Pattern kAdding[] = {frame_opened_or_closed, deferred_call,      deferproc_result,   frame_pointer,
+                               runtime_call,           return_onto_call,   jump_into_function, record_field,
                                deferproc_argument,     write_barrier_flag, gogo_loads};
 
 }  // namespace

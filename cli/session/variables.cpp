@@ -7,6 +7,7 @@
 
 #include "cli/session/core.h"
 #include "loader/dwarf.h"
+#include "runtime_model/chain.h"
 
 namespace deferscope::cli {
 namespace {
@@ -162,7 +163,7 @@ class Printer {
     if (l.name == "runtime.eface" || l.name == "runtime.iface" ||
         (l.fields.size() == 2 && l.fields[1].name == "data" &&
          (l.fields[0].name == "tab" || l.fields[0].name == "_type")))
-      return interface(l, b);
+      return interface(l, b, depth);
     if (l.name == "string" || (l.fields.size() == 2 && l.fields[0].name == "str" && l.fields[1].name == "len"))
       return text(b);
     if (depth >= kDepth) return "{…}";
@@ -176,12 +177,25 @@ class Printer {
     }
     return fmt::format("{{{}}}", out);
   }
-  std::string interface(const loader::StructLayout& l, const std::vector<uint8_t>& b) const {
-    const uint64_t type = low(b), data = low(b, 8);
-    if (type == 0) return "nil";
-    const std::string name = core_.view->of(type);
-    return fmt::format("interface ({} {}) data {:#x}", l.fields.empty() ? "" : l.fields[0].name,
-                       name.empty() ? fmt::format("{:#x}", type) : name, data);
+  // The dynamic type and its value. An interface with methods has its type in the second word of its itab.
+  std::string interface(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const {
+    const uint64_t first = low(b), data = low(b, 8);
+    if (first == 0) return "nil";
+    const bool methods = !l.fields.empty() && l.fields[0].name == "tab";
+    const uint64_t type = methods ? core_.view->word(first + 8).value_or(0) : first;
+    const std::string name = model::type_name(model::Guest(*core_.program, core_.machine->state()), type);
+    if (name.empty()) return fmt::format("interface of type {:#x}, data {:#x}", type, data);
+    const bool is_pointer = starts(name, "*") || starts(name, "map[") || starts(name, "chan ") || starts(name, "func");
+    if (depth >= kDepth) return fmt::format("({}) {:#x}", name, data);
+    std::vector<uint8_t> bytes(8);
+    if (is_pointer)
+      std::memcpy(bytes.data(), &data, 8);
+    else if (const auto size = dwarf_.type_size(name))
+      bytes = read(data, *size);
+    else
+      return fmt::format("({}) at {:#x}", name, data);
+    return bytes.empty() ? fmt::format("({}) {:#x}", name, data)
+                         : fmt::format("({}) {}", name, print(name, bytes, depth + 1));
   }
 
   const Core& core_;
