@@ -369,8 +369,13 @@ Halt Core::step_back(uint64_t n, bool any) {
     if (any || view->who().same(me)) return {};
     --end;
   }
+  if (any && n <= end) {
+    seek(end - n);
+    return {};
+  }
+  if (n > end) end = 0;  // no goroutine has executed that many
   uint64_t left = n;
-  emu::Position look = std::max<emu::Position>(kFirstLook, n);
+  emu::Position look = std::clamp<emu::Position>(n, kFirstLook, kWidestLook);
   while (end > 0) {
     const emu::Position begin = end > look ? end - look : 0;
     const auto there = passed(me, begin, end, any);
@@ -380,7 +385,7 @@ Halt Core::step_back(uint64_t n, bool any) {
     }
     left -= there.size();
     end = begin;
-    look = std::min(look * 4, std::max<emu::Position>(kWidestLook, n));
+    look = std::min(look * 4, kWidestLook);
   }
   seek(0);
   Halt h;

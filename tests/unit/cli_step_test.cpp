@@ -167,5 +167,28 @@ TEST(Step, ATerminalSession) {
   EXPECT_EQ(t.wait(), 0) << t.all();
 }
 
+// Ctrl-C stops a command at work; the session goes on from there.
+TEST(Step, CtrlCInterruptsARunningCommand) {
+  std::string guest;
+  for (const std::string& path : guest_files()) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (name.find("linux_amd64") != std::string::npos && name.find("cases") == 0) guest = path;
+  }
+  if (guest.empty()) GTEST_SKIP() << "no guest with a long case: set DEFERSCOPE_GUESTS";
+  Terminal t({DEFERSCOPE_PROGRAM, "step", guest, "bench-all"});
+  ASSERT_TRUE(t.sees("(ds) ")) << t.all();
+  t.type("c\n");
+  usleep(400'000);
+  t.type("\x03");
+  ASSERT_TRUE(t.sees("interrupted")) << t.all();
+  ASSERT_TRUE(t.sees("(ds) ")) << t.all();
+  t.type("rsi 100000000000\n");
+  ASSERT_TRUE(t.sees("(ds) ")) << t.all();
+  t.type("when\n");
+  ASSERT_TRUE(t.sees("seen so far")) << t.all();
+  t.type("quit\n");
+  EXPECT_EQ(t.wait(), 0) << t.all();
+}
+
 }  // namespace
 }  // namespace deferscope::test
