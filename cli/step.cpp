@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -192,6 +193,10 @@ class Editor {
   bool line(std::string& out) {
     int n = 0;
     const char* text = el_gets(el_, &n);
+    if (!text && n < 0 && errno == EINTR) {
+      out.clear();
+      return true;
+    }
     if (!text || n <= 0) return false;
     out.assign(text, static_cast<size_t>(n));
     while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
@@ -261,6 +266,7 @@ int step(const StepFlags& flags) {
   g_session = &session;
   struct sigaction act = {};
   act.sa_handler = on_interrupt;
+  act.sa_flags = SA_RESTART;  // output is not cut; commands look at the flag
   sigaction(SIGINT, &act, nullptr);
   const bool batch = !flags.scripts.empty() || !flags.commands.empty();
   if (!batch) front.show(session.greeting());

@@ -105,18 +105,20 @@ class Terminal {
     return at != std::string::npos;
   }
   int wait() {
-    while (read_some()) {
-    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     int status = 0;
-    waitpid(pid_, &status, 0);
+    while (waitpid(pid_, &status, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > end) return -1;  // the destructor ends it
+      read_some(1);
+    }
     ended_ = true;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   const std::string& all() const { return all_; }
 
  private:
-  bool read_some() {
-    struct timeval patience = {20, 0};
+  bool read_some(int seconds = 60) {
+    struct timeval patience = {seconds, 0};
     fd_set set;
     FD_ZERO(&set);
     FD_SET(fd_, &set);
