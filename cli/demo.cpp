@@ -1,6 +1,7 @@
 // `deferscope demo`: the main job on a Go 1.13 program that this program carries (cli/demo/README).
+#include "cli/demo/demo.h"
+
 #include <fmt/format.h>
-#include <lzma.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,28 +15,8 @@
 #include "runtime_model/tracker.h"
 #include "traces/event_text.h"
 
-// cli/demo/demo.xz, by the assembler (demo_data.S).
-extern "C" const unsigned char deferscope_demo_begin[], deferscope_demo_end[];
-
 namespace deferscope::cli {
 namespace {
-
-constexpr uint64_t kMemory = 128 << 20;  // of the decompressor
-constexpr size_t kMostBytes = 64 << 20;
-
-std::vector<uint8_t> unpack() {
-  const size_t in_size = static_cast<size_t>(deferscope_demo_end - deferscope_demo_begin);
-  std::vector<uint8_t> out(4 << 20);
-  while (true) {
-    uint64_t memory = kMemory;
-    size_t in = 0, size = 0;
-    const lzma_ret r = lzma_stream_buffer_decode(&memory, 0, nullptr, deferscope_demo_begin, &in, in_size, out.data(),
-                                                 &size, out.size());
-    if (r == LZMA_OK) return out.resize(size), out;
-    if (r != LZMA_BUF_ERROR || out.size() > kMostBytes) throw emu::Error("the demo inside this program is damaged");
-    out.resize(out.size() * 2);
-  }
-}
 
 void extract(const std::vector<uint8_t>& bytes, const std::string& path) {
   std::FILE* f = std::fopen(path.c_str(), "wb");
@@ -45,7 +26,7 @@ void extract(const std::vector<uint8_t>& bytes, const std::string& path) {
 }
 
 int demo(const std::string& extract_to) {
-  const std::vector<uint8_t> bytes = unpack();
+  const std::vector<uint8_t> bytes = demo_program();
   if (!extract_to.empty()) {
     extract(bytes, extract_to);
     fmt::print("{}: {} bytes; make it executable (chmod +x) to run it by itself\n", extract_to, bytes.size());

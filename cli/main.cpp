@@ -20,6 +20,7 @@ constexpr AddVerb kVerbs[] = {
     add_info,        //
     add_run,         //
     add_snap,        //
+    add_step,        //
 };
 
 }  // namespace

@@ -21,5 +21,6 @@ void add_demo(CLI::App& app, Action& action);  // demo.cpp: the main job on a pr
 void add_info(CLI::App& app, Action& action);  // info.cpp: what a binary says about itself
 void add_snap(CLI::App& app, Action& action);  // snap.cpp: the defers at a moment
 void add_run(CLI::App& app, Action& action);   // run.cpp: the main job
+void add_step(CLI::App& app, Action& action);  // step.cpp: the prompt
 
 }  // namespace deferscope::cli
