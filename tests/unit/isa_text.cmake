@@ -2,7 +2,7 @@
 deferscope_test(isa_text_test SOURCES unit/isa_text_test.cpp LIBS deferscope_isa_text Zydis::Zydis PkgConfig::capstone)
 
 deferscope_test(disasm_verb_test SOURCES unit/disasm_verb_test.cpp)
-deferscope_test(disasm_guests_test SOURCES unit/disasm_guests_test.cpp LABELS release)
+deferscope_test(disasm_guests_test SOURCES unit/disasm_guests_test.cpp LIBS ZLIB::ZLIB LABELS release)
 foreach(test disasm_verb_test disasm_guests_test)
   add_dependencies(${test} deferscope)
   target_include_directories(${test} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
