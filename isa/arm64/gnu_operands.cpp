@@ -49,7 +49,7 @@ void put_register(char file, std::uint32_t r, bool stack_pointer, std::string& o
 bool reg(const Word& w, const Operand& o, std::string& out) {
   const char file = register_file(w, o.rule);
   if (!file) return false;
-  put_register(file, w.bits(o.low + 4, o.low), false, out);
+  put_register(file, w.bits(o.low + 4, o.low) + o.count, false, out);  // count 1: the second of a pair
   return true;
 }
 
@@ -407,6 +407,7 @@ constexpr Named kNamed[] = {
     {"#width", {imm_width}},
     {"#span", {imm_span}},
     {"#lsl", {imm_lsl}},
+    {"#imm6", {field_dec, 10, 15}},
     {"#imm5", {field_hex, 16, 20}},
     {"#nzcv", {field_hex, 0, 3}},
     {"#imm16", {field_hex, 5, 20}},
@@ -463,12 +464,14 @@ bool post_name(std::string_view s, Operand& o) {
   return false;
 }
 
-// Wd, Xns (31 is the stack pointer), Fm, zd; Vd.A, L2d.X, I2d
+// Wd, Xns (31 is the stack pointer), Xm+ (the next one), Fm, zd; Vd.A, L2d.X, I2d
 bool register_name(std::string_view s, Operand& o) {
   const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(field_of(s[i])); };
   constexpr std::string_view kFiles = "WXBHSDQREFzZiIj";
   if (s.size() == 2 && kFiles.find(s[0]) != s.npos && field_of(s[1]) >= 0)
     return o = {reg, at(1), static_cast<std::uint8_t>(s[0])}, true;
+  if (s.size() == 3 && s[2] == '+' && field_of(s[1]) >= 0)
+    return o = {reg, at(1), static_cast<std::uint8_t>(s[0]), 1}, true;
   if (s.size() == 3 && s[2] == 's' && field_of(s[1]) >= 0)
     return o = {reg_or_sp, at(1), static_cast<std::uint8_t>(s[0])}, true;
   if (s.size() == 3 && s[0] == 'I') return o = {lane_list, 0, 0, digit(s[1])}, true;

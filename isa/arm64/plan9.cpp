@@ -2,8 +2,6 @@
 // in GNU syntax.
 #include "isa/arm64/plan9.h"
 
-#include <capstone/capstone.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -22,7 +20,7 @@ struct Row {
 
 constexpr Row kRows[] = {
 #define ROW(mnemonic, encoding, operands, condition, gnu) Row{mnemonic, encoding, operands, condition, gnu, false},
-#define BEYOND(mnemonic, encoding, operands, condition) Row{mnemonic, encoding, operands, condition, "", true},
+#define BEYOND(mnemonic, encoding, operands, condition, gnu) Row{mnemonic, encoding, operands, condition, gnu, true},
 #include "isa/arm64/plan9_table.inc"
 #undef ROW
 #undef BEYOND
@@ -212,24 +210,6 @@ const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
   return nullptr;
 }
 
-bool append_capstone(std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out) {
-  struct Handle {
-    csh h = 0;
-    Handle() { cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &h); }
-    ~Handle() { cs_close(&h); }
-  };
-  thread_local Handle handle;
-  cs_insn* insn = nullptr;
-  if (cs_disasm(handle.h, code.data(), 4, pc, 1, &insn) != 1) return false;
-  out += insn->mnemonic;
-  if (insn->op_str[0]) {
-    out += ' ';
-    out += insn->op_str;
-  }
-  cs_free(insn, 1);
-  return true;
-}
-
 }  // namespace
 
 TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
@@ -246,8 +226,7 @@ TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, const 
   if (code.size() >= 4) {
     const Word w{word_at(code), pc, &kNone};
     const Entry* e = find(w, options, go);
-    if (e && !e->beyond && put_gnu(*e, w, out)) return {4, true};
-    if (!options.objdump_compat && append_capstone(code, pc, out)) return {4, true};
+    if (e && put_gnu(*e, w, out)) return {4, true};
   }
   out += '?';
   return {4, false};

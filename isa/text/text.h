@@ -54,7 +54,7 @@ TextSize append_go(Arch arch, std::span<const std::uint8_t> code, std::uint64_t 
                    const TextOptions& options, std::string& out);
 
 // The same in GNU syntax. Branch targets are absolute addresses on x86-64, distances on arm64. What objdump does not
-// know is named by Zydis and capstone.
+// know is printed as Zydis prints it on x86-64, and in the same form on arm64.
 TextSize append_gnu(Arch arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
                     const TextOptions& options = {});
 

@@ -7,7 +7,7 @@
     tests/oracle/objdump.py all DEFERSCOPE FOLDER CACHE       diff (plain, -gnu, -S) and rules over the ELF guests of FOLDER, gofmt, and
                                                               esbuild for both instruction sets, built in CACHE; exit 77: no Go here
 
-A digest file holds the FNV-1a 64 of the whole listing, plain and -gnu, then for each function the low 16 bits of the FNV-1a 32 of its
+A digest file holds CRC-32 and length of the whole listing, plain and -gnu, then for each function the low 16 bits of the CRC-32 of its
 lines, in the order of the listing: what differs is found by the first and placed by the second. Only guests with a symbol table:
 objdump refuses the others. Needs Go (GOTOOLCHAIN=go1.27.4 is fetched when missing).
 """
@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 
 VERSION = "go1.27.4"
 ESBUILD = "github.com/evanw/esbuild@v0.25.10"
@@ -46,29 +47,16 @@ def functions(listing):
 # ---- digests
 
 
-def fnv32(data):
-    h = 0x811C9DC5
-    for b in data:
-        h = ((h ^ b) * 0x01000193) & 0xFFFFFFFF
-    return h
-
-
-def fnv64(data):
-    h = 0xCBF29CE484222325
-    for b in data:
-        h = ((h ^ b) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return h
-
-
 def digests(guests):
     folder = os.path.join(ROOT, "tests/digests/objdump")
     os.makedirs(folder, exist_ok=True)
     for guest in guests:
         plain = objdump(guest)
-        found = ["%04x" % (fnv32(f) & 0xFFFF) for f in functions(plain)]
+        found = ["%04x" % (zlib.crc32(f) & 0xFFFF) for f in functions(plain)]
         with open(os.path.join(folder, os.path.basename(guest) + ".txt"), "w") as out:
             out.write(f"# {VERSION} objdump, {len(found)} functions; made by tests/oracle/objdump.py digests\n")
-            out.write("plain %016x\ngnu %016x\n" % (fnv64(plain), fnv64(objdump(guest, ["-gnu"]))))
+            for name, listing in (("plain", plain), ("gnu", objdump(guest, ["-gnu"]))):
+                out.write("%s %08x %d\n" % (name, zlib.crc32(listing), len(listing)))
             for i in range(0, len(found), 32):
                 out.write("".join(found[i : i + 32]) + "\n")
         print(os.path.basename(guest), len(found))
