@@ -1,10 +1,14 @@
 // Measures of the machine's C++ interface, one a call: bench_api MEASURE BIN [ARGS…]. Prints one JSON object on stdout;
 // bench/run.py repeats, interleaves with the peers and makes the table.
 //
-//   plain        run to the end                       memory   the same, every pc and every access shown to a callback
-//   pc           the same, every pc shown             hooks    the same, the defer functions hooked by a companion
-//   record       run to the end, snapshots kept       steps    Machine::step, one instruction a call
-//   seek         with --lengths: seeks and reverse steps within the first N instructions
+//   plain     run to the end
+//   pc        the same, every pc shown to a callback
+//   segments  the same, a straight run of instructions a call
+//   memory    the same, every pc and every access shown
+//   hooks     the same, the defer functions hooked by a companion
+//   record    the same, snapshots kept
+//   steps     Machine::step, one instruction a call
+//   seek      with --lengths: seeks and reverse steps within the first N instructions
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -33,17 +37,26 @@ uint64_t peak_kib() {
 }
 
 // The least that a callback can do: it counts, and mixes what it is given so that nothing can be left out.
-class Counter final : public emu::Observer {
+class Counter : public emu::Observer {
  public:
   void instruction(uint64_t pc) override {
-    ++instructions;
-    mixed ^= pc;
+    ++shown;
+    mixed += pc;
   }
   void access(uint64_t address, unsigned bytes, bool write) override {
     ++accesses;
     mixed += address ^ bytes ^ static_cast<uint64_t>(write);
   }
-  uint64_t instructions = 0, accesses = 0, mixed = 0;
+  uint64_t shown = 0, accesses = 0, mixed = 0;
+};
+
+// The same, taking a segment a call.
+class SegmentCounter final : public Counter {
+ public:
+  void instructions(uint64_t base, const uint16_t* offsets, unsigned n) override {
+    shown += n;
+    for (unsigned i = 0; i < n; ++i) mixed += base + offsets[i];
+  }
 };
 
 class HookCounter final : public emu::Machine::Companion {
@@ -91,14 +104,13 @@ Json rate(const emu::Machine& m, double seconds) {
   return j;
 }
 
-Json run_observed(emu::Machine& m, bool memory) {
-  Counter counter;
+Json run_observed(emu::Machine& m, Counter& counter, bool memory) {
   m.engine().set_observer(&counter, memory);
   const auto start = Clock::now();
   run_to_end(m);
   Json j = rate(m, seconds_since(start));
   m.engine().set_observer(nullptr);
-  j["shown"] = counter.instructions;
+  j["shown"] = counter.shown;
   j["accesses"] = counter.accesses;
   j["mixed"] = counter.mixed;
   return j;
@@ -193,7 +205,11 @@ Json measure(const Flags& f) {
     run_to_end(*m);
     j = rate(*m, seconds_since(run));
   } else if (f.measure == "pc" || f.measure == "memory") {
-    j = run_observed(*m, f.measure == "memory");
+    Counter counter;
+    j = run_observed(*m, counter, f.measure == "memory");
+  } else if (f.measure == "segments") {
+    SegmentCounter counter;
+    j = run_observed(*m, counter, false);
   } else if (f.measure == "hooks") {
     j = run_hooked(*m);
   } else if (f.measure == "record") {
@@ -244,7 +260,7 @@ Flags parse(int argc, char** argv) {
       throw emu::Error("no such flag: " + a);
   }
   if (argc - i < 2)
-    throw emu::Error("usage: bench_api [--flag=value…] plain|pc|memory|hooks|record|steps|seek BIN [ARGS…]");
+    throw emu::Error("usage: bench_api [--flag=value…] plain|pc|segments|memory|hooks|record|steps|seek BIN [ARGS…]");
   f.measure = argv[i++];
   f.command.assign(argv + i, argv + argc);
   return f;

@@ -248,9 +248,9 @@ class Bench:
     def callbacks(self):
         path = self.loop(20_000 if self.quick else 50_000)
         cases = {}
-        for m in ("plain", "pc", "memory"):
+        for m in ("plain", "pc", "segments", "memory"):
             cases[f"deferscope {m}"] = lambda m=m: self.api(m, [path])
-            if (self.bin / "unicorn_hook").exists():
+            if m != "segments" and (self.bin / "unicorn_hook").exists():
                 cases[f"Unicorn {m}"] = lambda m=m: self.unicorn(m, path)
         if shutil.which(QEMU["amd64"]):
             cases["qemu plain"] = lambda: self.qemu("amd64", [path])
@@ -259,7 +259,7 @@ class Bench:
             return
         n = got["deferscope plain"][0].json["instructions"]
         rate = lambda s: n / (s.json["seconds"] if hasattr(s, "json") else s.seconds) / 1e6
-        rows, labels = [], {"plain": "nothing", "pc": "pc", "memory": "pc, and address of each access"}
+        rows, labels = [], {"plain": "nothing", "pc": "pc", "segments": "pc, a straight run of instructions a call", "memory": "pc, and address of each access"}
         for m, label in labels.items():
             ours, theirs = got[f"deferscope {m}"], got.get(f"Unicorn {m}")
             if theirs and m != "plain" and theirs[0].json["mixed"] != ours[0].json["mixed"]:
@@ -282,7 +282,7 @@ class Bench:
             except Missing as e:
                 note(str(e))
                 continue
-            cases = {m: (lambda m=m: self.api(m, argv)) for m in ("plain", "hooks", "record", "pc", "memory")}
+            cases = {m: (lambda m=m: self.api(m, argv)) for m in ("plain", "hooks", "record", "pc", "segments", "memory")}
             has_events = "--events" in self.run_flags
             if has_events:
                 cases["run"] = lambda: self.deferscope(argv)

@@ -27,7 +27,7 @@ void check(uc_err e, const char* what) {
 void on_code(uc_engine*, uint64_t pc, uint32_t, void* user) {
   auto* s = static_cast<Seen*>(user);
   ++s->instructions;
-  s->mixed ^= pc;
+  s->mixed += pc;
 }
 
 void on_access(uc_engine*, uc_mem_type type, uint64_t address, int bytes, int64_t, void* user) {
