@@ -2,6 +2,7 @@
 #include "runtime_model/code.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "isa/arm64/lift.h"
 #include "isa/x86_64/lift.h"
@@ -113,6 +114,23 @@ bool writes(const Uop& u, Reg r) {
   return !vector_dst && (u.dst == r || u.dst2 == r);
 }
 
+bool is_jump(Op op) {
+  return op == Op::Jump || op == Op::JumpCond || op == Op::Cbz || op == Op::Cbnz || op == Op::Tbz || op == Op::Tbnz;
+}
+
+// Addresses that jumps inside the range lead to.
+std::unordered_set<uint64_t> jump_targets(const loader::Image& image, loader::Bytes code, uint64_t begin) {
+  std::unordered_set<uint64_t> out;
+  Lifted lifted;
+  for (uint64_t off = 0; off < code.size();) {
+    lifted = Lifted{};
+    off += std::max(1u, lift_at(image, code.subspan(off), begin + off, lifted));
+    const Uop* u = lifted.count ? &lifted.uops[lifted.count - 1] : nullptr;
+    if (u && is_jump(u->op) && u->hint == Hint::None) out.insert(static_cast<uint64_t>(u->imm));
+  }
+  return out;
+}
+
 }  // namespace
 
 void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
@@ -120,12 +138,15 @@ void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
   if (end <= begin) return;
   loader::Bytes code = image.memory().bytes_from(begin);
   code = code.first(std::min<uint64_t>(code.size(), end - begin));
+  const std::unordered_set<uint64_t> targets = jump_targets(image, code, begin);
   Known known{};
   Lifted lifted;
   for (uint64_t off = 0; off < code.size();) {
     lifted = Lifted{};
     const unsigned size = lift_at(image, code.subspan(off), begin + off, lifted);
-    const Insn insn{begin + off, size, &lifted, &known, image.arch() == loader::Arch::amd64};
+    const bool joined = targets.count(begin + off) != 0;
+    if (joined) known = {};
+    const Insn insn{begin + off, size, &lifted, &known, image.arch() == loader::Arch::amd64, joined};
     if (!visit(insn)) return;
     if (lifted.ends_block())
       known = {};  // whatever comes next can be reached from elsewhere

@@ -20,6 +20,7 @@ struct Insn {
   const isa::Lifted* in = nullptr;
   const std::array<std::optional<uint64_t>, isa::kRegs>* known = nullptr;
   bool x86 = true;
+  bool joined = false;  // a jump of the range leads here: nothing is known of the registers
   uint64_t next() const { return pc + size; }
 };
 

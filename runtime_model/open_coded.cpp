@@ -77,6 +77,7 @@ std::unique_ptr<OpenCoded> Program::read_open_coded(const Function& f) const {
 void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
   std::vector<SlotStore> straight;  // slot stores since the last control op or store to deferBits
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
+    if (i.joined) straight.clear();
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
     if (!bytes.empty() || !words.empty()) {
       const auto delta = go_->funcs.sp_delta(f.f, i.pc);

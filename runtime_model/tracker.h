@@ -43,8 +43,8 @@ struct Running {
 
 class Tracker final : public emu::Machine::Companion {
  public:
-  // Sets the machine's companion; both must outlive it. Before set_recording: snapshots taken without it hold nothing of
-  // its state.
+  // Sets the machine's companion; both must outlive it. Before set_recording: snapshots taken without it hold nothing
+  // of its state.
   Tracker(const Program& program, emu::Machine& machine, TrackerOptions options);
   ~Tracker() override;
 

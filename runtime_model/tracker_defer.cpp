@@ -28,6 +28,7 @@ void Tracker::push(G& g, Event& e) {
   p.event = e.id;
   p.storage = e.storage;
   p.depth = e.frame.depth;
+  p.owner = e.frame.function;
   p.on_stack = on_stack(e.deferred.funcval, e.sp, g.hi);
   p.funcval = p.on_stack ? g.hi - e.deferred.funcval : e.deferred.funcval;
   p.slot = e.slot;
@@ -86,7 +87,8 @@ void Tracker::on_listed(const Hook& h) {
   // The body of the loop is deeper than the owner: frames between the two are alive.
   emit(e);
   PendingPush p;
-  p.event = e.id, p.storage = e.storage, p.depth = e.frame.depth, p.site = e.site, p.record = d;
+  p.event = e.id, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
+  p.record = d;
   p.on_stack = on_stack(e.deferred.funcval, e.sp, g->hi);
   p.funcval = p.on_stack ? g->hi - e.deferred.funcval : e.deferred.funcval;
   auto at = g->pushed.end();
@@ -193,8 +195,7 @@ void Tracker::find_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
     e.record = it->storage == Storage::stack ? g.hi - it->record : it->record;
     if (!same_frame) {
       const uint64_t sp = g.hi - it->depth;
-      e.frame = {it->site ? p_.location(it->site - 1).function : nullptr, sp, it->depth, 0};
-      if (it->storage == Storage::open_coded) e.frame.function = p_.location(it->site).function;
+      e.frame = {it->owner, sp, it->depth, 0};
       e.frame.pc = owner_pc(g, e.frame);
     }
     g.pushed.erase(std::next(it).base());

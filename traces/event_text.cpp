@@ -51,6 +51,18 @@ void EventText::head(std::string& out, const Event& e, const std::string& where,
   out += fmt::format("  {:>12}  {:<32} {}\n", fmt::format("@{}", with_commas(e.position)), where, what);
 }
 
+const std::string& EventText::place(uint64_t pc) const {
+  const auto [it, fresh] = places_.try_emplace(pc);
+  if (fresh) it->second = p_.describe(pc);
+  return it->second;
+}
+
+const std::string& EventText::instruction(uint64_t pc) const {
+  const auto [it, fresh] = instructions_.try_emplace(pc);
+  if (fresh) it->second = instruction_text(p_, pc);
+  return it->second;
+}
+
 void EventText::detail(std::string& out, const std::string& text) const {
   out += fmt::format("  {:>12}    {}\n", "", text);
 }
@@ -71,7 +83,7 @@ std::string EventText::number(uint64_t push) const {
 
 // The CALL that returns there: 5 bytes before on amd64, 4 on arm64.
 std::string EventText::call_site(uint64_t return_address) const {
-  return return_address ? p_.describe(return_address - (p_.amd64() ? 5 : 4)) : "?";
+  return return_address ? place(return_address - (p_.amd64() ? 5 : 4)) : std::string("?");
 }
 
 std::string EventText::captured(const model::Deferred& d) const {
@@ -90,9 +102,9 @@ void EventText::push(std::string& out, const Event& e) {
   const bool open = e.storage == Storage::open_coded;
   const char* call = p_.amd64() ? "CALL" : "BL";
   if (open && e.bits_before == e.bits_after)
-    head(out, e, p_.describe(e.site), "store to its slot; deferBits stays: the exit follows at once");
+    head(out, e, place(e.site), "store to its slot; deferBits stays: the exit follows at once");
   else if (open)
-    head(out, e, p_.describe(e.site), fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
+    head(out, e, place(e.site), fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
   else
     head(out, e, call_site(e.site), fmt::format("{} {}", call, e.call));
   std::string text = fmt::format("push  #{}  {}   ", pushed_, name(e.deferred));
@@ -122,23 +134,23 @@ void EventText::start(std::string& out, const Event& e) {
   switch (e.by) {
     case RunBy::jmpdefer: return;  // the jmpdefer event has said it
     case RunBy::inline_exit:
-      head(out, e, p_.describe(e.pc),
+      head(out, e, place(e.pc),
            e.bits_before == e.bits_after ? fmt::format("exit: slot {}", e.slot)
                                          : fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
       return detail(out, what + "   called by the function itself, no runtime involved");
     case RunBy::deferreturn:
-      head(out, e, p_.describe(e.pc), what);
+      head(out, e, place(e.pc), what);
       return detail(out, "called by the loop in deferreturn: its frame stays, no return address is rewritten");
-    case RunBy::panic: head(out, e, p_.describe(e.pc), what); return detail(out, "called by the running panic");
-    case RunBy::goexit: head(out, e, p_.describe(e.pc), what); return detail(out, "called by runtime.Goexit");
-    case RunBy::none: head(out, e, p_.describe(e.pc), what); return;
+    case RunBy::panic: head(out, e, place(e.pc), what); return detail(out, "called by the running panic");
+    case RunBy::goexit: head(out, e, place(e.pc), what); return detail(out, "called by runtime.Goexit");
+    case RunBy::none: head(out, e, place(e.pc), what); return;
   }
 }
 
 void EventText::end(std::string& out, const Event& e) {
   const std::string to = e.by == RunBy::jmpdefer
                              ? fmt::format("RET → {}: CALL runtime.deferreturn again", call_site(e.return_address))
-                             : fmt::format("RET → {}", p_.describe(e.pc));
+                             : fmt::format("RET → {}", place(e.pc));
   head(out, e, e.deferred.function ? model::readable(e.deferred.function->name()) : "?", to);
   for (const model::Effect& f : e.effects)
     detail(out,
@@ -152,7 +164,7 @@ void EventText::jmpdefer(std::string& out, const Event& e) {
   head(out, e, "runtime.jmpdefer", "");
   for (size_t i = 0; i < e.steps.size(); ++i) {
     const model::JmpStep& s = e.steps[i];
-    const std::string text = instruction_text(p_, s.pc);
+    const std::string text = instruction(s.pc);
     std::string change;
     if (i + 1 < e.steps.size()) {
       const model::JmpStep& n = e.steps[i + 1];
@@ -160,18 +172,17 @@ void EventText::jmpdefer(std::string& out, const Event& e) {
       if (n.frame_pointer != s.frame_pointer)
         change += fmt::format("  {} {:#x} → {:#x}", amd64 ? "BP" : "R29", s.frame_pointer, n.frame_pointer);
       if (amd64 && n.return_word != s.return_word)
-        change += fmt::format("  [SP] {} → {}", p_.describe(s.return_word), p_.describe(n.return_word));
-      if (!amd64 && n.scratch != s.scratch) change += fmt::format("  R0 {}", p_.describe(n.scratch));
-      if (!amd64 && n.link != s.link) change += fmt::format("  LR → {}", p_.describe(n.link));
+        change += fmt::format("  [SP] {} → {}", place(s.return_word), place(n.return_word));
+      if (!amd64 && n.scratch != s.scratch) change += fmt::format("  R0 {}", place(n.scratch));
+      if (!amd64 && n.link != s.link) change += fmt::format("  LR → {}", place(n.link));
     } else {
       change = fmt::format("  PC → {}", name(e.deferred));
     }
     detail(out, fmt::format("{:#x} {:<28}{}", s.pc, text == "?" ? "" : text, change));
   }
   detail(out, fmt::format("SP              {:#x} → {:#x}    deferreturn's frame is gone", e.sp, e.sp_after));
-  detail(out,
-         fmt::format("return address  {} → {}    −{}: back onto the {}   ◀ the trick", p_.describe(e.return_address),
-                     p_.describe(e.return_after), e.return_address - e.return_after, amd64 ? "CALL" : "BL"));
+  detail(out, fmt::format("return address  {} → {}    −{}: back onto the {}   ◀ the trick", place(e.return_address),
+                          place(e.return_after), e.return_address - e.return_after, amd64 ? "CALL" : "BL"));
   detail(out, fmt::format("run   {}  {}", number(e.push), name(e.deferred)));
 }
 
@@ -195,7 +206,7 @@ void EventText::recovery(std::string& out, const Event& e) {
   const char* meaning = at_deferreturn  ? "   the function's CALL runtime.deferreturn"
                         : e.returns_one ? "   result 1: deferproc returns a second time"
                                         : "";
-  head(out, e, "runtime.recovery", fmt::format("resume at {}   SP {:#x}{}", p_.describe(e.to_pc), e.to_sp, meaning));
+  head(out, e, "runtime.recovery", fmt::format("resume at {}   SP {:#x}{}", place(e.to_pc), e.to_sp, meaning));
   std::string frames;
   for (const std::string& f : e.discarded) frames += fmt::format("{}{}", frames.empty() ? "" : ", ", f);
   detail(out, fmt::format("{} frames thrown away: {}", e.discarded_count, frames));
@@ -207,28 +218,27 @@ void EventText::other(std::string& out, const Event& e) {
     case EventKind::deferreturn_enter:
       return head(out, e, call_site(e.return_address),
                   fmt::format("{} runtime.deferreturn   return address {}", p_.amd64() ? "CALL" : "BL",
-                              p_.describe(e.return_address)));
+                              place(e.return_address)));
     case EventKind::deferreturn_leave:
       return head(out, e, "runtime.deferreturn",
-                  fmt::format("no defer of this frame is left → returns to {}", p_.describe(e.return_address)));
+                  fmt::format("no defer of this frame is left → returns to {}", place(e.return_address)));
     case EventKind::panic_start:
       ++panics_;
-      return head(out, e, p_.describe(e.frame.pc),
+      return head(out, e, place(e.frame.pc),
                   fmt::format("panic {}{}", quoted(e.value),
                               e.nested_in == model::kNoEvent ? "" : "   (while another panic is running)"));
     case EventKind::panic_aborted:
       return head(out, e, owner,
                   fmt::format("panic {} is aborted: a later panic was recovered beyond it", quoted(e.value)));
     case EventKind::goexit:
-      return head(out, e, p_.describe(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
+      return head(out, e, place(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
     case EventKind::stack_move:
       head(out, e, "runtime.copystack",
            fmt::format("stack [{:#x}, {:#x}) → [{:#x}, {:#x})", e.old_lo, e.old_hi, e.new_lo, e.new_hi));
       for (const model::MovedRecord& m : e.moved) detail(out, fmt::format("record {:#x} → {:#x}", m.before, m.after));
       return;
     case EventKind::transfer:
-      return head(out, e, p_.describe(e.frame.pc),
-                  fmt::format("{} → {}   SP {:#x}", e.what, p_.describe(e.to_pc), e.to_sp));
+      return head(out, e, place(e.frame.pc), fmt::format("{} → {}   SP {:#x}", e.what, place(e.to_pc), e.to_sp));
     default: return;
   }
 }

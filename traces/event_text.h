@@ -27,6 +27,8 @@ class EventText {
   std::string name(const model::Deferred& d) const;
   std::string number(uint64_t push) const;
   std::string call_site(uint64_t return_address) const;
+  const std::string& place(uint64_t pc) const;  // "main.f+12"
+  const std::string& instruction(uint64_t pc) const;
   std::string captured(const model::Deferred& d) const;
   void push(std::string& out, const model::Event& e);
   void start(std::string& out, const model::Event& e);
@@ -41,6 +43,7 @@ class EventText {
   std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
   uint64_t goroutine_ = 1;
+  mutable std::unordered_map<uint64_t, std::string> places_, instructions_;
 };
 
 std::string with_commas(uint64_t n);  // 61,204
