@@ -194,6 +194,10 @@ bool frame_opened_or_closed(const Seen& x, Lines& out) {
     out.insert(out.begin(), fmt::format("{}: frame of {} bytes opened for {}", moved, *after, x.short_name(f)));
     return true;
   }
+  if (grown < 0 && *before - *after == -grown && *after != 0) {
+    out.push_back(fmt::format("{} bytes of {}'s frame given back", -grown, x.short_name(f)));
+    return true;
+  }
   if (grown < 0 && *before - *after == -grown && *after == 0) {
     out.erase(std::remove_if(out.begin(), out.end(), [](const std::string& l) { return l.compare(0, 3, "SP ") == 0; }),
               out.end());

@@ -20,13 +20,13 @@ std::string say_memory(const Effect&, const Change& c, const Namer& names) {
 }
 
 std::string say_register(const Effect& e, const Change& c, const Namer& names) {
+  const std::string now = say_value(c.after, 8, names);
   if (c.how.kind == Expr::Place && c.how.text == c.place && c.how.add != 0) {
-    const std::string old = say_number(static_cast<int64_t>(c.before)), now = say_number(static_cast<int64_t>(c.after));
-    return fmt::format("{} {} → {} ({}{})", c.place, old, now, c.how.add > 0 ? "+" : "", say_number(c.how.add));
+    const bool sp = c.reg == (e.isa == isa::Isa::x86_64 ? isa::kRsp : isa::kSp);
+    return fmt::format("{} {} → {} ({}{})", c.place, say_number(static_cast<int64_t>(c.before)),
+                       sp ? say_number(static_cast<int64_t>(c.after)) : now, c.how.add > 0 ? "+" : "",
+                       say_number(c.how.add));
   }
-  const unsigned width = 8;
-  (void)e;
-  const std::string now = say_value(c.after, width, names);
   if (c.how.str() == now) return fmt::format("{} ← {}", c.place, now);
   return fmt::format("{} ← {} = {}", c.place, c.how.str(), now);
 }

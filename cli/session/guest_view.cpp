@@ -179,6 +179,13 @@ std::string GuestView::line(uint64_t at) const {
   return l.line > 0 ? fmt::format("{}:{}", base_name(l.file), l.line) : std::string();
 }
 
+std::string GuestView::inlined(uint64_t at) const {
+  const model::Function* f = function(at);
+  if (!f) return {};
+  const auto stack = program_->go().funcs.inline_stack(f->f, at);
+  return stack.size() > 1 ? model::readable(stack[0].function) : std::string();
+}
+
 std::string GuestView::of(uint64_t v) const {
   if (v < 0x1000) return {};
   if (const auto s = machine_.image().symbol_at(v)) {

@@ -71,6 +71,8 @@ class GuestView final : public traces::Namer {
   std::string place(uint64_t pc) const;
   // "hello.go:7", or empty.
   std::string line(uint64_t pc) const;
+  // "fmt.Println": the inlined function that the instruction belongs to; empty if it is the function's own.
+  std::string inlined(uint64_t pc) const;
   // Namer: functions, data symbols, funcvals, words of the goroutine's own stack.
   std::string of(uint64_t value) const override;
   std::string who_text(const Who& who) const;  // "g1", "g1 on the system stack", "thread 3"

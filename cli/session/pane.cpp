@@ -112,7 +112,9 @@ std::string Core::pane() {
   const TrailItem* last = p > 0 && trail.count(p - 1) ? &trail[p - 1] : nullptr;
   std::string text;
   const Who w = view->who();
-  std::string head = fmt::format("{}  {}", mark('b', view->place(pc)), mark('d', view->line(pc)));
+  const std::string inlined = view->inlined(pc);
+  std::string head = fmt::format("{}  {}", mark('b', view->place(pc)),
+                                 mark('d', view->line(pc) + (inlined.empty() ? "" : " in inlined " + inlined)));
   text += padded(std::move(head), 60) + fmt::format("  @{}  {}\n", grouped(p), view->who_text(w));
   const auto print = [&](const std::string& left, const std::vector<std::string>& words) {
     const size_t width = std::max(kTextWidth + 13, columns(left) + 2);

@@ -2,6 +2,7 @@
 #include "cli/session/verbs.h"
 #include "tests/unit/cli_guests.h"
 #include "traces/explain.h"
+#include "traces/op_words.h"
 
 namespace deferscope::test {
 namespace {
@@ -86,6 +87,44 @@ TEST(Session, EveryVerbHasHelpAndAnExample) {
         EXPECT_TRUE(has(s("help " + n), "example: ")) << n;
       }
     }
+}
+
+// Every form of micro-op says something: how a value came about, a note, or where execution goes.
+TEST(Session, EveryMicroOpHasWords) {
+  static constexpr isa::Helper kHelper = {.name = "helper"};
+  const traces::Namer nobody;
+  for (const isa::Isa i : {isa::Isa::x86_64, isa::Isa::arm64}) {
+    const traces::OpWords words(i, nobody);
+    for (int op = 0; op < static_cast<int>(isa::Op::kCount); ++op)
+      for (const bool flags_only : {false, true}) {
+        isa::Uop u;
+        u.op = static_cast<isa::Op>(op);
+        if (flags_only && u.op == isa::Op::Mov) continue;  // sets none
+        u.dst = flags_only ? isa::kSink : isa::Reg{1};
+        u.dst2 = flags_only ? isa::kSink : isa::Reg{2};
+        u.a = 3, u.b = 5, u.c = 6, u.mem.base = 7, u.imm = 8, u.helper = &kHelper;
+        if (flags_only) u.flags = isa::FlagRule::Sub;
+        const isa::CpuState s{};
+        const auto said = words.say(u, s);
+        switch (u.op) {
+          case isa::Op::StoreCheck:  // the store behind it speaks
+          case isa::Op::Jump:
+          case isa::Op::JumpReg:
+          case isa::Op::Syscall: continue;  // the flow speaks
+          case isa::Op::JumpCond:
+          case isa::Op::Cbz:
+          case isa::Op::Cbnz:
+          case isa::Op::Tbz:
+          case isa::Op::Tbnz: EXPECT_FALSE(words.condition(u, s).empty()) << op; continue;
+          default: break;
+        }
+        const bool speaks = !said.note.empty() ||
+                            ((said.integer_result || said.vector_result || said.writes) && !said.how.str().empty());
+        EXPECT_TRUE(speaks) << "op " << op;
+        EXPECT_EQ((said.note + said.how.str() + said.how2.str()).find('?'), std::string::npos)
+            << "op " << op << ": " << said.note << said.how.str();
+      }
+  }
 }
 
 // Every instruction that the guest executes: its prediction comes true, and it has words.
