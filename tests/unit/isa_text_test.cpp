@@ -257,6 +257,34 @@ TEST(GoText, Arm64NamesTheRegistersThatCapstoneNames) {
   RecordProperty("unknown_to_capstone", static_cast<int>(unknown));
 }
 
+// In GNU syntax both speak one language: the mnemonic must be the same, but where the two prefer another alias of one
+// instruction.
+bool same_instruction(std::string_view ours, std::string_view theirs) {
+  static constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+      {"mov", "ins"}, {"mov", "movn"}, {"mov", "movz"}, {"mov", "orr"}, {"uxtl2", "ushll2"}};
+  return ours == theirs ||
+         std::find(std::begin(kAliases), std::end(kAliases), std::pair(ours, theirs)) != std::end(kAliases);
+}
+
+TEST(GnuText, Arm64IsTheInstructionThatCapstoneSays) {
+  csh handle;
+  ASSERT_EQ(cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &handle), CS_ERR_OK);
+  std::size_t compared = 0;
+  for (const Line& l : lines_of("tests/unit/data/text_arm64.tsv")) {
+    const std::vector<std::uint8_t> code = from_hex(l.hex);
+    std::string ours;
+    cs_insn* insn = nullptr;
+    if (!append_gnu(Arch::arm64, code, kPc, ours).known || cs_disasm(handle, code.data(), 4, kPc, 1, &insn) != 1)
+      continue;
+    ++compared;
+    EXPECT_TRUE(same_instruction(ours.substr(0, ours.find(' ')), insn->mnemonic))
+        << l.hex << ": " << ours << " | " << insn->mnemonic << " " << insn->op_str;
+    cs_free(insn, 1);
+  }
+  cs_close(&handle);
+  EXPECT_GT(compared, 2900u);
+}
+
 // ---- x/arch's golden cases: golang.org/x/arch v0.32.0, from the folder DEFERSCOPE_XARCH or, in the full run
 // (DEFERSCOPE_ALL) and where there is Go, from the module cache
 
