@@ -1108,15 +1108,12 @@ L_Tbnz:
     if (relates<T>(REL, a, b)) LEAVE(1, TAKEN());                 \
     LEAVE(0, FALL());                                             \
   }
-#define CMP_JCCS(name, T, LW, RHS)                                                             \
-  CMP_JCC(name, T, LW, RHS, EQ)                                                                \
-  CMP_JCC(name, T, LW, RHS, NE)                                                                \
-  CMP_JCC(name, T, LW, RHS, ULT)                                                               \
-  CMP_JCC(name, T, LW, RHS, UGE)                                                               \
-  CMP_JCC(name, T, LW, RHS, ULE)                                                               \
-  CMP_JCC(name, T, LW, RHS, UGT)                                                               \
-  CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) \
-      CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
+// clang-format off
+#define CMP_JCCS(name, T, LW, RHS) \
+  CMP_JCC(name, T, LW, RHS, EQ) CMP_JCC(name, T, LW, RHS, NE) CMP_JCC(name, T, LW, RHS, ULT) CMP_JCC(name, T, LW, RHS, UGE) \
+  CMP_JCC(name, T, LW, RHS, ULE) CMP_JCC(name, T, LW, RHS, UGT) CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE) \
+  CMP_JCC(name, T, LW, RHS, SLE) CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
+  // clang-format on
   CMP_JCCS(CmpR1, uint8_t, 0, R[s->b])
   CMP_JCCS(CmpI1, uint8_t, 0, s->imm)
   CMP_JCCS(CmpR8, uint64_t, 3, R[s->b])
