@@ -133,8 +133,10 @@ Json module_json(const loader::Module& m) {
 
 Json go_json(const loader::GoProgram& go) {
   Json j;
-  j["version"] = {{"text", go.version.text}, {"minor", go.version.minor}, {"source", to_string(go.version.source)}};
-  if (go.version.patch >= 0) j["version"]["patch"] = go.version.patch;
+  j["version"] = {{"text", go.version.text},
+                  {"minor", go.version.minor},
+                  {"patch", go.version.patch < 0 ? Json() : Json(go.version.patch)},
+                  {"source", to_string(go.version.source)}};
   j["goos"] = go.goos;
   j["goarch"] = go.goarch;
   j["package"] = go.build.path;

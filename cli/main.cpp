@@ -2,6 +2,7 @@
 // status.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string_view>
 
 #include "cli/verbs.h"
 
@@ -11,8 +12,15 @@ namespace {
 
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
-    add_info,
-    add_run,
+    // one a line, in alphabetical order
+    add_completion,  //
+    add_defers,      //
+    add_demo,        //
+    add_disasm,      //
+    add_info,        //
+    add_run,         //
+    add_snap,        //
+    add_step,        //
 };
 
 }  // namespace
@@ -28,7 +36,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const bool run = argc > 1 && std::string_view(argv[1]) == "run";
+    std::fprintf(stderr, "deferscope: %s (see deferscope %s--help)\n", e.what(), run ? "run " : "");
+    return run ? 125 : 2;
   }
   try {
     return action ? action() : 2;

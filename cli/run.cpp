@@ -6,8 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "cli/guest.h"
+#include "cli/trace.h"
 #include "cli/verbs.h"
 #include "emu/machine.h"
 
@@ -16,6 +18,7 @@ namespace {
 
 struct RunFlags {
   GuestFlags guest;
+  TraceFlags trace;
   bool stats = false;
 };
 
@@ -30,7 +33,10 @@ void print_stats(const emu::Machine& m, double seconds) {
 int run(const RunFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<emu::Machine> m = boot(flags.guest);
+  std::optional<TraceSession> trace;
+  if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
   const int status = run_to_end(*m);
+  if (trace) trace->finish();
   if (flags.stats) print_stats(*m, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return status;
 }
@@ -41,6 +47,7 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* sub = app.add_subcommand("run", "Run a Go program; exit with its status (125: deferscope's own failure)");
   auto flags = std::make_shared<RunFlags>();
   add_guest_flags(*sub, flags->guest);
+  add_trace_flags(*sub, flags->trace);
   sub->add_flag("--stats", flags->stats, "Print instructions, wall time and memory to stderr");
   sub->callback([flags, &action] { action = [flags] { return own_failures_are_125([&] { return run(*flags); }); }; });
 }

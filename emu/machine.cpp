@@ -135,8 +135,11 @@ void Machine::finish(const RunExit& exit) {
         --s.position;
         uint8_t bytes[15];
         const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa == isa::Isa::x86_64 ? 15 : 4);
+        isa::Lifted in;
+        in.length = 4;
+        if (isa == isa::Isa::x86_64) isa::x86_64::lift(bytes, n, s.cpu().pc, in);
         std::string text;
-        for (unsigned i = 0; i < n; ++i) text += fmt::format("{:02x}", bytes[i]);
+        for (unsigned i = 0; i < std::min<unsigned>(n, in.length); ++i) text += fmt::format("{:02x}", bytes[i]);
         unsupported("an instruction that is not implemented (bytes " + text + ")");
       }
       s.os->fault(s, recording_, exit.outcome);

@@ -81,6 +81,9 @@ uint32_t sub_flags_arm(uint64_t a, uint64_t b, uint64_t borrow, unsigned w) {
   return (sub_flags(a, b, borrow, w) & kNzcv) ^ flag::C;
 }
 
+// What FPCR (AHP, DN, FZ, RMode) and FPSR (AArch32's NZCV, QC, IDC and the sticky five) implement; the rest is 0.
+constexpr uint32_t kFpcrBits = 0x07c00000, kFpsrBits = 0xf800009f;
+
 // One instruction's execution.
 struct Evaluation {
   const Lifted& in;
@@ -407,8 +410,9 @@ bool Evaluation::memory(const Uop& u) {
   switch (u.op) {
     case Op::Load:
     case Op::LoadRmw:
-      if (!load(at, &x, w)) return false;
+      // Write permission first: of an operand across a read-only page and a hole the first page faults.
       if (u.op == Op::LoadRmw && !bus.check_write(at, w)) return fail(bus.fault, bus.fault_address, Access::Write);
+      if (!load(at, &x, w)) return false;
       put_loaded(u.dst, x, u);
       return true;
     case Op::Store: x = rhs(u); return store(at, &x, w);
@@ -555,7 +559,10 @@ bool Evaluation::system(const Uop& u) {
       s.r[kRax] = static_cast<uint32_t>(count), s.r[kRdx] = count >> 32;
       if (u.op == Op::Rdtscp) s.r[kRcx] = 0;
       return true;
-    case Op::Xgetbv: s.r[kRax] = 3, s.r[kRdx] = 0; return true;
+    case Op::Xgetbv:
+      if (!(model.cpuid(1, 0).ecx & 1u << 27)) return fail(Fault::Undefined, s.pc, Access::Execute);  // OSXSAVE
+      s.r[kRax] = 3, s.r[kRdx] = 0;
+      return true;
     case Op::LoadMxcsr:
       if (rhs(u) & 0xffff0000) return fail(Fault::Alignment, s.pc, Access::Read);
       s.mxcsr = static_cast<uint32_t>(rhs(u));
@@ -568,13 +575,13 @@ bool Evaluation::system(const Uop& u) {
     case Op::WriteSys:
       switch (static_cast<SysReg>(u.imm)) {
         case SysReg::Fpcr:
-          s.fpcr = static_cast<uint32_t>(reg(u.b));
+          s.fpcr = static_cast<uint32_t>(reg(u.b)) & kFpcrBits;
           fp_fold(s, Isa::arm64);
           fp_enter(s, Isa::arm64);
           break;
         case SysReg::Fpsr:
           fp_fold(s, Isa::arm64);
-          s.fpsr = static_cast<uint32_t>(reg(u.b));
+          s.fpsr = static_cast<uint32_t>(reg(u.b)) & kFpsrBits;
           break;
         case SysReg::Tpidr: s.r[kTpidr] = reg(u.b); break;
         default: break;  // DIT: no effect in an emulator

@@ -144,7 +144,7 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
     auto bytes = s->sh_type == SHT_NOBITS ? std::optional<Bytes>(Bytes{}) : slice(file, s->sh_offset, s->sh_size);
     if (!name || name->empty() || !bytes) continue;
     uint64_t address = s->sh_flags & SHF_ALLOC ? s->sh_addr + bias : 0;
-    sections.push_back({std::string(*name), address, s->sh_size, s->sh_flags, *bytes});
+    sections.push_back({std::string(*name), address, s->sh_size, s->sh_flags, s->sh_offset, *bytes});
   }
   return sections;
 }

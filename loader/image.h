@@ -37,7 +37,8 @@ struct Section {
   uint64_t address = 0;  // relocated; 0 if it is not loaded
   uint64_t size = 0;     // in memory
   uint64_t flags = 0;    // ELF sh_flags (0x800: compressed)
-  Bytes bytes;           // as in the file: not relocated, not decompressed; empty for .bss
+  uint64_t fileoff = 0;
+  Bytes bytes;  // as in the file: not relocated, not decompressed; empty for .bss
 };
 
 // What the ELF program headers say beyond segments; for the auxiliary vector.

@@ -252,6 +252,13 @@ std::optional<int32_t> FuncTable::pc_value(const Func& f, uint32_t offset, uint6
   return found;
 }
 
+std::optional<uint64_t> FuncTable::caller_sp(const Func& f, uint64_t pc, uint64_t sp) const {
+  auto delta = sp_delta(f, pc);
+  if (!delta) return std::nullopt;
+  const uint64_t return_address = header_.quantum == 1 ? 8 : 0;  // pushed by CALL on amd64; part of the frame on arm64
+  return sp + static_cast<uint64_t>(int64_t{*delta}) + return_address;
+}
+
 uint32_t FuncTable::pcdata_offset(const Func& f, uint32_t table) const {
   if (table >= f.npcdata) return 0;
   return need<uint32_t>(header_.pcln, f.record + static_cast<uint64_t>(header_.row->size) + table * 4ull,

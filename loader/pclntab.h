@@ -118,6 +118,9 @@ class FuncTable {
   // SP of the caller before the call minus SP, less the return address: the frame's bytes at pc. Nothing if the
   // function has no table.
   std::optional<int32_t> sp_delta(const Func& f, uint64_t pc) const { return pc_value(f, f.pcsp, pc); }
+  // The caller's SP as it was before its call, for a frame whose SP is `sp` at pc: what DWARF calls the CFA and the
+  // runtime frame.fp.
+  std::optional<uint64_t> caller_sp(const Func& f, uint64_t pc, uint64_t sp) const;
   // PCDATA `table` at pc; -1 where the function has no such table, as the runtime says.
   int32_t pcdata(const Func& f, uint32_t table, uint64_t pc) const;
   // The table's runs for reading it whole: (first pc behind the run, value), in order of pc. Empty if the function has

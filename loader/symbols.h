@@ -27,7 +27,8 @@ class SymbolTable {
   bool empty() const { return by_address_.empty(); }
   // Sorted by address; symbols of equal address: sized ones first.
   const std::vector<Symbol>& all() const { return by_address_; }
-  // The symbol whose [address, address+size) holds `address`, else a size-0 symbol exactly there. O(log n).
+  // The symbol whose [address, address+size) holds `address`, else a size-0 symbol exactly there. O(log n); a carrier
+  // (runtime.rodata, type:*) may be missed behind more than 16 smaller symbols that it holds.
   std::optional<Symbol> at(uint64_t address) const;
   // The first symbol with this exact name. O(log n).
   std::optional<Symbol> find(std::string_view name) const;

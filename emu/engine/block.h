@@ -34,6 +34,7 @@ struct Block {
   Block* link[2] = {};  // blocks behind it: [0] not taken or fallen through, [1] taken
   std::unique_ptr<Slot[]> storage;
   std::vector<std::unique_ptr<isa::Uop>> rare;  // micro-ops without a handler of their own
+  std::unique_ptr<uint16_t[]> offsets;          // of the instructions from pc, if an observer is to be told
 };
 
 }  // namespace deferscope::emu

@@ -31,7 +31,8 @@ struct Engine::Context {
   int64_t budget;
   uint64_t count;   // instructions executed by all threads when this call began
   bool skip_first;  // do not stop at the first block's hook
-  bool exact;       // one instruction a block: stores to code and watched pages are allowed
+  bool exact;       // one instruction a block: stores to code are allowed
+  unsigned shown;   // calls of the observer that the first instruction had already
 
   // Instructions executed before the one that slot `s` belongs to.
   uint64_t count_at(int64_t left, const Block& b, const Slot& s) const {
@@ -39,8 +40,8 @@ struct Engine::Context {
   }
   // Must this access be left to an exact step (watched, or code behind it)? Only asked when the TLB missed.
   bool careful(uint64_t address, unsigned n) const {
-    if (exact) return false;
     const uint64_t first = page_of(address), last = page_of(address + n - 1);
+    if (exact) return memory->is_watched(first) || memory->is_watched(last);
     return memory->is_watched(first) || memory->is_watched(last) || memory->is_code(first) || memory->is_code(last);
   }
   bool careful_uop(const isa::Uop& u) const;

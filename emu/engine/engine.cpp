@@ -82,6 +82,7 @@ isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {
 RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_t count, bool pass_hook) {
   RunExit exit;
   uint64_t done = 0;
+  unsigned shown = 0;
   bool exact = false;  // the next instruction must be stepped alone
   while (done < budget) {
     if (memory.code_dirty()) {
@@ -101,8 +102,9 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
                 observer_,    cache,
                 block,        static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
                 count + done, pass_hook && block->hooked,
-                exact};
+                exact,        shown};
     exit = execute(ctx);
+    shown = exit.shown;
     done += exit.executed;
     pass_hook = exit.again;
     if (exit.kind == RunExit::Watch && !exact && !memory.any_watched()) {

@@ -17,11 +17,16 @@
 namespace deferscope::emu {
 
 // Sees every instruction, and with `memory` every access, before it happens. Called from inside the run: it must not
-// touch the machine.
+// touch the machine, nor read registers and flags (they may still be those of some instructions before).
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void instruction(uint64_t pc) = 0;
+  // The next n instructions, at base + offsets[0…n-1]: a straight run that certainly executes, of which only the last
+  // accesses memory or may fault. For observers that want fewer calls.
+  virtual void instructions(uint64_t base, const uint16_t* offsets, unsigned n) {
+    for (unsigned i = 0; i < n; ++i) instruction(base + offsets[i]);
+  }
   virtual void access(uint64_t address, unsigned bytes, bool write) { (void)address, (void)bytes, (void)write; }
 };
 
@@ -36,6 +41,7 @@ struct RunExit {
   } kind = Budget;
   isa::Outcome outcome;   // of Fault
   uint64_t executed = 0;  // instructions
+  unsigned shown = 0;     // of Watch: calls of the observer for the instruction that was not executed
   bool again = false;  // stopped between two iterations of a string instruction: going on is no new arrival at its hook
 };
 

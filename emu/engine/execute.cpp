@@ -138,7 +138,7 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
   CpuState& cpu = *ctx->cpu;
   Memory& memory = *ctx->memory;
   uint64_t* const R = cpu.r.data();
-  Vec* const V = cpu.v.data();
+  auto& V = cpu.v;
   LazyFlags& F = cpu.lazy;
   Memory::TlbEntry* const tr = memory.tlb_read.data();
   Memory::TlbEntry* const tw = memory.tlb_write.data();
@@ -277,14 +277,34 @@ L_MovM2:
     (void)r, (void)a, (void)b;                                    \
     NEXT();                                                       \
   }
-  NARROW(Sub_r1x, uint8_t, 0, R[s->b], a - b, X_SUB)
-  NARROW(Sub_i1x, uint8_t, 0, s->imm, a - b, X_SUB)
+  NARROW(Cmp_r1x, uint8_t, 0, R[s->b], a - b, X_SUB)
+  NARROW(Cmp_i1x, uint8_t, 0, s->imm, a - b, X_SUB)
   NARROW(Sub_r2x, uint16_t, 1, R[s->b], a - b, X_SUB)
   NARROW(Sub_i2x, uint16_t, 1, s->imm, a - b, X_SUB)
-  NARROW(And_r1x, uint8_t, 0, R[s->b], a & b, X_LOGIC)
-  NARROW(And_i1x, uint8_t, 0, s->imm, a & b, X_LOGIC)
+  NARROW(Tst_r1x, uint8_t, 0, R[s->b], a & b, X_LOGIC)
+  NARROW(Tst_i1x, uint8_t, 0, s->imm, a & b, X_LOGIC)
   NARROW(And_r2x, uint16_t, 1, R[s->b], a & b, X_LOGIC)
   NARROW(And_i2x, uint16_t, 1, s->imm, a & b, X_LOGIC)
+
+// Bytes with a destination: merged into its register.
+#define BYTE(name, RHS, EXPR, FLAGS)                                             \
+  L_##name : {                                                                   \
+    const auto a = static_cast<uint8_t>(R[s->a]), b = static_cast<uint8_t>(RHS); \
+    const auto r = static_cast<uint8_t>(EXPR);                                   \
+    FLAGS(0)                                                                     \
+    std::memcpy(&R[s->dst], &r, 1);                                              \
+    NEXT();                                                                      \
+  }
+#define BYTES(op, EXPR, XF)               \
+  BYTE(op##_r1n, R[s->b], EXPR, NO_FLAGS) \
+  BYTE(op##_r1x, R[s->b], EXPR, XF)       \
+  BYTE(op##_i1n, s->imm, EXPR, NO_FLAGS)  \
+  BYTE(op##_i1x, s->imm, EXPR, XF)
+  BYTES(Add, a + b, X_ADD)
+  BYTES(Sub, a - b, X_SUB)
+  BYTES(And, a & b, X_LOGIC)
+  BYTES(Or, a | b, X_LOGIC)
+  BYTES(Xor, a ^ b, X_LOGIC)
 
 #define WITH_CARRY(name, T, LW, RHS, EXPR, BITS)                  \
   L_##name : {                                                    \
@@ -407,6 +427,20 @@ L_Mul_i8:
 L_Mul_i4:
   R[s->dst] = static_cast<uint32_t>(R[s->a] * static_cast<uint64_t>(s->imm));
   NEXT();
+// x86-64's IMUL with flags: CF = OF = the product does not fit.
+#define MUL_FLAGS(name, S, U, RHS)                                                              \
+  L_##name : {                                                                                  \
+    S r;                                                                                        \
+    const bool over = __builtin_mul_overflow(static_cast<S>(R[s->a]), static_cast<S>(RHS), &r); \
+    const uint32_t f = parity_zero_sign(static_cast<U>(r), sizeof(U) * 8) & ~flag::ZF;          \
+    lazy(F, FlagKind::Explicit, 3, f | (over ? flag::CF | flag::OF : 0), 0);                    \
+    R[s->dst] = static_cast<U>(r);                                                              \
+    NEXT();                                                                                     \
+  }
+  MUL_FLAGS(MulX_r8, int64_t, uint64_t, R[s->b])
+  MUL_FLAGS(MulX_r4, int32_t, uint32_t, R[s->b])
+  MUL_FLAGS(MulX_i8, int64_t, uint64_t, s->imm)
+  MUL_FLAGS(MulX_i4, int32_t, uint32_t, s->imm)
 L_MulHiU:
   R[s->dst] = static_cast<uint64_t>((u128{R[s->a]} * R[s->b]) >> 64);
   NEXT();
@@ -420,6 +454,25 @@ L_MulWideU8 : {  // dst low, aux high; flags only if imm
   R[s->aux] = high;
   if (s->imm)
     lazy(F, FlagKind::Explicit, 3, (parity_zero_sign(low, 64) & ~flag::ZF) | (high ? flag::CF | flag::OF : 0), 0);
+  NEXT();
+}
+L_MulWideS8 : {
+  const i128 p = i128{static_cast<int64_t>(R[s->a])} * static_cast<int64_t>(R[s->b]);
+  const auto low = static_cast<uint64_t>(p), high = static_cast<uint64_t>(static_cast<u128>(p) >> 64);
+  R[s->dst] = low;
+  R[s->aux] = high;
+  if (s->imm) {
+    const bool over = high != static_cast<uint64_t>(static_cast<int64_t>(low) >> 63);
+    lazy(F, FlagKind::Explicit, 3, (parity_zero_sign(low, 64) & ~flag::ZF) | (over ? flag::CF | flag::OF : 0), 0);
+  }
+  NEXT();
+}
+L_DivWideU8 : {  // the common case: the high half is 0, so the quotient fits
+  const isa::Uop& u = *s->uop;
+  const uint64_t b = R[u.b], a = R[u.a];
+  if (UNLIKELY(R[u.c] != 0 || b == 0)) goto L_Rare;
+  R[u.dst] = a / b;
+  R[u.dst2] = a % b;
   NEXT();
 }
 L_Madd8:
@@ -484,17 +537,45 @@ L_Rbit8 : {
   R[s->dst] = x;
   NEXT();
 }
-L_Ctz8:  // Bsf and Bsr without their flags: aux 0 forward, 1 reverse
-  if (R[s->b] != 0)
-    R[s->dst] = s->aux ? 63u - static_cast<unsigned>(std::countl_zero(R[s->b]))
-                       : static_cast<unsigned>(std::countr_zero(R[s->b]));
+// BSF (aux 0) and BSR (1): of 0 nothing is written but ZF.
+#define BIT_SCAN(name, T)                                                                                     \
+  L_##name : {                                                                                                \
+    const T x = static_cast<T>(R[s->b]);                                                                      \
+    uint32_t f = flag::ZF | flag::PF;                                                                         \
+    if (x != 0) {                                                                                             \
+      const int n = s->aux ? static_cast<int>(sizeof(T)) * 8 - 1 - std::countl_zero(x) : std::countr_zero(x); \
+      R[s->dst] = static_cast<uint64_t>(n);                                                                   \
+      f = parity_zero_sign(static_cast<uint64_t>(n), sizeof(T) * 8) & ~flag::ZF;                              \
+    }                                                                                                         \
+    lazy(F, FlagKind::Explicit, 3, f, 0);                                                                     \
+    NEXT();                                                                                                   \
+  }
+  BIT_SCAN(Bsx8, uint64_t)
+  BIT_SCAN(Bsx4, uint32_t)
+// Bit b + imm of a → CF. BitOp also sets (aux 0), resets (1) or flips (2) it; imm2: with flags.
+#define BIT_TEST(name, T)                                                                                    \
+  L_##name : {                                                                                               \
+    const T x = static_cast<T>(R[s->a]);                                                                     \
+    const unsigned n = static_cast<unsigned>(R[s->b] + static_cast<uint64_t>(s->imm)) & (sizeof(T) * 8 - 1); \
+    lazy(F, FlagKind::Explicit, 3, (F.bits() & ~flag::CF) | static_cast<uint32_t>(x >> n & 1), 0);           \
+    NEXT();                                                                                                  \
+  }
+#define BIT_OP(name, T)                                                                                         \
+  L_##name : {                                                                                                  \
+    const T x = static_cast<T>(R[s->a]);                                                                        \
+    const unsigned n = static_cast<unsigned>(R[s->b] + static_cast<uint64_t>(s->imm)) & (sizeof(T) * 8 - 1);    \
+    const T bit = static_cast<T>(T{1} << n);                                                                    \
+    if (s->imm2) lazy(F, FlagKind::Explicit, 3, (F.bits() & ~flag::CF) | static_cast<uint32_t>(x >> n & 1), 0); \
+    R[s->dst] = static_cast<T>(s->aux == 0 ? x | bit : s->aux == 1 ? x & ~bit : x ^ bit);                       \
+    NEXT();                                                                                                     \
+  }
+  BIT_TEST(Bt8, uint64_t)
+  BIT_TEST(Bt4, uint32_t)
+  BIT_OP(BitOp8, uint64_t)
+  BIT_OP(BitOp4, uint32_t)
+L_InsertI:  // MOVK: imm: what stays, imm2: what comes
+  R[s->dst] = (R[s->a] & static_cast<uint64_t>(s->imm)) | static_cast<uint64_t>(s->imm2);
   NEXT();
-L_Ctz4 : {
-  const uint32_t x = static_cast<uint32_t>(R[s->b]);
-  if (x != 0)
-    R[s->dst] = s->aux ? 31u - static_cast<unsigned>(std::countl_zero(x)) : static_cast<unsigned>(std::countr_zero(x));
-  NEXT();
-}
 L_Bswap8:
   R[s->dst] = __builtin_bswap64(R[s->b]);
   NEXT();
@@ -522,9 +603,6 @@ L_Set : {
   std::memcpy(&R[s->dst], &x, 1);
   NEXT();
 }
-L_FlagSave:
-  cpu.set_flags(F.bits());
-  NEXT();
 
   // --- memory ---
 L_LeaB8:
@@ -588,8 +666,8 @@ L_LeaI4:
       std::memcpy(&x, TLB_HOST(tr), sizeof(T));                                \
     } else {                                                                   \
       if (UNLIKELY(ctx->careful(address, sizeof(T)))) goto watch;              \
-      if (UNLIKELY(!memory.read(address, &x, sizeof(T)))) goto fault_read;     \
       if (UNLIKELY(!memory.check_write(address, sizeof(T)))) goto fault_write; \
+      if (UNLIKELY(!memory.read(address, &x, sizeof(T)))) goto fault_read;     \
     }                                                                          \
     R[s->dst] = x;                                                             \
     NEXT();                                                                    \
@@ -618,6 +696,12 @@ L_LoadPair4 : {
 }
 L_StorePair8 : {
   address = ADDR_b();
+  if (LIKELY(TLB_HIT(tw, 16))) {  // two stores: gathering them in a temporary would stall on its way out again
+    uint8_t* const to = TLB_HOST(tw);
+    std::memcpy(to, &R[s->dst], 8);
+    std::memcpy(to + 8, &R[s->aux], 8);
+    NEXT();
+  }
   const uint64_t x[2] = {R[s->dst], R[s->aux]};
   WRITE(16, x);
   NEXT();
@@ -754,6 +838,121 @@ L_FpCompare:
   SCALAR(SubSd, -)
   SCALAR(MulSd, *)
   SCALAR(DivSd, /)
+
+L_UComiSd : {
+  const double a = V[s->a].lane<double>(0), b = V[s->b].lane<double>(0);
+  if (UNLIKELY(__builtin_isunordered(a, b)) || UNLIKELY(cpu.mxcsr & 0x40)) goto L_FpCompare;
+  lazy(F, FlagKind::Explicit, 3, __builtin_isless(a, b) ? flag::CF : __builtin_isgreater(a, b) ? 0 : flag::ZF, 0);
+  NEXT();
+}
+// arm64 scalar doubles: NaN results, FPCR.FZ and the least normal number (tininess) go to the helper.
+#define SCALAR_ARM(name, OPER)                                                                          \
+  L_##name : {                                                                                          \
+    if (UNLIKELY(cpu.fpcr & (1u << 24))) goto L_VecFp;                                                  \
+    const double r = V[s->a].lane<double>(0) OPER V[s->b].lane<double>(0);                              \
+    const uint64_t bits = std::bit_cast<uint64_t>(r);                                                   \
+    if (UNLIKELY(r != r) || UNLIKELY((bits & ~(uint64_t{1} << 63)) == uint64_t{1} << 52)) goto L_VecFp; \
+    V[s->dst] = Vec{bits, 0};                                                                           \
+    NEXT();                                                                                             \
+  }
+  SCALAR_ARM(FAddD, +)
+  SCALAR_ARM(FSubD, -)
+  SCALAR_ARM(FMulD, *)
+  SCALAR_ARM(FDivD, /)
+L_FCmpD : {  // imm bit 0: with zero
+  const double a = V[s->a].lane<double>(0), b = s->imm & 1 ? 0.0 : V[s->b].lane<double>(0);
+  if (UNLIKELY(__builtin_isunordered(a, b)) || UNLIKELY(cpu.fpcr & (1u << 24))) goto L_FpCompare;
+  lazy(F, FlagKind::Explicit, 3,
+       __builtin_isless(a, b)      ? flag::N
+       : __builtin_isgreater(a, b) ? flag::C
+                                   : flag::Z | flag::C,
+       0);
+  NEXT();
+}
+
+  // --- pairs and triples that Go's compiler writes often ---
+// Where only the first part can fault, one slot does it all. Where a later part can, the parts' own slots stand behind:
+// the fused one works if all translations are at hand, else it does what it can and goes on there.
+L_Mov2:
+  R[s->dst] = R[s->b];
+  R[s->aux] = R[s->a];
+  NEXT();
+L_Load2 : {  // dst = [a + imm]; aux = [b + imm2]
+  address = ADDR_b();
+  if (UNLIKELY(!TLB_HIT(tr, 8))) NEXT();
+  std::memcpy(&R[s->dst], TLB_HOST(tr), 8);
+  address = R[s->b] + static_cast<uint64_t>(s->imm2);
+  if (UNLIKELY(!TLB_HIT(tr, 8))) {
+    s += 2;
+    DISPATCH();
+  }
+  std::memcpy(&R[s->aux], TLB_HOST(tr), 8);
+  s += 3;
+  DISPATCH();
+}
+L_Store2 : {  // [a + imm] = dst; [b + imm2] = aux
+  address = ADDR_b();
+  if (UNLIKELY(!TLB_HIT(tw, 8))) NEXT();
+  std::memcpy(TLB_HOST(tw), &R[s->dst], 8);
+  address = R[s->b] + static_cast<uint64_t>(s->imm2);
+  if (UNLIKELY(!TLB_HIT(tw, 8))) {
+    s += 2;
+    DISPATCH();
+  }
+  std::memcpy(TLB_HOST(tw), &R[s->aux], 8);
+  s += 3;
+  DISPATCH();
+}
+L_Store8Add : {  // [a + imm] = dst; aux = b + imm2
+  address = ADDR_b();
+  WRITE(8, R[s->dst]);
+  R[s->aux] = R[s->b] + static_cast<uint64_t>(s->imm2);
+  NEXT();
+}
+L_LoadPair8Add : {  // dst, aux = [a + imm]; b += imm2
+  address = ADDR_b();
+  uint64_t x[2];
+  READ(16, x);
+  R[s->dst] = x[0];
+  R[s->aux] = x[1];
+  R[s->b] += static_cast<uint64_t>(s->imm2);
+  NEXT();
+}
+L_LoadPair8AddRet : {  // and to register `width`
+  address = ADDR_b();
+  uint64_t x[2];
+  READ(16, x);
+  R[s->dst] = x[0];
+  R[s->aux] = x[1];
+  R[s->b] += static_cast<uint64_t>(s->imm2);
+  pc = R[s->width];
+  LEAVE_INDIRECT();
+}
+L_Prologue : {  // SUB a, imm; MOV [a + imm2], dst; LEA aux, [a + the third slot's imm]
+  const uint64_t before = R[s->a], sp = before - static_cast<uint64_t>(s->imm);
+  address = sp + static_cast<uint64_t>(s->imm2);
+  if (UNLIKELY(!TLB_HIT(tw, 8))) NEXT();
+  std::memcpy(TLB_HOST(tw), &R[s->dst], 8);
+  lazy(F, FlagKind::Sub, 3, before, static_cast<uint64_t>(s->imm));
+  R[s->a] = sp;
+  R[s->aux] = sp + static_cast<uint64_t>(s[3].imm);
+  s += 4;
+  DISPATCH();
+}
+L_Epilogue : {  // MOV dst, [RSP + imm]; ADD RSP, imm2; RET
+  const uint64_t before = R[isa::kRsp], sp = before + static_cast<uint64_t>(s->imm2);
+  address = sp;
+  if (UNLIKELY(!TLB_HIT(tr, 8))) NEXT();
+  uint64_t to;
+  std::memcpy(&to, TLB_HOST(tr), 8);
+  address = before + static_cast<uint64_t>(s->imm);
+  if (UNLIKELY(!TLB_HIT(tr, 8))) NEXT();
+  std::memcpy(&R[s->dst], TLB_HOST(tr), 8);
+  lazy(F, FlagKind::Add, 3, before, static_cast<uint64_t>(s->imm2));
+  R[isa::kRsp] = sp + static_cast<uint64_t>(s[3].imm);
+  pc = to;
+  LEAVE_INDIRECT();
+}
 
   // --- rare: through the reference evaluator ---
 L_Rare : {
@@ -909,18 +1108,76 @@ L_Tbnz:
     if (relates<T>(REL, a, b)) LEAVE(1, TAKEN());                 \
     LEAVE(0, FALL());                                             \
   }
-#define CMP_JCCS(name, T, LW, RHS)                                                                 \
-  CMP_JCC(name, T, LW, RHS, EQ)                                                                    \
-  CMP_JCC(name, T, LW, RHS, NE)                                                                    \
-  CMP_JCC(name, T, LW, RHS, ULT)                                                                   \
-  CMP_JCC(name, T, LW, RHS, UGE)                                                                   \
-  CMP_JCC(name, T, LW, RHS, ULE) CMP_JCC(name, T, LW, RHS, UGT) CMP_JCC(name, T, LW, RHS, SLT)     \
-      CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) CMP_JCC(name, T, LW, RHS, SGT) \
-          CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
+#define CMP_JCCS(name, T, LW, RHS)                                                             \
+  CMP_JCC(name, T, LW, RHS, EQ)                                                                \
+  CMP_JCC(name, T, LW, RHS, NE)                                                                \
+  CMP_JCC(name, T, LW, RHS, ULT)                                                               \
+  CMP_JCC(name, T, LW, RHS, UGE)                                                               \
+  CMP_JCC(name, T, LW, RHS, ULE)                                                               \
+  CMP_JCC(name, T, LW, RHS, UGT)                                                               \
+  CMP_JCC(name, T, LW, RHS, SLT) CMP_JCC(name, T, LW, RHS, SGE) CMP_JCC(name, T, LW, RHS, SLE) \
+      CMP_JCC(name, T, LW, RHS, SGT) CMP_JCC(name, T, LW, RHS, NEG) CMP_JCC(name, T, LW, RHS, POS)
+  CMP_JCCS(CmpR1, uint8_t, 0, R[s->b])
+  CMP_JCCS(CmpI1, uint8_t, 0, s->imm)
   CMP_JCCS(CmpR8, uint64_t, 3, R[s->b])
   CMP_JCCS(CmpR4, uint32_t, 2, R[s->b])
   CMP_JCCS(CmpI8, uint64_t, 3, s->imm)
   CMP_JCCS(CmpI4, uint32_t, 2, s->imm)
+#define ALL_RELATIONS(M) M(EQ) M(NE) M(ULT) M(UGE) M(ULE) M(UGT) M(SLT) M(SGE) M(SLE) M(SGT) M(NEG) M(POS)
+// dst = [a + imm]; compare registers b and aux (64 bits); width: the FlagKind
+#define LOAD_CMP(REL)                                    \
+  L_LoadCmp_##REL : {                                    \
+    address = ADDR_b();                                  \
+    READ(8, R[s->dst]);                                  \
+    const uint64_t a = R[s->b], b = R[s->aux];           \
+    lazy(F, static_cast<FlagKind>(s->width), 3, a, b);   \
+    if (relates<uint64_t>(REL, a, b)) LEAVE(1, TAKEN()); \
+    LEAVE(0, FALL());                                    \
+  }
+  ALL_RELATIONS(LOAD_CMP)
+// Compare with memory at a + (b << aux) and branch: register dst (width: memory stands first), or the immediate in
+// imm's upper half (its lower half is then the displacement).
+#define CMP_MEM_R(name, T, LW, REL)                     \
+  L_##name##_##REL : {                                  \
+    address = ADDR_i();                                 \
+    T m;                                                \
+    READ(sizeof(T), m);                                 \
+    const T x = static_cast<T>(R[s->dst]);              \
+    const T a = s->width ? m : x, b = s->width ? x : m; \
+    lazy(F, FlagKind::Sub, LW, a, b);                   \
+    if (relates<T>(REL, a, b)) LEAVE(1, TAKEN());       \
+    LEAVE(0, FALL());                                   \
+  }
+#define CMP_MEM_I(name, T, LW, REL)                                                                         \
+  L_##name##_##REL : {                                                                                      \
+    address = R[s->a] + (R[s->b] << s->aux) + static_cast<uint64_t>(int64_t{static_cast<int32_t>(s->imm)}); \
+    T a;                                                                                                    \
+    READ(sizeof(T), a);                                                                                     \
+    const T b = static_cast<T>(s->imm >> 32);                                                               \
+    lazy(F, FlagKind::Sub, LW, a, b);                                                                       \
+    if (relates<T>(REL, a, b)) LEAVE(1, TAKEN());                                                           \
+    LEAVE(0, FALL());                                                                                       \
+  }
+#define CMP_MEM(REL)                    \
+  CMP_MEM_R(CmpMemR8, uint64_t, 3, REL) \
+  CMP_MEM_R(CmpMemR4, uint32_t, 2, REL) \
+  CMP_MEM_R(CmpMemR1, uint8_t, 0, REL)  \
+  CMP_MEM_I(CmpMemI8, uint64_t, 3, REL) \
+  CMP_MEM_I(CmpMemI4, uint32_t, 2, REL) \
+  CMP_MEM_I(CmpMemI1, uint8_t, 0, REL)
+  ALL_RELATIONS(CMP_MEM)
+// dst = byte [a + imm]; on its bit b
+#define LOAD_TEST_BIT(name, WANT)                   \
+  L_##name : {                                      \
+    address = ADDR_b();                             \
+    uint8_t x;                                      \
+    READ(1, x);                                     \
+    R[s->dst] = x;                                  \
+    if ((x >> s->b & 1) == WANT) LEAVE(1, TAKEN()); \
+    LEAVE(0, FALL());                               \
+  }
+  LOAD_TEST_BIT(LoadU8Tbz, 0)
+  LOAD_TEST_BIT(LoadU8Tbnz, 1)
 #define TEST_JCC(name, T, LW, RHS, REL)                                        \
   L_##name##_##REL : {                                                         \
     const T a = static_cast<T>(static_cast<T>(R[s->a]) & static_cast<T>(RHS)); \
@@ -964,10 +1221,17 @@ L_Hook:
   cpu.pc = block->pc + s->offset;
   out.kind = RunExit::Hook;
   goto finish;
-L_Observe:
-  ctx->observer->instruction(block->pc + s->offset);
+L_Observe:  // imm instructions from this one on
+  if (UNLIKELY(ctx->shown != 0))
+    --ctx->shown;
+  else
+    ctx->observer->instructions(block->pc, block->offsets.get() + s->index, static_cast<unsigned>(s->imm));
   NEXT();
 L_ObserveAccess : {
+  if (UNLIKELY(ctx->shown != 0)) {
+    --ctx->shown;
+    NEXT();
+  }
   const isa::Uop& u = *s->uop;
   const uint64_t at =
       R[u.mem.base] + (R[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + R[u.mem.seg];
@@ -1042,6 +1306,11 @@ watch:
   budget += block->count - s->index;
   cpu.pc = block->pc + s->offset;
   out.kind = RunExit::Watch;
+  if (ctx->observer) {  // the instruction that is stepped alone now was shown already, with its accesses up to here
+    out.shown = 1;
+    for (const Slot* t = block->slots; t != s; ++t)
+      out.shown += t->index == s->index && t->handler == kLabels[static_cast<int>(H::ObserveAccess)];
+  }
   goto finish;
 done:
 finish:

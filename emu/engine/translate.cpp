@@ -133,12 +133,14 @@ struct Translator {
     Uop u;
     uint16_t offset;
     uint8_t index, length;
-    bool first;  // of its instruction
+    bool first;          // of its instruction
+    bool stops = false;  // its instruction may end the run
   };
   std::vector<Item> items{};
   std::vector<Slot> slots{};
   const void* const* labels = handler_labels();
   const Item* at = nullptr;
+  size_t fence = 0;  // nothing is fused across this item
 
   Slot& emit(H h) {
     Slot s{};
@@ -146,6 +148,12 @@ struct Translator {
     if (at) s.offset = at->offset, s.index = at->index;
     slots.push_back(s);
     return slots.back();
+  }
+
+  // The slots of items i…i+n-1 behind a fused one.
+  size_t parts(size_t i, size_t n) {
+    for (size_t k = 0; k < n; ++k) at = &items[i + k], one(i + k);
+    return i + n;
   }
 
   void emit_rare(const Uop& u, bool end = false) {
@@ -158,13 +166,22 @@ struct Translator {
   std::unique_ptr<Block> run();
   bool gather();
   void drop_dead_flags();
-  void observe(const Item& it);
+  void classify();
+  void observe(size_t i);
+  void observe_access(const Item& it);
   size_t one(size_t i);
   size_t fuse(size_t i);
+  size_t fuse_moves(size_t i, size_t left);
+  size_t fuse_constant(size_t i, size_t left);
+  size_t fuse_loads(size_t i, size_t left);
+  size_t fuse_stores(size_t i, size_t left);
+  size_t fuse_frame(size_t i, size_t left);
+  bool compare_memory_and_branch(const Uop& load, const Uop& compare, const Uop& jump);
   bool compare_and_branch(const Uop& u, const Uop& j);
   bool alu(const Uop& u);
   bool shift(const Uop& u);
   bool conditional(const Uop& u);
+  bool bit_tests(const Uop& u);
   bool bits(const Uop& u);
   bool multiply(const Uop& u);
   bool memory_op(const Uop& u);
@@ -186,14 +203,17 @@ void Translator::bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uin
 
 // Lifts up to `limit` instructions. False: the run ends with a bad fetch (already counted).
 bool Translator::gather() {
-  uint64_t here = pc;
+  uint64_t here = pc, marked = 1;
+  isa::Lifted in;  // 2 KiB: made fresh once, then only what was used
+  items.reserve(limit * 2);
   for (unsigned n = 0; n < limit; ++n) {
     const auto offset = static_cast<uint16_t>(here - pc);
     if (n > 0 && (engine.hooks_.count(here) || offset > 2000)) break;
     if (n > 0 && engine.is_host_call_ && engine.is_host_call_(here)) break;
     uint8_t bytes[16];
     const unsigned want = arm() ? 4 : 15;
-    isa::Lifted in;
+    for (int i = 0; i < in.count; ++i) in.uops[i] = Uop{};
+    in.count = 0, in.length = 0, in.fault = isa::Fault::None;
     unsigned have = 0;
     if (arm() && here % 4 != 0) {
       in.fault = isa::Fault::PcAlignment;
@@ -216,8 +236,12 @@ bool Translator::gather() {
       bad_fetch(0, 0, in.fault, in.fault == isa::Fault::Page ? have : 0);
       return false;
     }
-    memory.mark_code(page_of(here));
-    memory.mark_code(page_of(here + in.length - 1));
+    const uint64_t end_page = page_of(here + in.length - 1);
+    if (marked != end_page) {
+      memory.mark_code(page_of(here));
+      memory.mark_code(end_page);
+      marked = end_page;
+    }
     if (in.count == 0) {
       Uop nop;
       items.push_back({nop, offset, static_cast<uint8_t>(n), in.length, true});
@@ -254,11 +278,13 @@ std::unique_ptr<Block> Translator::run() {
     block->count = 1;
     emit(H::HostCall);
   } else if (gather()) {
-    if (!engine.observer_) drop_dead_flags();
+    drop_dead_flags();
+    fence = items.size();
+    if (engine.observer_) classify();
     for (size_t i = 0; i < items.size();) {
       at = &items[i];
-      if (engine.observer_) observe(items[i]);
-      i = engine.observer_ ? one(i) : fuse(i);
+      if (engine.observer_) observe(i);
+      i = fuse(i);
     }
     const Uop& last = items.back().u;
     switch (last.op) {
@@ -280,8 +306,10 @@ std::unique_ptr<Block> Translator::run() {
     }
   } else if (engine.observer_ && !block->hooked) {
     // A bad instruction is still an instruction that an observer is shown.
+    block->offsets = std::make_unique<uint16_t[]>(1);
     Slot s{};
     s.handler = labels[static_cast<int>(H::Observe)];
+    s.imm = 1;
     slots.insert(slots.begin(), s);
   }
   block->storage = std::make_unique<Slot[]>(slots.size());
@@ -291,9 +319,37 @@ std::unique_ptr<Block> Translator::run() {
   return std::move(block);
 }
 
-void Translator::observe(const Item& it) {
-  if (it.first) emit(H::Observe);
-  if (!engine.observe_memory_) return;
+// Ops that may end the run, or whose accesses are shown.
+bool may_stop(const Uop& u) { return shows_state(u) || (u.op >= Op::Cpuid && u.op <= Op::StoreMxcsr); }
+
+void Translator::classify() {
+  block->offsets = std::make_unique<uint16_t[]>(block->count);
+  for (size_t i = 0; i < items.size();) {
+    size_t end = i;
+    bool stops = false;
+    for (; end < items.size() && items[end].index == items[i].index; ++end) stops |= may_stop(items[end].u);
+    block->offsets[items[i].index] = items[i].offset;
+    for (; i < end; ++i) items[i].stops = stops;
+  }
+}
+
+// Tells the observer of the instructions up to the next that may end the run; the fence moves behind it (or, if
+// accesses are shown, before it: they come when its turn does).
+void Translator::observe(size_t i) {
+  const Item& it = items[i];
+  size_t end = i;
+  while (end < items.size() && !items[end].stops) ++end;
+  fence = end;
+  if (end < items.size()) {
+    const uint8_t last = items[end].index;
+    while (end < items.size() && items[end].index == last) ++end;
+    if (!engine.observe_memory_ || it.stops) fence = end;
+  }
+  if (it.first && (i == 0 || items[i - 1].stops)) emit(H::Observe).imm = items[end - 1].index - it.index + 1;
+  if (engine.observe_memory_) observe_access(it);
+}
+
+void Translator::observe_access(const Item& it) {
   const Uop& u = it.u;
   unsigned bytes = u.width;
   bool write = false;
@@ -354,10 +410,12 @@ bool Translator::compare_and_branch(const Uop& u, const Uop& j) {
   H h;
   isa::FlagKind kind;
   if (sub) {
-    if (u.width < 4) return false;
+    if (u.width == 2) return false;
     const Relation r = relation_of(j.cond, is_arm);
     if (r == kNoRelation) return false;
-    const H base = u.b_imm ? (u.width == 8 ? H::CmpI8_EQ : H::CmpI4_EQ) : (u.width == 8 ? H::CmpR8_EQ : H::CmpR4_EQ);
+    const H base = u.width == 1 ? (u.b_imm ? H::CmpI1_EQ : H::CmpR1_EQ)
+                   : u.b_imm    ? (u.width == 8 ? H::CmpI8_EQ : H::CmpI4_EQ)
+                                : (u.width == 8 ? H::CmpR8_EQ : H::CmpR4_EQ);
     h = base + r;
     kind = is_arm ? isa::FlagKind::SubArm : isa::FlagKind::Sub;
   } else {
@@ -396,9 +454,196 @@ bool Translator::compare_and_branch(const Uop& u, const Uop& j) {
   return true;
 }
 
+namespace {
+
+bool move8(const Uop& u) { return u.op == Op::Mov && u.width == 8 && !u.b_imm && u.dst != isa::kSink; }
+
+// 64-bit load or store of an integer register at [base + displacement].
+bool plain(const Uop& u, Op op) {
+  return u.op == op && u.width == 8 && u.mem.index == isa::kZero && u.mem.seg == isa::kZero &&
+         (op == Op::Store ? !u.b_imm : u.dst < isa::kT0);
+}
+
+// dst = a + amount, without flags: Add, Sub with an immediate, Lea.
+bool adds_constant(const Uop& u, Reg& from, int64_t& amount) {
+  if (u.width != 8 || u.dst == isa::kSink) return false;
+  if (u.op == Op::Lea && u.mem.index == isa::kZero) {
+    from = u.mem.base, amount = u.mem.disp;
+    return true;
+  }
+  if ((u.op != Op::Add && u.op != Op::Sub) || !u.b_imm || u.flags != FlagRule::None) return false;
+  from = u.a, amount = u.op == Op::Add ? u.imm : -u.imm;
+  return true;
+}
+
+}  // namespace
+
+// Each of these returns the item behind what it made, or i if it made nothing.
+
+size_t Translator::fuse_moves(size_t i, size_t left) {
+  const Uop& u = items[i].u;
+  if (left < 2 || !move8(u) || !move8(items[i + 1].u)) return i;
+  Slot& s = emit(H::Mov2);
+  s.dst = u.dst, s.b = u.b, s.aux = items[i + 1].u.dst, s.a = items[i + 1].u.b;
+  return i + 2;
+}
+
+// arm64's constants: MOVZ or ADRP, then MOVK or ADD to the same register, are one number; a MOVK alone is one slot.
+size_t Translator::fuse_constant(size_t i, size_t left) {
+  const Uop& u = items[i].u;
+  if (!arm() || u.op != Op::Mov || !u.b_imm || u.width < 4 || u.dst == isa::kSink) return i;
+  const auto insert = [&](size_t k, Reg from, uint64_t& mask, uint64_t& bits) {  // items k, k + 1: MOVK from `from`
+    const Uop &m = items[k].u, &b = items[k + 1].u;
+    if (m.op != Op::Mov || !m.b_imm || m.dst < isa::kT0 || b.op != Op::Bfi || b.b != m.dst || b.a != from ||
+        b.width < 4)
+      return false;
+    const unsigned lsb = static_cast<unsigned>(b.imm) & 255, len = static_cast<unsigned>(b.imm >> 8) & 255;
+    const uint64_t field = ((uint64_t{1} << len) - 1) << lsb;
+    if (len > 32) return false;
+    mask = ~field, bits = (static_cast<uint64_t>(m.imm) << lsb) & field;
+    if (b.width == 4) mask &= 0xffffffff, bits &= 0xffffffff;
+    return true;
+  };
+  uint64_t mask = 0, bits = 0;
+  if (u.dst >= isa::kT0) {
+    if (left < 2 || !insert(i, items[i + 1].u.a, mask, bits)) return i;
+    Slot& s = emit(H::InsertI);
+    s.dst = items[i + 1].u.dst, s.a = items[i + 1].u.a;
+    s.imm = static_cast<int64_t>(mask), s.imm2 = static_cast<int64_t>(bits);
+    return i + 2;
+  }
+  uint64_t value = u.width == 4 ? static_cast<uint32_t>(u.imm) : static_cast<uint64_t>(u.imm);
+  size_t k = i + 1;
+  while (k < i + left) {
+    Reg from;
+    int64_t amount;
+    if (k + 1 < i + left && insert(k, u.dst, mask, bits) && items[k + 1].u.dst == u.dst) {
+      value = (value & mask) | bits;
+      k += 2;
+    } else if (adds_constant(items[k].u, from, amount) && from == u.dst && items[k].u.dst == u.dst) {
+      value += static_cast<uint64_t>(amount);
+      k += 1;
+    } else {
+      break;
+    }
+  }
+  if (k == i + 1) return i;
+  Slot& s = emit(H::MovI);
+  s.dst = u.dst, s.imm = static_cast<int64_t>(value);
+  return k;
+}
+
+size_t Translator::fuse_loads(size_t i, size_t left) {
+  if (left < 2) return i;
+  const Uop &u = items[i].u, &n = items[i + 1].u;
+  if (u.op == Op::LoadPair && u.width == 8 && u.mem.index == isa::kZero && u.mem.seg == isa::kZero &&
+      u.ext == isa::Ext::Zero) {
+    Reg from;
+    int64_t amount;
+    if (!adds_constant(n, from, amount) || from != n.dst) return i;
+    const bool ret = left >= 3 && items[i + 2].u.op == Op::JumpReg;
+    Slot& s = emit(ret ? H::LoadPair8AddRet : H::LoadPair8Add);
+    s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.dst, s.aux = u.dst2, s.b = n.dst, s.imm2 = amount;
+    if (ret) s.width = items[i + 2].u.a;
+    return i + (ret ? 3 : 2);
+  }
+  if (u.op == Op::Load && u.width == 1 && u.ext == isa::Ext::Zero && u.mem.index == isa::kZero &&
+      u.mem.seg == isa::kZero && u.dst < isa::kZero && (n.op == Op::Tbz || n.op == Op::Tbnz) && n.a == u.dst) {
+    Slot& s = emit(n.op == Op::Tbz ? H::LoadU8Tbz : H::LoadU8Tbnz);
+    s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.dst, s.b = static_cast<uint8_t>(n.imm2), s.imm2 = n.imm;
+    return n.imm2 < 8 ? i + 2 : (slots.pop_back(), i);
+  }
+  if (!plain(u, Op::Load)) return i;
+  const bool compare = n.op == Op::Sub && n.dst == isa::kSink && n.width == 8 && !n.b_imm &&
+                       (n.flags == FlagRule::Sub || n.flags == FlagRule::SubArm);
+  if (left >= 3 && compare && items[i + 2].u.op == Op::JumpCond) {
+    const Relation r = relation_of(items[i + 2].u.cond, n.flags == FlagRule::SubArm);
+    if (r == kNoRelation) return i;
+    Slot& s = emit(H::LoadCmp_EQ + r);
+    s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.dst, s.b = n.a, s.aux = n.b, s.imm2 = items[i + 2].u.imm;
+    s.width = static_cast<uint8_t>(n.flags == FlagRule::SubArm ? isa::FlagKind::SubArm : isa::FlagKind::Sub);
+    return i + 3;
+  }
+  if (!plain(n, Op::Load) || items[i + 1].index == items[i].index) return i;
+  Slot& s = emit(H::Load2);
+  s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.dst;
+  s.b = n.mem.base, s.imm2 = n.mem.disp, s.aux = n.dst;
+  return parts(i, 2);
+}
+
+size_t Translator::fuse_stores(size_t i, size_t left) {
+  if (left < 2) return i;
+  const Uop &u = items[i].u, &n = items[i + 1].u;
+  if (!plain(u, Op::Store)) return i;
+  Reg from;
+  int64_t amount;
+  if (adds_constant(n, from, amount)) {
+    Slot& s = emit(H::Store8Add);
+    s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.b, s.aux = n.dst, s.b = from, s.imm2 = amount;
+    return i + 2;
+  }
+  if (!plain(n, Op::Store) || items[i + 1].index == items[i].index) return i;
+  Slot& s = emit(H::Store2);
+  s.a = u.mem.base, s.imm = u.mem.disp, s.dst = u.b;
+  s.b = n.mem.base, s.imm2 = n.mem.disp, s.aux = n.b;
+  return parts(i, 2);
+}
+
+// x86-64: SUB RSP, n; MOV [RSP+d], RBP; LEA RBP, [RSP+e] and MOV RBP, [RSP+d]; ADD RSP, n; RET.
+size_t Translator::fuse_frame(size_t i, size_t left) {
+  if (arm() || left < 3) return i;
+  const Uop &u = items[i].u, &v = items[i + 1].u, &w = items[i + 2].u;
+  const auto adjusts = [](const Uop& x, Op op, FlagRule f) {
+    return x.op == op && x.width == 8 && x.dst == isa::kRsp && x.a == isa::kRsp && x.b_imm && x.flags == f;
+  };
+  if (adjusts(u, Op::Sub, FlagRule::Sub) && plain(v, Op::Store) && v.mem.base == isa::kRsp && v.b != isa::kRsp &&
+      w.op == Op::Lea && w.width == 8 && w.mem.base == isa::kRsp && w.mem.index == isa::kZero && w.dst < isa::kT0 &&
+      w.dst != isa::kRsp) {
+    Slot& s = emit(H::Prologue);
+    s.a = isa::kRsp, s.imm = u.imm, s.dst = v.b, s.imm2 = v.mem.disp, s.aux = w.dst;
+    return parts(i, 3);
+  }
+  if (left >= 5 && plain(u, Op::Load) && u.mem.base == isa::kRsp && u.dst != isa::kRsp &&
+      adjusts(v, Op::Add, FlagRule::Add) && w.op == Op::Load && w.width == 8 && w.mem.base == isa::kRsp &&
+      w.mem.disp == 0 && w.mem.index == isa::kZero && w.mem.seg == isa::kZero && w.dst >= isa::kT0) {
+    Slot& s = emit(H::Epilogue);
+    const size_t mark = slots.size() - 1;
+    s.a = isa::kRsp, s.imm = u.mem.disp, s.dst = u.dst, s.imm2 = v.imm;
+    parts(i, 2);
+    at = &items[i + 2];
+    const size_t end = fuse(i + 2);
+    if (slots.back().handler == labels[static_cast<int>(H::Ret)] && slots.size() == mark + 4) return end;
+    slots.erase(slots.begin() + static_cast<std::ptrdiff_t>(mark));
+    return end;
+  }
+  return i;
+}
+
+// Load t; Sub sink, …; JumpCond.
+bool Translator::compare_memory_and_branch(const Uop& u, const Uop& o, const Uop& j) {
+  const Relation r = relation_of(j.cond, false);
+  Slot probe{};
+  if (j.op != Op::JumpCond || r == kNoRelation || !address(u, probe)) return false;
+  const int row = u.width == 8 ? 0 : u.width == 4 ? 1 : 2;
+  if (o.b_imm) {
+    if (o.a != u.dst || probe.imm != static_cast<int32_t>(probe.imm) || o.imm != static_cast<int32_t>(o.imm))
+      return false;
+    Slot& s = emit(H::CmpMemI8_EQ + (row * kNoRelation + r));
+    address(u, s);
+    s.imm = static_cast<int64_t>(static_cast<uint64_t>(o.imm) << 32 | static_cast<uint32_t>(probe.imm));
+    s.imm2 = j.imm;
+    return true;
+  }
+  if ((o.a == u.dst) == (o.b == u.dst)) return false;
+  Slot& s = emit(H::CmpMemR8_EQ + (row * kNoRelation + r));
+  address(u, s);
+  s.dst = o.a == u.dst ? o.b : o.a, s.width = o.a == u.dst, s.imm2 = j.imm;
+  return true;
+}
+
 size_t Translator::fuse(size_t i) {
   const Uop& u = items[i].u;
-  const size_t left = items.size() - i;
+  const size_t left = fence - i;
   const bool same2 = left >= 2 && items[i + 1].index == items[i].index;
   // CALL: Store [rsp-8] ← next; Lea rsp; Jump. RET: Load t; Lea rsp; JumpReg t.
   if (left >= 3 && same2 && items[i + 2].index == items[i].index && !arm()) {
@@ -425,6 +670,9 @@ size_t Translator::fuse(size_t i) {
     return i + 2;
   }
   if (left >= 2 && compare_and_branch(u, items[i + 1].u)) return i + 2;
+  for (const auto f : {&Translator::fuse_frame, &Translator::fuse_constant, &Translator::fuse_moves,
+                       &Translator::fuse_loads, &Translator::fuse_stores})
+    if (const size_t end = (this->*f)(i, left); end != i) return end;
   // Load t; op r, t: the temporary dies here.
   if (left >= 2 && same2 && u.op == Op::Load && u.dst >= isa::kT0 && u.dst < isa::kRegs) {
     const Uop& o = items[i + 1].u;
@@ -439,6 +687,8 @@ size_t Translator::fuse(size_t i) {
       s.a = u.mem.base, s.imm = u.mem.disp, s.dst = o.a, s.imm2 = items[i + 2].u.imm;
       return i + 3;
     }
+    const bool width_ok = u.width == 8 || u.width == 4 || u.width == 1;
+    if (left >= 3 && last && compare && width_ok && compare_memory_and_branch(u, o, items[i + 2].u)) return i + 3;
     if (last && compare && address(u, probe) && (u.width == 8 || u.width == 4 || u.width == 1)) {
       const bool imm = o.b_imm && o.a == u.dst;
       const bool reg = !o.b_imm && (o.a == u.dst) != (o.b == u.dst);
@@ -486,8 +736,8 @@ size_t Translator::fuse(size_t i) {
 
 size_t Translator::one(size_t i) {
   const Uop& u = items[i].u;
-  const bool made =
-      alu(u) || shift(u) || conditional(u) || bits(u) || multiply(u) || memory_op(u) || vector(u) || control(u);
+  const bool made = alu(u) || shift(u) || conditional(u) || bit_tests(u) || bits(u) || multiply(u) || memory_op(u) ||
+                    vector(u) || control(u);
   if (!made) emit_rare(u);
   return i + 1;
 }
@@ -552,10 +802,19 @@ bool Translator::alu(const Uop& u) {
   }
   if (u.width >= 4) return set(base + ((u.b_imm ? 6 : 0) + (u.width == 4 ? 3 : 0) + kind));
   if (u.dst == isa::kSink && kind == 1 && (u.op == Op::Sub || u.op == Op::And)) {
-    const H narrow = u.op == Op::Sub ? H::Sub_r1x : H::And_r1x;
+    const H narrow = u.op == Op::Sub ? H::Cmp_r1x : H::Tst_r1x;
     return set(narrow + ((u.width == 2 ? 2 : 0) + (u.b_imm ? 1 : 0)));
   }
-  return false;
+  if (u.width != 1 || u.dst == isa::kSink || kind == 2) return false;
+  switch (u.op) {
+    case Op::Add: base = H::Add_r1n; break;
+    case Op::Sub: base = H::Sub_r1n; break;
+    case Op::And: base = H::And_r1n; break;
+    case Op::Or: base = H::Or_r1n; break;
+    case Op::Xor: base = H::Xor_r1n; break;
+    default: return false;
+  }
+  return set(base + ((u.b_imm ? 2 : 0) + kind));
 }
 
 bool Translator::shift(const Uop& u) {
@@ -565,9 +824,10 @@ bool Translator::shift(const Uop& u) {
     case Op::Shr: base = H::Shr_r8, flagged = H::ShrX_i8; break;
     case Op::Sar: base = H::Sar_r8, flagged = H::SarX_i8; break;
     case Op::Ror: base = H::Ror_r8; break;
+    case Op::Rol: base = H::Ror_r8; break;
     default: return false;
   }
-  if (u.width < 4) return false;
+  if (u.width < 4 || (u.op == Op::Rol && !u.b_imm)) return false;
   H h;
   if (u.flags == FlagRule::None) {
     h = base + ((u.b_imm ? 2 : 0) + (u.width == 4 ? 1 : 0));
@@ -577,7 +837,7 @@ bool Translator::shift(const Uop& u) {
     h = flagged + (u.width == 4 ? 1 : 0);
   }
   Slot& s = emit(h);
-  s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.imm;
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.op == Op::Rol ? -u.imm : u.imm;
   return true;
 }
 
@@ -598,6 +858,24 @@ bool Translator::conditional(const Uop& u) {
   if (u.width < 4) return false;
   Slot& s = emit(base + (u.width == 4 ? 1 : 0));
   s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = static_cast<uint8_t>(u.cond);
+  return true;
+}
+
+// BSF, BSR, BT and its kin: the bit's number is a register or an immediate.
+bool Translator::bit_tests(const Uop& u) {
+  if (u.width < 4) return false;
+  const bool four = u.width == 4, test = u.op == Op::Bt;
+  if (u.op == Op::Bsf || u.op == Op::Bsr) {
+    if (u.b_imm || u.flags == FlagRule::None || u.dst != u.a) return false;
+    Slot& s = emit(four ? H::Bsx4 : H::Bsx8);
+    s.dst = u.dst, s.b = u.b, s.aux = u.op == Op::Bsr;
+    return true;
+  }
+  if (!test && u.op != Op::Bts && u.op != Op::Btr && u.op != Op::Btc) return false;
+  if (test && u.flags == FlagRule::None) return true;
+  Slot& s = emit(test ? (four ? H::Bt4 : H::Bt8) : (four ? H::BitOp4 : H::BitOp8));
+  s.dst = u.dst, s.a = u.a, s.b = u.b_imm ? isa::kZero : u.b, s.imm = u.b_imm ? u.imm : 0;
+  s.aux = u.op == Op::Btr ? 1 : u.op == Op::Btc ? 2 : 0, s.imm2 = u.flags != FlagRule::None;
   return true;
 }
 
@@ -644,8 +922,8 @@ bool Translator::multiply(const Uop& u) {
   uint8_t aux = u.c;
   switch (u.op) {
     case Op::Mul:
-      if (u.flags != FlagRule::None) return false;
-      h = u.b_imm ? (four ? H::Mul_i4 : H::Mul_i8) : (four ? H::Mul_r4 : H::Mul_r8);
+      if (u.flags != FlagRule::None && u.flags != FlagRule::Mul) return false;
+      h = (u.flags == FlagRule::None ? H::Mul_r8 : H::MulX_r8) + ((u.b_imm ? 2 : 0) + (four ? 1 : 0));
       break;
     case Op::MulHiU: h = H::MulHiU; break;
     case Op::MulHiS: h = H::MulHiS; break;
@@ -653,6 +931,15 @@ bool Translator::multiply(const Uop& u) {
       if (four || u.b_imm) return false;
       h = H::MulWideU8, aux = u.dst2;
       break;
+    case Op::MulWideS:
+      if (four || u.b_imm) return false;
+      h = H::MulWideS8, aux = u.dst2;
+      break;
+    case Op::DivWideU:
+      if (four || u.b_imm) return false;
+      emit_rare(u);
+      slots.back().handler = labels[static_cast<int>(H::DivWideU8)];
+      return true;
     case Op::Madd: h = four ? H::Madd4 : H::Madd8; break;
     case Op::Msub: h = four ? H::Msub4 : H::Msub8; break;
     case Op::DivU: h = four ? H::DivU4 : H::DivU8; break;
@@ -661,7 +948,8 @@ bool Translator::multiply(const Uop& u) {
   }
   if (u.b_imm && u.op != Op::Mul) return false;
   Slot& s = emit(h);
-  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux, s.imm = u.op == Op::MulWideU ? u.flags != FlagRule::None : u.imm;
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux,
+  s.imm = u.op == Op::MulWideU || u.op == Op::MulWideS ? u.flags != FlagRule::None : u.imm;
   return true;
 }
 
@@ -784,14 +1072,19 @@ bool Translator::vector(const Uop& u) {
         const char* name;
         H handler;
       };
-      static constexpr Row kHot[] = {
-          {"addsd", H::AddSd}, {"subsd", H::SubSd}, {"mulsd", H::MulSd}, {"divsd", H::DivSd}};
+      static constexpr Row kHot[] = {{"addsd", H::AddSd},  {"subsd", H::SubSd},  {"mulsd", H::MulSd},
+                                     {"divsd", H::DivSd},  {"fadd.d", H::FAddD}, {"fsub.d", H::FSubD},
+                                     {"fmul.d", H::FMulD}, {"fdiv.d", H::FDivD}};
       h = H::VecFp;
       for (const Row& r : kHot)
-        if (!arm() && u.dst == u.a && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
+        if ((arm() || u.dst == u.a) && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
       break;
     }
-    case Op::FpCompare: h = H::FpCompare; break;
+    case Op::FpCompare:
+      h = std::strcmp(u.helper->name, "ucomisd") == 0  ? H::UComiSd
+          : std::strcmp(u.helper->name, "fcmp.d") == 0 ? H::FCmpD
+                                                       : H::FpCompare;
+      break;
     default: return false;
   }
   Slot& s = emit(h);

@@ -24,17 +24,33 @@ constexpr uint64_t kArgLimit = 2 << 20;  // bytes of argv and env
 constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "USER=guest"};
 
 enum Aux : uint64_t {
-  AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11,
-  AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25,
-  AT_HWCAP2 = 26, AT_EXECFN = 31
+  AT_NULL = 0,
+  AT_PHDR = 3,
+  AT_PHENT = 4,
+  AT_PHNUM = 5,
+  AT_PAGESZ = 6,
+  AT_BASE = 7,
+  AT_FLAGS = 8,
+  AT_ENTRY = 9,
+  AT_UID = 11,
+  AT_EUID = 12,
+  AT_GID = 13,
+  AT_EGID = 14,
+  AT_PLATFORM = 15,
+  AT_HWCAP = 16,
+  AT_CLKTCK = 17,
+  AT_SECURE = 23,
+  AT_RANDOM = 25,
+  AT_HWCAP2 = 26,
+  AT_EXECFN = 31
 };
 
 uint8_t prot_of(const loader::Segment& seg) {
   return static_cast<uint8_t>((seg.read ? kRead : 0) | (seg.write ? kWrite : 0) | (seg.exec ? kExec : 0));
 }
 
-// A segment as whole pages. What a first page holds before the segment's first byte comes from the segment before it, if that ends in the
-// same page; else it is zero.
+// A segment as whole pages. What a first page holds before the segment's first byte comes from the segment before it,
+// if that ends in the same page; else it is zero.
 void map_segment(MachineState& m, const loader::Image& image, const loader::Segment& seg) {
   if (seg.memsz == 0) return;
   uint64_t begin = page_of(seg.vaddr);
@@ -56,14 +72,16 @@ void map_segment(MachineState& m, const loader::Image& image, const loader::Segm
 uint64_t map_image(MachineState& m, const loader::Image& image) {
   uint64_t end = 0;
   for (const loader::Segment& seg : image.segments()) {
-    if (seg.end() > kLayouts[1].mmap_top) throw Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
+    if (seg.end() > kLayouts[1].mmap_top)
+      throw Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
     map_segment(m, image, seg);
     end = std::max(end, page_up(seg.end()));
   }
   return end;
 }
 
-// Linux maps the ELF header and program headers with the first segment; the loader's segments hold them if the file says so.
+// Linux maps the ELF header and program headers with the first segment; the loader's segments hold them if the file
+// says so.
 class StackBuilder {
  public:
   StackBuilder(MachineState& m, uint64_t top) : m_(m), sp_(top) {}
@@ -162,7 +180,8 @@ uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
 // arm64's vDSO gives sigreturn to handlers without a restorer. This page holds only that: mov x8, #139; svc #0.
 uint64_t map_trampoline(MachineState& m, uint64_t at) {
   static const uint32_t kCode[2] = {0xd2801168, 0xd4000001};
-  static const auto bytes = std::make_shared<const std::array<uint8_t, sizeof kCode>>(std::bit_cast<std::array<uint8_t, sizeof kCode>>(kCode));
+  static const auto bytes = std::make_shared<const std::array<uint8_t, sizeof kCode>>(
+      std::bit_cast<std::array<uint8_t, sizeof kCode>>(kCode));
   m.memory.map(at, kPage, kRead | kExec, Backing{bytes, *bytes}, "[vdso]");
   return at;
 }

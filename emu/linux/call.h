@@ -1,5 +1,5 @@
-// What a system call's function gets: the value it works on and its six arguments. Functions return the result (≥ 0 or -errno), or one of
-// the two marks below.
+// What a system call's function gets: the value it works on and its six arguments. Functions return the result (≥ 0 or
+// -errno), or one of the two marks below.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,7 +15,8 @@ struct Call {
   State& s;
   MachineState& m;
   HostPort& host;
-  size_t index;  // of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads
+  size_t
+      index;  // of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads
   unsigned row;
   std::array<uint64_t, 6> a{};
   bool retry = false;      // called again for a thread in Wait
@@ -70,7 +71,7 @@ const SyscallRow& syscall_row(unsigned row);
   /* pipes.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
   /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
   /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \
-    X(membarrier) X(getpriority) X(sched_getscheduler) X(sched_getparam)
+    X(membarrier) X(getpriority) X(capget) X(sched_getscheduler) X(sched_getparam)
 // clang-format on
 #define DEFERSCOPE_LINUX_DECLARE(name) int64_t sys_##name(Call& c);
 DEFERSCOPE_LINUX_CALLS(DEFERSCOPE_LINUX_DECLARE)
@@ -91,7 +92,8 @@ int64_t futex_wake(State& s, MachineState& m, uint64_t address, int64_t count, u
 // signals.cpp
 void send_to_process(State& s, MachineState& m, const SigInfo& info);
 void send_to_thread(State& s, MachineState& m, int tid, const SigInfo& info);
-void force_signal(State& s, MachineState& m, size_t index, const SigInfo& info);  // synchronous: cannot be blocked or ignored
+void force_signal(State& s, MachineState& m, size_t index,
+                  const SigInfo& info);  // synchronous: cannot be blocked or ignored
 bool has_deliverable(const State& s, int tid);
 void deliver(State& s, MachineState& m, HostPort& host, size_t index);
 // Replaces the mask while the call runs (ppoll, epoll_pwait, rt_sigsuspend).
@@ -109,7 +111,7 @@ uint64_t next_timer_ns(const State& s, const MachineState& m);
 
 // files.cpp
 OpenFile* file_of(State& s, int fd);
-int new_file(State& s, OpenFile f);                                 // its number; refs 0
+int new_file(State& s, OpenFile f);                                // its number; refs 0
 int64_t new_fd(State& s, int file, bool cloexec, int lowest = 0);  // or -EMFILE
 void drop_fd(State& s, int fd);
 void set_up_standard_files(State& s);

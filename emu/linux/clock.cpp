@@ -7,7 +7,9 @@ namespace deferscope::emu::linux_ {
 namespace {
 
 TimeSpec timespec_of(uint64_t ns) { return {static_cast<int64_t>(ns / kSecond), static_cast<int64_t>(ns % kSecond)}; }
-TimeVal timeval_of(uint64_t ns) { return {static_cast<int64_t>(ns / kSecond), static_cast<int64_t>(ns % kSecond / 1000)}; }
+TimeVal timeval_of(uint64_t ns) {
+  return {static_cast<int64_t>(ns / kSecond), static_cast<int64_t>(ns % kSecond / 1000)};
+}
 
 bool valid(const TimeSpec& t) { return t.sec >= 0 && t.nsec >= 0 && t.nsec < kSecond; }
 
@@ -21,7 +23,9 @@ uint64_t ns_of(const TimeSpec& t) {
 bool is_cpu_clock_id(int clock) { return clock < 0; }
 int tid_of_cpu_clock(int clock) { return ~(clock >> 3); }
 bool is_thread_clock(int clock) { return clock == clock_id::THREAD_CPU || (is_cpu_clock_id(clock) && (clock & 4)); }
-bool is_cpu_clock(int clock) { return clock == clock_id::PROCESS_CPU || clock == clock_id::THREAD_CPU || is_cpu_clock_id(clock); }
+bool is_cpu_clock(int clock) {
+  return clock == clock_id::PROCESS_CPU || clock == clock_id::THREAD_CPU || is_cpu_clock_id(clock);
+}
 
 uint64_t thread_cpu(const State& s, int tid) {
   const auto it = s.threads.find(tid);
@@ -30,7 +34,10 @@ uint64_t thread_cpu(const State& s, int tid) {
 
 }  // namespace
 
-bool known_clock(int clock) { return (clock >= 0 && clock <= clock_id::BOOTTIME) || clock == 8 || clock == 9 || clock == clock_id::TAI || is_cpu_clock_id(clock); }
+bool known_clock(int clock) {
+  return (clock >= 0 && clock <= clock_id::BOOTTIME) || clock == 8 || clock == 9 || clock == clock_id::TAI ||
+         is_cpu_clock_id(clock);
+}
 
 uint64_t clock_now(State& s, const MachineState& m, int clock, int tid) {
   account(s, m);
@@ -49,7 +56,9 @@ uint64_t clock_now(State& s, const MachineState& m, int clock, int tid) {
   }
 }
 
-uint64_t deadline_after(const MachineState& m, uint64_t ns) { return ns > kNever - m.now_ns() ? kNever : m.now_ns() + ns; }
+uint64_t deadline_after(const MachineState& m, uint64_t ns) {
+  return ns > kNever - m.now_ns() ? kNever : m.now_ns() + ns;
+}
 
 int64_t relative_deadline(Call& c, uint64_t address, uint64_t& deadline) {
   deadline = kNever;
@@ -145,7 +154,9 @@ struct ItimerSpec {
   TimeSpec interval, value;
 };
 
-uint64_t timer_clock_now(State& s, const MachineState& m, const Timer& t) { return clock_now(s, m, t.clock, t.cpu_tid); }
+uint64_t timer_clock_now(State& s, const MachineState& m, const Timer& t) {
+  return clock_now(s, m, t.clock, t.cpu_tid);
+}
 
 uint64_t remaining(State& s, const MachineState& m, const Timer& t) {
   if (t.expiry == 0) return 0;
@@ -169,17 +180,21 @@ void expire(State& s, MachineState& m, Timer& t, int id) {
   t.expiry = t.interval == 0 ? 0 : t.expiry + (periods + 1) * t.interval;
   t.overrun = periods;
   if (!t.notify) return;
-  SigInfo info{t.signo, sig::SI_KERNEL, 0, 0};
+  SigInfo info{t.signo, sig::kSiKernel, 0, 0};
   if (id >= 0) {
-    info.code = sig::SI_TIMER;
+    info.code = sig::kSiTimer;
     info.word16 = static_cast<uint32_t>(id) | periods << 32;
     info.word24 = t.value;
   }
-  if (t.tid == 0) send_to_process(s, m, info);
-  else if (s.threads.count(t.tid)) send_to_thread(s, m, t.tid, info);
+  if (t.tid == 0)
+    send_to_process(s, m, info);
+  else if (s.threads.count(t.tid))
+    send_to_thread(s, m, t.tid, info);
 }
 
-bool due(State& s, const MachineState& m, const Timer& t) { return t.expiry != 0 && timer_clock_now(s, m, t) >= t.expiry; }
+bool due(State& s, const MachineState& m, const Timer& t) {
+  return t.expiry != 0 && timer_clock_now(s, m, t) >= t.expiry;
+}
 
 // When the timer can fire at the earliest, on the machine's clock. CPU time passes only while somebody runs.
 uint64_t earliest(const State& s, const MachineState& m, const Timer& t) {
@@ -228,7 +243,8 @@ int64_t sys_setitimer(Call& c) {
   const ItimerVal old{timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))};
   t.clock = kItimerClock[c.a[0]];
   t.signo = kItimerSignal[c.a[0]];
-  arm(c.s, c.m, t, ns_of({next.value.sec, next.value.usec * 1000}), ns_of({next.interval.sec, next.interval.usec * 1000}));
+  arm(c.s, c.m, t, ns_of({next.value.sec, next.value.usec * 1000}),
+      ns_of({next.interval.sec, next.interval.usec * 1000}));
   return c.a[2] == 0 || c.put(c.a[2], old) ? 0 : -err::FAULT;
 }
 
@@ -250,12 +266,16 @@ int64_t sys_timer_create(Call& c) {
   const int clock = static_cast<int>(c.a[0]);
   if (!known_clock(clock)) return -err::INVAL;
   if (c.a[1] != 0 && !c.get(c.a[1], event)) return -err::FAULT;
-  if (event.notify != kSignal && event.notify != kNone && event.notify != kThreadId && event.notify != (kThreadId | kNone)) return -err::INVAL;
+  if (event.notify != kSignal && event.notify != kNone && event.notify != kThreadId &&
+      event.notify != (kThreadId | kNone))
+    return -err::INVAL;
   if (event.notify != kNone && (event.signo < 1 || event.signo > sig::kMax)) return -err::INVAL;
   if ((event.notify & kThreadId) && !c.s.threads.count(event.tid)) return -err::INVAL;
   Timer t;
   t.clock = clock;
-  t.cpu_tid = clock == clock_id::THREAD_CPU || !is_cpu_clock_id(clock) || tid_of_cpu_clock(clock) == 0 ? c.thread().tid : tid_of_cpu_clock(clock);
+  t.cpu_tid = clock == clock_id::THREAD_CPU || !is_cpu_clock_id(clock) || tid_of_cpu_clock(clock) == 0
+                  ? c.thread().tid
+                  : tid_of_cpu_clock(clock);
   t.signo = event.signo;
   t.notify = !(event.notify & kNone);
   t.tid = event.notify & kThreadId ? event.tid : 0;

@@ -9,16 +9,11 @@ namespace {
 struct Digest {
   uint64_t& h;
   template <class T>
-    requires std::is_integral_v<T> || std::is_enum_v<T>
-  void operator()(T x) {
-    h = mix(h, static_cast<uint64_t>(x));
-  }
+  requires std::is_integral_v<T> || std::is_enum_v<T>
+  void operator()(T x) { h = mix(h, static_cast<uint64_t>(x)); }
   void operator()(const std::string& s) { h = hash_bytes(mix(h, s.size()), s.data(), s.size()); }
   template <class... Ts>
-    requires(sizeof...(Ts) > 1)
-  void operator()(const Ts&... xs) {
-    ((*this)(xs), ...);
-  }
+  requires(sizeof...(Ts) > 1) void operator()(const Ts&... xs) { ((*this)(xs), ...); }
 };
 
 void add(Digest& d, const std::deque<SigInfo>& queue) {
@@ -36,7 +31,7 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
   d(t.mask, t.saved_mask.has_value(), t.saved_mask.value_or(0));
   add(d, t.pending);
   d(t.altstack.sp, t.altstack.flags, t.altstack.size, t.clear_tid, t.robust_list, t.robust_size);
-  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name);
+  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name, t.keep_caps);
   add(d, t.wait);
 }
 
@@ -60,6 +55,7 @@ void digest_state(const State& s, uint64_t& h) {
   }
   for (const SigAction& a : s.actions) d(a.handler, a.flags, a.restorer, a.mask);
   add(d, s.pending);
+  for (const auto& [path, t] : s.times) d(path, t.access.sec, t.access.nsec, t.change.sec, t.change.nsec);
   for (const auto& [fd, x] : s.fds) d(fd, x.file, x.cloexec);
   for (const auto& [id, f] : s.files) {
     d(id);

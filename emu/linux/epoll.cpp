@@ -142,7 +142,9 @@ int64_t epoll_wait_until(Call& c, uint64_t deadline) {
   return c.block(WaitKind::Io, deadline, false);
 }
 
-uint64_t deadline_ms(const Call& c, int64_t ms) { return ms < 0 ? kNever : deadline_after(c.m, static_cast<uint64_t>(ms) * 1'000'000); }
+uint64_t deadline_ms(const Call& c, int64_t ms) {
+  return ms < 0 ? kNever : deadline_after(c.m, static_cast<uint64_t>(ms) * 1'000'000);
+}
 
 }  // namespace
 
@@ -154,7 +156,8 @@ int64_t sys_epoll_ctl(Call& c) {
   int64_t e = 0;
   const int fd = c.fd(2);
   EpollItem item;
-  if (c.a[1] != kDelete && (!c.get(c.a[3], item.events) || !c.get(c.a[3] + data_offset(c.s), item.data))) return -err::FAULT;
+  if (c.a[1] != kDelete && (!c.get(c.a[3], item.events) || !c.get(c.a[3] + data_offset(c.s), item.data)))
+    return -err::FAULT;
   OpenFile* ep = epoll_of(c.s, c.fd(), e);
   const OpenFile* target = file_of(c.s, fd);
   if (!target) return -err::BADF;
@@ -183,7 +186,9 @@ int64_t sys_epoll_ctl(Call& c) {
   return 0;
 }
 
-int64_t sys_epoll_wait(Call& c) { return epoll_wait_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[3]))); }
+int64_t sys_epoll_wait(Call& c) {
+  return epoll_wait_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[3])));
+}
 
 int64_t sys_epoll_pwait(Call& c) {
   if (const int64_t e = enter_mask(c, c.a[4], c.a[5]); e < 0) return e;
@@ -215,7 +220,8 @@ int64_t poll_once(Call& c, uint64_t address, uint64_t n) {
     p.revents = 0;
     if (p.fd < 0) continue;
     const OpenFile* f = file_of(c.s, p.fd);
-    p.revents = static_cast<uint16_t>(f ? readiness(c.s, *f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
+    p.revents =
+        static_cast<uint16_t>(f ? readiness(c.s, *f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
     if (p.revents) ++ready;
   }
   return c.memory().write(address, fds.data(), n * sizeof(PollFd)) ? ready : -err::FAULT;
@@ -248,13 +254,15 @@ int64_t sys_ppoll(Call& c) {
 namespace {
 
 using FdSet = std::array<uint64_t, 16>;
-constexpr uint32_t kSelectBits[3] = {poll_bit::IN | poll_bit::HUP | poll_bit::ERR, poll_bit::OUT | poll_bit::ERR, poll_bit::PRI};
+constexpr uint32_t kSelectBits[3] = {poll_bit::IN | poll_bit::HUP | poll_bit::ERR, poll_bit::OUT | poll_bit::ERR,
+                                     poll_bit::PRI};
 
 int64_t select_once(Call& c, int n, FdSet out[3]) {
   int64_t ready = 0;
   for (int k = 0; k < 3; ++k) {
     FdSet in{};
-    if (c.a[1 + k] != 0 && !c.memory().read(c.a[1 + k], in.data(), static_cast<size_t>(n + 63) / 64 * 8)) return -err::FAULT;
+    if (c.a[1 + k] != 0 && !c.memory().read(c.a[1 + k], in.data(), static_cast<size_t>(n + 63) / 64 * 8))
+      return -err::FAULT;
     for (int fd = 0; fd < n; ++fd) {
       if (!(in[fd / 64] >> fd % 64 & 1)) continue;
       const OpenFile* f = file_of(c.s, fd);
@@ -278,7 +286,8 @@ int64_t select_until(Call& c, uint64_t deadline) {
     return c.block(WaitKind::Io, deadline, false);
   }
   for (int k = 0; k < 3; ++k)
-    if (c.a[1 + k] != 0 && !c.memory().write(c.a[1 + k], out[k].data(), static_cast<size_t>(n + 63) / 64 * 8)) return -err::FAULT;
+    if (c.a[1 + k] != 0 && !c.memory().write(c.a[1 + k], out[k].data(), static_cast<size_t>(n + 63) / 64 * 8))
+      return -err::FAULT;
   return ready;
 }
 

@@ -1,5 +1,5 @@
-// CPU fault → signal. Source of the rows: arch/x86/kernel/traps.c and arch/x86/mm/fault.c, arch/arm64/kernel/traps.c and
-// arch/arm64/mm/fault.c; the x86-64 rows are checked against the host by tests/unit/linux_fault_test.cpp.
+// CPU fault → signal. Source of the rows: arch/x86/kernel/traps.c and arch/x86/mm/fault.c, arch/arm64/kernel/traps.c
+// and arch/arm64/mm/fault.c; the x86-64 rows are checked against the host by tests/unit/linux_fault_test.cpp.
 #include "emu/linux/faults.h"
 
 #include <fmt/format.h>
@@ -19,22 +19,22 @@ constexpr auto kPc = FaultAddress::Pc;
 // clang-format off
 const FaultRow kRows[] = {
     // isa fault           mapped signal      si_code           si_addr  trap step
-    {X, Fault::Page,         false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 14, 0},
-    {X, Fault::Page,         true,  sig::SEGV, sig::SEGV_ACCERR, kAccess, 14, 0},
-    {X, Fault::NonCanonical, false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
-    {X, Fault::Alignment,    false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
-    {X, Fault::Privileged,   false, sig::SEGV, sig::SI_KERNEL,   kZero,   13, 0},  // #GP
-    {X, Fault::Divide,       false, sig::FPE,  sig::FPE_INTDIV,  kPc,     0,  0},
-    {X, Fault::Undefined,    false, sig::ILL,  sig::ILL_ILLOPN,  kPc,     6,  0},
-    {X, Fault::Breakpoint,   false, sig::TRAP, sig::SI_KERNEL,   kZero,   3,  1},  // pc behind the one byte
-    {A, Fault::Page,         false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 0,  0},
-    {A, Fault::Page,         true,  sig::SEGV, sig::SEGV_ACCERR, kAccess, 0,  0},
-    {A, Fault::NonCanonical, false, sig::SEGV, sig::SEGV_MAPERR, kAccess, 0,  0},  // arm64 has no such fault: beyond the tables
-    {A, Fault::Alignment,    false, sig::BUS,  sig::BUS_ADRALN,  kAccess, 0,  0},
-    {A, Fault::PcAlignment,  false, sig::BUS,  sig::BUS_ADRALN,  kPc,     0,  0},
-    {A, Fault::Undefined,    false, sig::ILL,  sig::ILL_ILLOPC,  kPc,     0,  0},
-    {A, Fault::Privileged,   false, sig::ILL,  sig::ILL_ILLOPC,  kPc,     0,  0},
-    {A, Fault::Breakpoint,   false, sig::TRAP, sig::TRAP_BRKPT,  kPc,     0,  0},
+    {X, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 14, 0},
+    {X, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 14, 0},
+    {X, Fault::NonCanonical, false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
+    {X, Fault::Alignment,    false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
+    {X, Fault::Privileged,   false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
+    {X, Fault::Divide,       false, sig::FPE,  sig::kFpeIntdiv,  kPc,     0,  0},
+    {X, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopn,  kPc,     6,  0},
+    {X, Fault::Breakpoint,   false, sig::TRAP, sig::kSiKernel,   kZero,   3,  1},  // pc behind the one byte
+    {A, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  0},
+    {A, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 0,  0},
+    {A, Fault::NonCanonical, false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  0},  // arm64 has no such fault: beyond the tables
+    {A, Fault::Alignment,    false, sig::BUS,  sig::kBusAdraln,  kAccess, 0,  0},
+    {A, Fault::PcAlignment,  false, sig::BUS,  sig::kBusAdraln,  kPc,     0,  0},
+    {A, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
+    {A, Fault::Privileged,   false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
+    {A, Fault::Breakpoint,   false, sig::TRAP, sig::kTrapBrkpt,  kPc,     0,  0},
 };
 // clang-format on
 

@@ -91,9 +91,12 @@ namespace {
 std::optional<OpenFile> open_synthetic(Call& c, const std::string& path) {
   OpenFile f;
   f.path = path;
-  if (path == "/dev/null") f.kind = FileKind::Null;
-  else if (path == "/dev/zero") f.kind = FileKind::Zero;
-  else if (path == "/dev/urandom" || path == "/dev/random") f.kind = FileKind::Random;
+  if (path == "/dev/null")
+    f.kind = FileKind::Null;
+  else if (path == "/dev/zero")
+    f.kind = FileKind::Zero;
+  else if (path == "/dev/urandom" || path == "/dev/random")
+    f.kind = FileKind::Random;
   else if (auto text = synthetic_file(c.s, c.m, c.thread().tid, path)) {
     f.kind = FileKind::Text;
     f.content = std::move(*text);
@@ -137,7 +140,8 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
   if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
   const std::string clean = clean_path(path);
   const bool cloexec = flags & open_flag::CLOEXEC;
-  if (clean == "/dev/stdin" || clean == "/dev/stdout" || clean == "/dev/stderr") return reopen_standard(c, clean[7] == 'i' ? 0 : clean[9] == 'o' ? 1 : 2, cloexec);
+  if (clean == "/dev/stdin" || clean == "/dev/stdout" || clean == "/dev/stderr")
+    return reopen_standard(c, clean[7] == 'i' ? 0 : clean[9] == 'o' ? 1 : 2, cloexec);
   OpenFile f;
   if (auto synthetic = open_synthetic(c, clean)) {
     f = std::move(*synthetic);
@@ -164,7 +168,8 @@ int64_t sys_open(Call& c) {
 int64_t sys_creat(Call& c) {
   std::string path;
   if (const int64_t e = c.get_path(c.a[0], path); e < 0) return e;
-  return open_path(c, at::FDCWD, path, open_flag::CREAT | open_flag::WRONLY | open_flag::TRUNC, static_cast<uint32_t>(c.a[1]) & 07777);
+  return open_path(c, at::FDCWD, path, open_flag::CREAT | open_flag::WRONLY | open_flag::TRUNC,
+                   static_cast<uint32_t>(c.a[1]) & 07777);
 }
 
 int64_t sys_close(Call& c) {
@@ -181,8 +186,10 @@ int64_t sys_close_range(Call& c) {
   for (const auto& [fd, d] : c.s.fds)
     if (static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last) hit.push_back(fd);
   for (int fd : hit) {
-    if (c.a[2] & kCloexec) c.s.fds[fd].cloexec = true;
-    else drop_fd(c.s, fd);
+    if (c.a[2] & kCloexec)
+      c.s.fds[fd].cloexec = true;
+    else
+      drop_fd(c.s, fd);
   }
   return 0;
 }
@@ -230,6 +237,13 @@ int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<u
 
 // --- write ---
 
+// What the guest writes is as old as its clock says.
+void touch(Call& c, const std::string& path) {
+  const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
+  const TimeSpec time{static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
+  c.s.times[path] = FileTimes{time, time};
+}
+
 // Bytes to stdout and stderr, to the host's file, to nowhere.
 int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optional<uint64_t> position) {
   const auto n = static_cast<int64_t>(bytes.size());
@@ -244,6 +258,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
       const int64_t done = host_write(c, f.path, position.value_or(f.offset), append, bytes, end);
+      if (done >= 0) touch(c, f.path);
       if (done >= 0 && !position) f.offset = end;
       return done;
     }
@@ -253,7 +268,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
 
 int64_t raise_sigpipe(Call& c) {
   send_to_thread(c.s, c.m, c.thread().tid,
-                 SigInfo{sig::PIPE, sig::SI_USER, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
+                 SigInfo{sig::PIPE, sig::kSiUser, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
   return -err::PIPE;
 }
 
@@ -300,7 +315,9 @@ int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
     if (p.len == 0) continue;
     if (total > 0) {
       const OpenFile* f = file_of(c.s, c.fd());
-      if (f->kind != FileKind::Host && f->kind != FileKind::Text && f->kind != FileKind::Zero && !(readiness(c.s, *f) & poll_bit::IN)) break;
+      if (f->kind != FileKind::Host && f->kind != FileKind::Text && f->kind != FileKind::Zero &&
+          !(readiness(c.s, *f) & poll_bit::IN))
+        break;
       if (f->kind == FileKind::Stdin) break;
     }
     const int64_t n = read_file(c, c.fd(), p.base, p.len, position);
@@ -328,8 +345,12 @@ int64_t write_vectors(Call& c, std::optional<uint64_t> position) {
 
 int64_t sys_read(Call& c) { return read_file(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
 int64_t sys_write(Call& c) { return write_from(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
-int64_t sys_pread64(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_file(c, c.fd(), c.a[1], c.a[2], c.a[3]); }
-int64_t sys_pwrite64(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_from(c, c.fd(), c.a[1], c.a[2], c.a[3]); }
+int64_t sys_pread64(Call& c) {
+  return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_file(c, c.fd(), c.a[1], c.a[2], c.a[3]);
+}
+int64_t sys_pwrite64(Call& c) {
+  return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_from(c, c.fd(), c.a[1], c.a[2], c.a[3]);
+}
 int64_t sys_readv(Call& c) { return read_vectors(c, std::nullopt); }
 int64_t sys_writev(Call& c) { return write_vectors(c, std::nullopt); }
 int64_t sys_preadv(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_vectors(c, c.a[3]); }
@@ -376,9 +397,7 @@ int64_t sys_lseek(Call& c) {
   return to;
 }
 
-int64_t sys_dup(Call& c) {
-  return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(c.fd()).file, false) : -err::BADF;
-}
+int64_t sys_dup(Call& c) { return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(c.fd()).file, false) : -err::BADF; }
 
 namespace {
 
@@ -404,14 +423,31 @@ int64_t sys_dup3(Call& c) {
 }
 
 int64_t sys_fcntl(Call& c) {
-  enum : uint64_t { DupFd = 0, GetFd, SetFd, GetFl, SetFl, GetLk, SetLk, SetLkW, OfdGetLk = 36, OfdSetLk, OfdSetLkW, DupCloexec = 1030, SetPipe = 1031, GetPipe = 1032 };
+  enum : uint64_t {
+    DupFd = 0,
+    GetFd,
+    SetFd,
+    GetFl,
+    SetFl,
+    GetLk,
+    SetLk,
+    SetLkW,
+    OfdGetLk = 36,
+    OfdSetLk,
+    OfdSetLkW,
+    DupCloexec = 1030,
+    SetPipe = 1031,
+    GetPipe = 1032
+  };
   constexpr uint32_t kSettable = open_flag::APPEND | open_flag::NONBLOCK;
   OpenFile* f = file_of(c.s, c.fd());
   if (!f) return -err::BADF;
   Descriptor& d = c.s.fds.at(c.fd());
   switch (c.a[1]) {
     case DupFd:
-    case DupCloexec: return static_cast<int>(c.a[2]) < 0 ? -err::INVAL : new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
+    case DupCloexec:
+      return static_cast<int>(c.a[2]) < 0 ? -err::INVAL
+                                          : new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
     case GetFd: return d.cloexec;
     case SetFd: return d.cloexec = c.a[2] & 1, 0;
     case GetFl: return f->flags | (f->kind == FileKind::Host ? open_flag::LARGEFILE[c.s.column()] : 0);
@@ -423,7 +459,10 @@ int64_t sys_fcntl(Call& c) {
     case OfdSetLk:
     case OfdSetLkW: return 0;
     case SetPipe:
-    case GetPipe: return f->kind == FileKind::PipeRead || f->kind == FileKind::PipeWrite ? static_cast<int64_t>(c.s.pipes.at(f->pipe).capacity) : -err::BADF;
+    case GetPipe:
+      return f->kind == FileKind::PipeRead || f->kind == FileKind::PipeWrite
+                 ? static_cast<int64_t>(c.s.pipes.at(f->pipe).capacity)
+                 : -err::BADF;
     default: return -err::INVAL;
   }
 }

@@ -14,7 +14,9 @@ constexpr uint64_t kUcSigcontextSs = 2, kUcStrictRestoreSs = 4;
 constexpr uint64_t kSelectorsUser = 0x002b000000000033;  // cs, gs, fs, ss
 constexpr uint32_t kMxcsrMask = 0xffff;
 // The order of struct sigcontext's first 16 words.
-constexpr isa::Reg kOrder[16] = {8, 9, 10, 11, 12, 13, 14, 15, isa::kRdi, isa::kRsi, isa::kRbp, isa::kRbx, isa::kRdx, isa::kRax, isa::kRcx, isa::kRsp};
+constexpr isa::Reg kOrder[16] = {8,         9,         10,        11,        12,        13,
+                                 14,        15,        isa::kRdi, isa::kRsi, isa::kRbp, isa::kRbx,
+                                 isa::kRdx, isa::kRax, isa::kRcx, isa::kRsp};
 constexpr size_t kRip = 128;
 
 template <class T>
@@ -53,7 +55,8 @@ void fill_mcontext(uint8_t* mc, const isa::CpuState& cpu, const FrameContext& f,
 
 void restore_fpstate(isa::CpuState& cpu, const uint8_t* fx) {
   cpu.mxcsr = get<uint32_t>(fx, kMxcsr) & kMxcsrMask;
-  for (unsigned i = 0; i < 16; ++i) cpu.v[i] = isa::Vec{get<uint64_t>(fx, kXmm + 16 * i), get<uint64_t>(fx, kXmm + 16 * i + 8)};
+  for (unsigned i = 0; i < 16; ++i)
+    cpu.v[i] = isa::Vec{get<uint64_t>(fx, kXmm + 16 * i), get<uint64_t>(fx, kXmm + 16 * i + 8)};
 }
 
 void enter_handler(isa::CpuState& cpu, const FrameContext& f, uint64_t frame) {
@@ -70,10 +73,11 @@ void enter_handler(isa::CpuState& cpu, const FrameContext& f, uint64_t frame) {
 }  // namespace
 
 bool push_frame_amd64(Memory& memory, isa::CpuState& cpu, const FrameContext& f) {
-  if (!(f.action.flags & sig::SA_RESTORER)) return false;
+  if (!(f.action.flags & sig::kSaRestorer)) return false;
   uint64_t sp = cpu.r[isa::kRsp] - kRedZone;
   const bool inside = on_altstack(f.altstack, cpu.r[isa::kRsp]);
-  if ((f.action.flags & sig::SA_ONSTACK) && !inside && !(f.altstack.flags & sig::SS_DISABLE)) sp = f.altstack.sp + f.altstack.size;
+  if ((f.action.flags & sig::kSaOnstack) && !inside && !(f.altstack.flags & sig::kSsDisable))
+    sp = f.altstack.sp + f.altstack.size;
   const uint64_t fpstate = (sp - kFxsave) & ~uint64_t{63};
   const uint64_t frame = ((fpstate - kSize) & ~uint64_t{15}) - 8;
 

@@ -1,7 +1,7 @@
 // arm64's struct rt_sigframe (arch/arm64/kernel/signal.c):
 //
-//     sp →  siginfo | ucontext { flags link stack sigmask … mcontext { fault_address regs sp pc pstate reserved[4096] } }
-//     above: a frame record (x29, x30) that x29 points at, so that unwinders pass through
+//     sp →  siginfo | ucontext { flags link stack sigmask … mcontext { fault_address regs sp pc pstate reserved[4096] }
+//     } above: a frame record (x29, x30) that x29 points at, so that unwinders pass through
 // reserved holds the FPSIMD record and the empty record that ends the list.
 #include <cstring>
 
@@ -53,12 +53,12 @@ void fill_mcontext(uint8_t* mc, const isa::CpuState& cpu, const FrameContext& f)
 
 void enter_handler(isa::CpuState& cpu, const FrameContext& f, uint64_t frame, uint64_t record) {
   cpu.r[0] = static_cast<uint64_t>(f.info.signo);
-  if (f.action.flags & sig::SA_SIGINFO) {
+  if (f.action.flags & sig::kSaSiginfo) {
     cpu.r[1] = frame + kSiginfo;
     cpu.r[2] = frame + kUcontext;
   }
   cpu.r[kX29] = record;
-  cpu.r[isa::kX30] = f.action.flags & sig::SA_RESTORER ? f.action.restorer : f.trampoline;
+  cpu.r[isa::kX30] = f.action.flags & sig::kSaRestorer ? f.action.restorer : f.trampoline;
   cpu.r[isa::kSp] = frame;
   cpu.pc = f.action.handler;
   cpu.monitor = {};
@@ -80,7 +80,7 @@ const uint8_t* find_fpsimd(const uint8_t* reserved) {
 
 bool push_frame_arm64(Memory& memory, isa::CpuState& cpu, const FrameContext& f) {
   uint64_t sp = cpu.r[isa::kSp];
-  if ((f.action.flags & sig::SA_ONSTACK) && !on_altstack(f.altstack, sp) && !(f.altstack.flags & sig::SS_DISABLE))
+  if ((f.action.flags & sig::kSaOnstack) && !on_altstack(f.altstack, sp) && !(f.altstack.flags & sig::kSsDisable))
     sp = f.altstack.sp + f.altstack.size;
   const uint64_t record = (sp - 16) & ~uint64_t{15};
   const uint64_t frame = record - kSize;

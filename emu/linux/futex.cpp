@@ -32,7 +32,8 @@ int64_t wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
   if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= kSecond) return -err::INVAL;
   const unsigned __int128 when = static_cast<unsigned __int128>(ts.sec) * kSecond + static_cast<uint64_t>(ts.nsec);
   const uint64_t now = clock_now(c.s, c.m, realtime ? clock_id::REALTIME : clock_id::MONOTONIC, 0);
-  deadline = when <= now ? c.m.now_ns() : deadline_after(c.m, static_cast<uint64_t>(std::min<unsigned __int128>(when - now, kNever)));
+  deadline = when <= now ? c.m.now_ns()
+                         : deadline_after(c.m, static_cast<uint64_t>(std::min<unsigned __int128>(when - now, kNever)));
   return 0;
 }
 
@@ -102,7 +103,8 @@ int64_t wake_op(Call& c) {
   if ((code >> 24 & 15) > 5) return -err::NOSYS;
   if (!c.put(c.a[4], next)) return -err::FAULT;
   int64_t woken = futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
-  if (wake_op_compare(old, code >> 24 & 15, compare)) woken += futex_wake(c.s, c.m, c.a[4], static_cast<int32_t>(c.a[3]), UINT32_MAX);
+  if (wake_op_compare(old, code >> 24 & 15, compare))
+    woken += futex_wake(c.s, c.m, c.a[4], static_cast<int32_t>(c.a[3]), UINT32_MAX);
   return woken;
 }
 
@@ -125,7 +127,9 @@ int64_t sys_futex(Call& c) {
     case kWait: return wait(c, op, UINT32_MAX);
     case kWaitBitset: return wait(c, op, static_cast<uint32_t>(c.a[5]));
     case kWake: return futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
-    case kWakeBitset: return c.a[5] ? futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), static_cast<uint32_t>(c.a[5])) : -err::INVAL;
+    case kWakeBitset:
+      return c.a[5] ? futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), static_cast<uint32_t>(c.a[5]))
+                    : -err::INVAL;
     case kRequeue: return requeue(c, false);
     case kCmpRequeue: return requeue(c, true);
     case kWakeOp: return wake_op(c);

@@ -32,7 +32,8 @@ std::deque<std::string> components(const std::string& path) {
 
 bool below(const std::string& path, const std::string& root) {
   if (root == "/") return true;
-  return path == root || (path.size() > root.size() && path.compare(0, root.size(), root) == 0 && path[root.size()] == '/');
+  return path == root ||
+         (path.size() > root.size() && path.compare(0, root.size(), root) == 0 && path[root.size()] == '/');
 }
 
 // An allowed directory as it was spelled and without links: the guest may use either.
@@ -57,7 +58,8 @@ std::vector<Root> roots_of(const GuestOptions& o) {
 bool reserved(const std::string& path, const std::vector<Root>& roots) {
   for (const char* tree : {"/proc", "/sys", "/dev"}) {
     if (!below(path, tree)) continue;
-    return std::none_of(roots.begin(), roots.end(), [&](const Root& r) { return below(r.real, tree) && below(path, r.real); });
+    return std::none_of(roots.begin(), roots.end(),
+                        [&](const Root& r) { return below(r.real, tree) && below(path, r.real); });
   }
   return false;
 }
@@ -72,17 +74,20 @@ struct Found {
 
 class Walk {
  public:
-  Walk(const GuestOptions& o, const std::string& exe) : roots_(roots_of(o)), exe_(exe.empty() ? exe : real_path(exe)), exe_spelled_(exe) {}
+  Walk(const GuestOptions& o, const std::string& exe)
+      : roots_(roots_of(o)), exe_(exe.empty() ? exe : real_path(exe)), exe_spelled_(exe) {}
   Found find(const std::string& path, bool follow);
   const std::vector<Root>& roots() const { return roots_; }
 
  private:
   bool leads_to_root(const std::string& path) const {
-    return std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(r.spelled, path) || below(r.real, path); }) ||
+    return std::any_of(roots_.begin(), roots_.end(),
+                       [&](const Root& r) { return below(r.spelled, path) || below(r.real, path); }) ||
            below(exe_, path) || below(exe_spelled_, path);
   }
   bool inside(const std::string& path) const {
-    return !reserved(path, roots_) && std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(path, r.real); });
+    return !reserved(path, roots_) &&
+           std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return below(path, r.real); });
   }
   void classify(Found& f) const;
 
@@ -92,7 +97,8 @@ class Walk {
 
 void Walk::classify(Found& f) const {
   f.inside = inside(f.path) || (!exe_.empty() && f.path == exe_);
-  f.writable = inside(f.path) && std::any_of(roots_.begin(), roots_.end(), [&](const Root& r) { return r.writable && below(f.path, r.real); });
+  f.writable = inside(f.path) && std::any_of(roots_.begin(), roots_.end(),
+                                             [&](const Root& r) { return r.writable && below(f.path, r.real); });
   f.above = !f.inside && leads_to_root(f.path);
   if (!f.inside && !f.above) f.error = ENOENT;
   if (f.above && !f.exists) f.error = ENOENT;
@@ -186,6 +192,15 @@ class ParentDir {
   std::string name_;
 };
 
+// The guest owns every file it sees, so the owner's permission bits bind it, also where the host would let us (root).
+bool owner_may(mode_t m, mode_t bits) { return (m & bits) == bits; }
+bool may_change_entries(const std::string& path) {
+  struct stat st {};
+  const size_t slash = path.rfind('/');
+  return ::lstat(slash == 0 ? "/" : path.substr(0, slash).c_str(), &st) == 0 &&
+         owner_may(st.st_mode, S_IWUSR | S_IXUSR);
+}
+
 JournalEntry failed(int host_errno) { return {.what = {}, .result = -guest_errno(host_errno), .bytes = {}}; }
 JournalEntry worked(int64_t result = 0) { return {.what = {}, .result = result, .bytes = {}}; }
 JournalEntry outcome_of(int64_t result) { return result < 0 ? failed(errno) : worked(result); }
@@ -227,12 +242,16 @@ Walk walk_of(Call& c) { return Walk(*c.s.options, c.s.exe); }
 JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, uint32_t perm, bool follow) {
   Found f = walk.find(path, follow);
   if (f.error) return failed(f.error);
-  const bool create = flags & open_flag::CREAT, writes = (flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC);
+  const bool create = flags & open_flag::CREAT,
+             writes = (flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC);
   if (f.exists && create && (flags & open_flag::EXCL)) return failed(EEXIST);
   if (!f.exists && !create) return failed(ENOENT);
   if ((!f.exists || writes) && !f.writable) return failed(f.exists && S_ISDIR(f.st.st_mode) ? EISDIR : EACCES);
   if (f.exists && S_ISLNK(f.st.st_mode)) return failed(ELOOP);
   if (f.above) return entry_of(status_of(f), f.path);
+  const bool reads = (flags & open_flag::ACCMODE) != open_flag::WRONLY;
+  if (f.exists && !owner_may(f.st.st_mode, (writes ? S_IWUSR : 0) | (reads ? S_IRUSR : 0))) return failed(EACCES);
+  if (!f.exists && !may_change_entries(f.path)) return failed(EACCES);
   int host_flags = writes ? (flags & open_flag::ACCMODE) == open_flag::WRONLY ? O_WRONLY : O_RDWR : O_RDONLY;
   if (!f.exists) host_flags |= O_CREAT | O_EXCL;
   if (flags & open_flag::TRUNC) host_flags |= O_TRUNC;
@@ -240,7 +259,8 @@ JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, ui
   if (fd < 0) return failed(errno);
   ::fstat(fd, &f.st);
   ::close(fd);
-  if (!S_ISREG(f.st.st_mode) && !S_ISDIR(f.st.st_mode)) return failed(EACCES);  // devices, sockets and pipes of the host stay outside
+  if (!S_ISREG(f.st.st_mode) && !S_ISDIR(f.st.st_mode))
+    return failed(EACCES);  // devices, sockets and pipes of the host stay outside
   return entry_of(status_of(f), f.path);
 }
 
@@ -251,7 +271,8 @@ JournalEntry read_at_host(const std::string& canonical, uint64_t offset, uint64_
   e.bytes.resize(n);
   uint64_t done = 0;
   ssize_t k = 0;
-  while (done < n && (k = ::pread(fd, e.bytes.data() + done, n - done, static_cast<off_t>(offset + done))) > 0) done += static_cast<uint64_t>(k);
+  while (done < n && (k = ::pread(fd, e.bytes.data() + done, n - done, static_cast<off_t>(offset + done))) > 0)
+    done += static_cast<uint64_t>(k);
   const int error = errno;
   ::close(fd);
   if (k < 0 && done == 0) return failed(error);
@@ -271,8 +292,10 @@ std::string clean_path(const std::string& path) {
   std::string out;
   for (const std::string& name : components(path)) {
     if (name == ".") continue;
-    if (name == "..") out.erase(std::min(out.rfind('/'), out.size()));
-    else out += "/" + name;
+    if (name == "..")
+      out.erase(std::min(out.rfind('/'), out.size()));
+    else
+      out += "/" + name;
   }
   return out.empty() ? "/" : out;
 }
@@ -291,8 +314,10 @@ std::string start_directory(const GuestOptions& options) {
   return f.error == 0 && f.inside ? here : "/";
 }
 
-int64_t host_open(Call& c, const std::string& path, uint32_t flags, uint32_t perm, HostStatus& status, std::string& canonical) {
-  const bool follow = !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
+int64_t host_open(Call& c, const std::string& path, uint32_t flags, uint32_t perm, HostStatus& status,
+                  std::string& canonical) {
+  const bool follow =
+      !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
   const JournalEntry& e =
       c.host.input(c.m, ("open " + path).c_str(), [&] { return open_at_host(walk_of(c), path, flags, perm, follow); });
   read_entry(e, status, canonical);
@@ -311,7 +336,8 @@ int64_t host_stat(Call& c, const std::string& path, bool follow, HostStatus& sta
 
 int64_t host_read(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
-  return take_bytes(c.host.input(c.m, ("read " + canonical).c_str(), [&] { return read_at_host(canonical, offset, n); }), out);
+  return take_bytes(
+      c.host.input(c.m, ("read " + canonical).c_str(), [&] { return read_at_host(canonical, offset, n); }), out);
 }
 
 int64_t host_read_all(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out) {
@@ -336,7 +362,8 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
     JournalEntry entry;
     entry.bytes.resize(n);
     do {
-      entry.result = path == "-" ? ::read(fd, entry.bytes.data(), n) : ::pread(fd, entry.bytes.data(), n, static_cast<off_t>(offset));
+      entry.result = path == "-" ? ::read(fd, entry.bytes.data(), n)
+                                 : ::pread(fd, entry.bytes.data(), n, static_cast<off_t>(offset));
     } while (entry.result < 0 && errno == EINTR);
     const int error = errno;
     if (fd != 0) ::close(fd);
@@ -347,14 +374,16 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
   return take_bytes(e, out);
 }
 
-int64_t host_write(Call& c, const std::string& canonical, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+int64_t host_write(Call& c, const std::string& canonical, uint64_t offset, bool append, const std::string& bytes,
+                   uint64_t& end) {
   const JournalEntry& e = c.host.input(c.m, ("write " + canonical).c_str(), [&] {
     const int fd = open_exact(canonical, append ? O_WRONLY | O_APPEND : O_WRONLY);
     if (fd < 0) return failed(errno);
     const size_t n = std::min<size_t>(bytes.size(), kMaxTransfer);
     const ssize_t k = append ? ::write(fd, bytes.data(), n) : ::pwrite(fd, bytes.data(), n, static_cast<off_t>(offset));
     JournalEntry entry = outcome_of(k);
-    const auto behind = append ? static_cast<uint64_t>(::lseek(fd, 0, SEEK_CUR)) : offset + static_cast<uint64_t>(std::max<ssize_t>(k, 0));
+    const auto behind = append ? static_cast<uint64_t>(::lseek(fd, 0, SEEK_CUR))
+                               : offset + static_cast<uint64_t>(std::max<ssize_t>(k, 0));
     ::close(fd);
     entry.bytes.resize(sizeof behind);
     std::memcpy(entry.bytes.data(), &behind, sizeof behind);
@@ -388,16 +417,19 @@ std::vector<DirEntry> list_at_host(const Walk& walk, const std::string& canonica
     const std::string prefix = canonical == "/" ? "/" : canonical + "/";
     for (const Root& r : walk.roots())
       for (const std::string& path : {r.spelled, r.real})
-        if (path.size() > prefix.size() && path.starts_with(prefix)) out.push_back({components(path.substr(prefix.size())).front(), DT_DIR});
+        if (path.size() > prefix.size() && path.starts_with(prefix))
+          out.push_back({components(path.substr(prefix.size())).front(), DT_DIR});
   } else if (const int fd = open_exact(canonical, O_RDONLY | O_DIRECTORY); fd >= 0) {
     if (DIR* dir = ::fdopendir(fd)) {
       while (const dirent* d = ::readdir(dir))
-        if (std::strcmp(d->d_name, ".") != 0 && std::strcmp(d->d_name, "..") != 0) out.push_back({d->d_name, d->d_type});
+        if (std::strcmp(d->d_name, ".") != 0 && std::strcmp(d->d_name, "..") != 0)
+          out.push_back({d->d_name, d->d_type});
       ::closedir(dir);
     }
   }
   std::sort(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
-  out.erase(std::unique(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name == b.name; }), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](const DirEntry& a, const DirEntry& b) { return a.name == b.name; }),
+            out.end());
   return out;
 }
 
@@ -428,9 +460,11 @@ int64_t host_list(Call& c, const std::string& canonical, std::vector<DirEntry>& 
 
 namespace {
 
-// Runs `change` on a path that lies below --allow-write. `must_exist`: 1 yes, 0 no (EEXIST), -1 either.
+// Runs `change` on a path that lies below --allow-write. `must_exist`: 1 yes, 0 no (EEXIST). `entries`: it adds to or
+// takes from the directory.
 template <class Change>
-int64_t change_path(Call& c, const char* verb, const std::string& path, bool follow, int must_exist, Change change) {
+int64_t change_path(Call& c, const char* verb, const std::string& path, bool follow, int must_exist, bool entries,
+                    Change change) {
   return c.host
       .input(c.m, (std::string(verb) + " " + path).c_str(),
              [&] {
@@ -439,6 +473,7 @@ int64_t change_path(Call& c, const char* verb, const std::string& path, bool fol
                if (f.exists && must_exist == 0) return failed(EEXIST);
                if (!f.exists && must_exist == 1) return failed(ENOENT);
                if (!f.writable) return failed(EACCES);
+               if (entries && !may_change_entries(f.path)) return failed(EACCES);
                return change(f);
              })
       .result;
@@ -449,27 +484,28 @@ int64_t change_path(Call& c, const char* verb, const std::string& path, bool fol
 int64_t host_mkdir(Call& c, const std::string& path, uint32_t perm) {
   std::string trimmed = path;
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
-  return change_path(c, "mkdir", trimmed, false, 0, [&](const Found& f) {
+  return change_path(c, "mkdir", trimmed, false, 0, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::mkdirat(dir.fd(), dir.name(), perm));
   });
 }
 
 int64_t host_remove(Call& c, const std::string& path, bool directory) {
-  return change_path(c, directory ? "rmdir" : "unlink", path, false, 1, [&](const Found& f) {
+  return change_path(c, directory ? "rmdir" : "unlink", path, false, 1, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::unlinkat(dir.fd(), dir.name(), directory ? AT_REMOVEDIR : 0));
   });
 }
 
-int64_t host_rename(Call& c, const std::string& from, const std::string& to, bool no_replace, std::string& canonical_from,
-                    std::string& canonical_to) {
+int64_t host_rename(Call& c, const std::string& from, const std::string& to, bool no_replace,
+                    std::string& canonical_from, std::string& canonical_to) {
   const JournalEntry& e = c.host.input(c.m, ("rename " + from).c_str(), [&] {
     const Found a = walk_of(c).find(from, false), b = walk_of(c).find(to, false);
     if (a.error || !a.exists) return failed(a.error ? a.error : ENOENT);
     if (b.error) return failed(b.error);
     if (!a.writable || !b.writable) return failed(EACCES);
     if (no_replace && b.exists) return failed(EEXIST);
+    if (!may_change_entries(a.path) || !may_change_entries(b.path)) return failed(EACCES);
     const ParentDir da(a.path), db(b.path);
     JournalEntry entry = outcome_of(::renameat(da.fd(), da.name(), db.fd(), db.name()));
     const std::string both = a.path + '\0' + b.path;
@@ -484,7 +520,7 @@ int64_t host_rename(Call& c, const std::string& from, const std::string& to, boo
 }
 
 int64_t host_truncate(Call& c, const std::string& path, uint64_t size) {
-  return change_path(c, "truncate", path, true, 1, [&](const Found& f) {
+  return change_path(c, "truncate", path, true, 1, false, [&](const Found& f) {
     const int fd = open_exact(f.path, O_WRONLY);
     if (fd < 0) return failed(errno);
     JournalEntry e = outcome_of(::ftruncate(fd, static_cast<off_t>(size)));
@@ -494,21 +530,21 @@ int64_t host_truncate(Call& c, const std::string& path, uint64_t size) {
 }
 
 int64_t host_chmod(Call& c, const std::string& path, uint32_t perm) {
-  return change_path(c, "chmod", path, true, 1, [&](const Found& f) {
+  return change_path(c, "chmod", path, true, 1, false, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::fchmodat(dir.fd(), dir.name(), perm & 0777, 0));  // never set-uid
   });
 }
 
 int64_t host_symlink(Call& c, const std::string& target, const std::string& path) {
-  return change_path(c, "symlink", path, false, 0, [&](const Found& f) {
+  return change_path(c, "symlink", path, false, 0, true, [&](const Found& f) {
     const ParentDir dir(f.path);
     return outcome_of(::symlinkat(target.c_str(), dir.fd(), dir.name()));
   });
 }
 
 int64_t host_link(Call& c, const std::string& from, const std::string& to) {
-  return change_path(c, "link", to, false, 0, [&](const Found& b) {
+  return change_path(c, "link", to, false, 0, true, [&](const Found& b) {
     const Found a = walk_of(c).find(from, false);
     if (a.error || !a.exists) return failed(a.error ? a.error : ENOENT);
     if (!a.writable) return failed(EACCES);

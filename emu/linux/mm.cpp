@@ -7,13 +7,20 @@
 namespace deferscope::emu::linux_ {
 namespace {
 
-constexpr uint64_t kShared = 1, kPrivate = 2, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20, kFixedNoReplace = 0x100000;
+constexpr uint64_t kShared = 1, kPrivate = 2, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20, kNoReserve = 0x4000,
+                   kFixedNoReplace = 0x100000;
 constexpr uint64_t kMinAddress = 0x10000;  // vm.mmap_min_addr
 
 uint64_t task_size(const State& s) { return s.stack_high; }
 
 bool in_user_space(const State& s, uint64_t address, uint64_t length) {
   return length <= task_size(s) && address <= task_size(s) - length;
+}
+
+// Linux refuses "obvious overcommits" (vm.overcommit_memory 0): one private writable range larger than the machine.
+// Ours has --memory.
+bool overcommits(const State& s, uint64_t prot, uint64_t length) {
+  return (prot & kWrite) && length > s.options->max_memory;
 }
 
 uint8_t guest_prot(uint64_t prot) { return static_cast<uint8_t>(prot & (kRead | kWrite | kExec)); }
@@ -49,6 +56,7 @@ int64_t sys_mmap(Call& c) {
   const uint64_t length = page_up(raw_length), type = flags & kTypeMask;
   if (raw_length == 0 || offset % kPage != 0 || type == 0 || type > 3) return -err::INVAL;
   if (length < raw_length || length > task_size(c.s)) return -err::NOMEM;
+  if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return -err::NOMEM;
   Backing backing;
   std::string name;
   if (!(flags & kAnonymous)) {
@@ -85,22 +93,28 @@ int64_t sys_mprotect(Call& c) {
   if (c.a[0] % kPage != 0) return -err::INVAL;
   if (length == 0) return c.a[1] == 0 ? 0 : -err::NOMEM;
   if (!in_user_space(c.s, c.a[0], length)) return -err::NOMEM;
+  if (overcommits(c.s, c.a[2], length)) return -err::NOMEM;
   return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? 0 : -err::NOMEM;
 }
 
+namespace {
+
+// MADV_… that Linux 6.1 knows. All but DONTNEED are hints that change nothing a program could see here.
+constexpr uint64_t kDontNeed = 4;
+bool known_advice(uint64_t advice) {
+  constexpr std::pair<uint64_t, uint64_t> kRanges[] = {{0, 4}, {8, 23}, {25, 25}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [&](const auto& r) { return advice >= r.first && advice <= r.second; });
+}
+
+}  // namespace
+
 int64_t sys_madvise(Call& c) {
-  constexpr uint64_t kNormal = 0, kDontNeed = 4, kFree = 8, kRemove = 9, kMergeable = 12, kHugePage = 14, kNoHugePage = 15, kDontDump = 16,
-                     kWipeOnFork = 18, kKeepOnFork = 19, kCold = 20, kPageOut = 21, kPopulateRead = 22, kPopulateWrite = 23, kCollapse = 25;
   const uint64_t advice = c.a[2], length = page_up(c.a[1]);
-  if (c.a[0] % kPage != 0 || length < c.a[1]) return -err::INVAL;
-  const bool known = advice <= kDontNeed || (advice >= kFree && advice <= kRemove) || advice == 10 || advice == 11 ||
-                     (advice >= kMergeable && advice <= kPopulateWrite) || advice == kCollapse;
-  if (!known) return -err::INVAL;
+  if (c.a[0] % kPage != 0 || length < c.a[1] || !known_advice(advice)) return -err::INVAL;
   if (length == 0) return 0;
   if (!c.memory().is_mapped(c.a[0], length)) return -err::NOMEM;
   if (advice == kDontNeed) c.memory().discard(c.a[0], length);
-  (void)kNormal, (void)kHugePage, (void)kNoHugePage, (void)kDontDump, (void)kWipeOnFork, (void)kKeepOnFork, (void)kCold, (void)kPageOut,
-      (void)kPopulateRead;
   return 0;
 }
 
@@ -115,7 +129,8 @@ void move_pages(Memory& memory, uint64_t old, uint64_t n, uint64_t to, uint64_t 
   std::vector<uint8_t> page(kPage);
   for (uint64_t done = 0; done < n; done += kPage) {
     memory.peek(old + done, page.data(), kPage);
-    if (std::any_of(page.begin(), page.end(), [](uint8_t b) { return b != 0; })) memory.poke(to + done, page.data(), kPage);
+    if (std::any_of(page.begin(), page.end(), [](uint8_t b) { return b != 0; }))
+      memory.poke(to + done, page.data(), kPage);
   }
   memory.unmap(old, n);
 }
@@ -125,7 +140,8 @@ void move_pages(Memory& memory, uint64_t old, uint64_t n, uint64_t to, uint64_t 
 int64_t sys_mremap(Call& c) {
   constexpr uint64_t kMayMove = 1, kFixedPlace = 2;
   const uint64_t old = c.a[0], old_length = page_up(c.a[1]), length = page_up(c.a[2]), flags = c.a[3];
-  if (old % kPage != 0 || length == 0 || (flags & ~uint64_t{3}) || ((flags & kFixedPlace) && !(flags & kMayMove))) return -err::INVAL;
+  if (old % kPage != 0 || length == 0 || (flags & ~uint64_t{3}) || ((flags & kFixedPlace) && !(flags & kMayMove)))
+    return -err::INVAL;
   if (old_length == 0 || !c.memory().is_mapped(old, old_length)) return -err::FAULT;
   uint64_t to = c.a[4];
   if (!(flags & kFixedPlace)) {
@@ -174,9 +190,7 @@ int64_t sys_mincore(Call& c) {
   return c.memory().write(c.a[2], all.data(), all.size()) ? 0 : -err::FAULT;
 }
 
-int64_t sys_mlock(Call& c) {
-  return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM;
-}
+int64_t sys_mlock(Call& c) { return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM; }
 
 int64_t sys_msync(Call& c) {
   if (c.a[0] % kPage != 0) return -err::INVAL;

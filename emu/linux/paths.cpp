@@ -9,7 +9,9 @@
 
 namespace deferscope::emu::linux_ {
 
-uint64_t inode_of(const std::string& canonical) { return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2; }
+uint64_t inode_of(const std::string& canonical) {
+  return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2;
+}
 
 int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out) {
   if (raw.empty()) return -err::NOENT;
@@ -27,6 +29,7 @@ struct Status {
   uint32_t mode = 0;
   uint64_t inode = 0, size = 0, rdev = 0;
   uint32_t nlink = 1;
+  std::string path;  // of a host file, without links
 };
 
 constexpr uint64_t kDevice = 1, kBlock = 4096;
@@ -56,6 +59,7 @@ Status host_status(const HostStatus& h, const std::string& canonical) {
   st.mode = h.mode;
   st.size = h.size;
   st.inode = inode_of(canonical);
+  st.path = canonical;
   if ((h.mode & mode::FMT) == mode::DIR) st.nlink = 2;
   return st;
 }
@@ -64,11 +68,13 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
   const std::string clean = clean_path(path);
   if (can_write) *can_write = false;
   if (clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random") {
-    const FileKind kind = clean == "/dev/null" ? FileKind::Null : clean == "/dev/zero" ? FileKind::Zero : FileKind::Random;
+    const FileKind kind = clean == "/dev/null"   ? FileKind::Null
+                          : clean == "/dev/zero" ? FileKind::Zero
+                                                 : FileKind::Random;
     if (can_write) *can_write = true;
     return st = device_status(kind, clean), 0;
   }
-  if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1}, 0;
+  if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1, {}}, 0;
   if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean), 0;
   HostStatus h;
   std::string canonical;
@@ -79,7 +85,7 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
 }
 
 int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
-  const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1}, int64_t{0}; };
+  const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1, {}}, int64_t{0}; };
   switch (f.kind) {
     case FileKind::Null:
     case FileKind::Zero:
@@ -88,11 +94,11 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Stdout: return fifo(1'000'000 + static_cast<uint64_t>(f.stream));
     case FileKind::Stdin:
       if (*c.s.options->stdin_path == "-") return fifo(1'000'000);
-      return st = Status{mode::REG | 0444, inode_of("stdin"), 0, 0, 1}, 0;
+      return st = Status{mode::REG | 0444, inode_of("stdin"), 0, 0, 1, {}}, 0;
     case FileKind::PipeRead:
     case FileKind::PipeWrite: return fifo(static_cast<uint64_t>(f.pipe));
     case FileKind::Event:
-    case FileKind::Epoll: return st = Status{0600, 9, 0, 0, 1}, 0;
+    case FileKind::Epoll: return st = Status{0600, 9, 0, 0, 1, {}}, 0;
     case FileKind::Host:
     case FileKind::Directory: {
       HostStatus h;
@@ -125,6 +131,13 @@ struct StatArm64 {
 };
 static_assert(sizeof(StatAmd64) == 144 && sizeof(StatArm64) == 128);
 
+// The clock's start, unless the guest set others.
+FileTimes times_of(const State& s, const Status& st) {
+  const auto it = s.times.find(st.path);
+  const TimeSpec start{static_cast<int64_t>(s.options->clock_start), 0};
+  return it == s.times.end() ? FileTimes{start, start} : it->second;
+}
+
 template <class T>
 void fill_stat(Call& c, const Status& st, T& out) {
   out.dev = kDevice;
@@ -136,7 +149,9 @@ void fill_stat(Call& c, const Status& st, T& out) {
   out.size = static_cast<int64_t>(st.size);
   out.blksize = kBlock;
   out.blocks = static_cast<int64_t>((st.size + 511) / 512);
-  out.atime = out.mtime = out.ctime = TimeSpec{static_cast<int64_t>(c.s.options->clock_start), 0};
+  const FileTimes times = times_of(c.s, st);
+  out.atime = times.access;
+  out.mtime = out.ctime = times.change;
 }
 
 int64_t put_stat(Call& c, uint64_t address, const Status& st) {
@@ -148,18 +163,18 @@ int64_t put_stat(Call& c, uint64_t address, const Status& st) {
 }
 
 // The …at calls' way to name a file: a path, or with AT_EMPTY_PATH the descriptor itself.
-int64_t stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st) {
+int64_t stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st, bool* can_write = nullptr) {
   std::string raw, path;
   if (path_at == 0 && !(flags & at::EMPTY_PATH)) return -err::FAULT;
   if (path_at != 0)
     if (const int64_t e = c.get_path(path_at, raw); e < 0) return e;
   if (raw.empty() && (flags & at::EMPTY_PATH)) {
-    if (dirfd == at::FDCWD) return stat_path(c, c.s.cwd, true, st);
+    if (dirfd == at::FDCWD) return stat_path(c, c.s.cwd, true, st, can_write);
     const OpenFile* f = file_of(c.s, dirfd);
     return f ? stat_file(c, *f, st) : -err::BADF;
   }
   if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
-  return stat_path(c, path, !(flags & at::SYMLINK_NOFOLLOW), st);
+  return stat_path(c, path, !(flags & at::SYMLINK_NOFOLLOW), st, can_write);
 }
 
 int64_t stat_call(Call& c, int dirfd, uint64_t path_at, uint64_t flags, uint64_t out) {
@@ -216,7 +231,11 @@ int64_t sys_statx(Call& c) {
   out.ino = st.inode;
   out.size = st.size;
   out.blocks = (st.size + 511) / 512;
-  out.atime.sec = out.ctime.sec = out.mtime.sec = static_cast<int64_t>(c.s.options->clock_start);
+  const FileTimes times = times_of(c.s, st);
+  out.atime.sec = times.access.sec;
+  out.atime.nsec = static_cast<uint32_t>(times.access.nsec);
+  out.mtime.sec = out.ctime.sec = times.change.sec;
+  out.mtime.nsec = out.ctime.nsec = static_cast<uint32_t>(times.change.nsec);
   out.rdev_major = static_cast<uint32_t>(st.rdev >> 8);
   out.rdev_minor = static_cast<uint32_t>(st.rdev & 255);
   out.dev_minor = kDevice;
@@ -241,12 +260,14 @@ int64_t put_statfs(Call& c, uint64_t address) {
 }
 
 int64_t access_path(Call& c, const std::string& path, uint64_t how, bool follow) {
-  constexpr uint64_t kWritable = 2, kExecutable = 1;
+  constexpr uint64_t kReadable = 4, kWritable = 2, kExecutable = 1;
   Status st;
   bool can_write = false;
   if (how & ~uint64_t{7}) return -err::INVAL;
   if (const int64_t e = stat_path(c, path, follow, st, &can_write); e < 0) return e;
   if ((how & kWritable) && !can_write) return -err::ACCES;
+  const uint64_t owner = st.mode >> 6 & 7;  // the guest owns everything
+  if (how & ~owner & (kWritable | kReadable)) return -err::ACCES;
   if ((how & kExecutable) && !(st.mode & 0111)) return -err::ACCES;
   return 0;
 }
@@ -256,14 +277,18 @@ int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t s
   std::string target;
   const std::string clean = clean_path(path);
   Status st;
-  if (clean == c.s.exe_link()) target = c.s.exe;
+  if (clean == c.s.exe_link())
+    target = c.s.exe;
   else if (clean.starts_with("/proc/self/fd/")) {
     const OpenFile* f = file_of(c.s, std::atoi(clean.c_str() + 14));
     if (!f) return -err::NOENT;
     target = f->path.empty() ? "anon_inode:[eventpoll]" : f->path;
-  } else if (clean == "/proc/self/cwd") target = c.s.cwd;
-  else if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return -err::INVAL;
-  else if (const int64_t e = host_readlink(c, path, target); e < 0) return e;
+  } else if (clean == "/proc/self/cwd")
+    target = c.s.cwd;
+  else if (synthetic_file(c.s, c.m, c.thread().tid, clean))
+    return -err::INVAL;
+  else if (const int64_t e = host_readlink(c, path, target); e < 0)
+    return e;
   const uint64_t n = std::min<uint64_t>(size, target.size());
   return c.memory().write(out, target.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
 }
@@ -286,11 +311,15 @@ int64_t sys_access(Call& c) {
   return e < 0 ? e : access_path(c, path, c.a[1], true);
 }
 
-// Also faccessat2: without its flags argument a3 is garbage, but then nothing in it is looked at that could matter.
+// Also faccessat2, which has flags; the older call's fourth argument means nothing.
 int64_t sys_faccessat(Call& c) {
+  constexpr uint64_t kEffective = 0x200;
+  const bool has_flags = std::strcmp(syscall_row(c.row).name, "faccessat2") == 0;
+  const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
+  if (flags & ~(kEffective | at::SYMLINK_NOFOLLOW | at::EMPTY_PATH)) return -err::INVAL;
   std::string path;
   const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, true);
+  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, !(flags & at::SYMLINK_NOFOLLOW));
 }
 
 int64_t sys_readlink(Call& c) {
@@ -378,11 +407,28 @@ int64_t sys_truncate(Call& c) {
   return e < 0 ? e : host_truncate(c, path, c.a[1]);
 }
 
-// Times are normalised anyway: only whether the file is there matters.
+// Kept in the value: the host's file keeps its own times.
 int64_t sys_utimensat(Call& c) {
-  if (c.a[1] == 0) return file_of(c.s, c.fd()) ? 0 : -err::BADF;
+  constexpr int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;
   Status st;
-  return std::min<int64_t>(stat_at(c, c.fd(), c.a[1], c.a[3], st), 0);
+  bool can_write = true;
+  const OpenFile* f = c.a[1] == 0 ? file_of(c.s, c.fd()) : nullptr;
+  if (c.a[1] == 0 && !f) return -err::BADF;
+  if (const int64_t e = f ? stat_file(c, *f, st) : stat_at(c, c.fd(), c.a[1], c.a[3], st, &can_write); e < 0) return e;
+  if (!can_write) return -err::ACCES;
+  const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
+  TimeSpec given[2] = {{0, kNow}, {0, kNow}};
+  if (c.a[2] != 0 && !c.memory().read(c.a[2], given, sizeof given)) return -err::FAULT;
+  FileTimes times = times_of(c.s, st);
+  TimeSpec* const targets[2] = {&times.access, &times.change};
+  for (int i = 0; i < 2; ++i) {
+    if (given[i].nsec == kOmit) continue;
+    if (given[i].nsec == kNow) given[i] = {static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
+    if (given[i].nsec < 0 || given[i].nsec >= kSecond) return -err::INVAL;
+    *targets[i] = given[i];
+  }
+  if (!st.path.empty()) c.s.times[st.path] = times;
+  return 0;
 }
 
 // The forms without a directory are the …at forms at the current one.

@@ -1,4 +1,5 @@
-// Pipes and eventfds. Their bytes and counts are part of the value; a call that cannot go on makes its thread wait and is tried again.
+// Pipes and eventfds. Their bytes and counts are part of the value; a call that cannot go on makes its thread wait and
+// is tried again.
 #include <algorithm>
 #include <cstring>
 
@@ -46,7 +47,8 @@ int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
   return static_cast<int64_t>(n);
 }
 
-// Takes what fits: a write larger than the room is short, also where Linux would wait for the rest (writers loop anyway).
+// Takes what fits: a write larger than the room is short, also where Linux would wait for the rest (writers loop
+// anyway).
 int64_t pipe_write(Call& c, OpenFile& f, const std::string& bytes) {
   Pipe& p = c.s.pipes.at(f.pipe);
   if (p.readers == 0) return -err::PIPE;

@@ -11,8 +11,8 @@ using Maker = std::string (*)(const State&, const MachineState&, int tid);
 std::string maps(const State&, const MachineState& m, int) {
   std::string out;
   for (const auto& [start, x] : m.memory.mappings()) {
-    std::string line = fmt::format("{:08x}-{:08x} {}{}{}p 00000000 00:00 0", start, x.end, x.prot & kRead ? 'r' : '-', x.prot & kWrite ? 'w' : '-',
-                                   x.prot & kExec ? 'x' : '-');
+    std::string line = fmt::format("{:08x}-{:08x} {}{}{}p 00000000 00:00 0", start, x.end, x.prot & kRead ? 'r' : '-',
+                                   x.prot & kWrite ? 'w' : '-', x.prot & kExec ? 'x' : '-');
     if (!x.name.empty()) {
       line.resize(std::max<size_t>(line.size() + 1, 73), ' ');
       line += x.name;
@@ -24,21 +24,27 @@ std::string maps(const State&, const MachineState& m, int) {
 
 size_t live(const State& s) { return s.threads.size(); }
 
-const std::string& comm(const State& s, int tid) { return s.threads.at(s.threads.count(tid) ? tid : s.threads.begin()->first).name; }
+const std::string& comm(const State& s, int tid) {
+  return s.threads.at(s.threads.count(tid) ? tid : s.threads.begin()->first).name;
+}
 
 std::string status(const State& s, const MachineState& m, int tid) {
   const uint64_t size = m.memory.mapped_bytes() / 1024, resident = m.memory.resident_bytes() / 1024;
   return fmt::format(
-      "Name:\t{}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t1\nTracerPid:\t0\nUid:\t{}\t{}\t{}\t{}\n"
-      "Gid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{} \nVmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\nThreads:\t{}\n",
-      comm(s, s.pid), s.umask, s.pid, tid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, size, size,
-      resident, resident, live(s));
+      "Name:\t{}\nUmask:\t{:04o}\nState:\tR "
+      "(running)\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t1\nTracerPid:\t0\nUid:\t{}\t{}\t{}\t{}\n"
+      "Gid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{} \nVmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmHWM:\t{:8} "
+      "kB\nVmRSS:\t{:8} kB\nThreads:\t{}\n",
+      comm(s, s.pid), s.umask, s.pid, tid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid, kGuestUid,
+      kGuestUid, kGuestUid, size, size, resident, resident, live(s));
 }
 
 std::string stat(const State& s, const MachineState& m, int tid) {
   constexpr uint64_t kTick = 10'000'000;
-  return fmt::format("{} ({}) R 1 {} {} 0 -1 4194304 0 0 0 0 {} 0 0 0 20 0 {} 0 100 {} {}{}\n", s.pid, comm(s, tid), s.pid, s.pid, m.position / kTick, live(s),
-                     m.memory.mapped_bytes(), m.memory.resident_bytes() / kPage, " 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0");
+  return fmt::format("{} ({}) R 1 {} {} 0 -1 4194304 0 0 0 0 {} 0 0 0 20 0 {} 0 100 {} {}{}\n", s.pid, comm(s, tid),
+                     s.pid, s.pid, m.position / kTick, live(s), m.memory.mapped_bytes(),
+                     m.memory.resident_bytes() / kPage,
+                     " 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0");
 }
 
 std::string statm(const State&, const MachineState& m, int) {
@@ -47,8 +53,8 @@ std::string statm(const State&, const MachineState& m, int) {
 
 std::string limits(const State& s, const MachineState&, int) {
   const auto text = [](uint64_t v) { return v == UINT64_MAX ? std::string("unlimited") : std::to_string(v); };
-  return fmt::format("{:<25} {:<20} {:<20} {:<10}\n{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units", "Max open files",
-                     text(s.rlimits[7].soft), text(s.rlimits[7].hard), "files");
+  return fmt::format("{:<25} {:<20} {:<20} {:<10}\n{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit",
+                     "Units", "Max open files", text(s.rlimits[7].soft), text(s.rlimits[7].hard), "files");
 }
 
 struct Row {
@@ -66,9 +72,12 @@ const Row kRows[] = {
     {"/proc/self/environ", [](const State& s, const MachineState&, int) { return s.environ; }},
     {"/proc/self/comm", [](const State& s, const MachineState&, int tid) { return comm(s, tid) + "\n"; }},
     {"/proc/self/cgroup", [](const State&, const MachineState&, int) { return std::string("0::/\n"); }},
-    {"/proc/self/mountinfo", [](const State&, const MachineState&, int) { return std::string("1 0 0:1 / / rw - rootfs rootfs rw\n"); }},
-    {"/proc/version", [](const State&, const MachineState&, int) { return std::string("Linux version 6.1.0 (deferscope)\n"); }},
-    {"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", [](const State&, const MachineState&, int) { return std::string("2097152\n"); }},
+    {"/proc/self/mountinfo",
+     [](const State&, const MachineState&, int) { return std::string("1 0 0:1 / / rw - rootfs rootfs rw\n"); }},
+    {"/proc/version",
+     [](const State&, const MachineState&, int) { return std::string("Linux version 6.1.0 (deferscope)\n"); }},
+    {"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+     [](const State&, const MachineState&, int) { return std::string("2097152\n"); }},
 };
 
 // /proc/PID, /proc/thread-self and /proc/self/task/TID are /proc/self.
@@ -77,7 +86,8 @@ std::string normalised(const State& s, const std::string& path) {
   for (const std::string& prefix : {fmt::format("/proc/{}", s.pid), std::string("/proc/thread-self")})
     if (path.starts_with(prefix + "/")) return self + path.substr(prefix.size());
   for (const auto& [tid, t] : s.threads)
-    if (const std::string prefix = fmt::format("/proc/self/task/{}/", tid); path.starts_with(prefix)) return self + "/" + path.substr(prefix.size());
+    if (const std::string prefix = fmt::format("/proc/self/task/{}/", tid); path.starts_with(prefix))
+      return self + "/" + path.substr(prefix.size());
   return path;
 }
 

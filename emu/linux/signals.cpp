@@ -15,7 +15,8 @@ using sig::bit;
 
 constexpr uint64_t kUnblockable = bit(sig::KILL) | bit(sig::STOP);
 // Faults of the thread itself come first.
-constexpr uint64_t kSynchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS);
+constexpr uint64_t kSynchronous =
+    bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS);
 constexpr uint64_t kIgnoredByDefault = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH);
 constexpr uint64_t kStopByDefault = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU);
 
@@ -95,7 +96,9 @@ void send_to_process(State& s, MachineState& m, const SigInfo& info) {
     if (taker == m.threads.size()) taker = i;
     if (m.threads[i].status == ThreadStatus::Runnable && m.threads[taker].tid != s.pid) taker = i;
   }
-  if (taker < m.threads.size() && ignored(s, info.signo) && s.threads.at(m.threads[taker].tid).wait.kind != WaitKind::Signal) return;
+  if (taker < m.threads.size() && ignored(s, info.signo) &&
+      s.threads.at(m.threads[taker].tid).wait.kind != WaitKind::Signal)
+    return;
   enqueue(s.pending, info);
   if (taker < m.threads.size()) interrupt(s, m, taker);
 }
@@ -126,9 +129,12 @@ namespace {
 // sas_ss_flags: what sigaltstack and frames report.
 AltStack reported_altstack(const AltStack& a, uint64_t sp) {
   AltStack out = a;
-  if (a.size == 0) out.flags = sig::SS_DISABLE;
-  else if (on_altstack(a, sp)) out.flags = (a.flags & sig::SS_AUTODISARM) | sig::SS_ONSTACK;
-  else out.flags = a.flags & sig::SS_AUTODISARM;
+  if (a.size == 0)
+    out.flags = sig::kSsDisable;
+  else if (on_altstack(a, sp))
+    out.flags = (a.flags & sig::kSsAutodisarm) | sig::kSsOnstack;
+  else
+    out.flags = a.flags & sig::kSsAutodisarm;
   return out;
 }
 
@@ -137,7 +143,7 @@ isa::Reg sp_reg(const State& s) { return s.amd64() ? isa::kRsp : isa::kSp; }
 // The interrupted system call: EINTR, or its instruction again.
 void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const SigAction* handler) {
   ThreadInfo& t = s.threads.at(thread.tid);
-  const bool again = !handler || (t.wait.restart && (handler->flags & sig::SA_RESTART));
+  const bool again = !handler || (t.wait.restart && (handler->flags & sig::kSaRestart));
   isa::CpuState& cpu = thread.cpu;
   if (again) {
     const SyscallRow& row = syscall_row(t.wait.row);
@@ -147,7 +153,8 @@ void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const Sig
     set_result(s, cpu, -err::INTR);
     if (t.wait.remainder_at != 0) {
       const uint64_t rest = t.wait.deadline > m.now_ns() ? t.wait.deadline - m.now_ns() : 0;
-      m.memory.write_value(t.wait.remainder_at, TimeSpec{static_cast<int64_t>(rest / kSecond), static_cast<int64_t>(rest % kSecond)});
+      m.memory.write_value(t.wait.remainder_at,
+                           TimeSpec{static_cast<int64_t>(rest / kSecond), static_cast<int64_t>(rest % kSecond)});
     }
   }
   t.interrupted = false;
@@ -171,17 +178,18 @@ void push_frame(State& s, MachineState& m, size_t index, const SigInfo& info, co
   if (!ok) {
     // No room for the frame: SIGSEGV; if that was it already, the end.
     if (info.signo == sig::SEGV) s.actions[sig::SEGV] = SigAction{};
-    force_signal(s, m, index, SigInfo{sig::SEGV, sig::SI_KERNEL, 0, 0});
+    force_signal(s, m, index, SigInfo{sig::SEGV, sig::kSiKernel, 0, 0});
     return;
   }
-  if (t.altstack.flags & sig::SS_AUTODISARM) t.altstack = AltStack{};
-  t.mask |= action.mask | (action.flags & sig::SA_NODEFER ? 0 : bit(info.signo));
+  if (t.altstack.flags & sig::kSsAutodisarm) t.altstack = AltStack{};
+  t.mask |= action.mask | (action.flags & sig::kSaNodefer ? 0 : bit(info.signo));
   t.mask &= ~kUnblockable;
 }
 
 void default_action(State&, MachineState& m, const SigInfo& info) {
   if (kIgnoredByDefault & bit(info.signo)) return;
-  if (kStopByDefault & bit(info.signo)) throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
+  if (kStopByDefault & bit(info.signo))
+    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
   end_process(m, 0, info.signo);
 }
 
@@ -215,7 +223,7 @@ void deliver(State& s, MachineState& m, HostPort& host, size_t index) {
     }
     if (t.interrupted) leave_interrupted_call(s, m, thread, &action);
     const SigAction taken = action;
-    if (action.flags & sig::SA_RESETHAND) action.handler = sig::DFL;
+    if (action.flags & sig::kSaResethand) action.handler = sig::DFL;
     push_frame(s, m, index, *info, taken);
   }
   if (m.exited || !t.interrupted) return;
@@ -276,14 +284,14 @@ int64_t set_altstack(Call& c, const StackT& in) {
   ThreadInfo& t = c.info();
   const uint64_t minimum = c.s.amd64() ? 2048 : 5120;  // MINSIGSTKSZ
   if (on_altstack(t.altstack, c.cpu().r[sp_reg(c.s)])) return -err::PERM;
-  const uint32_t kind = in.flags & ~sig::SS_AUTODISARM;
-  if (kind != sig::SS_DISABLE && kind != sig::SS_ONSTACK && kind != 0) return -err::INVAL;
-  if (kind == sig::SS_DISABLE) {
+  const uint32_t kind = in.flags & ~sig::kSsAutodisarm;
+  if (kind != sig::kSsDisable && kind != sig::kSsOnstack && kind != 0) return -err::INVAL;
+  if (kind == sig::kSsDisable) {
     t.altstack = AltStack{0, in.flags, 0};
     return 0;
   }
   if (in.size < minimum) return -err::NOMEM;
-  t.altstack = AltStack{in.sp, in.flags & sig::SS_AUTODISARM, in.size};
+  t.altstack = AltStack{in.sp, in.flags & sig::kSsAutodisarm, in.size};
   return 0;
 }
 
@@ -302,7 +310,7 @@ int64_t sys_rt_sigreturn(Call& c) {
   FrameReturn f;
   const bool ok = c.s.amd64() ? pop_frame_amd64(c.memory(), c.cpu(), f) : pop_frame_arm64(c.memory(), c.cpu(), f);
   if (!ok) {
-    force_signal(c.s, c.m, c.index, SigInfo{sig::SEGV, sig::SI_KERNEL, 0, 0});
+    force_signal(c.s, c.m, c.index, SigInfo{sig::SEGV, sig::kSiKernel, 0, 0});
     return kNoResult;
   }
   ThreadInfo& t = c.info();
@@ -397,20 +405,20 @@ int64_t sys_kill(Call& c) {
   const int pid = static_cast<int>(c.a[0]), signo = static_cast<int>(c.a[1]);
   if (!valid_signal(signo)) return -err::INVAL;
   if (pid != c.s.pid && pid != 0 && pid != -c.s.pid) return -err::SRCH;
-  if (signo != 0) send_to_process(c.s, c.m, from_self(c.s, signo, sig::SI_USER));
+  if (signo != 0) send_to_process(c.s, c.m, from_self(c.s, signo, sig::kSiUser));
   return 0;
 }
 
 int64_t sys_tkill(Call& c) {
   const int signo = static_cast<int>(c.a[1]);
-  return send_checked(c, static_cast<int>(c.a[0]), signo, from_self(c.s, signo, sig::SI_TKILL));
+  return send_checked(c, static_cast<int>(c.a[0]), signo, from_self(c.s, signo, sig::kSiTkill));
 }
 
 int64_t sys_tgkill(Call& c) {
   const int signo = static_cast<int>(c.a[2]);
   if (static_cast<int>(c.a[0]) <= 0) return -err::INVAL;
   if (static_cast<int>(c.a[0]) != c.s.pid) return -err::SRCH;
-  return send_checked(c, static_cast<int>(c.a[1]), signo, from_self(c.s, signo, sig::SI_TKILL));
+  return send_checked(c, static_cast<int>(c.a[1]), signo, from_self(c.s, signo, sig::kSiTkill));
 }
 
 namespace {

@@ -20,7 +20,8 @@ inline constexpr uint32_t kGuestUid = 1000;  // the guest's user and group, and 
 
 struct SigInfo {
   int32_t signo = 0, code = 0;
-  uint64_t word16 = 0, word24 = 0;  // siginfo's bytes 16…23 and 24…31: si_addr; si_pid and si_uid; timer id, overrun, value
+  uint64_t word16 = 0,
+           word24 = 0;  // siginfo's bytes 16…23 and 24…31: si_addr; si_pid and si_uid; timer id, overrun, value
 };
 
 struct SigAction {
@@ -29,7 +30,7 @@ struct SigAction {
 
 struct AltStack {
   uint64_t sp = 0;
-  uint32_t flags = sig::SS_DISABLE;
+  uint32_t flags = sig::kSsDisable;
   uint64_t size = 0;
 };
 
@@ -67,12 +68,26 @@ struct ThreadInfo {
   Wait wait;
   bool interrupted = false;  // woken by a signal; `wait` still says from what
   uint64_t cpu_ns = 0;
-  std::string name;  // PR_SET_NAME
+  std::string name;        // PR_SET_NAME
+  bool keep_caps = false;  // PR_SET_KEEPCAPS: no meaning here, but it is per thread and read back
 };
 
 // --- files ---
 
-enum class FileKind : uint8_t { Null, Zero, Random, Stdin, Stdout, Text, Host, Directory, PipeRead, PipeWrite, Event, Epoll };
+enum class FileKind : uint8_t {
+  Null,
+  Zero,
+  Random,
+  Stdin,
+  Stdout,
+  Text,
+  Host,
+  Directory,
+  PipeRead,
+  PipeWrite,
+  Event,
+  Epoll
+};
 
 struct EpollItem {
   uint32_t events = 0;
@@ -90,13 +105,17 @@ struct OpenFile {
   std::string path;     // as the guest would see it
   std::string content;  // Text: all of it. Directory: its records, once read
   bool listed = false;
-  int stream = 0;             // Stdout: 1 or 2
-  int pipe = 0;               // Pipe…
-  uint64_t count = 0;         // Event
-  bool semaphore = false;     // Event
-  uint64_t changes = 0;       // counts what would wake a poller
+  int stream = 0;                  // Stdout: 1 or 2
+  int pipe = 0;                    // Pipe…
+  uint64_t count = 0;              // Event
+  bool semaphore = false;          // Event
+  uint64_t changes = 0;            // counts what would wake a poller
   std::map<int, EpollItem> items;  // Epoll, by descriptor
-  int refs = 0;               // descriptors
+  int refs = 0;                    // descriptors
+};
+
+struct FileTimes {
+  TimeSpec access, change;
 };
 
 struct Descriptor {
@@ -114,11 +133,11 @@ struct Pipe {
 
 struct Timer {
   int clock = clock_id::REALTIME;
-  int tid = 0;       // of the thread whose CPU time counts, or that gets the signal (SIGEV_THREAD_ID); 0: the process
-  int cpu_tid = 0;   // THREAD_CPU: whose
+  int tid = 0;      // of the thread whose CPU time counts, or that gets the signal (SIGEV_THREAD_ID); 0: the process
+  int cpu_tid = 0;  // THREAD_CPU: whose
   int signo = sig::ALRM;
   bool notify = true;
-  uint64_t value = 0;  // sigev_value
+  uint64_t value = 0;     // sigev_value
   uint64_t expiry = 0;    // on its clock, ns; 0 disarmed
   uint64_t interval = 0;  // ns
   uint64_t overrun = 0;
@@ -147,8 +166,8 @@ struct State {
   int pid = 1000, next_tid = 1000;
   std::map<int, ThreadInfo> threads;  // by tid
   uint64_t wait_order = 0;
-  int running = 0;             // tid that has executed since accounted_to
-  uint64_t accounted_to = 0;   // position
+  int running = 0;            // tid that has executed since accounted_to
+  uint64_t accounted_to = 0;  // position
 
   std::array<SigAction, sig::kMax + 1> actions{};
   std::deque<SigInfo> pending;  // process-wide
@@ -161,9 +180,11 @@ struct State {
   bool io_changed = false;  // inside one system call only
   std::string cwd = "/";
   uint32_t umask = 022;
+  // Times that the guest itself gave files, by path without links; all others are normalised.
+  std::map<std::string, FileTimes> times;
 
   uint64_t brk_start = 0, brk_end = 0, mmap_top = 0, stack_low = 0, stack_high = 0;
-  std::string exe;               // absolute path
+  std::string exe;                     // absolute path
   std::string auxv, cmdline, environ;  // as /proc/self shows them
   Random random;
 

@@ -1,4 +1,5 @@
-// One row a system call: name, its number on amd64 and on arm64 (-1: none), and what it does. A call that is not here ends the run.
+// One row a system call: name, its number on amd64 and on arm64 (-1: none), and what it does. A call that is not here
+// ends the run.
 #include "emu/linux/syscall_table.h"
 
 #include <array>
@@ -17,8 +18,8 @@ int64_t gives(Call&) {
   return Value;
 }
 
-constexpr auto kNoSys = fails<err::NOSYS>;      // as an older kernel; callers fall back
-constexpr auto kDenied = fails<err::PERM>;      // outside the sandbox
+constexpr auto kNoSys = fails<err::NOSYS>;  // as an older kernel; callers fall back
+constexpr auto kDenied = fails<err::PERM>;  // outside the sandbox
 constexpr auto kNoNet = fails<err::AFNOSUPPORT>;
 constexpr auto kNotSock = fails<err::NOTSOCK>;  // there are no sockets, so every descriptor is something else
 constexpr auto kOk = gives<0>;
@@ -252,7 +253,7 @@ const SyscallRow kRows[] = {
     {"setresuid", 117, 147, kDenied},
     {"setresgid", 119, 149, kDenied},
     {"setgroups", 116, 159, kDenied},
-    {"capget", 125, 90, kNoSys},
+    {"capget", 125, 90, sys_capget},
     {"capset", 126, 91, kDenied},
     {"uname", 63, 160, sys_uname},
     {"sethostname", 170, 161, kDenied},

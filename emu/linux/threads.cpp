@@ -35,25 +35,29 @@ void end_process(MachineState& m, int status, int kill_signal) {
 }
 
 void account(State& s, const MachineState& m) {
-  if (const auto it = s.threads.find(s.running); it != s.threads.end()) it->second.cpu_ns += m.position - s.accounted_to;
+  if (const auto it = s.threads.find(s.running); it != s.threads.end())
+    it->second.cpu_ns += m.position - s.accounted_to;
   s.accounted_to = m.position;
 }
 
 namespace {
 
-constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400, kSighand = 0x800, kThread = 0x10000, kSysvSem = 0x40000, kSetTls = 0x80000,
-                   kParentSetTid = 0x100000, kChildClearTid = 0x200000, kDetached = 0x400000, kChildSetTid = 0x1000000;
+constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400, kSighand = 0x800, kThread = 0x10000, kSysvSem = 0x40000,
+                   kSetTls = 0x80000, kParentSetTid = 0x100000, kChildClearTid = 0x200000, kDetached = 0x400000,
+                   kChildSetTid = 0x1000000;
 constexpr uint64_t kThreadForm = kVm | kFs | kFiles | kSighand | kThread;
-constexpr uint64_t kKnown = kThreadForm | kSysvSem | kSetTls | kParentSetTid | kChildClearTid | kDetached | kChildSetTid | 0xff;
+constexpr uint64_t kKnown =
+    kThreadForm | kSysvSem | kSetTls | kParentSetTid | kChildClearTid | kDetached | kChildSetTid | 0xff;
 
 size_t live_threads(const MachineState& m) {
-  return static_cast<size_t>(
-      std::count_if(m.threads.begin(), m.threads.end(), [](const Thread& t) { return t.status != ThreadStatus::Exited; }));
+  return static_cast<size_t>(std::count_if(m.threads.begin(), m.threads.end(),
+                                           [](const Thread& t) { return t.status != ThreadStatus::Exited; }));
 }
 
 // The child takes the place of a thread that ended, or a new one.
 size_t place_thread(MachineState& m, const Thread& child) {
-  const auto it = std::find_if(m.threads.begin(), m.threads.end(), [](const Thread& t) { return t.status == ThreadStatus::Exited; });
+  const auto it = std::find_if(m.threads.begin(), m.threads.end(),
+                               [](const Thread& t) { return t.status == ThreadStatus::Exited; });
   if (it != m.threads.end()) {
     *it = child;
     return static_cast<size_t>(it - m.threads.begin());
@@ -85,6 +89,7 @@ int64_t sys_clone(Call& c) {
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;
+  info.keep_caps = c.info().keep_caps;
   if (args.flags & kChildClearTid) info.clear_tid = args.child_tid;
   Thread child;
   child.tid = tid;
@@ -162,14 +167,16 @@ int64_t sys_arch_prctl(Call& c) {
 }
 
 int64_t sys_prctl(Call& c) {
-  constexpr uint64_t kSetPdeathsig = 1, kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16, kGetSeccomp = 21, kSetNoNewPrivs = 38,
-                     kSetVma = 0x53564d41;
+  constexpr uint64_t kSetPdeathsig = 1, kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16,
+                     kGetKeepCaps = 7, kSetKeepCaps = 8, kGetSeccomp = 21, kSetNoNewPrivs = 38, kSetVma = 0x53564d41;
   switch (c.a[0]) {
     case kSetName: {
       std::string name;
       for (char ch = 0; name.size() < 15; name.push_back(ch))
-        if (!c.get(c.a[1] + name.size(), ch)) return -err::FAULT;
-        else if (ch == 0) break;
+        if (!c.get(c.a[1] + name.size(), ch))
+          return -err::FAULT;
+        else if (ch == 0)
+          break;
       c.info().name = name;
       return 0;
     }
@@ -179,6 +186,11 @@ int64_t sys_prctl(Call& c) {
       return c.memory().write(c.a[1], name, sizeof name) ? 0 : -err::FAULT;
     }
     case kGetDumpable: return 1;
+    case kGetKeepCaps: return c.info().keep_caps;
+    case kSetKeepCaps:
+      if (c.a[1] > 1) return -err::INVAL;
+      c.info().keep_caps = c.a[1] != 0;
+      return 0;
     case kSetPdeathsig:
     case kSetDumpable:
     case kSetNoNewPrivs:

@@ -1,4 +1,5 @@
-// gettimeofday, time and getcpu at their fixed addresses. Like the kernel's emulation they return by popping the caller's address.
+// gettimeofday, time and getcpu at their fixed addresses. Like the kernel's emulation they return by popping the
+// caller's address.
 #include "emu/linux/vsyscall.h"
 
 #include "emu/linux/call.h"
@@ -42,7 +43,7 @@ void run_vsyscall(State& s, MachineState& m) {
     t.trapno = 14;
     t.error_code = 6;
     t.fault_address = m.memory.fault_address;
-    force_signal(s, m, m.current, SigInfo{sig::SEGV, sig::SEGV_MAPERR, m.memory.fault_address, 0});
+    force_signal(s, m, m.current, SigInfo{sig::SEGV, sig::kSegvMaperr, m.memory.fault_address, 0});
     return;
   }
   cpu.r[isa::kRax] = static_cast<uint64_t>(result);

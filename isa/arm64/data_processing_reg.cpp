@@ -1,5 +1,5 @@
 // Data processing on registers (C4.1, "Data Processing -- Register").
-#include <initializer_list>
+#include <array>
 
 #include "isa/arm64/lifts.h"
 
@@ -86,18 +86,25 @@ void multiply_add_long(Emit& e, Op op, Op extend, B5 m, B5 a, B5 n, B5 d) {
   multiply_add(e, op, 8, kT0 + 1, a, kT0, d);
 }
 
-// CRC-32 bit by bit over the low `bytes` of x, with the polynomial reflected.
-uint32_t crc(uint32_t acc, uint64_t x, unsigned bytes, uint32_t polynomial) {
-  for (unsigned i = 0; i < bytes; ++i) {
-    acc ^= static_cast<uint8_t>(x >> (8 * i));
-    for (int bit = 0; bit < 8; ++bit) acc = acc >> 1 ^ (acc & 1 ? polynomial : 0);
+// CRC-32 by bytes, with the polynomial reflected.
+constexpr std::array<uint32_t, 256> crc_table(uint32_t polynomial) {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    table[i] = i;
+    for (int bit = 0; bit < 8; ++bit) table[i] = table[i] >> 1 ^ (table[i] & 1 ? polynomial : 0);
   }
+  return table;
+}
+template <uint32_t kPolynomial>
+uint32_t crc(uint32_t acc, uint64_t x, unsigned bytes) {
+  static constexpr auto kTable = crc_table(kPolynomial);
+  for (; bytes > 0; --bytes, x >>= 8) acc = acc >> 8 ^ kTable[(acc ^ x) & 255];
   return acc;
 }
 uint64_t reg(const CpuState& s, Reg r) { return r == kZero ? 0 : s.r[r]; }
 template <uint32_t kPolynomial>
 Fault crc_step(CpuState& s, const Uop& u) {
-  const uint32_t x = crc(static_cast<uint32_t>(reg(s, u.a)), reg(s, u.b), static_cast<unsigned>(u.imm), kPolynomial);
+  const uint32_t x = crc<kPolynomial>(static_cast<uint32_t>(reg(s, u.a)), reg(s, u.b), static_cast<unsigned>(u.imm));
   if (u.dst != kSink) s.r[u.dst] = x;
   return Fault::None;
 }

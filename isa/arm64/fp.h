@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "isa/state.h"
 
@@ -128,6 +129,14 @@ F flush_input(CpuState& s, F x) {
   return of_bits<F>(to_bits(x) & Format<F>::sign);
 }
 
+// The compiler takes arithmetic for a pure function of its operands: this keeps an operation where it stands, between
+// changes of the rounding mode and of the sticky flags.
+template <class F>
+F opaque(F x) {
+  asm volatile("" : "+m"(x) : : "memory");
+  return x;
+}
+
 // The result r of `compute` is zero, subnormal or the least normal number. Arm calls it tiny if it is so before
 // rounding: then underflow (with FZ also when exact), and FZ makes it zero.
 template <class F, class Compute>
@@ -179,12 +188,12 @@ template <class F, class Op>
 F arithmetic(CpuState& s, F a, F b, Op op) {
   if (s.fpcr & fpcr::FZ) [[unlikely]] {
     take_host_flags(s);
-    a = flush_input(s, a), b = flush_input(s, b);
+    a = opaque(flush_input(s, a)), b = opaque(flush_input(s, b));
   }
   const F r = op(a, b);
   if (is_nan(r)) [[unlikely]]
     return process_nans(s, a, b);
-  return finish(s, r, [&] { return op(a, b); });
+  return finish(s, r, [&] { return opaque(op(opaque(a), opaque(b))); });
 }
 
 template <class F>
@@ -225,7 +234,7 @@ template <class F>
 F mul_add(CpuState& s, F c, F a, F b) {
   if (s.fpcr & fpcr::FZ) [[unlikely]] {
     take_host_flags(s);
-    a = flush_input(s, a), b = flush_input(s, b), c = flush_input(s, c);
+    a = flush_input(s, a), b = flush_input(s, b), c = opaque(flush_input(s, c));
   }
   const bool no_product = (is_inf(a) && is_zero(b)) || (is_zero(a) && is_inf(b));
   if (is_nan(a) || is_nan(b) || is_nan(c) || no_product) [[unlikely]] {
@@ -238,7 +247,7 @@ F mul_add(CpuState& s, F c, F a, F b) {
   const F r = std::fma(a, b, c);
   if (is_nan(r)) [[unlikely]]
     return default_nan<F>();
-  return finish(s, r, [&] { return std::fma(a, b, c); });
+  return finish(s, r, [&] { return opaque(std::fma(opaque(a), b, c)); });
 }
 
 // FMAX, FMIN: a NaN wins, +0 is above -0. FMAXNM, FMINNM: a number wins over a quiet NaN.
@@ -368,13 +377,13 @@ inline double widen(CpuState& s, float a) {
 inline float narrow(CpuState& s, double a) {
   if (s.fpcr & fpcr::FZ) [[unlikely]] {
     take_host_flags(s);
-    a = flush_input(s, a);
+    a = opaque(flush_input(s, a));
   }
   if (is_nan(a)) {
     const uint64_t u = to_bits(process_nan(s, a));
     return of_bits<float>(static_cast<uint32_t>(u >> 63 << 31 | 0x7f800000 | (u >> 29 & 0x7fffff)));
   }
-  return finish(s, static_cast<float>(a), [&] { return static_cast<float>(a); });
+  return finish(s, static_cast<float>(a), [&] { return opaque(static_cast<float>(opaque(a))); });
 }
 // FPConvert to and from half precision (fp_half.cpp). FZ does not touch halves.
 uint16_t to_half(CpuState& s, double a);

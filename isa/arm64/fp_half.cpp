@@ -98,7 +98,7 @@ float narrow_to_odd(CpuState& s, double a) {
   take_host_flags(s);
   const int mode = std::fegetround();
   std::fesetround(FE_TOWARDZERO);
-  const float r = static_cast<float>(a);
+  const float r = opaque(static_cast<float>(opaque(a)));
   std::fesetround(mode);
   const bool inexact = std::fetestexcept(FE_INEXACT);
   if (!inexact) return r;

@@ -100,6 +100,10 @@ void two_fp_scalar(Emit& e, Bit z, B5 n, B5 d) {
   emit_lanes(e, S, 2 + z, kScalar, n, n, d);
 }
 template <const Set& S>
+void two_word(Emit& e, Bit q, B5 n, B5 d) {
+  emit_lanes(e, S, 2, q, n, n, d);
+}
+template <const Set& S>
 void across_fp(Emit& e, Bit q, B5 n, B5 d) {
   if (!q) return e.undefined();
   emit_lanes(e, S, 2, q, n, n, d);

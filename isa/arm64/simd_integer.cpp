@@ -194,8 +194,8 @@ constexpr Set kRsubhn =
 
 // The operands of a lengthening product fit half the lanes: it cannot overflow, the sums may wrap.
 constexpr auto kProduct = [](auto l) { return l.a * l.b; };
-constexpr auto kProductOnto = [](auto l) { return u(l.d) + u(l.a) * u(l.b); };
-constexpr auto kProductOff = [](auto l) { return u(l.d) - u(l.a) * u(l.b); };
+constexpr auto kProductOnto = [](auto l) { return uint64_t{u(l.d)} + uint64_t{u(l.a)} * u(l.b); };
+constexpr auto kProductOff = [](auto l) { return uint64_t{u(l.d)} - uint64_t{u(l.a)} * u(l.b); };
 constexpr Set kSmull = make<Lengthen, "smull", SignedBhs>(kProduct);
 constexpr Set kUmull = make<Lengthen, "umull", UnsignedBhs>(kProduct);
 constexpr Set kSmlal = make<Lengthen, "smlal", SignedBhs, kReadsDst>(kProductOnto);

@@ -26,9 +26,12 @@ Mem bit_element(Builder& b, unsigned w) {
   const Reg where = b.temp(), base = b.temp();
   b.extract(where, b.reg(1), 0, w * 8, 8, true);
   b.alu(Op::Sar, 8, where, where, constant(w == 8 ? 6 : w == 4 ? 5 : 4));
+  b.alu(Op::Shl, 8, where, where, constant(w == 8 ? 3 : w == 4 ? 2 : 1));
   Uop& lea = b.emit(Op::Lea, 8);
   lea.dst = base, lea.mem = m, lea.mem.seg = kZero;
-  return Mem{base, where, m.seg, static_cast<uint8_t>(w == 8 ? 3 : w == 4 ? 2 : 1), 0};
+  Uop& sum = b.emit(Op::Lea, b.in.address_width / 8u);
+  sum.dst = base, sum.mem = Mem{base, where, kZero, 0, 0};
+  return Mem{base, kZero, m.seg, 0, 0};
 }
 
 // BT BTS BTR BTC; BT only reads.

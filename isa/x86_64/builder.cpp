@@ -51,13 +51,17 @@ Reg Builder::segment(int i) const {
   return kZero;
 }
 
-Mem Builder::mem(int i) {
+Mem Builder::mem(int i, int64_t more) {
   const ZydisDecodedOperandMem& from_zydis = op[i].mem;
   Mem m;
-  m.disp = from_zydis.disp.has_displacement ? from_zydis.disp.value : 0;
+  // [index + disp32] has no base, whatever REX.B says; with REX.B the decoder's operand may lose the displacement or
+  // name R13, so both are taken from the encoding.
+  const auto& raw = in.raw;
+  const bool baseless = (in.attributes & ZYDIS_ATTRIB_HAS_SIB) && raw.modrm.mod == 0 && (raw.sib.base & 7) == 5;
+  m.disp = (raw.disp.size != 0 ? raw.disp.value : 0) + more;
   if (from_zydis.base == ZYDIS_REGISTER_RIP || from_zydis.base == ZYDIS_REGISTER_EIP)
     m.disp = static_cast<int64_t>(static_cast<uint64_t>(m.disp) + next);
-  else
+  else if (!baseless)
     m.base = gpr(from_zydis.base).reg;
   m.index = gpr(from_zydis.index).reg;
   if (from_zydis.index != ZYDIS_REGISTER_NONE && from_zydis.scale > 1)
@@ -69,6 +73,23 @@ Mem Builder::mem(int i) {
     m = at(t);
   }
   m.seg = segment(i);
+  return m;
+}
+
+Reg Builder::prefix_segment() const {
+  if (in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) return kFsBase;
+  return in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS ? kGsBase : kZero;
+}
+
+Mem Builder::implicit_mem(Reg base, Reg index) {
+  Mem m{base, index, kZero, 0, 0};
+  if (in.address_width == 32) {
+    const Reg t = temp();
+    Uop& u = emit(Op::Lea, 4);
+    u.dst = t, u.mem = m;
+    m = at(t);
+  }
+  m.seg = prefix_segment();
   return m;
 }
 

@@ -60,12 +60,26 @@ void jump_if_not_zero(Builder& b, Op op, Reg r, unsigned w) {
 // JRCXZ, JECXZ: param = bytes
 void jrcxz(Builder& b) { jump_if_not_zero(b, Op::Cbz, kRcx, static_cast<unsigned>(b.row.param)); }
 
+// The last REP prefix; 0 if there is none.
+uint8_t last_rep(const Builder& b) {
+  uint8_t rep = 0;
+  for (int i = 0; i < b.in.raw.prefix_count; ++i) {
+    const uint8_t p = b.in.raw.prefixes[i].value;
+    if (p == 0xf2 || p == 0xf3) rep = p;
+  }
+  return rep;
+}
+
+// LOOP E2, LOOPE E1, LOOPNE E0. A REP prefix before the latter two decides instead of the opcode: F3 E0 is a LOOPE, F2
+// E1 a LOOPNE (seen on hardware; the manuals are silent).
 void loop(Builder& b) {
   const unsigned w = b.in.address_width / 8;
   b.add_imm(kRcx, kRcx, -1, w);
-  if (b.row.cond == Cond::Always) return jump_if_not_zero(b, Op::Cbnz, kRcx, w);
+  if (b.in.opcode == 0xe2) return jump_if_not_zero(b, Op::Cbnz, kRcx, w);
   const Reg t = b.temp();
-  b.select(b.row.cond, 8, t, kRcx, kZero);
+  const uint8_t rep = last_rep(b);
+  const bool equal = rep != 0 ? rep == 0xf3 : b.in.opcode == 0xe1;
+  b.select(equal ? Cond::E : Cond::NE, 8, t, kRcx, kZero);
   jump_if_not_zero(b, Op::Cbnz, t, w);
 }
 
@@ -81,9 +95,8 @@ void pop(Builder& b) {
   if (b.is_mem(0)) {  // its address is computed with RSP behind the pop
     const Reg t = b.temp();
     b.load(t, at(kRsp), w);
-    Mem m = b.mem(0);
-    if (b.op[0].mem.base == ZYDIS_REGISTER_RSP) m.disp += w;
-    if (b.op[0].mem.base == ZYDIS_REGISTER_ESP) return b.fail(Fault::Unimplemented);
+    const ZydisRegister base = b.op[0].mem.base;
+    const Mem m = b.mem(0, base == ZYDIS_REGISTER_RSP || base == ZYDIS_REGISTER_ESP ? w : 0);
     b.store(m, from(t), w);
     return b.add_imm(kRsp, kRsp, w);
   }
@@ -116,11 +129,17 @@ void popf(Builder& b) {
   b.add_imm(kRsp, kRsp, w);
 }
 
+void check_store(Builder& b, const Mem& m) { b.emit(Op::StoreCheck, 8).mem = m; }
+
+// Nesting levels above 0 are not lifted: no compiler makes them. The new stack top must be writable too.
 void enter(Builder& b) {
   if ((b.imm(1) & 31) != 0 || b.operand_width() != 8) return b.fail(Fault::Unimplemented);
+  const int64_t frame = b.imm(0) & 0xffff;
+  check_store(b, at(kRsp, -8));
+  check_store(b, at(kRsp, -8 - frame));
   b.store(at(kRsp, -8), from(kRbp), 8);
   b.add_imm(kRbp, kRsp, -8);
-  b.add_imm(kRsp, kRsp, -8 - (b.imm(0) & 0xffff));
+  b.add_imm(kRsp, kRsp, -8 - frame);
 }
 
 void leave(Builder& b) {
@@ -170,8 +189,8 @@ const Row kRows[] = {
     {ZYDIS_MNEMONIC_JRCXZ, jrcxz, kNo, kKeep, 8},
     {ZYDIS_MNEMONIC_JECXZ, jrcxz, kNo, kKeep, 4},
     {ZYDIS_MNEMONIC_LOOP, loop},
-    {ZYDIS_MNEMONIC_LOOPE, loop, kNo, kKeep, 0, Cond::E},
-    {ZYDIS_MNEMONIC_LOOPNE, loop, kNo, kKeep, 0, Cond::NE},
+    {ZYDIS_MNEMONIC_LOOPE, loop},
+    {ZYDIS_MNEMONIC_LOOPNE, loop},
     {ZYDIS_MNEMONIC_PUSH, lift_push},
     {ZYDIS_MNEMONIC_POP, pop},
     {ZYDIS_MNEMONIC_PUSHFQ, pushf},

@@ -126,6 +126,16 @@ void xchg(Builder& b) {
   set(1, t);
 }
 
+// F3 90; with REX.B it is XCHG R8, RAX.
+void pause(Builder& b) {
+  if (!b.in.raw.rex.B) return;
+  const unsigned w = b.in.raw.rex.W ? 8 : b.operand_width();
+  const Reg t = b.temp(), r8 = 8;
+  b.mov(t, from(kRax), 8);
+  b.mov(kRax, from(r8), w);
+  b.mov(r8, from(t), w);
+}
+
 void xadd(Builder& b) {
   const unsigned w = b.width(0);
   const Source s = b.source(1);
@@ -145,26 +155,34 @@ void xadd(Builder& b) {
   b.close(p);
 }
 
-// The accumulator is written only if the comparison fails (visible in its upper half for width 4).
+// If the comparison succeeds only the operand is written, if it fails only the accumulator (and the operand if it is
+// memory, with itself): visible in the upper halves of registers for width 4.
 void cmpxchg(Builder& b) {
+  const unsigned w = b.width(0), kept = w < 4 ? w : 8;
+  const Source s = b.source(1);
+  const Place p = b.open(0, true);
+  const Reg before = b.temp(), after = b.temp();
+  b.mov(before, from(p.value), w < 4 ? 8 : w);
+  b.alu(Op::Sub, w, kSink, kRax, from(before), FlagRule::Sub);
+  b.mov(after, s, w < 4 ? 8 : w);
+  b.select(Cond::E, kept, p.value, after, p.value);
+  b.close(p);
+  b.select(Cond::E, kept, kRax, kRax, before);
+}
+
+// The same on memory, as short as it goes: LOCK CMPXCHG is in every mutex.
+void cmpxchg_memory(Builder& b) {
   const unsigned w = b.width(0);
   const Source s = b.source(1);
   const Place p = b.open(0, true);
-  const Reg old = b.temp();
-  if (p.kind != Place::Memory) b.mov(old, from(p.value), w < 4 ? 8 : w);
-  const Reg before = p.kind == Place::Memory ? p.value : old;
-  b.alu(Op::Sub, w, kSink, kRax, from(before), FlagRule::Sub);
-  if (p.kind == Place::Memory) {
-    const Reg store_it = b.temp();
-    b.select(Cond::E, 8, store_it, s.reg, before);
-    b.store(p.mem, from(store_it), w);
-  } else {
-    b.select(Cond::E, w, p.value, s.reg, p.value);
-    b.close(p);
-  }
-  if (w >= 4) return b.select(Cond::E, 8, kRax, kRax, before);
-  b.select(Cond::E, w, kRax, kRax, before);
+  const Reg after = b.temp();
+  b.alu(Op::Sub, w, kSink, kRax, from(p.value), FlagRule::Sub);
+  b.select(Cond::E, 8, after, s.reg, p.value);
+  b.store(p.mem, from(after), w);
+  b.select(Cond::E, w < 4 ? w : 8, kRax, kRax, p.value);
 }
+
+void lift_cmpxchg(Builder& b) { b.is_mem(0) ? cmpxchg_memory(b) : cmpxchg(b); }
 
 // ZF = (x == 0), the other flags kept; x in a register.
 Reg flags_with_zf(Builder& b, Reg x) {
@@ -294,7 +312,7 @@ const Row kRows[] = {
     {ZYDIS_MNEMONIC_LEA, lea},
     {ZYDIS_MNEMONIC_XCHG, xchg},
     {ZYDIS_MNEMONIC_XADD, xadd},
-    {ZYDIS_MNEMONIC_CMPXCHG, cmpxchg},
+    {ZYDIS_MNEMONIC_CMPXCHG, lift_cmpxchg},
     {ZYDIS_MNEMONIC_CMPXCHG8B, cmpxchg_pair},
     {ZYDIS_MNEMONIC_CMPXCHG16B, cmpxchg_pair},
 
@@ -312,7 +330,7 @@ const Row kRows[] = {
     {ZYDIS_MNEMONIC_CQO, sign_to_rdx, Op::Nop, kKeep, 8},
 
     {ZYDIS_MNEMONIC_NOP, nop},
-    {ZYDIS_MNEMONIC_PAUSE, nop},
+    {ZYDIS_MNEMONIC_PAUSE, pause},
 
     {ZYDIS_MNEMONIC_CMOVO, cmov, Op::Nop, kKeep, 0, Cond::O},
     {ZYDIS_MNEMONIC_CMOVNO, cmov, Op::Nop, kKeep, 0, Cond::NO},

@@ -91,8 +91,11 @@ class Builder {
   VReg xmm(int i) const { return static_cast<VReg>(op[i].reg.value - ZYDIS_REGISTER_XMM0); }
   int64_t imm(int i) const { return op[i].imm.value.s; }
   uint64_t target(int i) const { return next + static_cast<uint64_t>(op[i].imm.value.s); }
-  Reg segment(int i) const;  // kFsBase, kGsBase or kZero
-  Mem mem(int i);            // writes a Lea for a 32-bit address
+  Reg segment(int i) const;          // kFsBase, kGsBase or kZero
+  Mem mem(int i, int64_t more = 0);  // writes a Lea for a 32-bit address; `more` is added to the displacement
+
+  Reg prefix_segment() const;                     // of instructions without a memory operand in their encoding
+  Mem implicit_mem(Reg base, Reg index = kZero);  // [base + index] of such an instruction
 
   Source source(int i, unsigned as_width = 0);  // reads any operand (imm: sign-extended); memory into a temporary
   Reg source_reg(int i);                        // the same, an immediate in a temporary

@@ -7,8 +7,8 @@ namespace {
 // ---- between formats
 float narrow(uint32_t mxcsr, double x) {
   x = operand(mxcsr, x);
-  const auto r = static_cast<float>(x);  // raises invalid for a signalling NaN
-  if (!is_nan(x)) return delivered(mxcsr, r);
+  if (!is_nan(x)) return delivered(mxcsr, static_cast<float>(x));
+  if (is_signalling(x)) raise_invalid();
   const uint64_t b = bits(x);
   return value<float>(static_cast<uint32_t>(b >> 32 & 0x80000000) | static_cast<uint32_t>(b >> 29 & 0x3fffff) |
                       0x7fc00000);
@@ -16,8 +16,8 @@ float narrow(uint32_t mxcsr, double x) {
 
 double widen(uint32_t mxcsr, float x) {
   x = operand(mxcsr, x);
-  const auto r = static_cast<double>(x);
-  if (!is_nan(x)) return r;
+  if (!is_nan(x)) return x;
+  if (is_signalling(x)) raise_invalid();
   const uint64_t b = bits(x);
   return value<double>((b & 0x80000000) << 32 | (b & 0x3fffff) << 29 | 0x7ff8000000000000);
 }

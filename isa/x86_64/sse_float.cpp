@@ -76,8 +76,7 @@ template <class T, bool ordered>
 uint32_t comi(CpuState& s, const Vec& va, const Vec& vb, uint64_t) {
   const T a = operand(s.mxcsr, va.lane<T>(0)), b = operand(s.mxcsr, vb.lane<T>(0));
   if (is_nan(a) || is_nan(b)) {
-    const auto signals = [](T x) { return is_nan(x) && (ordered || !(bits(x) & kQuiet<T>)); };
-    if (signals(a) || signals(b)) raise_invalid();
+    if (ordered || is_signalling(a) || is_signalling(b)) raise_invalid();
     return flag::ZF | flag::PF | flag::CF;
   }
   return a < b ? flag::CF : a == b ? flag::ZF : 0;
@@ -88,7 +87,7 @@ template <class T>
 T rounded(uint32_t mxcsr, T x, uint64_t imm) {
   x = operand(mxcsr, x);
   if (is_nan(x)) {
-    if (!(bits(x) & kQuiet<T>)) raise_invalid();
+    if (is_signalling(x)) raise_invalid();
     return quiet(x);
   }
   const T r = round_integral(x, imm & 4 ? rounding_of(mxcsr) : static_cast<Rounding>(imm & 3));

@@ -51,6 +51,10 @@ bool is_nan(T x) {
   return (bits(x) & ~kSign<T>) > kInfinity<T>;
 }
 template <class T>
+bool is_signalling(T x) {
+  return is_nan(x) && !(bits(x) & kQuiet<T>);
+}
+template <class T>
 bool is_denormal(T x) {
   const BitsOf<T> magnitude = bits(x) & ~kSign<T>;
   return magnitude != 0 && magnitude < BitsOf<T>{1} << Ieee<T>::kFraction;

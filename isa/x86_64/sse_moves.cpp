@@ -144,10 +144,11 @@ void pinsr(Builder& b) {
 // MASKMOVDQU: bytes of op0 whose mask has its top bit set go to [RDI]. The others are rewritten with themselves, so all
 // 16 must be writable.
 void maskmov(Builder& b) {
-  if (b.in.address_width != 64) return b.fail(Fault::Unimplemented);
-  Mem m = at(kRdi);
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) m.seg = kFsBase;
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) m.seg = kGsBase;
+  Mem m = b.implicit_mem(kRdi);
+  for (const int64_t half : {0, 8}) {  // the first page that cannot be written faults
+    Uop& check = b.emit(Op::StoreCheck, 8);
+    check.mem = m, check.mem.disp += half;
+  }
   const VReg t = b.vtemp();
   Uop& load = b.emit(Op::LoadV, 16);
   load.dst = t, load.mem = m;

@@ -33,13 +33,9 @@ void sahf(Builder& b) {
 void plain(Builder& b) { b.emit(b.row.op, 8); }
 
 void xlat(Builder& b) {
-  if (b.in.address_width != 64) return b.fail(Fault::Unimplemented);
   const Reg t = b.temp();
   b.extract(t, kRax, 0, 8, 8);
-  Reg seg = kZero;
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) seg = kFsBase;
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) seg = kGsBase;
-  b.load(kRax, Mem{kRbx, t, seg, 0, 0}, 1, Ext::Merge);
+  b.load(kRax, b.implicit_mem(kRbx, t), 1, Ext::Merge);
 }
 
 void ldmxcsr(Builder& b) {
@@ -78,8 +74,7 @@ void string_op(Builder& b) {
   const bool compares = b.row.op == Op::Scas || b.row.op == Op::Cmps;
   Uop& u = b.emit(b.row.op, static_cast<unsigned>(b.row.param));
   u.rep = repetition(b, compares);
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) u.mem.seg = kFsBase;
-  if (b.in.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) u.mem.seg = kGsBase;
+  u.mem.seg = b.prefix_segment();
 }
 
 constexpr FlagRule kKeep = FlagRule::None;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <stdexcept>
+#include <vector>
 
 namespace deferscope::isa::arm64::test {
 namespace {
@@ -81,6 +82,7 @@ void run_ours(uint32_t word, World& w) {
   OurBus bus(w);
   fp_enter(w.state, Isa::arm64);
   const Outcome o = evaluate(l, w.state, bus, default_cpu_model(Isa::arm64), 0);
+  w.fault_address = o.address;
   fp_fold(w.state, Isa::arm64);
   fp_leave();
   if (o.kind == Outcome::Next)
@@ -93,12 +95,16 @@ void run_ours(uint32_t word, World& w) {
     w.end = name_of(o.fault);
 }
 
-UnicornMachine::UnicornMachine() {
+UnicornMachine::UnicornMachine() { open(); }
+
+void UnicornMachine::open() {
   check(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &uc_), "uc_open");
   check(uc_ctl_set_cpu_model(uc_, UC_CPU_ARM64_MAX), "cpu model");
   check(uc_mem_map(uc_, kCode, kCodeSize, UC_PROT_READ | UC_PROT_EXEC), "map code");
   check(uc_mem_map(uc_, kData, kPage, UC_PROT_READ | UC_PROT_WRITE), "map data");
   check(uc_mem_map(uc_, kData + kPage, kPage, UC_PROT_READ | UC_PROT_WRITE), "map data");
+  const std::vector<uint32_t> nops(kCodeSize / 4, 0xd503201f);  // what branches reach must not end in an exception
+  check(uc_mem_write(uc_, kCode, nops.data(), kCodeSize), "write code");
   const uint64_t fpen = 3 << 20;
   check(uc_reg_write(uc_, UC_ARM64_REG_CPACR_EL1, &fpen), "CPACR");
   uc_hook hook;
@@ -113,12 +119,20 @@ void UnicornMachine::on_interrupt(uc_engine* uc, uint32_t number, void* self) {
   uc_emu_stop(uc);
 }
 
+uint64_t UnicornMachine::next() {
+  if (next_ + 64 > kCode + kCodeSize) {  // Unicorn keeps what it translated: start anew
+    uc_close(uc_);
+    next_ = kCode, second_ = SecondPage::Writable;
+    open();
+  }
+  return next_;
+}
+
 uint64_t UnicornMachine::place(uint32_t word) {
-  if (next_ + 64 > kCode + kCodeSize) throw std::runtime_error("the code region is full");
-  const uint64_t at = next_;
+  const uint64_t at = next();
   next_ += 8;
-  const uint32_t code[2] = {word, 0xd503201f};  // and a NOP
-  check(uc_mem_write(uc_, at, code, 8), "write code");
+  check(uc_mem_write(uc_, at, &word, 4), "write code");
+  check(uc_ctl_remove_cache(uc_, at, at + 4), "forget code");  // an earlier branch may have come here
   return at;
 }
 
@@ -176,6 +190,14 @@ void UnicornMachine::run(World& w) {
   if (interrupt_ == kBreakpoint) w.end = "breakpoint", w.state.pc = start;
 }
 
+bool untouched(const World& before, const World& after) {
+  for (size_t i = 0; i < 32; ++i)
+    if (before.state.r[i] != after.state.r[i] || before.state.v[i] != after.state.v[i]) return false;
+  return before.state.pc == after.state.pc && before.state.nzcv() == after.state.nzcv() &&
+         before.state.fpsr == after.state.fpsr && before.state.monitor == after.state.monitor &&
+         before.data == after.data;
+}
+
 std::string difference(const World& before, const World& ours, const World& theirs) {
   std::string out;
   bool differs = false;
@@ -195,6 +217,7 @@ std::string difference(const World& before, const World& ours, const World& thei
     line(fmt::format("v{}", i), text(before), text(ours), text(theirs));
   }
   line("nzcv", hex(before.state.nzcv()), hex(ours.state.nzcv()), hex(theirs.state.nzcv()));
+  out += fmt::format("    fpcr    {:08x}\n", before.state.fpcr);
   line("fpcr", hex(before.state.fpcr), hex(ours.state.fpcr), hex(theirs.state.fpcr));
   line("fpsr", hex(before.state.fpsr), hex(ours.state.fpsr), hex(theirs.state.fpsr));
   for (size_t i = 0; i < mapped(before.second); ++i) {
@@ -203,7 +226,7 @@ std::string difference(const World& before, const World& ours, const World& thei
       line(fmt::format("[{:x}]", kData + i), byte(before), byte(ours), byte(theirs));
   }
   if (!differs) return "";
-  return fmt::format("    {:<7} {:<34} {:<34} {:<34}\n", "", "before", "ours", "unicorn") + out;
+  return fmt::format("    {:<7} {:<34} {:<34} {:<34}\n", "", "before", "ours", "theirs") + out;
 }
 
 uint32_t random_word(const Row& row, std::mt19937_64& rng) {
@@ -251,7 +274,8 @@ uint64_t interesting(std::mt19937_64& rng) {
     case 1: return kEdges[(r >> 8) % std::size(kEdges)];
     case 2: return static_cast<uint64_t>(static_cast<int64_t>(rng()) >> (r >> 8 & 63));
     case 3: {  // numbers about one: sums and products that stay in range
-      const double d = std::ldexp(static_cast<double>(static_cast<int64_t>(rng()) >> 11), static_cast<int>(r >> 8 & 15) - 60);
+      const double d =
+          std::ldexp(static_cast<double>(static_cast<int64_t>(rng()) >> 11), static_cast<int>(r >> 8 & 15) - 60);
       const uint32_t single = std::bit_cast<uint32_t>(static_cast<float>(d));
       return r >> 16 & 1 ? std::bit_cast<uint64_t>(d) : uint64_t{single} << 32 | single;
     }

@@ -6,3 +6,8 @@ deferscope_test(loader_test
   LIBS deferscope_loader fmt::fmt)
 target_compile_definitions(loader_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 target_include_directories(loader_test SYSTEM PRIVATE ${LIBDWARF_INCLUDE_DIR})
+
+deferscope_test(info_test SOURCES unit/loader_info_test.cpp LIBS PkgConfig::nlohmann_json)
+target_compile_definitions(info_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
+                                             DEFERSCOPE_PROGRAM="$<TARGET_FILE:deferscope>")
+add_dependencies(info_test deferscope)

@@ -2,6 +2,7 @@
 // the sanitizers too. The random numbers have a fixed seed: each run tests the same files.
 #include <random>
 
+#include "loader/dwarf.h"
 #include "loader/image.h"
 #include "tests/unit/loader_elf_builder.h"
 #include "tests/unit/loader_guests.h"
@@ -76,11 +77,10 @@ TEST(LoaderFuzz, DamagedGuests) {
   DEFERSCOPE_NEED_GUESTS(files);
   std::mt19937 random(20261121);
   auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
-  for (size_t round = 0; round < 200; round++) {
+  for (size_t round = 0; round < 100; round++) {
     const std::string& path = files[below(files.size())];
     SCOPED_TRACE(path);
-    std::ifstream in(path, std::ios::binary);
-    ByteVector file((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    ByteVector file = read_guest(path);
     auto spots = sore_spots(Image::parse(file, path), file.size());
     for (size_t n = 1 + below(16); n > 0; n--) {
       auto [start, size] = spots[below(spots.size())];
@@ -91,6 +91,51 @@ TEST(LoaderFuzz, DamagedGuests) {
     if (below(8) == 0) file.resize(below(file.size()));
     survive(std::move(file));
   }
+}
+
+// Asks for layouts, and for the variables of some functions and their places.
+void look_at_dwarf(const Image& image) {
+  auto dwarf = Dwarf::open(image);
+  if (!dwarf || !image.go()) return;
+  (void)dwarf_version(image);
+  for (const char* type : {"runtime.g", "runtime._defer", "string"}) (void)dwarf->struct_layout(type);
+  FrameAccess frame;
+  frame.reg = [](unsigned r) { return std::optional<uint64_t>(r); };
+  const FuncTable& funcs = image.go()->funcs;
+  for (size_t i = 0; i < funcs.size(); i += std::max<size_t>(1, funcs.size() / 32)) {
+    uint64_t pc = funcs.func(i).entry;
+    if (auto info = dwarf->function_at(pc))
+      for (const Variable& v : info->variables) (void)dwarf->locate(v, pc + 8, frame);
+  }
+}
+
+TEST(LoaderFuzz, DamagedDwarf) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  std::mt19937 random(20261122);
+  auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  size_t tested = 0;
+  for (size_t round = 0; round < 60; round++) {
+    const std::string& path = files[below(files.size())];
+    SCOPED_TRACE(path);
+    ByteVector file = read_guest(path);
+    Image whole = Image::parse(file, path);
+    std::vector<std::pair<uint64_t, uint64_t>> spots;
+    for (const Section& s : whole.sections())
+      if (s.size > 0 && s.bytes.size() == s.size && (s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_")))
+        spots.emplace_back(s.fileoff, s.size);
+    if (spots.empty()) continue;
+    tested++;
+    for (size_t n = 1 + below(8); n > 0; n--) {
+      auto [start, size] = spots[below(spots.size())];
+      file[start + below(below(2) ? size : std::min<uint64_t>(size, 256))] ^= static_cast<uint8_t>(1 << below(8));
+    }
+    try {
+      look_at_dwarf(Image::parse(std::move(file), "damaged"));
+    } catch (const Error& e) {
+      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "one line";
+    }
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF";
 }
 
 }  // namespace

@@ -32,6 +32,13 @@ inline std::vector<std::string> guest_files() {
   return files;
 }
 
+inline std::vector<uint8_t> read_guest(const std::string& path) {
+  std::vector<uint8_t> bytes(std::filesystem::file_size(path));
+  std::ifstream(path, std::ios::binary)
+      .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
+}
+
 }  // namespace deferscope::test
 
 // Binds `files` to the guests, or skips the test visibly.

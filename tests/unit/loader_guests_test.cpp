@@ -16,8 +16,7 @@ using namespace loader;
 
 // A file's bytes with its section headers made unreachable: only program headers and the bytes themselves are left.
 std::vector<uint8_t> without_sections(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::vector<uint8_t> bytes = read_guest(path);
   for (size_t at : {0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f, 0x3c, 0x3d}) bytes[at] = 0;  // e_shoff, e_shnum
   return bytes;
 }

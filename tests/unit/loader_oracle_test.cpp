@@ -110,6 +110,50 @@ TEST(LoaderOracle, Addr2lineSeesTheSameLines) {
   if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
 }
 
+// DWARF's inlined subroutines against pclntab's inline trees: the whole stack of logical frames at an instruction,
+// innermost first.
+TEST(LoaderOracle, Addr2lineSeesTheSameInlinedFrames) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("addr2line");
+  size_t tested = 0;
+  for (const std::string& file : files) {
+    Image image = Image::load(file);
+    if (dwarf_version(image) != 4 || image.uses_cgo() || tested++ >= 24) continue;
+    SCOPED_TRACE(file);
+    const FuncTable& funcs = image.go()->funcs;
+    std::string addresses;
+    std::vector<std::string> ours;
+    for (size_t i = 0; i < funcs.size() && ours.size() < 400; i += 5) {
+      Func f = funcs.func(i);
+      uint64_t pc = f.entry + (f.end - f.entry) / 8 * 4;
+      auto frames = funcs.inline_stack(f, pc);
+      if (frames.size() < 2) continue;
+      frames[0].function = f.name;  // addr2line names the innermost frame after the symbol table
+      addresses += fmt::format("{:#x}\n", pc - image.elf().bias);
+      std::string& text = ours.emplace_back();
+      for (const InlineFrame& frame : frames)
+        text += fmt::format("{} {}:{}\n", frame.function, frame.at.file.substr(frame.at.file.rfind('/') + 1),
+                            frame.at.line);
+    }
+    std::istringstream lines(output_of(fmt::format("echo '{}' | addr2line -a -i -f -s -e '{}'", addresses, file)));
+    std::vector<std::string> theirs;
+    for (std::string function, place; std::getline(lines, function) && theirs.size() <= ours.size();) {
+      if (function.starts_with("0x")) {
+        theirs.emplace_back();
+      } else if (std::getline(lines, place)) {
+        theirs.back() += fmt::format("{} {}\n", function, place.substr(0, place.find(" (")));
+      }
+    }
+    ASSERT_GT(ours.size(), 10u);
+    ASSERT_GE(theirs.size(), ours.size());
+    size_t same = 0;
+    for (size_t i = 0; i < ours.size(); i++) same += ours[i] == theirs[i];
+    // Generated wrappers have no subprogram in DWARF, so their own frame is missing there.
+    EXPECT_GT(same * 100, ours.size() * 90) << same << " of " << ours.size();
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
+}
+
 TEST(LoaderOracle, GoToolAddr2lineSeesTheSameLines) {
   DEFERSCOPE_NEED_GUESTS(files);
   NEED_TOOL("go");

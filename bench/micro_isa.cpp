@@ -1,0 +1,47 @@
+// Pieces of isa: decode and lift, one instruction; the reference evaluator, one micro-op.
+#include <benchmark/benchmark.h>
+
+#include <array>
+
+#include "isa/arm64/lift.h"
+#include "isa/x86_64/lift.h"
+
+using namespace deferscope;
+
+namespace {
+
+// What Go's compiler writes most: add, load, store, lea, compare, jump, scalar double.
+constexpr std::array<uint8_t, 32> kX86 = {0x48, 0x01, 0xd8, 0x48, 0x8b, 0x44, 0x24, 0x18, 0x48, 0x89, 0x44,
+                                          0x24, 0x08, 0x48, 0x8d, 0x14, 0xc8, 0x48, 0x39, 0xd0, 0x7c, 0x05,
+                                          0xf2, 0x0f, 0x58, 0xc1, 0x49, 0x3b, 0x66, 0x10, 0x76, 0x10};
+constexpr std::array<uint32_t, 8> kArm64 = {0x8b010000, 0xf9400fe0, 0xf90007e0, 0xa9417bfd,
+                                            0xeb01001f, 0x5400004b, 0x1e612800, 0xaa0003e1};
+
+void lift_x86_64(benchmark::State& state) {
+  uint64_t n = 0;
+  for (auto _ : state) {
+    for (size_t at = 0; at < kX86.size();) {
+      isa::Lifted out;
+      isa::x86_64::lift(kX86.data() + at, kX86.size() - at, 0x401000 + at, out);
+      benchmark::DoNotOptimize(out);
+      at += out.length;
+      ++n;
+    }
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(n));
+}
+BENCHMARK(lift_x86_64);
+
+void lift_arm64(benchmark::State& state) {
+  for (auto _ : state) {
+    for (const uint32_t word : kArm64) {
+      isa::Lifted out;
+      isa::arm64::lift(word, 0x401000, out);
+      benchmark::DoNotOptimize(out);
+    }
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kArm64.size()));
+}
+BENCHMARK(lift_arm64);
+
+}  // namespace

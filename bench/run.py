@@ -1,0 +1,500 @@
+#!/usr/bin/env python3
+"""The bench: deferscope beside its peers, in one run: ./dev bench [--quick] [--guests DIR] [--write].
+
+Every figure is the median of repetitions that are interleaved with the peers', so that a noisy minute hits all alike; the spread beside it
+is (largest - smallest) / median. Peers that are absent are left out by name. --write puts the tables into docs/performance.md.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import loop
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SECTIONS = "loopdefers defers recovers calls maps sort fmt strings sieve floats trees hash".split()
+RELEASE = "1.20.7"
+QEMU = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
+HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+
+
+class Missing(Exception):
+    """Something that a row needs is not there: the row is left out, with this reason."""
+
+
+class Sample:
+    """One run of a command: seconds of wall time, peak KiB, output."""
+
+    def __init__(self, argv, stdin=None, cwd=None, statuses=(0,)):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            start = time.perf_counter()
+            child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd)
+            if stdin:
+                child.stdin.write(stdin)
+                child.stdin.close()
+            _, status, usage = os.wait4(child.pid, 0)
+            self.seconds = time.perf_counter() - start
+            child.returncode = os.waitstatus_to_exitcode(status)
+            self.kib = usage.ru_maxrss
+            out.seek(0), err.seek(0)
+            self.out, self.err = out.read(), err.read().decode(errors="replace")
+        if child.returncode not in statuses:
+            raise Missing(f"{pathlib.Path(str(argv[0])).name} ended with {child.returncode}: {self.err.strip().splitlines()[-1:] or ''}")
+
+
+def interleaved(cases, repetitions):
+    """{name: function} → {name: [result, …]}. One that fails in its first run is dropped and its reason is noted."""
+    results = {}
+    for turn in range(repetitions):
+        for name, run in cases.items():
+            if turn and name not in results:
+                continue
+            try:
+                results.setdefault(name, []).append(run())
+            except Missing as e:
+                results.pop(name, None)
+                note(f"{name}: {e}")
+    return results
+
+
+NOTES = []
+
+
+def note(text):
+    if text not in NOTES:
+        NOTES.append(text)
+        print(f"bench: {text}", file=sys.stderr)
+
+
+def median(samples, get=lambda s: s.seconds):
+    return statistics.median(get(s) for s in samples)
+
+
+def spread(samples, get=lambda s: s.seconds):
+    values = [get(s) for s in samples]
+    return (max(values) - min(values)) / statistics.median(values)
+
+
+def number(x):
+    """Three significant digits."""
+    if x == 0:
+        return "0"
+    if abs(x) >= 100:
+        return f"{x:,.0f}"
+    return f"{x:.3g}"
+
+
+def timed(samples):
+    return f"{number(median(samples))} ±{100 * spread(samples) / 2:.0f} %" if samples else "–"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "|".join(["---"] + ["--:"] * (len(head) - 1)) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows])
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.quick = args.quick
+        self.repetitions = 3 if args.quick else 5
+        self.ds = pathlib.Path(args.build) / "deferscope"
+        self.bin = pathlib.Path(args.build) / "bench"
+        self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="deferscope-bench-"))
+        self.words = subprocess.run([self.ds, "--help"], capture_output=True, text=True).stdout
+        self.run_flags = subprocess.run([self.ds, "run", "--help"], capture_output=True, text=True).stdout
+        self.parts = []
+        self.reached = {}  # target → (value as text, must, aim: bool)
+        for peer in [*QEMU.values(), "gdb"]:
+            if not shutil.which(peer):
+                note(f"{peer} is not installed: its columns are left out")
+        if not (self.bin / "unicorn_hook").exists():
+            note("Unicorn is not installed: its columns are left out")
+
+    # --- guests ---
+    def guest(self, program, arch):
+        names = [f"{program}_{RELEASE}_linux_{arch}", f"{program}_{RELEASE}_linux_{arch}_opt_dwarf"]
+        for folder in self.args.guests:
+            for name in names:
+                if (pathlib.Path(folder) / name).is_file():
+                    return pathlib.Path(folder) / name
+        raise Missing(f"guest {names[0]} is neither in {' nor in '.join(map(str, self.args.guests))}: ./dev guests builds it")
+
+    def loop(self, iterations):
+        path = self.tmp / f"loop{iterations}"
+        if not path.exists():
+            loop.write(path, iterations)
+        return path
+
+    # --- ways to run ---
+    def deferscope(self, argv, flags=(), **more):
+        return Sample([self.ds, "run", "--stats", *flags, *argv], **more)
+
+    def qemu(self, arch, argv, **more):
+        if not shutil.which(QEMU[arch]):
+            raise Missing("not installed")
+        return Sample([QEMU[arch], *argv], **more)
+
+    def native(self, arch, argv, **more):
+        if arch != HOST:
+            raise Missing(f"this host is not {arch}")
+        return Sample(argv, **more)
+
+    def api(self, measure, argv, flags=()):
+        s = Sample([self.bin / "bench_api", *flags, measure, *argv])
+        s.json = json.loads(s.out)
+        return s
+
+    def unicorn(self, measure, path):
+        if not (self.bin / "unicorn_hook").exists():
+            raise Missing("not installed")
+        s = Sample([self.bin / "unicorn_hook", measure, path])
+        s.json = json.loads(s.out)
+        return s
+
+    def instructions(self, sample):
+        return int(re.search(r"deferscope: (\d+) instructions", sample.err).group(1))
+
+    def add(self, title, text):
+        self.parts.append(f"### {title}\n\n{text}\n")
+        print(f"\n{title}\n\n{text}", flush=True)
+
+    # --- the tables ---
+    def plain_row(self, label, arch, argv, repetitions, flags=(), cwd=None):
+        cases = {
+            f"{label}, deferscope": lambda: self.deferscope(argv, flags, cwd=cwd),
+            f"{label}, {QEMU[arch]}": lambda: self.qemu(arch, argv, cwd=cwd),
+        }
+        if arch == HOST:
+            cases[f"{label}, native"] = lambda: self.native(arch, argv, cwd=cwd)
+        if not shutil.which(QEMU[arch]):
+            cases.pop(f"{label}, {QEMU[arch]}")
+        got = list(interleaved(cases, repetitions).items())
+        by = {name.split(", ")[-1]: samples for name, samples in got}
+        ours, qemu, native = by.get("deferscope"), by.get(QEMU[arch]), by.get("native")
+        if not ours:
+            raise Missing("deferscope did not run it")
+        for peer, samples in by.items():
+            if samples[0].out != ours[0].out:
+                note(f"{label}: {peer}'s output differs from deferscope's")
+        n = self.instructions(ours[0])
+        ratio = median(qemu) / median(ours) if qemu else None
+        memory = median(ours, lambda s: s.kib) / median(qemu, lambda s: s.kib) if qemu else None
+        row = [label, f"{n / 1e6:,.1f}", timed(native), timed(qemu), timed(ours), number(n / median(ours) / 1e6),
+               f"{ratio:.2f}×" if ratio else "–", f"{median(ours, lambda s: s.kib) / 1024:.1f}", f"{memory:.2f}×" if memory else "–"]
+        return row, ratio, memory
+
+    PLAIN = ["work", "M instructions", "native s", "qemu-user s", "deferscope s", "M/s", "speed : qemu's", "peak MiB", "memory : qemu's"]
+
+    def plain(self):
+        rows, ratios, memories = [], [], []
+        for arch in QEMU:
+            try:
+                row, ratio, memory = self.plain_row(f"bench {arch}", arch, [self.guest("bench", arch)], self.repetitions)
+            except Missing as e:
+                note(str(e))
+                continue
+            rows.append(row)
+            ratios += [ratio] if ratio else []
+            memories += [memory] if memory else []
+        rows += self.esbuild_rows()
+        if rows:
+            self.add("Plain run", table(self.PLAIN, rows))
+        if ratios:
+            self.reach("plain run of the benchmark guest", f"{min(ratios):.2f}×", min(ratios) >= 0.15, min(ratios) >= 0.3)
+        if memories:
+            self.reach("peak memory of the benchmark run", f"{max(memories):.2f}×", max(memories) <= 2, max(memories) <= 1)
+
+    def esbuild_rows(self):
+        rows = []
+        for arch in QEMU:
+            found = [p / "esbuild" / f"{RELEASE}_{arch}" for p in map(pathlib.Path, self.args.guests)]
+            binary = next((p for p in found if p.is_file()), None) or next((p / "esbuild" for p in found if (p / "esbuild").is_file()), None)
+            if not binary:
+                note(f"esbuild for {arch} is not there (DIR/esbuild/{RELEASE}_{arch}): its row is left out")
+                continue
+            source = self.tmp / "input.js"
+            if not source.exists():
+                source.write_text(javascript(200_000 if self.quick else 1_000_000))
+            argv = [binary, "--bundle", "--minify", "--log-level=error", "input.js"]
+            try:
+                row, _, _ = self.plain_row(f"esbuild {arch}, {source.stat().st_size // 1000} kB", arch, argv, 1 if self.quick else 3,
+                                           ["--allow-read", self.tmp, "--cwd", self.tmp], self.tmp)
+                rows.append(row)
+            except Missing as e:
+                note(f"esbuild {arch}: {e}")
+        return rows
+
+    def kernels(self):
+        rows = []
+        for arch in QEMU:
+            for section in SECTIONS:
+                try:
+                    rows.append(self.plain_row(f"{section} {arch}", arch, [self.guest("bench", arch), section], 1 if self.quick else 3)[0])
+                except Missing as e:
+                    note(str(e))
+        if rows:
+            self.add("Kernels: sections of the benchmark guest, start-up included", table(self.PLAIN, rows))
+
+    def callbacks(self):
+        path = self.loop(20_000 if self.quick else 50_000)
+        cases = {}
+        for m in ("plain", "pc", "memory"):
+            cases[f"deferscope {m}"] = lambda m=m: self.api(m, [path])
+            if (self.bin / "unicorn_hook").exists():
+                cases[f"Unicorn {m}"] = lambda m=m: self.unicorn(m, path)
+        if shutil.which(QEMU["amd64"]):
+            cases["qemu plain"] = lambda: self.qemu("amd64", [path])
+        got = interleaved(cases, self.repetitions)
+        if "deferscope plain" not in got:
+            return
+        n = got["deferscope plain"][0].json["instructions"]
+        rate = lambda s: n / (s.json["seconds"] if hasattr(s, "json") else s.seconds) / 1e6
+        rows, labels = [], {"plain": "nothing", "pc": "pc", "memory": "pc, and address of each access"}
+        for m, label in labels.items():
+            ours, theirs = got[f"deferscope {m}"], got.get(f"Unicorn {m}")
+            if theirs and m != "plain" and theirs[0].json["mixed"] != ours[0].json["mixed"]:
+                note(f"callbacks {m}: Unicorn was shown something else")
+            ratio = median(ours, rate) / median(theirs, rate) if theirs else None
+            qemu = got.get("qemu plain") if m == "plain" else None
+            rows.append([label, *(f"{number(median(x, rate))} ±{50 * spread(x, rate):.0f} %" if x else "–" for x in (qemu, theirs, ours)),
+                         f"{ratio:.1f}×" if ratio else "–"])
+            if m == "pc" and ratio:
+                self.reach("a native callback per instruction, pc only", f"{ratio:.1f}× Unicorn, {number(median(ours, rate))} M/s", ratio >= 3, median(ours, rate) >= 430)
+        self.add(f"A native callback per instruction: branchy loop of 2,000 instructions, amd64, {n / 1e6:.0f} M instructions, M/s",
+                 table(["shown", "qemu-x86_64", "Unicorn", "deferscope", ": Unicorn's"], rows))
+
+    def watching(self):
+        """What watching costs, against our own plain run."""
+        rows = []
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch)]
+            except Missing as e:
+                note(str(e))
+                continue
+            cases = {m: (lambda m=m: self.api(m, argv)) for m in ("plain", "hooks", "record", "pc", "memory")}
+            has_events = "--events" in self.run_flags
+            if has_events:
+                cases["run"] = lambda: self.deferscope(argv)
+                cases["run --events"] = lambda: self.deferscope(argv, [f"--events={self.tmp}/events.jsonl"])
+            else:
+                note("this deferscope has no run --events: that row is left out")
+            got = interleaved(cases, self.repetitions if not self.quick else 2)
+            seconds = lambda s: s.json["seconds"] if hasattr(s, "json") else s.seconds
+            base = median(got["plain"], seconds)
+            n = got["plain"][0].json["instructions"]
+            for name, samples in got.items():
+                if name == "run":
+                    continue
+                against = median(got["run"], seconds) if name == "run --events" else base
+                x = median(samples, seconds) / against
+                what, j = "", getattr(samples[0], "json", {})
+                if name == "hooks":
+                    what = f"{j['events']:,} events, one in {n // max(1, j['events']):,} instructions"
+                if name == "record":
+                    per = j["frame_bytes"] / n
+                    what = f"{j['snapshots']} snapshots, {j['frame_bytes'] / 2**20:.0f} MiB of pages, {per:.3f} B an instruction"
+                    self.reach(f"recording for time travel ({arch})", f"{x:.2f}×, {per:.3f} B", x <= 1.5, x <= 1.1 and per <= 0.35)
+                if name == "run --events":
+                    count = sum(1 for _ in open(self.tmp / "events.jsonl"))
+                    what = f"{count:,} events, one in {n // max(1, count):,} instructions"
+                    self.reach(f"events on ({arch})", f"{1 / x:.2f}× own speed, {what}", 1 / x >= 0.85, 1 / x >= 0.95)
+                rows.append([f"{name} {arch}", f"{number(median(samples, seconds))} ±{50 * spread(samples, seconds):.0f} %", number(n / median(samples, seconds) / 1e6),
+                             f"{x:.2f}×", what])
+        if rows:
+            self.add("Watching the benchmark guest, against the plain run", table(["run", "s", "M/s", "time : plain", ""], rows))
+
+    def travel(self):
+        lengths = "1000000,10000000,100000000" + ("" if self.quick else ",1000000000")
+        rows = []
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch), "-n", "2"]
+                s = self.api("seek", argv, [f"--lengths={lengths}", f"--samples={40 if self.quick else 200}"])
+            except Missing as e:
+                note(str(e))
+                continue
+            for r in s.json["rows"]:
+                rows.append([f"{arch}, {r['length']:,}", str(r["snapshots"])] + [number(r[k][p]) for k in ("seek", "reverse_step") for p in ("p50_ms", "p95_ms", "max_ms")])
+            last = s.json["rows"][-1]
+            seek, back = last["seek"]["p95_ms"], last["reverse_step"]["p95_ms"]
+            self.reach(f"seek, reverse step in {last['length']:,} instructions ({arch})", f"p95 {number(seek)} ms, {number(back)} ms",
+                       seek <= 100 and back <= 20, seek <= 20 and back <= 1)
+        if rows:
+            self.add("Seeks to random positions and reverse steps there, ms",
+                     table(["within", "snapshots", "seek p50", "p95", "max", "reverse step p50", "p95", "max"], rows))
+
+    def stepping(self):
+        rows = []
+        steps = 500_000 if self.quick else 5_000_000
+        for arch in QEMU:
+            try:
+                s = interleaved({f"steps {arch}": lambda: self.api("steps", [self.guest("bench", arch)], [f"--steps={steps}"])}, self.repetitions)[f"steps {arch}"]
+            except (Missing, KeyError):
+                continue
+            rate = median(s, lambda x: x.json["steps"] / x.json["seconds"])
+            rows.append([f"deferscope, Machine::step, {arch}", number(rate)])
+            self.reach(f"single steps through the API ({arch})", f"{rate / 1e6:.2f} M/s", rate >= 1e6, rate >= 1e7)
+        rows += self.prompt_rows()
+        rows += self.gdb_rows()
+        self.add("Steps a second", table(["who", "steps/s"], rows))
+
+    def prompt_rows(self):
+        if not re.search(r"^\s+step\s", self.words, re.M):
+            note("this deferscope has no step: the prompt's row is left out")
+            return []
+        script = self.tmp / "steps"
+        def timed_steps(n):
+            script.write_text("si\n" * n)
+            return Sample([self.ds, "step", "-x", script, self.guest("bench", "amd64")]).seconds
+        try:
+            n = 2000
+            rate = n / max(1e-9, statistics.median(timed_steps(n) - timed_steps(0) for _ in range(3)))
+            return [["deferscope, si at the prompt, amd64", number(rate)]]
+        except Missing as e:
+            note(f"prompt: {e}")
+            return []
+
+    def gdb_rows(self):
+        if not shutil.which("gdb") or HOST != "amd64":
+            return []
+        path, n = self.loop(1_000_000), 1000
+        def gdb(commands):
+            script = self.tmp / "gdb"
+            script.write_text("set pagination off\nset confirm off\nstarti\n" + commands)
+            return Sample(["gdb", "-nx", "-q", "-batch", "-x", script, path]).seconds
+        def rate(prefix, command, times, count=1):
+            slow = statistics.median(gdb(prefix + command * times) - gdb(prefix) for _ in range(2 if self.quick else 3))
+            return number(times * count / max(1e-9, slow))
+        try:
+            return [["gdb, stepi", rate("", "stepi\n", n)], ["gdb, stepi + info registers", rate("", "stepi\ninfo registers\n", n // 2)],
+                    ["gdb, stepi 5000 in one command", rate("", "stepi 5000\n", 2, 5000)],
+                    ["gdb, record full (the loop; on Go guests it fails)", rate("record full\n", "stepi 5000\n", 2, 5000)],
+                    ["gdb, reverse-stepi", rate("record full\nstepi 3000\n", "reverse-stepi\n", n)]]
+        except Missing as e:
+            note(f"gdb: {e}")
+            return []
+
+    def start_up(self):
+        rows = []
+        for arch in QEMU:
+            try:
+                row, ratio, _ = self.plain_row(f"hello {arch}", arch, [self.guest("hello", arch)], 10 if self.quick else 30)
+            except Missing as e:
+                note(str(e))
+                continue
+            rows.append(row)
+            if ratio:
+                self.reach(f"boot to exit of a println program ({arch})", f"{1 / ratio:.2f}×", 1 / ratio <= 0.7, 1 / ratio <= 0.15)
+        if rows:
+            self.add("Start-up: println, boot to exit", table(self.PLAIN, rows))
+
+    def pieces(self):
+        micro = self.bin / "micro"
+        if not micro.exists():
+            note("Google Benchmark is not installed: the pieces are left out")
+            return
+        seconds = "0.05" if self.quick else "0.3"
+        out = subprocess.run([micro, f"--benchmark_min_time={seconds}", "--benchmark_format=json"], capture_output=True, text=True)
+        rows = []
+        for b in json.loads(out.stdout)["benchmarks"]:
+            each = 1e9 / b["items_per_second"] if "items_per_second" in b else b["real_time"]
+            rows.append([b["name"], number(each), number(b["bytes_per_second"] / 1e9) if "bytes_per_second" in b else ""])
+        self.add("Pieces", table(["piece", "ns each", "GB/s"], rows))
+
+    # --- targets ---
+    TARGETS = [
+        ("plain run of the benchmark guest", "≥ 0.15× qemu-user's speed", "≥ 0.3×"),
+        ("events on", "≥ 0.85× own plain run", "≥ 0.95×"),
+        ("a native callback per instruction, pc only", "≥ 3× Unicorn's code hook", "≥ 430 M/s"),
+        ("recording for time travel", "≤ 1.5× own plain run", "≤ 1.1×, ≤ 0.35 B an instruction"),
+        ("seek, reverse step", "p95 ≤ 100 ms, ≤ 20 ms", "p95 ≤ 20 ms, ≤ 1 ms"),
+        ("single steps through the API", "≥ 1 M/s", "≥ 10 M/s"),
+        ("boot to exit of a println program", "≤ 0.7× qemu-user's time", "≤ 0.15×"),
+        ("peak memory of the benchmark run", "≤ 2× qemu-user's", "≤ 1×"),
+    ]
+
+    def reach(self, what, value, must, aim):
+        self.reached[what] = (value, must, aim)
+
+    def targets(self):
+        rows = []
+        for name, must, aim in self.TARGETS:
+            hits = {k: v for k, v in self.reached.items() if k.startswith(name)}
+            for k, (value, is_must, is_aim) in hits.items():
+                rows.append([k, must, aim, value, "aim" if is_aim else "must" if is_must else "**not reached**"])
+            if not hits:
+                rows.append([name, must, aim, "not measured here", "–"])
+        return table(["work", "must", "aim", "measured", "reached"], rows)
+
+    def go(self):
+        for part in (self.plain, self.callbacks, self.watching, self.travel, self.stepping, self.start_up, self.kernels, self.pieces):
+            part()
+        text = self.targets()
+        print(f"\nTargets\n\n{text}")
+        if self.args.write:
+            self.write(text)
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+    def write(self, targets):
+        head, tail = ((ROOT / "bench" / f"performance.{p}.md").read_text() for p in ("head", "tail"))
+        left_out = "\n".join(f"- {n}" for n in NOTES) or "- nothing"
+        text = (f"<!-- Generated by ./dev bench --write from bench/performance.head.md, its measurements and bench/performance.tail.md. -->\n{head}\n"
+                f"## Targets\n\n{targets}\n\n## Measured\n\n{self.machine()}\n\n" + "\n".join(self.parts) + f"\n### Left out of this run\n\n{left_out}\n\n{tail}")
+        (ROOT / "docs" / "performance.md").write_text(text)
+
+    def machine(self):
+        model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
+        version = lambda argv: (subprocess.run(argv, capture_output=True, text=True).stdout.splitlines() or [""])[0] if shutil.which(argv[0]) else ""
+        peers = "; ".join(filter(None, (version([p, "--version"]) for p in ("qemu-x86_64", "gdb"))))
+        load = os.getloadavg()[0]
+        return (f"{os.cpu_count()} × {model}, load {load:.1f} at the end of the run; {peers}; guests built by Go {RELEASE}; "
+                f"{'quick' if self.quick else 'full'} run of {time.strftime('%Y-%m-%d')}. Trust ratios, not the last digit.")
+
+
+def javascript(size):
+    """A module of about `size` bytes: functions with loops, objects, strings and templates; the same every time."""
+    r, out, n = random.Random(3), [], 0
+    while n < size:
+        i = len(out)
+        text = (f"export function work{i}(a, b) {{\n  const table = {{ first: a + {r.randrange(1000)}, second: [b, {r.random():.6f}, 'text {i}'] }};\n"
+                f"  for (let i = 0; i < table.second.length; i++) {{\n    if (a > {r.randrange(99)} && b !== null) {{ table.first += i * {r.randrange(1, 9)}; }}\n"
+                f"    else {{ table[`key${{i}}`] = function () {{ return work{r.randrange(i + 1)}(i, a); }}; }}\n  }}\n  return table;\n}}\n")
+        out.append(text)
+        n += len(text)
+    return "".join(out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="at most 2 minutes: fewer repetitions, shorter runs")
+    parser.add_argument("--guests", action="append", metavar="DIR", help="where the guests are (also DEFERSCOPE_GUESTS); default build/guests, build/guests-core")
+    parser.add_argument("--build", default=ROOT / "build" / "release", help="the build to measure")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching travel stepping start_up kernels pieces")
+    args = parser.parse_args()
+    environment = os.environ.get("DEFERSCOPE_GUESTS")
+    args.guests = args.guests or ([environment] if environment else [ROOT / "build" / "guests", ROOT / "build" / "guests-core"])
+    if not (pathlib.Path(args.build) / "bench" / "bench_api").exists():
+        sys.exit(f"bench: {args.build} has no bench_api: ./dev bench builds it (cmake -DDEFERSCOPE_BENCH=ON)")
+    bench = Bench(args)
+    if args.only:
+        for name in args.only:
+            getattr(bench, name)()
+        print("\n" + bench.targets())
+    else:
+        bench.go()
+
+
+if __name__ == "__main__":
+    main()

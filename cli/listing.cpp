@@ -1,0 +1,116 @@
+// See listing.h. What objdump does with symbols is in Go's src/cmd/internal/objfile/elf.go and
+// src/cmd/internal/disasm/disasm.go.
+#include "cli/listing.h"
+
+#include <algorithm>
+
+#include "cli/go_order.h"
+
+namespace deferscope::cli {
+namespace {
+
+using loader::get;
+
+constexpr std::uint64_t kAlloc = 2, kExec = 4, kWrite = 1;  // sh_flags
+
+// Elf64_Sym: name u32, info u8, other u8, shndx u16, value u64, size u64.
+constexpr std::size_t kSymSize = 24;
+
+// Markers that objdump drops, so that they do not hide the function at the same address.
+bool is_marker(std::string_view name) {
+  static constexpr std::string_view kMarkers[] = {"runtime.text", "text", "_text", "runtime.etext", "etext", "_etext"};
+  return std::find(std::begin(kMarkers), std::end(kMarkers), name) != std::end(kMarkers);
+}
+
+bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Arch arch) {
+  if (arch == isa::Arch::x86_64) return code[end - 1] == 0xcc;
+  return end >= 4 &&
+         std::all_of(code.begin() + static_cast<std::ptrdiff_t>(end) - 4,
+                     code.begin() + static_cast<std::ptrdiff_t>(end), [](std::uint8_t b) { return b == 0; });
+}
+
+}  // namespace
+
+Listing::Listing(const loader::Image& image)
+    : image_(image),
+      bias_(image.elf().bias),
+      go_(image.go()),
+      arch_(image.arch() == loader::Arch::arm64 ? isa::Arch::arm64 : isa::Arch::x86_64) {
+  const loader::Section* text = image.section(".text");
+  if (!text || text->bytes.empty()) throw loader::Error(image.path() + ": no .text section, so nothing to disassemble");
+  text_ = text->bytes;
+  start_ = text->address - bias_;
+  take_file_symbols(image);
+  stripped_ = symbols_.empty();
+  if (stripped_ && !go_)
+    throw loader::Error(image.path() + ": no symbol table and no Go function table (" + image.not_go() +
+                        "), so no function is known");
+  if (stripped_) take_pclntab();
+}
+
+void Listing::take_file_symbols(const loader::Image& image) {
+  const loader::Section* table = image.section(".symtab");
+  const loader::Section* names = image.section(".strtab");
+  if (!table || !names) return;
+  struct Range {
+    std::uint64_t start, end;
+  };
+  std::vector<Range> code;
+  for (const loader::Section& s : image.sections())
+    if ((s.flags & (kAlloc | kExec | kWrite)) == (kAlloc | kExec))
+      code.push_back({s.address - bias_, s.address - bias_ + s.size});
+  const std::size_t n = table->bytes.size() / kSymSize;
+  symbols_.reserve(n);
+  for (std::size_t i = 1; i < n; ++i) {  // entry 0 is reserved
+    const std::size_t at = i * kSymSize;
+    ListedSymbol s;
+    s.name = loader::c_string(names->bytes, *get<std::uint32_t>(table->bytes, at)).value_or("");
+    s.address = *get<std::uint64_t>(table->bytes, at + 8);
+    s.size = *get<std::uint64_t>(table->bytes, at + 16);
+    const bool defined = *get<std::uint16_t>(table->bytes, at + 6) != 0;
+    s.code = defined && std::any_of(code.begin(), code.end(),
+                                    [&](const Range& r) { return s.address >= r.start && s.address < r.end; });
+    symbols_.push_back(s);
+  }
+  const auto by_address = [](const ListedSymbol& a, const ListedSymbol& b) { return a.address < b.address; };
+  GoOrder(symbols_, by_address).sort();
+  std::erase_if(symbols_, [](const ListedSymbol& s) { return is_marker(s.name); });
+}
+
+void Listing::take_pclntab() {
+  for (std::size_t i = 0; i < go_->funcs.size(); ++i) {
+    const loader::Func f = go_->funcs.func(i);
+    const std::uint64_t from = f.entry - bias_;
+    const std::span<const std::uint8_t> code = bytes(from, f.end - bias_);
+    std::size_t size = code.size();
+    while (size > 0 && is_padding(code, size, arch_)) size -= arch_ == isa::Arch::x86_64 ? 1 : 4;
+    symbols_.push_back({from, size, f.name, true});
+  }
+}
+
+isa::SymbolAt Listing::at(std::uint64_t address) const {
+  const auto above = std::upper_bound(symbols_.begin(), symbols_.end(), address,
+                                      [](std::uint64_t a, const ListedSymbol& s) { return a < s.address; });
+  if (above == symbols_.begin()) return {};
+  const ListedSymbol& s = *(above - 1);
+  if (s.address == 0 || address - s.address >= s.size) return {};
+  return {s.name, s.address};
+}
+
+std::span<const std::uint8_t> Listing::bytes(std::uint64_t from, std::uint64_t to) const {
+  from = std::clamp(from, text_start(), text_end());
+  to = std::clamp(to, from, text_end());
+  return text_.subspan(from - start_, to - from);
+}
+
+std::optional<loader::Func> Listing::function(std::uint64_t address) const {
+  return go_ ? go_->funcs.at(runtime_address(address)) : std::nullopt;
+}
+
+loader::SourceLine Listing::line(const std::optional<loader::Func>& f, std::uint64_t address) const {
+  if (!f) return {};
+  const loader::SourceLine at = go_->funcs.line(*f, runtime_address(address));
+  return at.file == "?" && at.line == 0 ? loader::SourceLine{{}, -1} : at;
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,172 @@
+// Breakpoints, event breakpoints, watchpoints: where they are, whether they hold.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "cli/session/core.h"
+#include "runtime_model/code.h"
+
+namespace deferscope::cli {
+namespace {
+
+using model::F;
+
+// The functions at whose entry an event happens, by event. Those that a version does not have are not there.
+struct EventRow {
+  Event event;
+  const char* function;
+};
+constexpr EventRow kEntries[] = {
+    {Event::defer, "runtime.deferproc"},   {Event::defer, "runtime.deferprocStack"},
+    {Event::defer, "runtime.deferprocat"}, {Event::jmpdefer, "runtime.jmpdefer"},
+    {Event::panic, "runtime.gopanic"},     {Event::recovery, "runtime.recovery"},
+    {Event::goexit, "runtime.Goexit"},
+};
+
+// Functions that call deferred functions through a register (or through reflectcall).
+constexpr const char* kRunners[] = {"runtime.deferreturn", "runtime.gopanic", "runtime.Goexit",
+                                    "runtime.runOpenDeferFrame", "runtime.deferCallSave"};
+constexpr const char* kCallers[] = {"runtime.reflectcall", "reflect.call", "runtime.reflectcallSave"};
+
+// FUNC as typed names this function: the full name, or its last part.
+bool names(const std::string& typed, std::string_view function) {
+  const std::string full = model::readable(function);
+  if (typed == full || typed == function) return true;
+  return full.size() > typed.size() && full.compare(full.size() - typed.size(), typed.size(), typed) == 0 &&
+         full[full.size() - typed.size() - 1] == '.';
+}
+
+}  // namespace
+
+void Core::apply_hooks(const std::unordered_set<uint64_t>& more) {
+  std::unordered_set<uint64_t> all = more;
+  std::vector<emu::Watch> watches;
+  for (const auto& [id, b] : breakpoints) {
+    if (!b.enabled) continue;
+    if (b.kind == Breakpoint::Watch)
+      watches.push_back(b.watch);
+    else
+      all.insert(b.pcs.begin(), b.pcs.end());
+  }
+  machine->set_hooks(std::move(all));
+  machine->set_watches(std::move(watches));
+}
+
+std::vector<uint64_t> Core::event_addresses(Event e) const {
+  std::vector<uint64_t> out;
+  if (!program) return out;
+  const auto& funcs = program->go().funcs;
+  for (const EventRow& r : kEntries)
+    if (r.event == e)
+      for (const loader::Func& f : funcs.find(r.function)) out.push_back(f.entry);
+  if (e == Event::recover)
+    for (const loader::Func& f : funcs.find("runtime.gorecover"))
+      for (uint64_t pc : program->returns_in(*program->function_at(f.entry))) out.push_back(pc);
+  if (e == Event::defer)
+    for (const model::Function* f : program->open_coded_functions())
+      for (const model::BitStore& s : program->open_coded(*f)->stores)
+        if (!s.initial) out.push_back(s.pc);
+  if (e != Event::run) return out;
+  for (const model::Function* f : program->open_coded_functions())
+    for (const model::BitStore& s : program->open_coded(*f)->stores)
+      if (s.call.pc) out.push_back(s.call.pc);
+  std::vector<uint64_t> through;
+  for (const char* n : kCallers)
+    for (const loader::Func& f : funcs.find(n)) through.push_back(f.entry);
+  for (const char* n : kRunners)
+    for (const loader::Func& f : funcs.find(n))
+      for (const model::Call& c : program->calls_in(*program->function_at(f.entry)))
+        if (c.target == 0 || std::count(through.begin(), through.end(), c.target)) out.push_back(c.pc);
+  for (const loader::Func& f : funcs.find("runtime.jmpdefer"))
+    model::each_instruction(machine->image(), f.entry, f.end, [&](const model::Insn& i) {
+      if (model::is_indirect_jump(i)) out.push_back(i.pc);
+      return true;
+    });
+  return out;
+}
+
+bool Core::event_holds(const Breakpoint& b) const {
+  const GuestView& v = *view;
+  if (b.event == Event::recover) {
+    // The result: the type word of the interface, nil if nothing was recovered.
+    const bool in_register = program->minor() >= (v.amd64() ? 17 : 18);
+    const uint64_t type = in_register ? v.cpu().r[0] : v.word(v.sp() + (v.amd64() ? 16 : 16)).value_or(0);
+    if (type == 0) return false;
+  }
+  const auto frames = v.frames(16);
+  if (b.event == Event::defer && !frames.empty()) {
+    // A store to deferBits registers only where a bit appears.
+    const model::OpenCoded* o = frames[0].function ? program->open_coded(*frames[0].function) : nullptr;
+    if (o && frames[0].function->f.entry != v.pc()) {
+      for (const model::BitStore& s : o->stores) {
+        if (s.pc != v.pc()) continue;
+        const uint64_t now = s.store.constant ? s.store.value : v.cpu().r[s.store.from] & 0xff;
+        const uint64_t was = v.value(v.sp() + static_cast<uint64_t>(s.store.offset), 1).value_or(0);
+        if ((now & ~was) == 0) return false;
+      }
+    }
+  }
+  if (b.function.empty()) return true;
+  for (const Frame& f : frames) {
+    if (!f.function) continue;
+    if (names(b.function, f.function->name())) return true;
+    if (f.function->origin != model::Origin::runtime && b.event != Event::recover) return false;
+  }
+  return false;
+}
+
+bool Core::condition_holds(Breakpoint& b, bool count) {
+  if (!b.condition.empty()) {
+    try {
+      if (evaluate(b.condition) == 0) return false;
+    } catch (const CommandError&) {
+      return false;  // what it names is not there yet
+    }
+  }
+  if (count) ++b.hits;
+  if (b.hit_condition.empty()) return true;
+  std::string t = b.hit_condition;
+  size_t i = t.find_first_of("0123456789");
+  if (i == std::string::npos) return true;
+  const uint64_t n = std::stoull(t.substr(i));
+  std::string op = t.substr(0, i);
+  op.erase(std::remove(op.begin(), op.end(), ' '), op.end());
+  if (op == "%") return n != 0 && b.hits % n == 0;
+  if (op == ">") return b.hits > n;
+  if (op == ">=") return b.hits >= n;
+  if (op == "<") return b.hits < n;
+  if (op == "<=") return b.hits <= n;
+  if (op == "!=") return b.hits != n;
+  return b.hits == n;
+}
+
+Breakpoint* Core::hit_here(bool count) {
+  const uint64_t pc = view->pc();
+  for (auto& [id, b] : breakpoints) {
+    if (!b.enabled || b.kind == Breakpoint::Watch) continue;
+    if (!std::count(b.pcs.begin(), b.pcs.end(), pc)) continue;
+    if (b.kind == Breakpoint::EventPoint && !event_holds(b)) continue;
+    if (condition_holds(b, count)) return &b;
+  }
+  return nullptr;
+}
+
+Breakpoint* Core::watch_hit(uint64_t address, bool write, bool count) {
+  for (auto& [id, b] : breakpoints) {
+    if (!b.enabled || b.kind != Breakpoint::Watch) continue;
+    if (address < b.watch.address || address >= b.watch.address + b.watch.size ||
+        !(write ? b.watch.write : b.watch.read))
+      continue;
+    if (condition_holds(b, count)) return &b;
+  }
+  return nullptr;
+}
+
+void Core::after_stop(Halt& h) {
+  const auto it = breakpoints.find(h.id);
+  if ((h.kind == Halt::Breakpoint || h.kind == Halt::Watchpoint) && it != breakpoints.end() && it->second.temporary)
+    breakpoints.erase(it);
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,168 @@
+// The state behind a session and the motions on it; the verbs (verbs_*.cpp) are made from these. No terminal code here.
+#pragma once
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "cli/session/guest_view.h"
+#include "cli/session/session.h"
+#include "emu/machine.h"
+#include "runtime_model/program.h"
+#include "runtime_model/tracker.h"
+#include "traces/explain.h"
+
+namespace deferscope::cli {
+
+// A verb that cannot do what was asked: one line; the session goes on.
+class CommandError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Why a motion ended.
+struct Halt {
+  enum Kind : uint8_t { Done, Breakpoint, Watchpoint, Exited, Deadlock, Limit, Interrupted, Beginning } kind = Done;
+  int id = 0;        // of the breakpoint
+  std::string note;  // what should be said beside the position
+};
+
+enum class Event : uint8_t { defer, run, jmpdefer, panic, recover, recovery, goexit };
+
+struct Breakpoint {
+  enum Kind : uint8_t { Code, EventPoint, Watch } kind = Code;
+  int id = 0;
+  std::string spec;                      // as typed, without the condition
+  std::vector<uint64_t> pcs;             // Code, EventPoint: hooked addresses
+  Event event = Event::defer;            // EventPoint
+  std::string function;                  // EventPoint: only for this function; empty: all
+  emu::Watch watch;                      // Watch
+  std::string condition, hit_condition;  // empty: always
+  std::string on;                        // commands after a stop here
+  uint64_t hits = 0;
+  bool temporary = false, enabled = true;
+};
+
+// A change of the guest by `set`: applied whenever time passes this position.
+struct Edit {
+  bool is_register = false;
+  isa::Reg reg = 0;
+  int tid = 0;
+  bool is_pc = false;
+  uint64_t address = 0;
+  unsigned bytes = 8;
+  uint64_t value = 0;
+};
+
+// One executed instruction that the pane explains.
+struct TrailItem {
+  uint64_t pc = 0;
+  std::vector<std::string> words;
+};
+
+class Core {
+ public:
+  Core(std::unique_ptr<emu::Machine> m, SessionOptions o);
+
+  std::unique_ptr<emu::Machine> machine;
+  SessionOptions options;
+  std::unique_ptr<model::Program> program;  // nullptr: not a Go program that the model reads
+  std::unique_ptr<model::Tracker> tracker;  // which deferred calls are running; nullptr as program
+  std::unique_ptr<GuestView> view;
+  std::atomic<bool> interrupted{false};
+
+  // --- output of the command at hand ---
+  std::string output;
+  void say(const std::string& line) { output += line + "\n"; }
+
+  // --- time: all movement goes through these two, so that edits hold ---
+  emu::Position position() const { return machine->state().position; }
+  // Throws CommandError if the guest ends before p.
+  void seek(emu::Position p);
+  emu::Stop run(emu::Position target);
+  void edit(const Edit& e);  // from here on
+  emu::Position start = 0;   // main.main's first instruction
+  std::map<emu::Position, std::vector<Edit>> edits;
+  std::deque<emu::Position> back_stack, forward_stack;  // of jumps
+
+  // --- motion ---
+  // One instruction of `me` (of whoever is next if `any`).
+  Halt step(const Who& me, bool any);
+  Halt step_many(uint64_t n, bool any);
+  // Runs until a breakpoint, or until `done` says so at one of the addresses `temps`.
+  Halt run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done,
+                 emu::Position limit = emu::kNever);
+  Halt next_instruction();
+  Halt finish(unsigned frame = 0);
+  Halt step_line(bool into);
+  Halt continue_to_stop() {
+    return run_until({}, [](Halt&) { return false; });
+  }
+  // Back: the n-th instruction of the same goroutine before this position.
+  Halt step_back(uint64_t n, bool any);
+  Halt next_back();
+  Halt finish_back();
+  Halt step_line_back(bool into);
+  Halt continue_back();
+  void check_interrupt() const;
+
+  // --- breakpoints ---
+  std::map<int, Breakpoint> breakpoints;
+  int next_id = 1;
+  void apply_hooks(const std::unordered_set<uint64_t>& more = {});
+  // The breakpoint that stops here; hits are counted if `count`.
+  Breakpoint* hit_here(bool count);
+  Breakpoint* watch_hit(uint64_t address, bool write, bool count);
+  bool event_holds(const Breakpoint& b) const;
+  bool condition_holds(Breakpoint& b, bool count);
+  std::vector<uint64_t> event_addresses(Event e) const;
+  void after_stop(Halt& h);  // temporary breakpoints go
+
+  // --- places and values ---
+  std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
+  std::optional<emu::Position> as_position(const std::string& t) const;  // 61431, @61,431, 50%, start, end
+  uint64_t evaluate(const std::string& expression) const;
+  // "$sp", "SP", "R14", "rax", "lr", "pc": the register, or nothing.
+  std::optional<isa::Reg> register_named(std::string name) const;
+
+  // --- what is shown ---
+  void show_stop(const Halt& h);
+  std::string pane();
+  std::string chain_line();
+  void remember_step();  // before an instruction runs that the pane may show
+  std::map<emu::Position, TrailItem> trail;
+  isa::CpuState shown;  // registers at the last stop that was shown
+  bool shown_valid = false;
+  unsigned frame = 0;  // chosen by frame, up, down
+  std::vector<std::string> displays;
+  std::map<emu::Position, std::string> notes;
+  std::vector<std::string> explain_here();
+  bool quiet = false;  // between two commands of one line only the last one shows its stop
+
+ private:
+  Halt halt_of(const emu::Stop& s);
+  bool edit_between(emu::Position after, emu::Position upto) const;
+  void apply_edits_here();
+  struct Passed {
+    emu::Position position;
+    uint64_t pc, depth;
+  };
+  std::vector<Passed> passed(const Who& me, emu::Position from, emu::Position to, bool any);
+  std::optional<Passed> last_before(emu::Position p, const Who& me, const std::function<bool(const Passed&)>& want);
+  std::optional<emu::Position> last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
+                                                const std::function<bool()>& want);
+  std::optional<Halt> cut_at_gogo(const Who& me, uint64_t depth, uint64_t expected_pc);
+  std::unordered_set<uint64_t> cut_hooks() const;
+};
+
+std::string grouped(uint64_t n);                        // 61431 → "61,431"
+std::string mark(char style, const std::string& text);  // see session.h
+std::vector<std::string> split_words(const std::string& line);
+
+}  // namespace deferscope::cli

@@ -1,0 +1,253 @@
+// Registers, memory, variables.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/session/variables.h"
+#include "cli/session/verbs.h"
+
+namespace deferscope::cli {
+namespace {
+
+void regs(Core& c, const std::string& a) {
+  const isa::CpuState& cpu = c.view->cpu();
+  const bool x86 = c.view->amd64();
+  const isa::Isa isa = c.machine->state().isa;
+  for (isa::Reg r = 0; r < (x86 ? 16 : 32); ++r) {
+    const std::string name = c.view->of(cpu.r[r]);
+    c.say(fmt::format("  {:>4} {:#018x}{}", traces::register_name(isa, r), cpu.r[r], name.empty() ? "" : "  " + name));
+  }
+  c.say(fmt::format("  {:>4} {:#018x}  {}", "PC", cpu.pc, c.view->place(cpu.pc)));
+  const uint32_t f = cpu.flags();
+  const auto bit = [&](uint32_t m) { return f & m ? 1 : 0; };
+  if (x86)
+    c.say(fmt::format("  flags CF {} PF {} AF {} ZF {} SF {} OF {} DF {}   FS {:#x}", bit(isa::flag::CF),
+                      bit(isa::flag::PF), bit(isa::flag::AF), bit(isa::flag::ZF), bit(isa::flag::SF),
+                      bit(isa::flag::OF), cpu.df ? 1 : 0, cpu.r[isa::kFsBase]));
+  else
+    c.say(fmt::format("  flags N {} Z {} C {} V {}", bit(isa::flag::N), bit(isa::flag::Z), bit(isa::flag::C),
+                      bit(isa::flag::V)));
+  if (a.empty()) return;
+  for (isa::VReg v = 0; v < (x86 ? 16 : 32); ++v)
+    c.say(fmt::format("  {:>4} 0x{:016x}{:016x}", traces::vector_name(isa, v), cpu.v[v].hi, cpu.v[v].lo));
+}
+
+// set REG VALUE, set *ADDR VALUE, with or without '='.
+void set(Core& c, const std::string& args) {
+  std::string left, right;
+  if (const size_t eq = args.find('='); eq != std::string::npos && args.compare(eq, 2, "==") != 0) {
+    left = args.substr(0, eq), right = args.substr(eq + 1);
+  } else {
+    const auto words = split_words(args);
+    if (words.size() >= 2) left = words[0], right = args.substr(words[0].size() + 1);
+  }
+  while (!left.empty() && left.back() == ' ') left.pop_back();
+  if (left.empty() || right.empty()) throw CommandError("set REG VALUE, or set *ADDRESS VALUE");
+  if (c.machine->state().exited) throw CommandError("the guest has ended: go back first");
+  Edit e;
+  e.tid = c.machine->state().thread().tid;
+  e.value = c.evaluate(right);
+  std::string was;
+  if (left == "pc" || left == "PC" || left == "$pc" || left == "$rip") {
+    e.is_register = e.is_pc = true;
+    was = fmt::format("{:#x}", c.view->pc());
+  } else if (const auto r = c.register_named(left)) {
+    e.is_register = true, e.reg = *r;
+    was = fmt::format("{:#x}", c.view->cpu().r[*r]);
+  } else {
+    e.address = c.evaluate(left[0] == '*' && left.compare(0, 3, "*(*") != 0 ? left.substr(1) : left);
+    if (left.compare(0, 3, "*(*") == 0) throw CommandError("set *ADDRESS VALUE writes 8 bytes; give the address alone");
+    const auto old = c.view->word(e.address);
+    if (!old) throw CommandError(fmt::format("{:#x} is not mapped", e.address));
+    was = fmt::format("{:#x}", *old);
+  }
+  c.edit(e);
+  c.say(fmt::format("{}: {} → {:#x}; what lay ahead of @{} is dropped", left, was, e.value, grouped(c.position())));
+}
+
+struct Format {
+  char letter = 'x';
+  unsigned size = 8;
+  uint64_t count = 8;
+};
+
+std::string one_value(const Core& c, uint64_t v, const Format& f) {
+  const unsigned s = 64 - f.size * 8;
+  switch (f.letter) {
+    case 'd': return fmt::format("{}", static_cast<int64_t>(v << s) >> s);
+    case 'u': return fmt::format("{}", v);
+    case 'o': return fmt::format("{:#o}", v);
+    case 't': return fmt::format("{:0{}b}", v, f.size * 8);
+    case 'c': return v >= 32 && v < 127 ? fmt::format("'{}'", static_cast<char>(v)) : fmt::format("{}", v);
+    case 'a': {
+      const std::string n = c.view->of(v);
+      return fmt::format("{:#018x}{}", v, n.empty() ? "" : " " + n);
+    }
+    default: return fmt::format("0x{:0{}x}", v, f.size * 2);
+  }
+}
+
+char delve_format(const std::string& n) {
+  if (n == "hex" || n == "hexadecimal") return 'x';
+  if (n == "dec" || n == "decimal") return 'd';
+  if (n == "oct" || n == "octal") return 'o';
+  if (n == "bin" || n == "binary") return 't';
+  if (n == "addr" || n == "address") return 'a';
+  if (n == "raw") return 'x';
+  return 0;
+}
+
+// gdb's x/20xb ADDR (arrives as "/20xb ADDR") and delve's x -fmt hex -count 20 -size 1 ADDR.
+Format take_format(std::string& args) {
+  Format f;
+  if (!args.empty() && args[0] == '/') {
+    size_t i = 1;
+    uint64_t n = 0;
+    while (i < args.size() && std::isdigit(static_cast<unsigned char>(args[i])))
+      n = n * 10 + static_cast<unsigned>(args[i++] - '0');
+    if (n)
+      f.count = n;
+    else
+      f.count = 1;
+    for (; i < args.size() && args[i] != ' '; ++i) {
+      const char ch = args[i];
+      if (ch == 'b')
+        f.size = 1;
+      else if (ch == 'h')
+        f.size = 2;
+      else if (ch == 'w')
+        f.size = 4;
+      else if (ch == 'g')
+        f.size = 8;
+      else
+        f.letter = ch;
+    }
+    args = i < args.size() ? args.substr(i + 1) : "";
+    return f;
+  }
+  auto words = split_words(args);
+  while (words.size() >= 2 && words[0][0] == '-') {
+    if (words[0] == "-fmt") {
+      f.letter = delve_format(words[1]);
+      if (!f.letter) throw CommandError(fmt::format("-fmt {}: hex, dec, oct, bin or addr", words[1]));
+    } else if (words[0] == "-count" || words[0] == "-len") {
+      f.count = parse_count(words[1]);
+    } else if (words[0] == "-size") {
+      f.size = static_cast<unsigned>(parse_count(words[1]));
+    } else {
+      break;
+    }
+    args = args.substr(args.find(words[1], words[0].size()) + words[1].size());
+    while (!args.empty() && args[0] == ' ') args.erase(0, 1);
+    words = split_words(args);
+  }
+  if (f.size != 1 && f.size != 2 && f.size != 4 && f.size != 8) throw CommandError("-size 1, 2, 4 or 8");
+  return f;
+}
+
+void x(Core& c, const std::string& a) {
+  std::string args = a;
+  const Format f = take_format(args);
+  if (args.empty()) throw CommandError("x ADDRESS: which memory?");
+  if (f.count > 100'000) throw CommandError("too much at once: at most 100,000");
+  uint64_t at = c.evaluate(args);
+  if (f.letter == 'i') {
+    for (uint64_t i = 0; i < f.count; ++i) {
+      unsigned n = 0;
+      const std::string text = c.view->instruction_text(at, &n);
+      c.say(fmt::format("{} {:#x} {}  {}", at == c.view->pc() ? "▶" : " ", at, mark('d', c.view->place(at)), text));
+      at += n;
+    }
+    return;
+  }
+  if (f.letter == 's') {
+    std::string text;
+    for (uint64_t i = 0; i < 4096; ++i) {
+      const auto b = c.view->value(at + i, 1);
+      if (!b || *b == 0) break;
+      text += *b >= 32 && *b < 127 ? fmt::format("{}", static_cast<char>(*b)) : fmt::format("\\x{:02x}", *b);
+    }
+    c.say(fmt::format("{:#x} \"{}\"", at, text));
+    return;
+  }
+  const uint64_t row = f.letter == 'a' ? 1 : f.letter == 't' ? 4 / std::min(f.size, 4u) : f.size == 8 ? 2 : 16 / f.size;
+  for (uint64_t i = 0; i < f.count; i += row) {
+    std::string line = fmt::format("{:#x}:", at + i * f.size);
+    for (uint64_t k = i; k < i + row && k < f.count; ++k) {
+      const auto v = c.view->value(at + k * f.size, f.size);
+      if (!v && i == 0 && k == 0) throw CommandError(fmt::format("{:#x} is not mapped", at));
+      if (!v) {
+        c.say(line + " not mapped");
+        return;
+      }
+      line += "  " + one_value(c, *v, f);
+    }
+    c.say(line);
+  }
+}
+
+void print(Core& c, const std::string& a) {
+  std::string e = a;
+  if (e.empty()) throw CommandError("print EXPRESSION");
+  char letter = 'x';
+  if (e[0] == '/' && e.size() > 2) letter = e[1], e = e.substr(3);
+  if (const auto text = print_variable(c, e)) return c.say(*text);
+  if (e.compare(0, 3, "*(*") == 0) {
+    const size_t close = e.find(')');
+    const std::string type = close == std::string::npos ? "" : e.substr(3, close - 3);
+    if (!type.empty() && c.program && c.program->dwarf())
+      return c.say(print_at(c, type, c.evaluate(e.substr(close + 1))));
+  }
+  const uint64_t v = c.evaluate(e);
+  if (letter != 'x') return c.say(one_value(c, v, {letter, 8, 1}));
+  const std::string name = c.view->of(v);
+  c.say(fmt::format("{} = {:#x}{}", static_cast<int64_t>(v), v, name.empty() ? "" : "  " + name));
+}
+
+void locals(Core& c, const std::string& a) {
+  const auto lines = variable_lines(c, VariableSet::locals, a);
+  for (const std::string& l : lines) c.say(l);
+  if (lines.empty()) c.say("(no locals)");
+}
+void arguments(Core& c, const std::string& a) {
+  const auto lines = variable_lines(c, VariableSet::arguments, a);
+  for (const std::string& l : lines) c.say(l);
+  if (lines.empty()) c.say("(no args)");
+}
+
+void display(Core& c, const std::string& a) {
+  auto words = split_words(a);
+  if (!words.empty() && (words[0] == "-d" || words[0] == "-a")) {
+    if (words[0] == "-d") {
+      const uint64_t n = words.size() > 1 ? parse_count(words[1]) : 0;
+      if (n >= c.displays.size()) throw CommandError("display -d N: no such display");
+      c.displays.erase(c.displays.begin() + static_cast<ptrdiff_t>(n));
+      return;
+    }
+    c.displays.push_back(a.size() > 3 ? a.substr(3) : "");
+    return;
+  }
+  if (a.empty()) {
+    for (size_t i = 0; i < c.displays.size(); ++i) c.say(fmt::format("{}: {}", i, c.displays[i]));
+    return;
+  }
+  c.evaluate(a);
+  c.displays.push_back(a);
+}
+
+constexpr SessionVerb kVerbs[] = {
+    {"regs registers", "[-a]", "Registers with what they point at; -a: vectors too", "regs", regs},
+    {"set", "REG|*ADDRESS VALUE",
+     "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set $ax 1", set},
+    {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS", "Memory: gdb's and delve's spelling", "x/4a $sp", x},
+    {"print p inspect", "EXPRESSION", "A variable, field, register, address or sum of them", "print $sp+8", print},
+    {"locals", "[FILTER]", "Local variables of the chosen frame", "locals", locals},
+    {"args", "[FILTER]", "Arguments and results of the chosen frame", "args", arguments},
+    {"display", "[EXPRESSION | -d N]", "Prints an expression after each stop", "display *$sp", display},
+};
+
+}  // namespace
+
+std::span<const SessionVerb> data_verbs() { return kVerbs; }
+
+}  // namespace deferscope::cli

@@ -1,0 +1,52 @@
+// `deferscope snap BIN --at WHERE`: the state of all defers at a moment, as JSON.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/guest.h"
+#include "cli/verbs.h"
+#include "runtime_model/where.h"
+#include "traces/snapshot.h"
+
+namespace deferscope::cli {
+namespace {
+
+struct SnapFlags {
+  GuestFlags guest;
+  std::string at;
+  bool raw = false;
+};
+
+int snap(const SnapFlags& flags) {
+  const loader::Image image = loader::Image::load(flags.guest.command.at(0));
+  emu::Machine m(image, guest_options(flags.guest, image), flags.guest.block);
+  const model::Program program(image);
+  const model::Tracker tracker(program, m, {});
+  m.set_recording(true);  // behind the tracker: its state is part of every snapshot
+  model::go_to(m, tracker, model::parse_where(program, flags.at));
+  std::string line;
+  traces::SnapshotOptions options;
+  options.raw = flags.raw;
+  traces::append_snapshot_json(line, program, m.state(), &tracker, traces::BinaryId::of(program), options);
+  const auto j = nlohmann::ordered_json::parse(line);
+  fmt::print("{}\n", j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  return 0;
+}
+
+}  // namespace
+
+void add_snap(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("snap", "Print the defers, frames and panics of all goroutines at a moment");
+  auto flags = std::make_shared<SnapFlags>();
+  sub->add_option("--at", flags->at,
+                  "Position, event:N, FUNC, FUNC+0xOFF, *ADDR or FILE:LINE; with #N the n-th time (goes before BIN)")
+      ->type_name("WHERE")
+      ->required();
+  sub->add_flag("--raw", flags->raw, "With the bytes of each record");
+  add_guest_flags(*sub, flags->guest, false);
+  sub->callback([flags, &action] { action = [flags] { return snap(*flags); }; });
+}
+
+}  // namespace deferscope::cli

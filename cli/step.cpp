@@ -1,0 +1,310 @@
+// `deferscope step [FLAGS] [BIN [ARGS]]`: the prompt in front of a session. All that knows a terminal is here: line
+// editing, history, completion, colours, Ctrl-C, Ctrl-D.
+#include <fmt/format.h>
+#include <histedit.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+
+#include "cli/demo/demo.h"
+#include "cli/guest.h"
+#include "cli/session/session.h"
+#include "cli/verbs.h"
+
+namespace deferscope::cli {
+namespace {
+
+constexpr const char* kPrompt = "(ds) ";
+constexpr int kHistory = 1000;
+
+struct StepFlags {
+  GuestFlags guest;
+  std::vector<std::string> scripts, commands, source_dirs, source_maps;
+  std::string syntax = "go";
+  uint64_t snapshot_mib = 512;
+};
+
+Session* g_session = nullptr;  // for the signal handler
+
+void on_interrupt(int) {
+  if (g_session) g_session->interrupt();
+}
+
+// A letter of Reply's style marks as a terminal's colours.
+const char* ansi(char style) {
+  switch (style) {
+    case 'b': return "\x1b[1m";
+    case 'd': return "\x1b[2m";
+    case 'c': return "\x1b[33m";
+    case 'w': return "\x1b[36m";
+    case 'e': return "\x1b[31m";
+    default: return "";
+  }
+}
+
+class Front {
+ public:
+  Front(Session& session, bool colours) : session_(session), colours_(colours) {}
+
+  // Prints a reply; false ends the loop.
+  bool show(const Reply& r) {
+    std::string text;
+    if (!colours_) {
+      text = r.plain();
+    } else {
+      for (size_t i = 0; i < r.text.size(); ++i) {
+        if (r.text[i] == '\x01' && i + 1 < r.text.size())
+          text += ansi(r.text[++i]);
+        else if (r.text[i] == '\x02')
+          text += "\x1b[0m";
+        else
+          text += r.text[i];
+      }
+    }
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    return !r.quit;
+  }
+
+  Session& session() { return session_; }
+
+  // Runs the lines of a script; the status to end with, or -1 to go on.
+  int run_script(std::istream& in, const std::string& name) {
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      const Reply r = session_.execute(line.find_first_not_of(" \t\r") == std::string::npos ? "#" : line);
+      if (!r.ok) {
+        std::fflush(stdout);
+        std::string why = r.plain();
+        while (!why.empty() && why.back() == '\n') why.pop_back();
+        const size_t last = why.rfind('\n');
+        if (last != std::string::npos) {
+          Reply before = r;
+          before.text = why.substr(0, last + 1);
+          show(before);
+          why = why.substr(last + 1);
+        }
+        fmt::print(stderr, "deferscope: {}:{}: {}\n", name, number, why);
+        return 1;
+      }
+      if (!show(r)) return 0;
+    }
+    return -1;
+  }
+
+ private:
+  Session& session_;
+  bool colours_;
+};
+
+// --- the prompt ---
+
+char* prompt(EditLine*) {
+  static char text[] = "(ds) ";
+  return text;
+}
+
+Front* front_of(EditLine* el) {
+  void* data = nullptr;
+  el_get(el, EL_CLIENTDATA, &data);
+  return static_cast<Front*>(data);
+}
+
+// Tab: what all candidates share is inserted; if that is nothing, they are listed.
+unsigned char complete(EditLine* el, int) {
+  const LineInfo* info = el_line(el);
+  const std::string line(info->buffer, static_cast<size_t>(info->cursor - info->buffer));
+  const auto candidates = front_of(el)->session().complete(line);
+  if (candidates.empty()) return CC_REFRESH_BEEP;
+  const size_t space = line.find_last_of(" \t");
+  const std::string word = space == std::string::npos ? line : line.substr(space + 1);
+  std::string common = candidates[0];
+  for (const std::string& c : candidates) {
+    size_t n = 0;
+    while (n < common.size() && n < c.size() && common[n] == c[n]) ++n;
+    common.resize(n);
+  }
+  std::string insert = common.size() > word.size() ? common.substr(word.size()) : "";
+  if (candidates.size() == 1) insert += " ";
+  if (!insert.empty()) return el_insertstr(el, insert.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
+  std::string list = "\n";
+  for (size_t i = 0; i < candidates.size() && i < 60; ++i) list += candidates[i] + (i % 4 == 3 ? "\n" : "  ");
+  std::fputs((list + "\n").c_str(), stdout);
+  std::fflush(stdout);
+  return CC_REDISPLAY;
+}
+
+// Ctrl-C at the prompt: the line is given up.
+unsigned char cancel(EditLine* el, int) {
+  const LineInfo* info = el_line(el);
+  el_cursor(el, static_cast<int>(info->lastchar - info->cursor));
+  info = el_line(el);
+  el_deletestr(el, static_cast<int>(info->cursor - info->buffer));
+  std::fputs("^C\n", stdout);
+  std::fflush(stdout);
+  return CC_REDISPLAY;
+}
+
+std::string history_file() {
+  const char* home = std::getenv("XDG_STATE_HOME");
+  const char* user = std::getenv("HOME");
+  if (home && *home) return std::string(home) + "/deferscope_history";
+  return user && *user ? std::string(user) + "/.deferscope_history" : "";
+}
+
+class Editor {
+ public:
+  explicit Editor(Front& front) : el_(el_init("deferscope", stdin, stdout, stderr)), history_(history_init()) {
+    HistEvent event;
+    history(history_, &event, H_SETSIZE, kHistory);
+    history(history_, &event, H_SETUNIQUE, 1);
+    if (const std::string f = history_file(); !f.empty()) history(history_, &event, H_LOAD, f.c_str());
+    el_set(el_, EL_CLIENTDATA, &front);
+    el_set(el_, EL_PROMPT, prompt);
+    el_set(el_, EL_EDITOR, "emacs");
+    el_set(el_, EL_HIST, history, history_);
+    el_set(el_, EL_ADDFN, "ds-complete", "complete", complete);
+    el_set(el_, EL_ADDFN, "ds-cancel", "cancel", cancel);
+    el_set(el_, EL_BIND, "^I", "ds-complete", nullptr);
+    el_set(el_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+    el_set(el_, EL_SETTY, "-d", "-isig", nullptr);  // Ctrl-C is a key while a line is edited …
+    el_set(el_, EL_BIND, "^C", "ds-cancel", nullptr);
+    el_source(el_, nullptr);
+  }
+  ~Editor() {
+    HistEvent event;
+    if (const std::string f = history_file(); !f.empty()) history(history_, &event, H_SAVE, f.c_str());
+    history_end(history_);
+    el_end(el_);
+  }
+  Editor(const Editor&) = delete;
+  Editor& operator=(const Editor&) = delete;
+
+  // False: the end of input.
+  bool line(std::string& out) {
+    int n = 0;
+    const char* text = el_gets(el_, &n);
+    if (!text && n < 0 && errno == EINTR) {
+      out.clear();
+      return true;
+    }
+    if (!text || n <= 0) return false;
+    out.assign(text, static_cast<size_t>(n));
+    while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
+    if (!out.empty()) {
+      HistEvent event;
+      history(history_, &event, H_ENTER, out.c_str());
+    }
+    return true;
+  }
+
+ private:
+  EditLine* el_;
+  History* history_;
+};
+
+int prompt_loop(Front& front) {
+  if (!isatty(STDIN_FILENO)) {
+    for (std::string line; std::getline(std::cin, line);)
+      if (!front.show(front.session().execute(line.empty() ? "#" : line))) break;
+    return 0;
+  }
+  Editor editor(front);
+  for (std::string line; editor.line(line);)
+    if (!front.show(front.session().execute(line))) return 0;
+  std::fputs("\n", stdout);
+  return 0;
+}
+
+void say_progress(const std::string& text) {
+  static auto last = std::chrono::steady_clock::now();
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last < std::chrono::milliseconds(300)) return;
+  last = now;
+  fmt::print(stderr, "\r\x1b[K… {}\r", text);
+}
+
+SessionOptions session_options(const StepFlags& f) {
+  SessionOptions o;
+  o.syntax = f.syntax;
+  o.source_dirs = f.source_dirs;
+  for (const std::string& m : f.source_maps) {
+    const size_t eq = m.find('=');
+    if (eq == std::string::npos) throw std::runtime_error("--source-map OLD=NEW: the '=' is missing");
+    o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
+  }
+  o.snapshot_budget = f.snapshot_mib << 20;
+  if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO)) o.progress = say_progress;
+  return o;
+}
+
+// Without BIN the program that deferscope carries.
+std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
+  if (!f.command.empty()) return boot(f);
+  const loader::Image image = loader::Image::parse(demo_program(), "demo");
+  emu::GuestOptions o = guest_options(f, image);
+  o.argv = {"demo"};
+  auto m = std::make_unique<emu::Machine>(image, o, f.block);
+  m->recording().set_sink(write_host);
+  return m;
+}
+
+int step(const StepFlags& flags) {
+  Session session(machine_for(flags.guest), session_options(flags));
+  const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
+                       !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
+  Front front(session, colours);
+  g_session = &session;
+  struct sigaction act = {};
+  act.sa_handler = on_interrupt;
+  act.sa_flags = SA_RESTART;  // output is not cut; commands look at the flag
+  sigaction(SIGINT, &act, nullptr);
+  const bool batch = !flags.scripts.empty() || !flags.commands.empty();
+  if (!batch) front.show(session.greeting());
+  for (const std::string& name : flags.scripts) {
+    std::ifstream in(name);
+    if (!in) throw std::runtime_error(fmt::format("-x {}: cannot be read", name));
+    if (const int status = front.run_script(in, name); status >= 0) return status;
+  }
+  for (const std::string& commands : flags.commands) {
+    std::istringstream in(commands);
+    if (const int status = front.run_script(in, "-c"); status >= 0) return status;
+  }
+  return batch ? 0 : prompt_loop(front);
+}
+
+}  // namespace
+
+void add_step(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("step", "Step through a Go program at a prompt, forwards and backwards");
+  auto flags = std::make_shared<StepFlags>();
+  add_guest_flags(*sub, flags->guest, false);
+  sub->get_option("command")->required(false);
+  sub->add_option("-x", flags->scripts, "Run the commands in FILE, then end (status 1 at the first that fails)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  sub->add_option("-c", flags->commands, "Run commands (separated by ;), then end")
+      ->type_name("CMDS")
+      ->allow_extra_args(false);
+  sub->add_option("--syntax", flags->syntax, "How instructions are written: go, asm (assembler's mnemonics), gnu")
+      ->check(CLI::IsMember({"go", "asm", "gnu"}));
+  sub->add_option("--source", flags->source_dirs, "Source files may be read below DIR (repeatable)")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  sub->add_option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false);
+  sub->add_option("--snapshots", flags->snapshot_mib, "Memory for snapshots, MiB");
+  sub->callback([flags, &action] { action = [flags] { return step(*flags); }; });
+}
+
+}  // namespace deferscope::cli

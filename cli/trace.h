@@ -1,0 +1,36 @@
+// What `run` writes about defers: the flags, and the session that writes while the machine runs.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "emu/machine.h"
+
+namespace CLI {
+class App;
+}
+
+namespace deferscope::cli {
+
+struct TraceFlags {
+  std::string events;     // "": none; "-": text to stderr; FILE; JSON lines if it ends in .jsonl
+  std::string snapshots;  // FILE
+  std::string scope = "user";
+  bool wanted() const { return !events.empty() || !snapshots.empty(); }
+};
+
+void add_trace_flags(CLI::App& sub, TraceFlags& flags);
+
+// Attached to a machine before it runs. Throws if the guest is no Go program or a file cannot be written.
+class TraceSession {
+ public:
+  TraceSession(emu::Machine& machine, const TraceFlags& flags);
+  ~TraceSession();
+  // Writes what is left, and the summary of a text. Throws if a file could not be written whole.
+  void finish();
+
+ private:
+  struct Body;
+  std::unique_ptr<Body> body_;
+};
+
+}  // namespace deferscope::cli

@@ -1,0 +1,164 @@
+// The tables behind plan9_names.h. A mnemonic that no row names is printed as Zydis has it, in capitals.
+#include "isa/x86_64/plan9_names.h"
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace deferscope::isa::x86_64 {
+namespace {
+
+struct Rename {
+  ZydisMnemonic mnemonic;
+  std::string_view name;
+};
+
+// Where objdump's word is not Zydis's.
+constexpr Rename kNames[] = {
+    {ZYDIS_MNEMONIC_JZ, "JE"},         {ZYDIS_MNEMONIC_JNZ, "JNE"},       {ZYDIS_MNEMONIC_JNB, "JAE"},
+    {ZYDIS_MNEMONIC_JNBE, "JA"},       {ZYDIS_MNEMONIC_JNL, "JGE"},       {ZYDIS_MNEMONIC_JNLE, "JG"},
+    {ZYDIS_MNEMONIC_SETZ, "SETE"},     {ZYDIS_MNEMONIC_SETNZ, "SETNE"},   {ZYDIS_MNEMONIC_SETNB, "SETAE"},
+    {ZYDIS_MNEMONIC_SETNBE, "SETA"},   {ZYDIS_MNEMONIC_SETNL, "SETGE"},   {ZYDIS_MNEMONIC_SETNLE, "SETG"},
+    {ZYDIS_MNEMONIC_CMOVZ, "CMOVE"},   {ZYDIS_MNEMONIC_CMOVNZ, "CMOVNE"}, {ZYDIS_MNEMONIC_CMOVNB, "CMOVAE"},
+    {ZYDIS_MNEMONIC_CMOVNBE, "CMOVA"}, {ZYDIS_MNEMONIC_CMOVNL, "CMOVGE"}, {ZYDIS_MNEMONIC_CMOVNLE, "CMOVG"},
+    {ZYDIS_MNEMONIC_XLAT, "XLATB"},    {ZYDIS_MNEMONIC_INT3, "INT"},      {ZYDIS_MNEMONIC_INT1, "ICEBP"},
+};
+
+// What objdump does not know, as Go's assembler writes it.
+constexpr Rename kBeyondNames[] = {
+    {ZYDIS_MNEMONIC_ANDN, "ANDN%0"},     {ZYDIS_MNEMONIC_BEXTR, "BEXTR%0"}, {ZYDIS_MNEMONIC_BLSI, "BLSI%0"},
+    {ZYDIS_MNEMONIC_BLSMSK, "BLSMSK%0"}, {ZYDIS_MNEMONIC_BLSR, "BLSR%0"},   {ZYDIS_MNEMONIC_BZHI, "BZHI%0"},
+    {ZYDIS_MNEMONIC_MULX, "MULX%0"},     {ZYDIS_MNEMONIC_PDEP, "PDEP%0"},   {ZYDIS_MNEMONIC_PEXT, "PEXT%0"},
+    {ZYDIS_MNEMONIC_RORX, "RORX%0"},     {ZYDIS_MNEMONIC_SARX, "SARX%0"},   {ZYDIS_MNEMONIC_SHLX, "SHLX%0"},
+    {ZYDIS_MNEMONIC_SHRX, "SHRX%0"},     {ZYDIS_MNEMONIC_ADCX, "ADCX%0"},   {ZYDIS_MNEMONIC_ADOX, "ADOX%0"},
+    {ZYDIS_MNEMONIC_RDSEED, "RDSEED%0"},
+};
+
+// The assembler's words (cmd/internal/obj/x86/anames.go and the aliases of cmd/asm/internal/arch).
+constexpr Rename kAsmNames[] = {
+    {ZYDIS_MNEMONIC_JZ, "JEQ"},
+    {ZYDIS_MNEMONIC_JNZ, "JNE"},
+    {ZYDIS_MNEMONIC_JB, "JCS"},
+    {ZYDIS_MNEMONIC_JNB, "JCC"},
+    {ZYDIS_MNEMONIC_JBE, "JLS"},
+    {ZYDIS_MNEMONIC_JNBE, "JHI"},
+    {ZYDIS_MNEMONIC_JL, "JLT"},
+    {ZYDIS_MNEMONIC_JNL, "JGE"},
+    {ZYDIS_MNEMONIC_JLE, "JLE"},
+    {ZYDIS_MNEMONIC_JNLE, "JGT"},
+    {ZYDIS_MNEMONIC_JS, "JMI"},
+    {ZYDIS_MNEMONIC_JNS, "JPL"},
+    {ZYDIS_MNEMONIC_JO, "JOS"},
+    {ZYDIS_MNEMONIC_JNO, "JOC"},
+    {ZYDIS_MNEMONIC_JP, "JPS"},
+    {ZYDIS_MNEMONIC_JNP, "JPC"},
+    {ZYDIS_MNEMONIC_SETZ, "SETEQ"},
+    {ZYDIS_MNEMONIC_SETNZ, "SETNE"},
+    {ZYDIS_MNEMONIC_SETB, "SETCS"},
+    {ZYDIS_MNEMONIC_SETNB, "SETCC"},
+    {ZYDIS_MNEMONIC_SETBE, "SETLS"},
+    {ZYDIS_MNEMONIC_SETNBE, "SETHI"},
+    {ZYDIS_MNEMONIC_SETL, "SETLT"},
+    {ZYDIS_MNEMONIC_SETNL, "SETGE"},
+    {ZYDIS_MNEMONIC_SETLE, "SETLE"},
+    {ZYDIS_MNEMONIC_SETNLE, "SETGT"},
+    {ZYDIS_MNEMONIC_SETS, "SETMI"},
+    {ZYDIS_MNEMONIC_SETNS, "SETPL"},
+    {ZYDIS_MNEMONIC_SETO, "SETOS"},
+    {ZYDIS_MNEMONIC_SETNO, "SETOC"},
+    {ZYDIS_MNEMONIC_SETP, "SETPS"},
+    {ZYDIS_MNEMONIC_SETNP, "SETPC"},
+    {ZYDIS_MNEMONIC_CMOVZ, "CMOV%0EQ"},
+    {ZYDIS_MNEMONIC_CMOVNZ, "CMOV%0NE"},
+    {ZYDIS_MNEMONIC_CMOVB, "CMOV%0CS"},
+    {ZYDIS_MNEMONIC_CMOVNB, "CMOV%0CC"},
+    {ZYDIS_MNEMONIC_CMOVBE, "CMOV%0LS"},
+    {ZYDIS_MNEMONIC_CMOVNBE, "CMOV%0HI"},
+    {ZYDIS_MNEMONIC_CMOVL, "CMOV%0LT"},
+    {ZYDIS_MNEMONIC_CMOVNL, "CMOV%0GE"},
+    {ZYDIS_MNEMONIC_CMOVLE, "CMOV%0LE"},
+    {ZYDIS_MNEMONIC_CMOVNLE, "CMOV%0GT"},
+    {ZYDIS_MNEMONIC_CMOVS, "CMOV%0MI"},
+    {ZYDIS_MNEMONIC_CMOVNS, "CMOV%0PL"},
+    {ZYDIS_MNEMONIC_CMOVO, "CMOV%0OS"},
+    {ZYDIS_MNEMONIC_CMOVNO, "CMOV%0OC"},
+    {ZYDIS_MNEMONIC_CMOVP, "CMOV%0PS"},
+    {ZYDIS_MNEMONIC_CMOVNP, "CMOV%0PC"},
+    {ZYDIS_MNEMONIC_MOVZX, "MOV%1%0ZX"},
+    {ZYDIS_MNEMONIC_MOVSX, "MOV%1%0SX"},
+    {ZYDIS_MNEMONIC_MOVSXD, "MOVLQSX"},
+    {ZYDIS_MNEMONIC_BSWAP, "BSWAP%0"},
+    {ZYDIS_MNEMONIC_TZCNT, "TZCNT%0"},
+    {ZYDIS_MNEMONIC_LZCNT, "LZCNT%0"},
+    {ZYDIS_MNEMONIC_CVTSI2SD, "CVTS%12SD"},
+    {ZYDIS_MNEMONIC_CVTSI2SS, "CVTS%12SS"},
+    {ZYDIS_MNEMONIC_CVTTSD2SI, "CVTTSD2S%0"},
+    {ZYDIS_MNEMONIC_CVTTSS2SI, "CVTTSS2S%0"},
+    {ZYDIS_MNEMONIC_CVTSD2SI, "CVTSD2S%0"},
+    {ZYDIS_MNEMONIC_CVTSS2SI, "CVTSS2S%0"},
+    {ZYDIS_MNEMONIC_MOVD, "MOVL"},
+    {ZYDIS_MNEMONIC_MOVDQU, "MOVOU"},
+    {ZYDIS_MNEMONIC_MOVDQA, "MOVO"},
+    {ZYDIS_MNEMONIC_MOVNTDQ, "MOVNTO"},
+    {ZYDIS_MNEMONIC_PADDD, "PADDL"},
+    {ZYDIS_MNEMONIC_PSUBD, "PSUBL"},
+    {ZYDIS_MNEMONIC_PCMPEQD, "PCMPEQL"},
+    {ZYDIS_MNEMONIC_PCMPGTD, "PCMPGTL"},
+    {ZYDIS_MNEMONIC_PSLLD, "PSLLL"},
+    {ZYDIS_MNEMONIC_PSRLD, "PSRLL"},
+    {ZYDIS_MNEMONIC_PSRAD, "PSRAL"},
+    {ZYDIS_MNEMONIC_PSLLDQ, "PSLLO"},
+    {ZYDIS_MNEMONIC_PSRLDQ, "PSRLO"},
+    {ZYDIS_MNEMONIC_PMULUDQ, "PMULULQ"},
+    {ZYDIS_MNEMONIC_PMADDWD, "PMADDWL"},
+    {ZYDIS_MNEMONIC_PACKSSDW, "PACKSSLW"},
+    {ZYDIS_MNEMONIC_PUNPCKLWD, "PUNPCKLWL"},
+    {ZYDIS_MNEMONIC_PUNPCKHWD, "PUNPCKHWL"},
+    {ZYDIS_MNEMONIC_PUNPCKLDQ, "PUNPCKLLQ"},
+    {ZYDIS_MNEMONIC_PUNPCKHDQ, "PUNPCKHLQ"},
+};
+
+// Those that take B, W, L or Q.
+constexpr ZydisMnemonic kSized[] = {
+    ZYDIS_MNEMONIC_ADC,       ZYDIS_MNEMONIC_ADD,      ZYDIS_MNEMONIC_AND,      ZYDIS_MNEMONIC_BSF,
+    ZYDIS_MNEMONIC_BSR,       ZYDIS_MNEMONIC_BT,       ZYDIS_MNEMONIC_BTC,      ZYDIS_MNEMONIC_BTR,
+    ZYDIS_MNEMONIC_BTS,       ZYDIS_MNEMONIC_CMP,      ZYDIS_MNEMONIC_CMPXCHG,  ZYDIS_MNEMONIC_CVTSI2SD,
+    ZYDIS_MNEMONIC_CVTSI2SS,  ZYDIS_MNEMONIC_CVTSD2SI, ZYDIS_MNEMONIC_CVTSS2SI, ZYDIS_MNEMONIC_CVTTSD2SI,
+    ZYDIS_MNEMONIC_CVTTSS2SI, ZYDIS_MNEMONIC_DEC,      ZYDIS_MNEMONIC_DIV,      ZYDIS_MNEMONIC_FLDENV,
+    ZYDIS_MNEMONIC_FRSTOR,    ZYDIS_MNEMONIC_IDIV,     ZYDIS_MNEMONIC_IMUL,     ZYDIS_MNEMONIC_IN,
+    ZYDIS_MNEMONIC_INC,       ZYDIS_MNEMONIC_LEA,      ZYDIS_MNEMONIC_MOV,      ZYDIS_MNEMONIC_MOVNTI,
+    ZYDIS_MNEMONIC_MUL,       ZYDIS_MNEMONIC_NEG,      ZYDIS_MNEMONIC_NOP,      ZYDIS_MNEMONIC_NOT,
+    ZYDIS_MNEMONIC_OR,        ZYDIS_MNEMONIC_OUT,      ZYDIS_MNEMONIC_POP,      ZYDIS_MNEMONIC_POPCNT,
+    ZYDIS_MNEMONIC_PUSH,      ZYDIS_MNEMONIC_RCL,      ZYDIS_MNEMONIC_RCR,      ZYDIS_MNEMONIC_ROL,
+    ZYDIS_MNEMONIC_ROR,       ZYDIS_MNEMONIC_SAR,      ZYDIS_MNEMONIC_SBB,      ZYDIS_MNEMONIC_SHL,
+    ZYDIS_MNEMONIC_SHLD,      ZYDIS_MNEMONIC_SHR,      ZYDIS_MNEMONIC_SHRD,     ZYDIS_MNEMONIC_SUB,
+    ZYDIS_MNEMONIC_TEST,      ZYDIS_MNEMONIC_XADD,     ZYDIS_MNEMONIC_XCHG,     ZYDIS_MNEMONIC_XOR,
+};
+
+struct Tables {
+  std::deque<std::string> words;  // capitals of Zydis's names; stable addresses
+  std::vector<MnemonicFacts> facts;
+
+  Tables() : facts(ZYDIS_MNEMONIC_MAX_VALUE + 1) {
+    for (int m = 0; m <= ZYDIS_MNEMONIC_MAX_VALUE; ++m) {
+      const char* s = ZydisMnemonicGetString(static_cast<ZydisMnemonic>(m));
+      std::string& w = words.emplace_back(s ? s : "?");
+      for (char& c : w)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+      facts[m].name = w;
+    }
+    for (const Rename& r : kNames) facts[r.mnemonic].name = r.name;
+    for (const Rename& r : kBeyondNames) facts[r.mnemonic].name = r.name;
+    for (const Rename& r : kAsmNames) facts[r.mnemonic].asm_name = r.name;
+    for (const ZydisMnemonic m : kSized) facts[m].sized = true;
+  }
+};
+
+}  // namespace
+
+const MnemonicFacts& facts_of(ZydisMnemonic mnemonic) {
+  static const Tables tables;
+  return tables.facts[mnemonic];
+}
+
+}  // namespace deferscope::isa::x86_64

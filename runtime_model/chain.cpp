@@ -1,0 +1,190 @@
+// Merging the linked records with what only the frames know. Every list is bounded and every word checked.
+#include "runtime_model/chain.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace deferscope::model {
+namespace {
+
+constexpr size_t kMaxRecords = 10'000;
+constexpr size_t kMaxPanics = 1'000;
+constexpr uint64_t kMaxArguments = 1 << 16;
+constexpr uint64_t kPoison = 1;  // badDefer(): the list was taken
+
+std::vector<uint8_t> bytes_at(const Guest& g, uint64_t address, uint64_t n) {
+  std::vector<uint8_t> out(n);
+  if (!g.read(address, out.data(), n)) out.clear();
+  return out;
+}
+
+Storage storage_of(const Guest& g, uint64_t record, const Goroutine& gr) {
+  const bool has_heap = static_cast<bool>(g.program().layouts()[F::defer_heap]);
+  const bool on_stack = record >= gr.lo && record < gr.hi;
+  return on_stack || (has_heap && !g.field(record, F::defer_heap)) ? Storage::stack : Storage::heap;
+}
+
+class Reader {
+ public:
+  Reader(const Guest& g, const Goroutine& gr, const Unwound& u, Chain& out)
+      : g_(g), gr_(gr), frames_(u.frames), out_(out) {}
+
+  void read() {
+    linked();
+    open_frames();
+    std::stable_sort(out_.entries.begin(), out_.entries.end(),
+                     [](const ChainEntry& a, const ChainEntry& b) { return a.sp < b.sp; });
+    panics();
+  }
+
+ private:
+  void linked() {
+    std::unordered_set<uint64_t> seen;
+    for (uint64_t d = gr_.defer; d; d = g_.field(d, F::defer_link)) {
+      if (!seen.insert(d).second) return out_.notes.push_back("the list of records has a loop"), void();
+      if (seen.size() > kMaxRecords) return out_.notes.push_back("more than 10000 records"), void();
+      if (!g_.try_word(d)) return out_.notes.push_back("the list of records leaves memory"), void();
+      if (g_.field(d, F::defer_openDefer)) {
+        open_records_.push_back(d);
+        continue;
+      }
+      const bool head = g_.field(d, F::defer_rangefunc) != 0;
+      out_.entries.push_back(entry(d, head ? Storage::rangefunc : storage_of(g_, d, gr_)));
+      out_.entries.back().list_head = head;
+      if (head) range_list(d, out_.entries.back());
+    }
+  }
+
+  // Copies what the list's records leave unset (sp, pc) from the record that opened the list.
+  void range_list(uint64_t d0, const ChainEntry opened) {
+    const uint64_t head = g_.field(d0, F::defer_head);
+    size_t n = 0;
+    for (uint64_t d = head ? g_.word(head) : 0; d && d != kPoison; d = g_.field(d, F::defer_link)) {
+      if (++n > kMaxRecords || !g_.try_word(d))
+        return out_.notes.push_back("a rangefunc list is endless or torn"), void();
+      ChainEntry e = entry(d, Storage::rangefunc);
+      e.sp = opened.sp;
+      e.pc = opened.pc;
+      e.owner = opened.owner;
+      e.incomplete = false;
+      out_.entries.push_back(std::move(e));
+    }
+  }
+
+  ChainEntry entry(uint64_t d, Storage s) {
+    ChainEntry e;
+    e.storage = s;
+    e.record = d;
+    e.sp = g_.field(d, F::defer_sp);
+    e.pc = g_.field(d, F::defer_pc);
+    e.owner = e.pc ? g_.program().location(e.pc - 1).function : nullptr;
+    e.deferred = read_deferred(g_, g_.field(d, F::defer_fn));
+    e.running = g_.field(d, F::defer_started) != 0;
+    e.incomplete = e.sp == 0 || e.pc == 0;
+    e.raw = raw_fields(g_, S::defer_, d);
+    const uint64_t size = g_.program().layouts().size(S::defer_);
+    e.bytes = bytes_at(g_, d, size);
+    const uint64_t siz = g_.field(d, F::defer_siz);
+    if (siz && siz < kMaxArguments) e.arguments = bytes_at(g_, d + size, siz);
+    return e;
+  }
+
+  void open_frames() {
+    for (const Frame& f : frames_) {
+      const OpenCoded* o = f.function ? g_.program().open_coded(*f.function) : nullptr;
+      if (!o) continue;
+      OpenFrame of;
+      of.function = f.function;
+      of.sp = f.sp;
+      of.bits_address = f.varp - o->bits_offset;
+      of.valid = f.entered && o->valid_from && f.lookup >= o->valid_from && g_.read(of.bits_address, &of.bits, 1);
+      for (uint64_t d : open_records_)
+        if (g_.field(d, F::defer_sp) == f.sp) of.record = d;
+      if (of.valid) slots(f, *o, of);
+      out_.open_frames.push_back(of);
+    }
+  }
+
+  void slots(const Frame& f, const OpenCoded& o, const OpenFrame& of) {
+    for (size_t i = o.slots.size(); i-- > 0;) {
+      if (!(of.bits & (1u << i))) continue;
+      ChainEntry e;
+      e.storage = Storage::open_coded;
+      e.sp = f.sp;
+      e.owner = f.function;
+      e.slot = static_cast<int>(i);
+      e.slot_address = f.varp - o.slots[i];
+      e.record = of.record;
+      e.deferred = read_deferred(g_, g_.word(e.slot_address));
+      out_.entries.push_back(std::move(e));
+    }
+  }
+
+  void panics() {
+    std::unordered_set<uint64_t> seen;
+    for (uint64_t p = gr_.panic; p; p = g_.field(p, F::panic_link)) {
+      if (!seen.insert(p).second || seen.size() > kMaxPanics || !g_.try_word(p))
+        return out_.notes.push_back("the list of panics is endless or torn"), void();
+      PanicEntry e;
+      e.record = p;
+      e.type = g_.word(g_.address_of(p, F::panic_arg));
+      e.data = g_.word(g_.address_of(p, F::panic_arg) + 8);
+      e.recovered = g_.field(p, F::panic_recovered) & 0xff;
+      e.aborted = g_.field(p, F::panic_aborted) & 0xff;
+      e.goexit = g_.field(p, F::panic_goexit) & 0xff;
+      e.deferreturn = g_.field(p, F::panic_deferreturn) & 0xff;
+      e.repanicked = g_.field(p, F::panic_repanicked) & 0xff;
+      e.value = e.goexit ? std::string("Goexit") : panic_value(g_, e.type, e.data);
+      e.raw = raw_fields(g_, S::panic, p);
+      e.bytes = bytes_at(g_, p, g_.program().layouts().size(S::panic));
+      out_.panics.push_back(std::move(e));
+    }
+  }
+
+  const Guest& g_;
+  const Goroutine& gr_;
+  const std::vector<Frame>& frames_;
+  Chain& out_;
+  std::vector<uint64_t> open_records_;
+};
+
+}  // namespace
+
+Deferred read_deferred(const Guest& g, uint64_t funcval) {
+  Deferred d;
+  d.funcval = funcval;
+  if (!funcval) return d;
+  d.entry = g.word(funcval);
+  d.function = g.program().function_at(d.entry);
+  if (!d.function || d.function->f.entry != d.entry) return d;
+  const ContextWords& words = g.program().context_words(*d.function);
+  d.captured_complete = words.complete;
+  for (const ContextWords::Word& w : words.words) {
+    uint64_t v = 0;
+    if (w.size <= 8 && g.read(funcval + w.offset, &v, w.size))
+      d.captured.push_back({w.offset, w.size, v, w.address, {}});
+  }
+  return d;
+}
+
+std::vector<RawField> raw_fields(const Guest& g, S s, uint64_t record) {
+  std::vector<RawField> out;
+  for (const FieldName& n : g.program().layouts().fields(s)) {
+    const FieldAt at = g.program().layouts()[n.field];
+    for (uint32_t part = 0; part < at.size; part += 8) {  // an eface is two words
+      const uint32_t size = std::min<uint32_t>(8, at.size - part);
+      uint64_t v = 0;
+      const auto offset = static_cast<uint32_t>(at.offset) + part;
+      if (g.read(record + offset, &v, size)) out.push_back({n.name, offset, size, v});
+    }
+  }
+  return out;
+}
+
+Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames) {
+  Chain out;
+  Reader(guest, g, frames, out).read();
+  return out;
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,90 @@
+// The merged chain: every defer that is pending on a goroutine, in the order in which they would run, whatever holds
+// it: linked _defer records, bits of open-coded frames, lists of range-over-func loops. And the _panic chain.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime_model/guest.h"
+#include "runtime_model/inventory.h"
+
+namespace deferscope::model {
+
+// A deferred function: the closure that will be called.
+struct Deferred {
+  uint64_t funcval = 0;  // 0: nil, the call will panic
+  uint64_t entry = 0;
+  const Function* function = nullptr;
+  struct Captured {
+    uint32_t offset, size;
+    uint64_t value;
+    bool address;      // the closure uses the word's address
+    std::string name;  // where DWARF says it
+  };
+  std::vector<Captured> captured;
+  bool captured_complete = true;
+};
+
+// A field of a record as it is in memory.
+struct RawField {
+  const char* name;
+  uint32_t offset, size;
+  uint64_t value;
+};
+
+struct ChainEntry {
+  Storage storage = Storage::heap;
+  bool running = false;     // 1.12–1.21: started by a panic and still linked
+  bool incomplete = false;  // a heap record between newdefer and the end of deferproc: fields are not stored yet
+  bool list_head = false;   // the record that deferrangefunc pushed; its list follows
+  uint64_t record = 0;      // 0: open-coded, no record
+  uint64_t sp = 0;          // of the owner frame
+  uint64_t pc = 0;          // where it was registered (return address), 0 for open-coded
+  const Function* owner = nullptr;
+  Deferred deferred;
+  int slot = -1;  // open-coded: which bit
+  uint64_t slot_address = 0;
+  std::vector<RawField> raw;
+  std::vector<uint8_t> bytes;  // of the record and what follows it (≤ 1.17: arguments)
+  std::vector<uint8_t> arguments;
+};
+
+// deferBits of a frame on the stack.
+struct OpenFrame {
+  const Function* function = nullptr;
+  uint64_t sp = 0, bits_address = 0;
+  uint8_t bits = 0;
+  bool valid = false;   // false: stale, the frame's initial store has not run
+  uint64_t record = 0;  // 1.14–1.21: the openDefer record that a panic added for it
+};
+
+struct PanicEntry {
+  uint64_t record = 0;
+  uint64_t type = 0, data = 0;
+  std::string value;  // as Go prints it
+  bool recovered = false, aborted = false, goexit = false, deferreturn = false, repanicked = false;
+  std::vector<RawField> raw;
+  std::vector<uint8_t> bytes;
+};
+
+struct Chain {
+  std::vector<ChainEntry> entries;  // next to run first
+  std::vector<OpenFrame> open_frames;
+  std::vector<PanicEntry> panics;  // newest first
+  std::vector<std::string> notes;  // "more than 10000 records", "the list has a loop"
+};
+
+Deferred read_deferred(const Guest& guest, uint64_t funcval);
+// `frames`: of the same goroutine.
+Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames);
+std::vector<RawField> raw_fields(const Guest& guest, S s, uint64_t record);
+
+// The value of an interface{} as Go's runtime prints it in "panic: …": basic types by value, others as "(TYPE)
+// ADDRESS"; error and Stringer types by type name, since their text is made by guest code.
+std::string panic_value(const Guest& guest, uint64_t type, uint64_t data);
+// A type's name: "*errors.errorString"; empty if unreadable.
+std::string type_name(const Guest& guest, uint64_t type);
+
+}  // namespace deferscope::model

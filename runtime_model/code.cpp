@@ -1,0 +1,235 @@
+// What single instructions mean to the runtime model, told from their micro-ops.
+#include "runtime_model/code.h"
+
+#include <algorithm>
+
+#include "isa/arm64/lift.h"
+#include "isa/x86_64/lift.h"
+
+namespace deferscope::model {
+namespace {
+
+using isa::Hint;
+using isa::Lifted;
+using isa::Op;
+using isa::Reg;
+using isa::Uop;
+using Known = std::array<std::optional<uint64_t>, isa::kRegs>;
+
+unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
+  if (image.arch() == loader::Arch::amd64) {
+    isa::x86_64::lift(code.data(), std::min<size_t>(code.size(), 15), pc, out);
+    return std::max<unsigned>(1, out.length);
+  }
+  if (code.size() < 4) return static_cast<unsigned>(code.size());
+  uint32_t word;
+  std::memcpy(&word, code.data(), 4);
+  isa::arm64::lift(word, pc, out);
+  return 4;
+}
+
+std::optional<uint64_t> value_of(const Known& k, Reg r) {
+  if (r == isa::kZero) return 0;
+  return r < isa::kRegs ? k[r] : std::nullopt;
+}
+
+std::optional<uint64_t> address_of(const Known& k, const isa::Mem& m) {
+  const auto base = value_of(k, m.base), index = value_of(k, m.index);
+  if (!base || !index || m.seg != isa::kZero) return std::nullopt;
+  return *base + (*index << m.shift) + static_cast<uint64_t>(m.disp);
+}
+
+std::optional<uint64_t> second(const Known& k, const Uop& u) {
+  return u.b_imm ? std::optional<uint64_t>(static_cast<uint64_t>(u.imm)) : value_of(k, u.b);
+}
+
+// The constant that u computes, where its inputs are constants.
+std::optional<uint64_t> result_of(const Known& k, const Uop& u) {
+  if (u.width < 4) return std::nullopt;
+  std::optional<uint64_t> r;
+  const auto a = value_of(k, u.a), b = second(k, u);
+  switch (u.op) {
+    case Op::Mov: r = b; break;
+    case Op::Lea: r = address_of(k, u.mem); break;
+    case Op::Add:
+      if (a && b) r = *a + *b;
+      break;
+    case Op::Sub:
+      if (a && b) r = *a - *b;
+      break;
+    case Op::Or:
+      if (a && b) r = *a | *b;
+      break;
+    default: break;
+  }
+  if (r && u.width == 4) *r &= 0xffffffff;
+  return r;
+}
+
+void forget(Known& k, Reg r) {
+  if (r < isa::kRegs) k[r].reset();
+}
+
+void learn(Known& k, const Lifted& in) {
+  for (unsigned i = 0; i < in.count; ++i) {
+    const Uop& u = in.uops[i];
+    const auto r = result_of(k, u);
+    const bool vector = u.op == Op::LoadV || u.op == Op::LoadVPair || u.op == Op::VecOp || u.op == Op::VecPut ||
+                        u.op == Op::VecFp || u.op == Op::StoreV || u.op == Op::StoreVPair;
+    if (vector) continue;
+    if (u.op == Op::Helper) {
+      k = {};
+      continue;
+    }
+    forget(k, u.dst2);
+    forget(k, u.dst);
+    if (u.dst < isa::kRegs && r) k[u.dst] = r;
+  }
+  for (Reg t = isa::kT0; t < isa::kRegs; ++t) k[t].reset();
+}
+
+const Uop* last(const Insn& i) { return i.in->count ? &i.in->uops[i.in->count - 1] : nullptr; }
+
+bool is_memory(Op op) {
+  switch (op) {
+    case Op::Load:
+    case Op::LoadRmw:
+    case Op::Store:
+    case Op::LoadPair:
+    case Op::StorePair:
+    case Op::LoadV:
+    case Op::StoreV:
+    case Op::LoadVPair:
+    case Op::StoreVPair:
+    case Op::LoadEx:
+    case Op::StoreEx: return true;
+    default: return false;
+  }
+}
+
+bool writes(const Uop& u, Reg r) {
+  const bool vector_dst =
+      u.op == Op::LoadV || u.op == Op::LoadVPair || u.op == Op::VecOp || u.op == Op::VecPut || u.op == Op::VecFp;
+  return !vector_dst && (u.dst == r || u.dst2 == r);
+}
+
+}  // namespace
+
+void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
+                      const std::function<bool(const Insn&)>& visit) {
+  if (end <= begin) return;
+  loader::Bytes code = image.memory().bytes_from(begin);
+  code = code.first(std::min<uint64_t>(code.size(), end - begin));
+  Known known{};
+  Lifted lifted;
+  for (uint64_t off = 0; off < code.size();) {
+    lifted = Lifted{};
+    const unsigned size = lift_at(image, code.subspan(off), begin + off, lifted);
+    const Insn insn{begin + off, size, &lifted, &known, image.arch() == loader::Arch::amd64};
+    if (!visit(insn)) return;
+    if (lifted.ends_block())
+      known = {};  // whatever comes next can be reached from elsewhere
+    else
+      learn(known, lifted);
+    off += std::max(1u, size);
+  }
+}
+
+std::optional<Call> as_call(const Insn& i) {
+  const Uop* u = last(i);
+  if (!u || u->hint != Hint::Call) return std::nullopt;
+  return Call{i.pc, i.next(), u->op == Op::Jump ? static_cast<uint64_t>(u->imm) : 0};
+}
+
+bool is_return(const Insn& i) {
+  const Uop* u = last(i);
+  return u && u->hint == Hint::Return;
+}
+
+std::optional<uint64_t> as_jump(const Insn& i) {
+  const Uop* u = last(i);
+  if (!u || u->op != Op::Jump || u->hint != Hint::None) return std::nullopt;
+  return static_cast<uint64_t>(u->imm);
+}
+
+bool is_indirect_jump(const Insn& i) {
+  const Uop* u = last(i);
+  return u && u->op == Op::JumpReg && u->hint == Hint::None;
+}
+
+std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
+  const bool x86 = i.x86;
+  std::vector<FrameStore> out;
+  const auto add = [&](int64_t offset, Reg from, std::optional<uint64_t> value) {
+    if (!value && from >= isa::kT0) return;  // computed within the instruction: nobody can read it before
+    out.push_back({offset, value.has_value(), value.value_or(0), from});
+  };
+  for (unsigned n = 0; n < i.in->count; ++n) {
+    const Uop& u = i.in->uops[n];
+    if ((u.op != Op::Store && u.op != Op::StorePair) || u.width != width || u.mem.seg != isa::kZero) continue;
+    const bool base_is_sp = u.mem.base == (x86 ? isa::kRsp : isa::kSp);
+    const auto index = value_of(*i.known, u.mem.index);
+    if (!base_is_sp || !index) continue;
+    const int64_t offset = u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
+    if (u.op == Op::Store) {
+      add(offset, u.b, second(*i.known, u));
+    } else {
+      add(offset, u.a, value_of(*i.known, u.a));
+      add(offset + static_cast<int64_t>(width), u.b, value_of(*i.known, u.b));
+    }
+  }
+  return out;
+}
+
+bool is_control(const Insn& i) { return i.in->ends_block(); }
+
+// The context register is read at the entry; behind the stack check's call of morestack the function starts over, so
+// the words are those of one straight reading until the register is written or a call may have changed it.
+ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t end, Reg context) {
+  ContextWords out;
+  bool copied = false;
+  each_instruction(image, begin, end, [&](const Insn& i) {
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const Uop& u = i.in->uops[n];
+      if ((is_memory(u.op) || u.op == Op::Lea) && u.mem.base == context && u.mem.index == isa::kZero &&
+          u.mem.disp >= 0) {
+        const bool pair = u.op == Op::LoadPair;
+        const auto offset = static_cast<uint32_t>(u.mem.disp);
+        if (offset) out.words.push_back({offset, u.op == Op::Lea ? 8u : u.width, u.op == Op::Lea});
+        if (pair) out.words.push_back({offset + u.width, u.width, false});
+      } else if (u.a == context || u.b == context || u.c == context) {
+        if (u.op == Op::Mov || u.op == Op::Store || u.op == Op::StorePair || u.op == Op::Add) copied = true;
+      }
+      if (writes(u, context)) return false;
+    }
+    return !as_call(i) && !is_return(i);
+  });
+  std::sort(out.words.begin(), out.words.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  const auto same = [](const auto& a, const auto& b) { return a.offset == b.offset; };
+  out.words.erase(std::unique(out.words.begin(), out.words.end(), same), out.words.end());
+  out.complete = !copied;
+  return out;
+}
+
+std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begin, uint64_t end) {
+  std::vector<uint64_t> out;
+  const auto add = [&](std::optional<uint64_t> a) {
+    if (!a || std::find(out.begin(), out.end(), *a) != out.end()) return;
+    const loader::Segment* s = image.memory().segment_at(*a);
+    if (s && s->write) out.push_back(*a);
+  };
+  each_instruction(image, begin, end, [&](const Insn& i) {
+    auto known = *i.known;
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const Uop& u = i.in->uops[n];
+      if (is_memory(u.op) || u.op == Op::Lea) add(address_of(known, u.mem));
+      const auto r = result_of(known, u);
+      if (u.op != Op::Lea) add(r);
+      if (u.dst < isa::kRegs) known[u.dst] = r;
+    }
+    return true;
+  });
+  return out;
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,123 @@
+// What happens to defers, as events: the same names for every Go version (design.md).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "emu/machine_state.h"
+#include "runtime_model/chain.h"
+
+namespace deferscope::model {
+
+enum class EventKind : uint8_t {
+  defer_push,         // a defer was registered; its record is complete
+  defer_start,        // the deferred function is about to be called
+  defer_end,          // it returned
+  deferreturn_enter,  // first instruction of runtime.deferreturn
+  deferreturn_leave,  // its RET: no defer of this frame is left
+  jmpdefer,           // ≤ 1.17: at its last instruction, the jump into the deferred function
+  panic_start,        // first instruction of runtime.gopanic
+  panic_recovered,    // recover() took effect: RET of runtime.gorecover
+  panic_aborted,      // a recovery passes the frames in which this panic was running
+  recover_refused,    // recover() returned nil though a panic is running: RET of runtime.gorecover
+  goexit,             // first instruction of runtime.Goexit
+  recovery_jump,      // runtime.recovery is about to jump to where execution resumes
+  stack_move,         // a goroutine's stack was copied: RET of runtime.copystack
+  transfer,           // another rewriting of SP and PC: Event::what says which
+  count
+};
+const char* to_string(EventKind k);  // "defer.push"
+
+// Who calls a deferred function.
+enum class RunBy : uint8_t { none, jmpdefer, deferreturn, inline_exit, panic, goexit };
+const char* to_string(RunBy b);
+
+inline constexpr uint64_t kNoEvent = UINT64_MAX;
+
+// A frame, known by its distance from the stack's upper end: the same wherever the stack is moved to.
+struct FrameId {
+  const Function* function = nullptr;
+  uint64_t sp = 0;     // SP inside the frame
+  uint64_t depth = 0;  // stack.hi - sp
+  uint64_t pc = 0;     // where the frame stands (a return address, or the instruction itself)
+};
+
+// jmpdefer, one instruction: what it is and the state before it.
+struct JmpStep {
+  uint64_t pc = 0;
+  uint64_t sp = 0;
+  uint64_t frame_pointer = 0;  // RBP; R29
+  uint64_t link = 0;           // arm64: LR
+  uint64_t scratch = 0;        // arm64: R0
+  uint64_t return_word = 0;    // amd64: the word that becomes the return address
+};
+
+// A logical frame between recover and the panic.
+struct CallerFrame {
+  std::string function;
+  bool wrapper = false, inlined = false;
+  uint64_t sp = 0;
+};
+
+// A variable of the owner that changed while the deferred function ran.
+struct Effect {
+  std::string name, type, before, after;
+  bool result = false;  // a result of the function; else a local or parameter
+};
+
+struct MovedRecord {
+  uint64_t before = 0, after = 0;
+};
+
+struct Event {
+  uint64_t id = 0;
+  EventKind kind = EventKind::defer_push;
+  Origin origin = Origin::user;
+  emu::Position position =
+      0;  // the state before the instruction at pc; that instruction, or those just before it, did it
+  uint64_t goid = 0;
+  int tid = 0;
+  uint64_t pc = 0, sp = 0;
+  FrameId frame;  // of the function that owns the defer, panics or is left
+
+  // defer.push, defer.start, defer.end, jmpdefer
+  uint64_t push = kNoEvent;   // id of the defer.push this is about; kNoEvent: it was not seen
+  uint64_t start = kNoEvent;  // defer.end: id of its defer.start
+  Storage storage = Storage::heap;
+  RunBy by = RunBy::none;
+  const char* call = "";  // defer.push: "runtime.deferproc", "deferBits"
+  uint64_t record = 0;    // address; 0: open-coded
+  uint64_t link = 0;      // the next record
+  uint64_t site = 0;      // pc of the registering CALL's return address, or of the store
+  int slot = -1;          // open-coded
+  uint64_t bits_address = 0;
+  uint8_t bits_before = 0, bits_after = 0;
+  Deferred deferred;
+  std::vector<uint8_t> arguments;    // ≤ 1.17
+  std::vector<Effect> effects;       // defer.end
+  std::vector<std::string> watched;  // defer.end: results that did not change, "t = 1"
+
+  // deferreturn.*, jmpdefer: where it will return to
+  uint64_t return_address = 0, return_after = 0;  // jmpdefer: before and after the rewriting
+  uint64_t sp_after = 0;
+  std::vector<JmpStep> steps;
+
+  // panic.*, recover.refused, recovery.jump
+  uint64_t panic = kNoEvent;  // id of the panic.start (or goexit)
+  uint64_t nested_in = kNoEvent;
+  std::string value;
+  std::vector<CallerFrame> callers;  // of recover, up to the panic
+  uint64_t to_pc = 0, to_sp = 0;
+  bool returns_one = false;            // recovery.jump: result register 1
+  std::vector<std::string> discarded;  // frames thrown away, innermost first
+  uint64_t discarded_count = 0;
+
+  // stack.move
+  uint64_t old_lo = 0, old_hi = 0, new_lo = 0, new_hi = 0;
+  std::vector<MovedRecord> moved;
+
+  // transfer
+  const char* what = "";
+};
+
+}  // namespace deferscope::model

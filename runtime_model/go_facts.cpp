@@ -1,0 +1,137 @@
+// The tables of what differs between Go versions. Sources: facts §2–§5; src/runtime/panic.go, src/runtime/symtab.go,
+// src/internal/abi/symtab.go and cmd/internal/objabi/funcid.go of the releases.
+#include "runtime_model/go_facts.h"
+
+#include <algorithm>
+
+#include "loader/version.h"
+
+namespace deferscope::model {
+namespace {
+
+using loader::Arch;
+using loader::kNewestMinor;
+using loader::kOldestMinor;
+using enum OpenEncoding;
+using RM = ReturnMechanism;
+using RT = RecoveryTarget;
+
+constexpr Place in_reg(isa::Reg r) { return {Place::reg, r, 0}; }
+constexpr Place on_stack(int32_t offset) { return {Place::stack, 0, offset}; }
+
+constexpr isa::Reg kR26 = 26;
+
+}  // namespace
+
+const std::vector<Mechanism>& mechanisms() {
+  constexpr auto one = RT::deferproc_returns_1;
+  static const std::vector<Mechanism> rows = {
+      // minors          open    funcdata  on return  recovery  varint argp  +off wrap sig async debug
+      {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, true, 1, 20, 9, 0, 17},
+      {14, 15, args, 5, RM::jmpdefer, one, false, true, 0, 22, 9, 21, 17},
+      {16, 16, args, 4, RM::jmpdefer, one, false, true, 0, 22, 9, 21, 17},
+      {17, 17, args, 4, RM::jmpdefer, one, true, true, 0, 22, 19, 3, 5},
+      {18, 21, closures, 4, RM::loop, one, true, true, 0, 21, 18, 3, 5},
+      {22, 24, slots, 4, RM::machine, one, true, true, 0, 22, 19, 3, 6},
+      {25, 25, slots, 4, RM::machine, RT::deferreturn, true, true, 0, 23, 20, 3, 6},
+      {26, kNewestMinor, slots, 4, RM::machine, RT::deferreturn, true, false, 0, 23, 20, 3, 6},
+  };
+  return rows;
+}
+
+const Mechanism& mechanism(int minor) {
+  const int m = std::clamp(minor, kOldestMinor, kNewestMinor);
+  for (const Mechanism& row : mechanisms())
+    if (m >= row.oldest && m <= row.newest) return row;
+  return mechanisms().back();
+}
+
+const std::vector<ArgRow>& arg_rows() {
+  using enum Arg;
+  constexpr Arch x = Arch::amd64, a = Arch::arm64;
+  static const std::vector<ArgRow> rows = {
+      {deferproc_siz, x, kOldestMinor, 16, on_stack(8)},
+      {deferproc_siz, x, 17, 17, in_reg(isa::kRax)},
+      {deferproc_siz, a, kOldestMinor, 17, on_stack(8)},
+      {deferproc_fn, x, kOldestMinor, 16, on_stack(16)},
+      {deferproc_fn, x, 17, 17, in_reg(isa::kRbx)},
+      {deferproc_fn, x, 18, kNewestMinor, in_reg(isa::kRax)},
+      {deferproc_fn, a, kOldestMinor, 17, on_stack(16)},
+      {deferproc_fn, a, 18, kNewestMinor, in_reg(0)},
+      {deferprocStack_d, x, 13, 16, on_stack(8)},
+      {deferprocStack_d, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {deferprocStack_d, a, 13, 17, on_stack(8)},
+      {deferprocStack_d, a, 18, kNewestMinor, in_reg(0)},
+      {deferprocat_fn, x, 22, kNewestMinor, in_reg(isa::kRax)},
+      {deferprocat_fn, a, 22, kNewestMinor, in_reg(0)},
+      {deferprocat_head, x, 22, kNewestMinor, in_reg(isa::kRcx)},
+      {deferprocat_head, a, 22, kNewestMinor, in_reg(2)},
+      {jmpdefer_fv, x, kOldestMinor, 17, on_stack(8)},
+      {jmpdefer_fv, a, kOldestMinor, 17, on_stack(8)},
+      {jmpdefer_argp, x, kOldestMinor, 17, on_stack(16)},
+      {jmpdefer_argp, a, kOldestMinor, 17, on_stack(16)},
+      {gopanic_type, x, kOldestMinor, 16, on_stack(8)},
+      {gopanic_type, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {gopanic_type, a, kOldestMinor, 17, on_stack(8)},
+      {gopanic_type, a, 18, kNewestMinor, in_reg(0)},
+      {gopanic_data, x, kOldestMinor, 16, on_stack(16)},
+      {gopanic_data, x, 17, kNewestMinor, in_reg(isa::kRbx)},
+      {gopanic_data, a, kOldestMinor, 17, on_stack(16)},
+      {gopanic_data, a, 18, kNewestMinor, in_reg(1)},
+      {recovery_gp, x, kOldestMinor, 16, on_stack(8)},
+      {recovery_gp, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {recovery_gp, a, kOldestMinor, 17, on_stack(8)},
+      {recovery_gp, a, 18, kNewestMinor, in_reg(0)},
+      {copystack_gp, x, kOldestMinor, 16, on_stack(8)},
+      {copystack_gp, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {copystack_gp, a, kOldestMinor, 17, on_stack(8)},
+      {copystack_gp, a, 18, kNewestMinor, in_reg(0)},
+      {mcall_fn, x, kOldestMinor, 16, on_stack(8)},
+      {mcall_fn, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {mcall_fn, a, kOldestMinor, 17, on_stack(8)},
+      {mcall_fn, a, 18, kNewestMinor, in_reg(0)},
+      {systemstack_fn, x, kOldestMinor, kNewestMinor, on_stack(8)},
+      {systemstack_fn, a, kOldestMinor, kNewestMinor, on_stack(8)},
+      // reflectcall(argtype, fn, …) is stack ABI wherever it runs deferred calls.
+      {reflectcall_fn, x, kOldestMinor, 17, on_stack(8)},
+      {reflectcall_fn, a, kOldestMinor, 17, on_stack(16)},
+  };
+  return rows;
+}
+
+Place place_of(Arg arg, int minor, loader::Arch arch) {
+  const int m = std::clamp(minor, kOldestMinor, kNewestMinor);
+  for (const ArgRow& r : arg_rows())
+    if (r.arg == arg && r.arch == arch && m >= r.oldest && m <= r.newest) return r.place;
+  return {};
+}
+
+isa::Reg context_register(loader::Arch arch) { return arch == Arch::amd64 ? isa::kRdx : kR26; }
+int varp_below_caller_sp(loader::Arch arch) { return arch == Arch::amd64 ? 16 : 8; }
+
+std::string_view status_name(uint32_t status) {
+  static constexpr std::string_view names[] = {"idle", "runnable", "running",   "syscall",   "waiting", "moribund",
+                                               "dead", "enqueued", "copystack", "preempted", "leaked",  "deadextra"};
+  const uint32_t s = status & ~0x1000u;  // _Gscan
+  return s < std::size(names) ? names[s] : "unknown";
+}
+
+const char* to_string(Origin o) {
+  switch (o) {
+    case Origin::user: return "user";
+    case Origin::std_: return "std";
+    case Origin::runtime: return "runtime";
+  }
+  return "?";
+}
+
+// Dots before the last slash belong to the path ("github.com/…"); type arguments may hold slashes of their own.
+std::string_view package_of(std::string_view function) {
+  const std::string_view head = function.substr(0, function.find('['));
+  const size_t slash = head.rfind('/');
+  const size_t from = slash == std::string_view::npos ? 0 : slash;
+  const size_t dot = head.find('.', from);
+  return dot == std::string_view::npos ? std::string_view{} : head.substr(0, dot);
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,112 @@
+// Goroutines: where g is, what it says, and how all of them are found.
+#include "runtime_model/guest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace deferscope::model {
+namespace {
+
+constexpr uint64_t kMaxGoroutines = 1 << 20;
+
+}  // namespace
+
+uint64_t Guest::argument(Arg a) const {
+  const Place at = p_.place(a);
+  if (at.kind == Place::reg) return cpu().r[at.number];
+  if (at.kind == Place::stack) return word(sp() + static_cast<uint64_t>(at.offset));
+  return 0;
+}
+
+uint64_t Guest::g_of(const emu::Thread& t) const {
+  if (!p_.amd64()) return t.cpu.r[28];
+  if (p_.image().os() == loader::Os::darwin) return word(t.cpu.r[isa::kGsBase] + 0x30);
+  return t.cpu.r[isa::kFsBase] ? word(t.cpu.r[isa::kFsBase] - 8) : 0;
+}
+
+uint64_t Guest::user_g(const emu::Thread& t) const {
+  const uint64_t g = g_of(t), m = field(g, F::g_m);
+  if (!m) return 0;
+  const bool system = field(m, F::m_g0) == g || field(m, F::m_gsignal) == g;
+  return system ? field(m, F::m_curg) : g;
+}
+
+uint64_t Guest::current_g() const { return user_g(s_.thread()); }
+
+std::optional<Goroutine> Guest::goroutine(uint64_t g) const {
+  if (!g || g % 8) return std::nullopt;
+  const FieldAt id = p_.layouts()[F::g_goid];
+  if (!id || !try_word(g + static_cast<uint64_t>(id.offset))) return std::nullopt;
+  Goroutine out;
+  out.g = g;
+  out.id = goid(g);
+  out.lo = word(address_of(g, F::g_stack));
+  out.hi = word(address_of(g, F::g_stack) + 8);
+  if (out.lo > out.hi) return std::nullopt;
+  out.parent = field(g, F::g_parentGoid);
+  out.status = static_cast<uint32_t>(field(g, F::g_atomicstatus));
+  out.wait_reason = static_cast<uint8_t>(field(g, F::g_waitreason));
+  out.defer = field(g, F::g_defer);
+  out.panic = field(g, F::g_panic);
+  out.m = field(g, F::g_m);
+  out.go_pc = field(g, F::g_gopc);
+  out.start_pc = field(g, F::g_startpc);
+  for (size_t i = 0; i < s_.threads.size(); ++i)
+    if (s_.threads[i].status != emu::ThreadStatus::Exited && user_g(s_.threads[i]) == g)
+      out.thread = static_cast<int>(i);
+  return out;
+}
+
+std::vector<uint64_t> global_candidates(const Program& p, const GlobalSpec& spec) {
+  std::vector<uint64_t> out;
+  if (const auto s = p.image().find_symbol(spec.symbol)) out.push_back(s->address);
+  for (const char* user : spec.users)
+    if (const Function* f = p.function_named(user))
+      for (uint64_t a : global_addresses(p.image(), f->f.entry, f->f.end)) out.push_back(a);
+  return out;
+}
+
+std::vector<Goroutine> Guest::goroutines() const {
+  static const GlobalSpec kAllgs{"runtime.allgs", {"runtime.allgadd", "runtime.checkdead", "runtime.forEachG"}};
+  std::vector<Goroutine> out;
+  std::set<uint64_t> seen;
+  const auto add = [&](uint64_t g) {
+    if (!seen.insert(g).second) return;
+    const auto r = goroutine(g);
+    const bool dead = r && status_name(r->status) == "dead";
+    if (r && r->id && r->hi && !dead) out.push_back(*r);
+  };
+  // A slice header whose elements all look like goroutines, the first of them number 1.
+  const auto is_list = [&](uint64_t a) {
+    const uint64_t array = word(a), n = word(a + 8), cap = word(a + 16);
+    if (!array || n == 0 || n > cap || cap > kMaxGoroutines) return false;
+    const auto first = goroutine(word(array));
+    return first && first->id == 1;
+  };
+  for (uint64_t a : global_candidates(p_, kAllgs)) {
+    if (!is_list(a)) continue;
+    const uint64_t array = word(a), n = word(a + 8);
+    for (uint64_t i = 0; i < n; ++i) add(word(array + 8 * i));
+    break;
+  }
+  for (const emu::Thread& t : s_.threads)
+    if (t.status != emu::ThreadStatus::Exited) add(user_g(t));
+  std::sort(out.begin(), out.end(), [](const Goroutine& a, const Goroutine& b) { return a.id < b.id; });
+  return out;
+}
+
+std::string Guest::wait_reason(const Goroutine& g) const {
+  static const GlobalSpec kStrings{"runtime.waitReasonStrings", {"runtime.waitReason.String"}};
+  if (status_name(g.status) != "waiting") return {};
+  for (uint64_t a : global_candidates(p_, kStrings)) {
+    const uint64_t at = a + 16 * uint64_t{g.wait_reason}, text = word(at), n = word(at + 8);
+    if (!text || n == 0 || n > 64) continue;
+    std::string s(n, '\0');
+    if (read(text, s.data(), n)) return s;
+  }
+  return fmt::format("reason {}", g.wait_reason);
+}
+
+}  // namespace deferscope::model

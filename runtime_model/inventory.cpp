@@ -1,0 +1,187 @@
+// Which functions defer, how, and where they leave: found by reading their calls and stores.
+#include "runtime_model/inventory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+namespace deferscope::model {
+namespace {
+
+struct Registrar {
+  std::string_view function;
+  Storage storage;
+};
+constexpr Registrar kRegistrars[] = {{"runtime.deferproc", Storage::heap},
+                                     {"runtime.deferprocStack", Storage::stack},
+                                     {"runtime.deferprocat", Storage::rangefunc},
+                                     {"runtime.deferrangefunc", Storage::rangefunc}};
+
+using Targets = std::map<uint64_t, const Registrar*>;  // nullptr: deferreturn
+
+Targets targets_of(const Program& p) {
+  Targets out;
+  for (const Registrar& r : kRegistrars)
+    for (const loader::Func& f : p.go().funcs.find(r.function)) out[f.entry] = &r;
+  for (const loader::Func& f : p.go().funcs.find("runtime.deferreturn")) out[f.entry] = nullptr;
+  return out;
+}
+
+// The funcval that the code put at hand last before a registration: a read-only word that points at a function.
+std::string funcval_target(const Program& p, uint64_t address) {
+  const loader::Segment* s = p.image().memory().segment_at(address);
+  if (!s || address % 8) return {};
+  const auto entry = p.image().read_u64(address);
+  const Function* f = entry ? p.function_at(*entry) : nullptr;
+  return f && f->f.entry == *entry ? std::string(f->name()) : std::string{};
+}
+
+// Remembers the last funcval address that an instruction computed.
+struct Funcvals {
+  const Program& p;
+  std::string last;
+  void see(const Insn& i) {
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const isa::Uop& u = i.in->uops[n];
+      uint64_t a = 0;
+      if (u.op == isa::Op::Lea && u.mem.base == isa::kZero && u.mem.index == isa::kZero)
+        a = static_cast<uint64_t>(u.mem.disp);
+      else if (u.op == isa::Op::Mov && u.b_imm)
+        a = static_cast<uint64_t>(u.imm);
+      else if (u.op == isa::Op::Add && u.b_imm && u.a < isa::kRegs && (*i.known)[u.a])
+        a = *(*i.known)[u.a] + static_cast<uint64_t>(u.imm);
+      if (!a) continue;
+      std::string name = funcval_target(p, a);
+      if (name.empty() && u.op != isa::Op::Mov) name = code_target(a);
+      if (!name.empty()) last = std::move(name);
+    }
+  }
+  // A closure built in the frame stores the function's entry itself.
+  std::string code_target(uint64_t a) const {
+    const Function* f = p.function_at(a);
+    return f && f->f.entry == a ? std::string(f->name()) : std::string{};
+  }
+};
+
+std::string wraps(const Program& p, const std::string& function) {
+  const Function* f = function.empty() ? nullptr : p.function_named(function);
+  return f ? p.wrapped(*f).function : std::string{};
+}
+
+bool in_loop(const Program& p, const Function& f, uint64_t pc) {  // a backward jump around the site
+  bool yes = false;
+  each_instruction(p.image(), pc, f.f.end, [&](const Insn& i) {
+    const isa::Uop* u = i.in->count ? &i.in->uops[i.in->count - 1] : nullptr;
+    const bool jump = u && (u->op == isa::Op::Jump || u->op == isa::Op::JumpCond) && u->hint == isa::Hint::None;
+    yes = yes || (jump && static_cast<uint64_t>(u->imm) <= pc && static_cast<uint64_t>(u->imm) > f.f.entry);
+    return !yes;
+  });
+  return yes;
+}
+
+std::string reason_for(const Program& p, const FunctionDefers& d) {
+  if (p.mech().open == OpenEncoding::none || d.open || d.sites.empty()) return {};
+  const auto is = [&](Storage s) { return [s](const DeferSite& x) { return x.storage == s; }; };
+  if (std::any_of(d.sites.begin(), d.sites.end(), is(Storage::rangefunc))) return "a defer in a range-over-func body";
+  if (std::any_of(d.sites.begin(), d.sites.end(), is(Storage::heap))) {
+    for (const DeferSite& s : d.sites)
+      if (s.storage == Storage::heap && in_loop(p, *d.function, s.pc)) return "a defer in a loop";
+    return {};
+  }
+  const size_t exits = d.exits.size();
+  if (d.sites.size() > 8) return fmt::format("{} defers, at most 8 fit into deferBits", d.sites.size());
+  if (d.sites.size() * exits > 15 && exits > 1)
+    return fmt::format("{} defers × {} returns or more: the compiler's limit is 15", d.sites.size(), exits);
+  return {};
+}
+
+void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::string>& funcval_before) {
+  uint8_t seen = 0;
+  for (const SlotStore& x : d.open->dropped) {
+    const std::string& f = funcval_before[x.pc];
+    seen |= static_cast<uint8_t>(1 << x.slot);
+    d.sites.push_back({x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f)});
+  }
+  for (const BitStore& b : d.open->stores) {
+    if (b.initial || !b.store.constant || b.starts >= 0) continue;
+    const auto fresh = static_cast<uint8_t>(b.store.value & ~uint64_t{seen});
+    if (!fresh || !std::has_single_bit(fresh)) continue;
+    seen |= static_cast<uint8_t>(b.store.value);
+    const std::string& f = funcval_before[b.pc];
+    d.sites.push_back(
+        {b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", std::countr_zero(fresh)), f, wraps(p, f)});
+  }
+  for (const BitStore& b : d.open->stores)  // a register: conditional defers; only running tells which bit
+    if (!b.initial && !b.store.constant && !b.call.pc)
+      d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}});
+}
+
+bool at_site(const OpenCoded& o, uint64_t pc) {
+  const auto here = [pc](const auto& x) { return x.pc == pc; };
+  return std::any_of(o.stores.begin(), o.stores.end(), here) || std::any_of(o.dropped.begin(), o.dropped.end(), here);
+}
+
+FunctionDefers read(const Program& p, const Function& f, const Targets& targets) {
+  FunctionDefers d;
+  d.function = &f;
+  d.deferreturn_offset = f.f.deferreturn;
+  d.open = p.open_coded(f);
+  std::map<uint64_t, std::string> funcval_before;
+  Funcvals funcvals{p, {}};
+  each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
+    if (d.open && at_site(*d.open, i.pc)) funcval_before[i.pc] = std::exchange(funcvals.last, {});
+    funcvals.see(i);
+    if (is_return(i)) d.exits.push_back(i.pc);
+    const auto c = as_call(i);
+    const auto t = c && c->target ? targets.find(c->target) : targets.end();
+    if (t == targets.end()) return true;
+    if (!t->second) {
+      d.deferreturns.push_back(i.pc);
+      return true;
+    }
+    const bool opens_list = t->second->function == "runtime.deferrangefunc";
+    const std::string fn = opens_list ? std::string{} : std::exchange(funcvals.last, {});
+    d.sites.push_back({i.pc, t->second->storage, std::string(t->second->function), fn, wraps(p, fn)});
+    return true;
+  });
+  if (d.open) add_bit_sites(p, d, funcval_before);
+  std::sort(d.sites.begin(), d.sites.end(), [](const DeferSite& a, const DeferSite& b) { return a.pc < b.pc; });
+  d.reason = reason_for(p, d);
+  return d;
+}
+
+// A function that only calls deferprocat (the body of a range-over-func) has no deferreturn and no mark in pclntab.
+bool may_defer(const Program& p, const loader::Func& f) {
+  if (f.deferreturn) return true;
+  return p.mech().on_return == ReturnMechanism::machine && f.name.find("-range") != std::string_view::npos;
+}
+
+}  // namespace
+
+const char* to_string(Storage s) {
+  switch (s) {
+    case Storage::heap: return "heap";
+    case Storage::stack: return "stack";
+    case Storage::open_coded: return "open-coded";
+    case Storage::rangefunc: return "rangefunc";
+  }
+  return "?";
+}
+
+std::vector<FunctionDefers> inventory(const Program& p, std::string_view only) {
+  std::vector<FunctionDefers> out;
+  const Targets targets = targets_of(p);
+  for (size_t i = 0; i < p.go().funcs.size(); ++i) {
+    const loader::Func f = p.go().funcs.func(i);
+    if (!may_defer(p, f) || (!only.empty() && readable(f.name).find(only) == std::string::npos)) continue;
+    const Function* known = p.function_at(f.entry);
+    if (!known) continue;
+    FunctionDefers d = read(p, *known, targets);
+    if (!d.sites.empty() || !d.deferreturns.empty()) out.push_back(std::move(d));
+  }
+  return out;
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,158 @@
+// Open-coded defers of a function: the compiler's table, and the stores to deferBits found in its code.
+#include <algorithm>
+
+#include "loader/bytes.h"
+#include "runtime_model/program.h"
+
+namespace deferscope::model {
+namespace {
+
+constexpr uint32_t kMaxDefers = 8;  // deferBits is one byte
+
+// Calls that the compiler puts between clearing a bit and running the defer: copying arguments, write barriers.
+constexpr std::string_view kHelpers[] = {"runtime.duffcopy",     "runtime.duffzero", "runtime.memmove",
+                                         "runtime.typedmemmove", "runtime.wbMove",   "runtime.wbZero"};
+
+bool is_helper(std::string_view name) {
+  return std::find(std::begin(kHelpers), std::end(kHelpers), name) != std::end(kHelpers) ||
+         name.substr(0, 22) == "runtime.gcWriteBarrier" || name.substr(0, 13) == "runtime.panic" ||
+         name.substr(0, 15) == "runtime.goPanic" || name.substr(0, 18) == "runtime.morestack_";
+}
+
+// Reads varints; anything wrong makes it not ok.
+struct Varints {
+  loader::Bytes bytes;
+  uint64_t at = 0;
+  bool ok = true;
+  uint32_t next() {
+    const auto v = loader::uvarint(bytes, &at);
+    ok = ok && v && *v <= (1u << 30);
+    return ok ? static_cast<uint32_t>(*v) : 0;
+  }
+};
+
+void read_arguments(Varints& in, std::vector<OpenCoded::Argument>& out) {
+  const uint32_t n = in.next();
+  for (uint32_t i = 0; i < n && in.ok && i < 4096; ++i) {
+    OpenCoded::Argument a;
+    a.offset = in.next(), a.size = in.next(), a.call_offset = in.next();
+    out.push_back(a);
+  }
+}
+
+bool decode(OpenEncoding encoding, loader::Bytes bytes, OpenCoded& o) {
+  Varints in{bytes};
+  if (encoding == OpenEncoding::args) in.next();  // maxargsize
+  o.bits_offset = in.next();
+  const uint32_t n = in.next();
+  if (encoding == OpenEncoding::slots) {  // here n is the offset of slot 0
+    for (uint32_t i = 0; i < kMaxDefers; ++i) o.slots.push_back(n - 8 * i);
+    o.count_known = false;
+    return in.ok;
+  }
+  if (n > kMaxDefers) return false;
+  o.slots.resize(n);
+  o.arguments.resize(n);
+  for (uint32_t i = n; i-- > 0 && in.ok;) {
+    if (encoding == OpenEncoding::args) in.next();  // argWidth
+    o.slots[i] = in.next();
+    if (encoding == OpenEncoding::args) read_arguments(in, o.arguments[i]);
+  }
+  return in.ok;
+}
+
+}  // namespace
+
+std::unique_ptr<OpenCoded> Program::read_open_coded(const Function& f) const {
+  if (mech_.open == OpenEncoding::none) return nullptr;
+  const auto at = go_->funcs.funcdata(f.f, static_cast<uint32_t>(mech_.open_funcdata));
+  if (!at || !*at) return nullptr;
+  auto o = std::make_unique<OpenCoded>();
+  if (!decode(mech_.open, image_.memory().bytes_from(*at), *o)) return nullptr;
+  find_bit_stores(f, *o);
+  return o;
+}
+
+// Offsets in the frame are told from SP: varp = SP + pcsp + (amd64's return address) - the distance below caller's SP.
+void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
+  std::vector<SlotStore> straight;  // slot stores since the last control op or store to deferBits
+  each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
+    const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
+    if (!bytes.empty() || !words.empty()) {
+      const auto delta = go_->funcs.sp_delta(f.f, i.pc);
+      const int64_t varp = delta.value_or(0) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
+      for (const FrameStore& s : words)
+        for (size_t n = 0; n < o.slots.size(); ++n)
+          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0))
+            straight.push_back({i.pc, static_cast<int>(n), s});
+      for (const FrameStore& s : bytes)
+        if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) add_bit_store(o, i, s, straight);
+    }
+    if (is_control(i)) straight.clear();
+    return true;
+  });
+  for (BitStore& b : o.stores)
+    if (!b.initial) b.call = call_behind(f, b.next);
+}
+
+// `slots`: stored on the straight way to this store. Those whose bit it does not keep were registered by stores that
+// the compiler dropped, and so were the others; it starts the highest.
+void Program::add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const {
+  BitStore b{i.pc, i.next(), s, false, {}, -1};
+  b.initial = o.stores.empty() && s.constant && s.value == 0;
+  if (b.initial) o.valid_from = b.next;
+  for (const SlotStore& x : slots)
+    if (s.constant && !b.initial && !(s.value >> x.slot & 1)) b.starts = std::max(b.starts, x.slot);
+  if (b.starts >= 0) o.dropped.insert(o.dropped.end(), slots.begin(), slots.end());
+  slots.clear();
+  o.stores.push_back(b);
+}
+
+// Follows the straight way from pc to the call that is not a helper's.
+Call Program::call_behind(const Function& f, uint64_t pc) const {
+  Call found;
+  for (int jumps = 0; jumps < 4 && f.f.contains(pc) && !found.pc; ++jumps) {
+    uint64_t onward = 0;
+    int budget = 64;
+    each_instruction(image_, pc, f.f.end, [&](const Insn& i) {
+      if (const auto c = as_call(i)) {
+        const Function* target = c->target ? function_at(c->target) : nullptr;
+        if (!target || !is_helper(target->name())) found = *c;
+        return !found.pc;
+      }
+      if (const auto to = as_jump(i)) {
+        onward = *to;
+        return false;
+      }
+      return --budget > 0 && !is_return(i);
+    });
+    if (!onward) break;
+    pc = onward;
+  }
+  return found;
+}
+
+const OpenCoded* Program::open_coded(const Function& f) const {
+  const auto [it, fresh] = open_.try_emplace(&f);
+  if (fresh) try {
+      it->second = read_open_coded(f);
+    } catch (const loader::Error&) {  // a corrupt table: as if it had none
+    }
+  return it->second.get();
+}
+
+const std::vector<const Function*>& Program::open_coded_functions() const {
+  if (open_functions_) return *open_functions_;
+  open_functions_.emplace();
+  if (mech_.open == OpenEncoding::none) return *open_functions_;
+  for (size_t i = 0; i < go_->funcs.size(); ++i) try {
+      const loader::Func f = go_->funcs.func(i);
+      if (f.nfuncdata <= static_cast<unsigned>(mech_.open_funcdata) || f.deferreturn == 0) continue;
+      const Function* known = function_at(f.entry);
+      if (known && open_coded(*known)) open_functions_->push_back(known);
+    } catch (const loader::Error&) {
+    }
+  return *open_functions_;
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,147 @@
+// Functions, origins and locations of a program.
+#include "runtime_model/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace deferscope::model {
+namespace {
+
+// First elements of the standard library's import paths (src/ of go1.27 and of the releases before it).
+constexpr std::string_view kStdRoots[] = {
+    "archive",  "arena", "bufio",   "bytes",    "cmp",      "compress", "container", "context", "crypto",
+    "database", "debug", "embed",   "encoding", "errors",   "expvar",   "flag",      "fmt",     "go",
+    "hash",     "html",  "image",   "index",    "internal", "io",       "iter",      "log",     "maps",
+    "math",     "mime",  "net",     "os",       "path",     "plugin",   "reflect",   "regexp",  "simd",
+    "slices",   "sort",  "strconv", "strings",  "structs",  "sync",     "syscall",   "testing", "text",
+    "time",     "type",  "unicode", "unique",   "unsafe",   "uuid",     "vendor",    "weak"};
+
+bool is_runtime(std::string_view package) {
+  const auto below = [&](std::string_view root) {
+    return package == root || (package.substr(0, root.size()) == root && package[root.size()] == '/');
+  };
+  return below("runtime") || below("internal/runtime") || package == "internal/abi" || package.empty();
+}
+
+bool belongs_to(std::string_view package, std::string_view module) {
+  return !module.empty() && package.substr(0, module.size()) == module &&
+         (package.size() == module.size() || package[module.size()] == '/' || package[module.size()] == '.');
+}
+
+const loader::GoProgram* require_go(const loader::Image& image) {
+  const loader::GoProgram* go = image.go();
+  if (!go) throw Error(fmt::format("{}: {}", image.path(), image.not_go()));
+  if (go->version.minor && go->version.minor < loader::kOldestMinor)
+    throw Error(fmt::format("{}: built by {}; the runtime model knows go1.{} and newer", image.path(), go->version.text,
+                            loader::kOldestMinor));
+  return go;
+}
+
+}  // namespace
+
+Program::Program(const loader::Image& image, bool use_dwarf)
+    : image_(image),
+      go_(require_go(image_)),
+      minor_(go_->version.minor ? go_->version.minor : loader::kNewestMinor),
+      mech_(mechanism(minor_)),
+      layouts_(Layouts::of(image_, minor_, use_dwarf)),
+      use_dwarf_(use_dwarf) {}
+
+Program::~Program() = default;
+
+Origin Program::origin_of(std::string_view function) const {
+  const std::string_view package = package_of(function);
+  if (is_runtime(package)) return Origin::runtime;
+  if (package == "main") return Origin::user;
+  if (go_->build.main && belongs_to(package, go_->build.main->path)) return Origin::user;
+  for (const loader::Module& m : go_->build.deps)
+    if (belongs_to(package, m.path)) return Origin::user;
+  const std::string_view root = package.substr(0, package.find('/'));
+  const bool std_root = std::find(std::begin(kStdRoots), std::end(kStdRoots), root) != std::end(kStdRoots);
+  return std_root ? Origin::std_ : Origin::user;
+}
+
+const Function* Program::function_at(uint64_t pc) const {
+  const auto f = go_->funcs.at(pc);
+  if (!f) return nullptr;
+  std::unique_ptr<Function>& slot = functions_[f->index];
+  if (!slot) slot = std::make_unique<Function>(Function{*f, origin_of(f->name), f->func_id == mech_.id_wrapper});
+  return slot.get();
+}
+
+const Function* Program::function_named(std::string_view name) const {
+  const auto f = go_->funcs.find_first(name);
+  return f ? function_at(f->entry) : nullptr;
+}
+
+const Location& Program::location(uint64_t pc) const {
+  const auto [it, fresh] = locations_.try_emplace(pc);
+  Location& l = it->second;
+  if (!fresh) return l;
+  l.pc = pc;
+  try {
+    l.function = function_at(pc);
+    if (!l.function) return l;
+    l.offset = pc - l.function->f.entry;
+    const loader::SourceLine at = go_->funcs.line(l.function->f, pc);
+    l.file = at.file;
+    l.line = at.line;
+  } catch (const loader::Error&) {  // a corrupt table: the address alone
+    l.function = nullptr;
+  }
+  return l;
+}
+
+std::string Program::describe(uint64_t pc) const {
+  const Location& l = location(pc);
+  if (!l.function) return fmt::format("{:#x}", pc);
+  return l.offset ? fmt::format("{}+{}", readable(l.function->name()), l.offset) : readable(l.function->name());
+}
+
+std::vector<uint64_t> Program::returns_in(const Function& f) const {
+  std::vector<uint64_t> out;
+  each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
+    if (is_return(i)) out.push_back(i.pc);
+    return true;
+  });
+  return out;
+}
+
+std::vector<Call> Program::calls_in(const Function& f) const {
+  std::vector<Call> out;
+  each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
+    if (auto c = as_call(i)) out.push_back(*c);
+    return true;
+  });
+  return out;
+}
+
+loader::Dwarf* Program::dwarf() const {
+  if (!dwarf_tried_) {
+    dwarf_tried_ = true;
+    try {
+      if (use_dwarf_) dwarf_ = loader::Dwarf::open(image_);
+    } catch (const loader::Error&) {  // damaged: as if stripped
+    }
+  }
+  return dwarf_.get();
+}
+
+const ContextWords& Program::context_words(const Function& f) const {
+  const auto [it, fresh] = context_.try_emplace(&f);
+  if (fresh) it->second = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
+  return it->second;
+}
+
+std::string readable(std::string_view function) {
+  std::string out;
+  for (size_t i = 0; i < function.size(); ++i) {
+    const bool middle_dot = function[i] == '\xc2' && i + 1 < function.size() && function[i + 1] == '\xb7';
+    out += middle_dot ? '.' : function[i];
+    i += middle_dot;
+  }
+  return out;
+}
+
+}  // namespace deferscope::model

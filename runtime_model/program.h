@@ -1,0 +1,138 @@
+// A Go program as the runtime model knows it before it runs: layouts, mechanisms, functions with their origin, their
+// open-coded defers, what a wrapper stands for. Built once, filled when asked; one thread at a time.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "loader/dwarf.h"
+#include "loader/image.h"
+#include "runtime_model/code.h"
+#include "runtime_model/error.h"
+#include "runtime_model/go_facts.h"
+#include "runtime_model/layouts.h"
+
+namespace deferscope::model {
+
+// A store to a function's deferBits byte.
+struct BitStore {
+  uint64_t pc = 0, next = 0;
+  FrameStore store;
+  bool initial = false;  // the 0 at entry: neither registers nor starts anything
+  Call call;             // the call behind it that runs the defer, should this store clear a bit; call.pc 0: none found
+  // Where no call or branch lies between a registration and the exit, the compiler drops the store that sets the bit
+  // as dead. Then this one starts the defer of this slot without a bit to clear, and the slot's own store registers it.
+  int starts = -1;
+};
+
+// The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
+struct SlotStore {
+  uint64_t pc = 0;
+  int slot = 0;
+  FrameStore store;
+};
+
+// FUNCDATA_OpenCodedDeferInfo of one function. Offsets are subtracted from varp.
+struct OpenCoded {
+  uint32_t bits_offset = 0;
+  std::vector<uint32_t> slots;  // of the closure of defer i, in source order
+  bool count_known = true;      // 1.22+: the table does not say how many; 8 are listed
+  struct Argument {
+    uint32_t offset, size, call_offset;
+  };
+  std::vector<std::vector<Argument>> arguments;  // 1.14–1.17, by slot
+  std::vector<BitStore> stores;                  // in order of address
+  std::vector<SlotStore> dropped;                // registrations without a store to deferBits
+  uint64_t valid_from = 0;                       // pc behind the initial store; before it the byte is stale
+};
+
+// What a compiler-made wrapper calls.
+struct Wrapped {
+  bool is_wrapper = false;    // by funcID
+  std::string function;       // empty: not a wrapper, or called through a pointer
+  const char* found_by = "";  // "inline tree", "call target", "jump target"
+};
+
+struct Function {
+  loader::Func f;
+  Origin origin = Origin::user;
+  bool wrapper = false;
+  std::string_view name() const { return f.name; }
+};
+
+// A pc told as text parts.
+struct Location {
+  const Function* function = nullptr;  // nullptr: no Go code
+  uint64_t pc = 0;
+  uint64_t offset = 0;  // from the function's entry
+  std::string_view file;
+  int32_t line = 0;
+};
+
+class Program {
+ public:
+  // Throws model::Error if the image is no Go program that the model can read. `use_dwarf` false: as if stripped.
+  explicit Program(const loader::Image& image, bool use_dwarf = true);
+  ~Program();
+
+  const loader::Image& image() const { return image_; }
+  const loader::GoProgram& go() const { return *go_; }
+  const Layouts& layouts() const { return layouts_; }
+  const Mechanism& mech() const { return mech_; }
+  int minor() const { return minor_; }
+  loader::Arch arch() const { return image_.arch(); }
+  bool amd64() const { return arch() == loader::Arch::amd64; }
+  Place place(Arg a) const { return place_of(a, minor_, arch()); }
+
+  // The function that holds pc, nullptr if none. The pointer stays valid. O(1) after the first time.
+  const Function* function_at(uint64_t pc) const;
+  const Function* function_named(std::string_view name) const;
+  // The same for a pc; cached.
+  const Location& location(uint64_t pc) const;
+  std::string describe(uint64_t pc) const;  // "main.f+12", or the address
+
+  const OpenCoded* open_coded(const Function& f) const;  // nullptr: none
+  const Wrapped& wrapped(const Function& f) const;
+  const ContextWords& context_words(const Function& f) const;
+  // Functions with open-coded defers, in order of address. Looks at every function once.
+  const std::vector<const Function*>& open_coded_functions() const;
+  Origin origin_of(std::string_view function) const;
+
+  // Addresses of a function's instructions of a kind.
+  std::vector<uint64_t> returns_in(const Function& f) const;
+  std::vector<Call> calls_in(const Function& f) const;
+
+  // DWARF, opened when first asked for; nullptr if there is none or it is damaged.
+  loader::Dwarf* dwarf() const;
+
+ private:
+  std::unique_ptr<OpenCoded> read_open_coded(const Function& f) const;
+  void find_bit_stores(const Function& f, OpenCoded& o) const;
+  void add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const;
+  Call call_behind(const Function& f, uint64_t pc) const;
+  Wrapped find_wrapped(const Function& f) const;
+
+  loader::Image image_;
+  const loader::GoProgram* go_;
+  int minor_;
+  const Mechanism& mech_;
+  Layouts layouts_;
+  bool use_dwarf_;
+  mutable std::unordered_map<uint32_t, std::unique_ptr<Function>> functions_;
+  mutable std::unordered_map<uint64_t, Location> locations_;
+  mutable std::unordered_map<const Function*, std::unique_ptr<OpenCoded>> open_;
+  mutable std::unordered_map<const Function*, Wrapped> wrapped_;
+  mutable std::unordered_map<const Function*, ContextWords> context_;
+  mutable std::optional<std::vector<const Function*>> open_functions_;
+  mutable std::unique_ptr<loader::Dwarf> dwarf_;
+  mutable bool dwarf_tried_ = false;
+};
+
+// "main.f·dwrap·1" and the linker's "main.f.dwrap.1" are one; texts print the latter.
+std::string readable(std::string_view function);
+
+}  // namespace deferscope::model

@@ -1,0 +1,207 @@
+// Which addresses are hooked, and how an event is made and given out once.
+#include "runtime_model/tracker.h"
+
+#include <algorithm>
+
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+
+const char* to_string(EventKind k) {
+  static constexpr const char* names[] = {"defer.push",        "defer.start",     "defer.end",   "deferreturn.enter",
+                                          "deferreturn.leave", "jmpdefer",        "panic.start", "panic.recovered",
+                                          "panic.aborted",     "recover.refused", "goexit",      "recovery.jump",
+                                          "stack.move",        "transfer"};
+  static_assert(std::size(names) == static_cast<size_t>(EventKind::count));
+  return names[static_cast<size_t>(k)];
+}
+
+const char* to_string(RunBy b) {
+  static constexpr const char* names[] = {"none", "jmpdefer", "deferreturn", "inline", "panic", "goexit"};
+  return names[static_cast<size_t>(b)];
+}
+
+Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions options)
+    : p_(program),
+      m_(machine),
+      options_(std::move(options)),
+      guest_(program, machine.state()),
+      effects_(program),
+      state_(std::make_unique<State>()) {
+  add_registration();
+  add_returning();
+  add_panics();
+  add_open_coded();
+  add_transfers();
+  std::unordered_set<uint64_t> addresses;
+  for (const auto& [pc, hooks] : hooks_) addresses.insert(pc);
+  m_.set_companion(this, std::move(addresses));
+}
+
+Tracker::~Tracker() { m_.set_companion(nullptr, {}); }
+
+// --- hooks ---
+
+void Tracker::add(uint64_t pc, Handler h, const Function* f, const void* data, uint64_t number, const char* text) {
+  hooks_[pc].push_back({h, pc, data, f, number, text});
+}
+
+// Several functions can share a name (a body and its ABI wrapper); the wrapper ends in the body.
+template <class Each>
+void Tracker::each_function(std::string_view name, Each each) {
+  std::vector<loader::Func> all = p_.go().funcs.find(name);
+  if (all.size() > 1)
+    all.erase(std::remove_if(all.begin(), all.end(),
+                             [&](const loader::Func& f) { return f.func_id == p_.mech().id_wrapper; }),
+              all.end());
+  for (const loader::Func& f : all)
+    if (const Function* known = p_.function_at(f.entry)) each(*known);
+}
+
+void Tracker::add_entry(std::string_view name, Handler h, const char* text) {
+  each_function(name, [&](const Function& f) { add(f.f.entry, h, &f, nullptr, 0, text); });
+}
+
+void Tracker::add_returns(std::string_view name, Handler h, const char* text) {
+  each_function(name, [&](const Function& f) {
+    for (uint64_t pc : p_.returns_in(f)) add(pc, h, &f, nullptr, 0, text);
+  });
+}
+
+// In the functions that run defers, a call through a register or of reflectcall calls a deferred function.
+void Tracker::add_deferred_calls(std::string_view name, RunBy by) {
+  each_function(name, [&](const Function& f) {
+    for (const Call& c : p_.calls_in(f)) {
+      const Function* target = c.target ? p_.function_at(c.target) : nullptr;
+      const bool reflect = target && target->name() == "runtime.reflectcall";
+      if (c.target && !reflect) continue;
+      // `data` set: the closure is reflectcall's argument, not in the context register.
+      add(c.pc, &Tracker::on_deferred_call, &f, reflect ? target : nullptr, c.next, to_string(by));
+      add(c.next, &Tracker::on_call_end, &f);
+    }
+  });
+}
+
+void Tracker::add_registration() {
+  add_returns("runtime.deferproc", &Tracker::on_pushed, "runtime.deferproc");
+  add_returns("runtime.deferprocStack", &Tracker::on_pushed, "runtime.deferprocStack");
+  add_entry("runtime.deferprocat", &Tracker::on_deferprocat);
+  add_returns("runtime.deferprocat", &Tracker::on_listed, "runtime.deferprocat");
+}
+
+void Tracker::add_returning() {
+  add_entry("runtime.deferreturn", &Tracker::on_deferreturn_enter);
+  add_returns("runtime.deferreturn", &Tracker::on_deferreturn_leave);
+  add_deferred_calls("runtime.deferreturn", RunBy::deferreturn);
+  each_function("runtime.jmpdefer", [&](const Function& f) {
+    each_instruction(p_.image(), f.f.entry, f.f.end, [&](const Insn& i) {
+      const bool jump = is_indirect_jump(i);
+      add(i.pc, &Tracker::on_jmpdefer, &f, nullptr, jump);
+      return !jump;
+    });
+  });
+}
+
+void Tracker::add_panics() {
+  add_entry("runtime.gopanic", &Tracker::on_gopanic);
+  add_entry("runtime.Goexit", &Tracker::on_goexit);
+  add_deferred_calls("runtime.gopanic", RunBy::panic);
+  add_deferred_calls("runtime.Goexit", RunBy::goexit);
+  for (const char* helper : {"runtime.runOpenDeferFrame", "runtime.deferCallSave", "runtime.reflectcallSave"})
+    add_deferred_calls(helper, RunBy::none);
+  add_returns("runtime.gorecover", &Tracker::on_gorecover_return);
+  add_entry("runtime.recovery", &Tracker::on_recovery);
+  each_function("runtime.recovery", [&](const Function& f) {
+    for (const Call& c : p_.calls_in(f)) {
+      const Function* target = c.target ? p_.function_at(c.target) : nullptr;
+      if (target && target->name() == "runtime.gogo") add(c.pc, &Tracker::on_recovery_jump, &f);
+    }
+  });
+}
+
+void Tracker::add_open_coded() {
+  for (const Function* f : p_.open_coded_functions()) {
+    for (const SlotStore& s : p_.open_coded(*f)->dropped) add(s.pc, &Tracker::on_slot_store, f, &s);
+    for (const BitStore& b : p_.open_coded(*f)->stores) {
+      if (b.initial) continue;
+      add(b.pc, &Tracker::on_bit_store, f, &b);
+      if (b.call.pc) {
+        std::vector<Hook>& at = hooks_[b.call.next];
+        const bool there =
+            std::any_of(at.begin(), at.end(), [](const Hook& h) { return h.handler == &Tracker::on_inline_end; });
+        // The end of one defer comes before the next one's store, should both stand at one address.
+        if (!there) at.insert(at.begin(), Hook{&Tracker::on_inline_end, b.call.next, nullptr, f, 0, ""});
+      }
+    }
+  }
+}
+
+void Tracker::add_transfers() {
+  add_entry("runtime.copystack", &Tracker::on_copystack);
+  add_returns("runtime.copystack", &Tracker::on_copystack_return);
+  add_entry("runtime.goexit1", &Tracker::on_goroutine_end);
+  // amd64 1.17+: the signal handler injects sigpanic0, which goes on to sigpanic.
+  const bool zero = p_.function_named("runtime.sigpanic0") != nullptr;
+  add_entry(zero ? "runtime.sigpanic0" : "runtime.sigpanic", &Tracker::on_transfer, "sigpanic");
+  add_entry("runtime.asyncPreempt", &Tracker::on_transfer, "asyncPreempt");
+  add_entry("runtime.mcall", &Tracker::on_transfer, "mcall");
+  add_entry("runtime.systemstack", &Tracker::on_transfer, "systemstack");
+  add_entry("runtime.gogo", &Tracker::on_transfer, "gogo");
+}
+
+// --- the companion ---
+
+void Tracker::reached(uint64_t pc) {
+  const auto it = hooks_.find(pc);
+  if (it == hooks_.end()) return;
+  for (const Hook& h : it->second) (this->*h.handler)(h);
+}
+
+std::shared_ptr<const void> Tracker::save() const { return std::make_shared<const State>(*state_); }
+
+void Tracker::restore(const std::shared_ptr<const void>& saved) { *state_ = *static_cast<const State*>(saved.get()); }
+
+uint64_t Tracker::events_before() const { return state_->next; }
+
+std::vector<Running> Tracker::running(uint64_t goid) const {
+  const auto it = state_->goroutines.find(goid);
+  return it == state_->goroutines.end() ? std::vector<Running>{} : it->second.running;
+}
+
+// --- making events ---
+
+// The goroutine at hand; nullptr before the runtime has one.
+Tracker::G* Tracker::current() {
+  const uint64_t g = guest_.current_g();
+  const uint64_t id = g ? guest_.goid(g) : 0;
+  if (!id) return nullptr;
+  G& known = state_->goroutines[id];
+  known.g = g;
+  known.id = id;
+  known.hi = guest_.stack_hi(g);
+  return &known;
+}
+
+Event Tracker::make(EventKind kind, const G& g) {
+  Event e;
+  e.kind = kind;
+  e.position = m_.state().position;
+  e.goid = g.id;
+  e.tid = m_.state().thread().tid;
+  e.pc = guest_.pc();
+  e.sp = guest_.sp();
+  return e;
+}
+
+void Tracker::emit(Event& e) {
+  e.id = state_->next++;
+  if (e.id < positions_.size()) return;  // behind the horizon: known already
+  positions_.push_back(e.position);
+  if (options_.sink) options_.sink(e);
+}
+
+FrameId Tracker::frame_id(const G& g, uint64_t pc, uint64_t sp) const {
+  return {p_.location(pc ? pc - 1 : 0).function, sp, g.hi - sp, pc};
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,138 @@
+// Turns a running machine into events: hooks at the runtime's functions and at the stores to deferBits, and the little
+// that cannot be read back from guest memory (which defer is running, which panic a recovery belongs to).
+//
+//     model::Program program(image);
+//     model::Tracker tracker(program, machine, {.sink = [](const model::Event& e) { … }});
+//     machine.run_to(emu::kNever);
+//
+// Law 5: its state travels with the machine's snapshots; an event found again behind the horizon has the same id and is
+// not given to the sink again. It never changes the guest.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "emu/machine.h"
+#include "runtime_model/effects.h"
+#include "runtime_model/events.h"
+
+namespace deferscope::model {
+
+struct TrackerOptions {
+  std::function<void(const Event&)> sink;
+  bool effects = true;  // results and locals that a deferred function changes (needs DWARF)
+};
+
+// A deferred call that is running.
+struct Running {
+  uint64_t push = kNoEvent, start = kNoEvent;
+  RunBy by = RunBy::none;
+  Storage storage = Storage::heap;
+  uint64_t record = 0;
+  int slot = -1;
+  FrameId owner;
+  uint64_t call_depth = 0;  // stack.hi - SP at the call
+  uint64_t return_pc = 0;   // where it returns to; 0: jmpdefer (onto the CALL deferreturn)
+  uint64_t panic = kNoEvent;
+  uint64_t funcval = 0, entry = 0;
+  EffectProbe probe;
+};
+
+class Tracker final : public emu::Machine::Companion {
+ public:
+  // Sets the machine's companion; both must outlive it. Before set_recording: snapshots taken without it hold nothing of
+  // its state.
+  Tracker(const Program& program, emu::Machine& machine, TrackerOptions options);
+  ~Tracker() override;
+
+  // Events found so far on the whole recording, and where: the n-th was found at position_of(n).
+  uint64_t events() const { return positions_.size(); }
+  emu::Position position_of(uint64_t event) const { return positions_.at(event); }
+  // At the current position: how many events lie behind it, and the deferred calls that are running, outermost first.
+  uint64_t events_before() const;
+  std::vector<Running> running(uint64_t goid) const;
+  size_t hooks() const { return hooks_.size(); }
+
+  std::shared_ptr<const void> save() const override;
+  void restore(const std::shared_ptr<const void>& saved) override;
+  void reached(uint64_t pc) override;
+
+ private:
+  struct State;
+  struct G;
+  struct Hook {
+    void (Tracker::*handler)(const Hook&);
+    uint64_t pc = 0;
+    const void* data = nullptr;  // what the handler expects: BitStore…
+    const Function* function = nullptr;
+    uint64_t number = 0;
+    const char* text = "";
+  };
+  using Handler = void (Tracker::*)(const Hook&);
+
+  void add(uint64_t pc, Handler h, const Function* f = nullptr, const void* data = nullptr, uint64_t number = 0,
+           const char* text = "");
+  template <class Each>
+  void each_function(std::string_view name, Each each);
+  void add_entry(std::string_view name, Handler h, const char* text = "");
+  void add_returns(std::string_view name, Handler h, const char* text = "");
+  void add_deferred_calls(std::string_view name, RunBy by);
+  void add_registration();
+  void add_returning();
+  void add_panics();
+  void add_open_coded();
+  void add_transfers();
+
+  void on_pushed(const Hook&);
+  void on_deferprocat(const Hook&);
+  void on_listed(const Hook&);
+  void on_bit_store(const Hook&);
+  void on_slot_store(const Hook&);
+  void on_inline_end(const Hook&);
+  void on_deferreturn_enter(const Hook&);
+  void on_deferreturn_leave(const Hook&);
+  void on_jmpdefer(const Hook&);
+  void on_deferred_call(const Hook&);
+  void on_call_end(const Hook&);
+  void on_gopanic(const Hook&);
+  void on_goexit(const Hook&);
+  void on_gorecover_return(const Hook&);
+  void on_recovery(const Hook&);
+  void on_recovery_jump(const Hook&);
+  void on_copystack(const Hook&);
+  void on_copystack_return(const Hook&);
+  void on_transfer(const Hook&);
+  void on_goroutine_end(const Hook&);
+
+  G* current();
+  Event make(EventKind kind, const G& g);
+  void emit(Event& e);
+  FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
+  void push(G& g, Event& e);
+  void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc);
+  void end(G& g, size_t index);
+  void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address,
+                      const char* call, uint64_t funcval);
+  void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
+  uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
+  void find_push(G& g, Event& e, uint64_t funcval, bool same_frame);
+  RunBy who_calls(const Hook& h, RunBy said) const;
+  uint64_t owner_pc(const G& g, const FrameId& owner) const;
+  void drop_deeper(G& g, uint64_t depth);
+  void discard(G& g, Event& jump);
+  std::vector<CallerFrame> recover_callers(const G& g) const;
+
+  const Program& p_;
+  emu::Machine& m_;
+  TrackerOptions options_;
+  Guest guest_;
+  Effects effects_;
+  std::unordered_map<uint64_t, std::vector<Hook>> hooks_;
+  std::unique_ptr<State> state_;
+  std::vector<emu::Position> positions_;  // of every event found; never rewound
+};
+
+}  // namespace deferscope::model

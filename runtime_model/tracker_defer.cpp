@@ -1,0 +1,354 @@
+// Registration, the normal return, and what runs a deferred function.
+#include <algorithm>
+#include <bit>
+
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+namespace {
+
+bool on_stack(uint64_t address, uint64_t sp, uint64_t hi) { return address >= sp && address < hi; }
+
+Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
+
+}  // namespace
+
+// --- registration ---
+
+// The frames below are gone: what they registered and did not run will never run.
+void Tracker::drop_deeper(G& g, uint64_t depth) {
+  while (!g.pushed.empty() && g.pushed.back().depth > depth) g.pushed.pop_back();
+}
+
+void Tracker::push(G& g, Event& e) {
+  e.origin = origin_of(e.frame);
+  emit(e);
+  drop_deeper(g, e.frame.depth);
+  PendingPush p;
+  p.event = e.id;
+  p.storage = e.storage;
+  p.depth = e.frame.depth;
+  p.on_stack = on_stack(e.deferred.funcval, e.sp, g.hi);
+  p.funcval = p.on_stack ? g.hi - e.deferred.funcval : e.deferred.funcval;
+  p.slot = e.slot;
+  p.site = e.site;
+  p.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
+  g.pushed.push_back(p);
+}
+
+// RET of deferproc and deferprocStack: the record is linked and complete.
+void Tracker::on_pushed(const Hook& h) {
+  G* g = current();
+  if (!g) return;
+  const uint64_t d = guest_.field(g->g, F::g_defer);
+  Event e = make(EventKind::defer_push, *g);
+  e.site = guest_.return_address();
+  e.frame = frame_id(*g, e.site, guest_.caller_sp());
+  if (!d || guest_.field(d, F::defer_sp) != e.frame.sp) return;  // 1.12+: deferproc returns 1 after a recovery
+  e.call = h.text;
+  e.record = d;
+  e.storage = on_stack(d, e.sp, g->hi) ? Storage::stack : Storage::heap;
+  e.link = guest_.field(d, F::defer_link);
+  e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
+  const uint64_t siz = guest_.field(d, F::defer_siz);
+  if (siz && siz <= 1 << 16) {
+    e.arguments.resize(siz);
+    if (!guest_.read(d + p_.layouts().size(S::defer_), e.arguments.data(), siz)) e.arguments.clear();
+  }
+  push(*g, e);
+}
+
+void Tracker::on_deferprocat(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  g->head = guest_.argument(Arg::deferprocat_head);
+  g->head_site = guest_.return_address();
+}
+
+// RET of deferprocat: the record is the first of the list. Its owner is the frame whose record opened that list.
+void Tracker::on_listed(const Hook& h) {
+  G* g = current();
+  if (!g || !g->head) return;
+  const uint64_t head = std::exchange(g->head, 0), d = guest_.word(head);
+  if (d <= 1) return;
+  Event e = make(EventKind::defer_push, *g);
+  e.site = guest_.return_address();
+  e.call = h.text;
+  e.record = d;
+  e.storage = Storage::rangefunc;
+  e.link = guest_.field(d, F::defer_link);
+  e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
+  size_t bound = 10'000;
+  for (uint64_t o = guest_.field(g->g, F::g_defer); o && bound--; o = guest_.field(o, F::defer_link))
+    if (guest_.field(o, F::defer_rangefunc) && guest_.field(o, F::defer_head) == head)
+      e.frame = frame_id(*g, guest_.field(o, F::defer_pc), guest_.field(o, F::defer_sp));
+  e.origin = origin_of(e.frame);
+  // The body of the loop is deeper than the owner: frames between the two are alive.
+  emit(e);
+  PendingPush p;
+  p.event = e.id, p.storage = e.storage, p.depth = e.frame.depth, p.site = e.site, p.record = d;
+  p.on_stack = on_stack(e.deferred.funcval, e.sp, g->hi);
+  p.funcval = p.on_stack ? g->hi - e.deferred.funcval : e.deferred.funcval;
+  auto at = g->pushed.end();
+  while (at != g->pushed.begin() && std::prev(at)->depth > p.depth) --at;
+  g->pushed.insert(at, p);
+}
+
+// A store to deferBits: bits that it sets register, bits that it clears start.
+void Tracker::on_bit_store(const Hook& h) {
+  const auto& b = *static_cast<const BitStore*>(h.data);
+  G* g = current();
+  if (!g) return;
+  const uint64_t at = guest_.sp() + static_cast<uint64_t>(b.store.offset);
+  uint8_t before = 0;
+  if (!guest_.read(at, &before, 1)) return;
+  const uint8_t after = static_cast<uint8_t>(b.store.constant ? b.store.value : guest_.cpu().r[b.store.from]);
+  if (b.starts >= 0) return bit_started(*g, h, b.starts, before, after, at);
+  const uint8_t set = after & static_cast<uint8_t>(~before), cleared = before & static_cast<uint8_t>(~after);
+  const uint64_t varp = at + p_.open_coded(*h.function)->bits_offset;
+  for (int i = 0; i < 8; ++i)
+    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, "deferBits", slot_word(*h.function, varp, i));
+  if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
+}
+
+// A closure goes to its slot and the compiler dropped the store to deferBits that would follow.
+void Tracker::on_slot_store(const Hook& h) {
+  const auto& s = *static_cast<const SlotStore*>(h.data);
+  G* g = current();
+  if (!g) return;
+  const OpenCoded& o = *p_.open_coded(*h.function);
+  const uint64_t varp = guest_.sp() + static_cast<uint64_t>(s.store.offset) + o.slots[static_cast<size_t>(s.slot)];
+  uint8_t bits = 0;
+  if (!guest_.read(varp - o.bits_offset, &bits, 1)) return;
+  const uint64_t funcval = s.store.constant ? s.store.value : guest_.cpu().r[s.store.from];
+  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, "slot", funcval);
+}
+
+// The closure in slot i of a frame; 0 if there is none.
+uint64_t Tracker::slot_word(const Function& f, uint64_t varp, int slot) const {
+  const OpenCoded& o = *p_.open_coded(f);
+  const auto i = static_cast<size_t>(slot);
+  return i < o.slots.size() ? guest_.word(varp - o.slots[i]) : 0;
+}
+
+void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits,
+                             const char* call, uint64_t funcval) {
+  Event e = make(EventKind::defer_push, g);
+  e.frame = {h.function, e.sp, g.hi - e.sp, h.pc};
+  e.site = h.pc;
+  e.call = call;
+  e.storage = Storage::open_coded;
+  e.slot = slot;
+  e.bits_address = bits, e.bits_before = before, e.bits_after = after;
+  e.deferred = read_deferred(guest_, funcval);
+  push(g, e);
+}
+
+void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {
+  const auto& b = *static_cast<const BitStore*>(h.data);
+  Event e = make(EventKind::defer_start, g);
+  e.frame = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
+  e.by = RunBy::inline_exit;
+  e.storage = Storage::open_coded;
+  e.slot = slot;
+  e.bits_address = bits, e.bits_before = before, e.bits_after = after;
+  const uint64_t funcval = slot_word(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
+  for (auto it = g.pushed.rbegin(); it != g.pushed.rend(); ++it)
+    if (it->depth == e.frame.depth && it->slot == slot) {
+      e.push = it->event, e.site = it->site;
+      g.pushed.erase(std::next(it).base());
+      break;
+    }
+  start(g, e, funcval, b.call.next);
+}
+
+// --- running ---
+
+void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
+  e.deferred = read_deferred(guest_, funcval);
+  e.origin = origin_of(e.frame);
+  for (auto it = g.panics.rbegin(); it != g.panics.rend() && (e.by == RunBy::panic || e.by == RunBy::goexit); ++it)
+    if (it->goexit == (e.by == RunBy::goexit)) {
+      e.panic = it->event;
+      break;
+    }
+  emit(e);
+  Running r;
+  r.push = e.push, r.start = e.id, r.by = e.by, r.storage = e.storage, r.record = e.record, r.slot = e.slot;
+  r.owner = e.frame;
+  r.call_depth = g.hi - e.sp;
+  r.return_pc = return_pc;
+  r.panic = e.panic;
+  r.funcval = e.deferred.funcval, r.entry = e.deferred.entry;
+  if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame);
+  g.running.push_back(std::move(r));
+}
+
+// The newest registered defer with this closure; with `same_frame` only of e.frame. Fills what the event says about it.
+void Tracker::find_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
+  for (auto it = g.pushed.rbegin(); it != g.pushed.rend(); ++it) {
+    const uint64_t fv = it->on_stack ? g.hi - it->funcval : it->funcval;
+    if (fv != funcval || (same_frame && it->depth != e.frame.depth)) continue;
+    e.push = it->event, e.storage = it->storage, e.slot = it->slot, e.site = it->site;
+    e.record = it->storage == Storage::stack ? g.hi - it->record : it->record;
+    if (!same_frame) {
+      const uint64_t sp = g.hi - it->depth;
+      e.frame = {it->site ? p_.location(it->site - 1).function : nullptr, sp, it->depth, 0};
+      if (it->storage == Storage::open_coded) e.frame.function = p_.location(it->site).function;
+      e.frame.pc = owner_pc(g, e.frame);
+    }
+    g.pushed.erase(std::next(it).base());
+    return;
+  }
+}
+
+// Where the owner frame stands while a panic runs its defers.
+uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
+  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g.hi, 500);
+  for (const Frame& f : u.frames)
+    if (f.sp == owner.sp && f.function == owner.function) return f.pc;
+  return 0;
+}
+
+void Tracker::end(G& g, size_t index) {
+  Event e = make(EventKind::defer_end, g);
+  const Running r = g.running[index];
+  g.running.resize(index);
+  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.record = r.record;
+  e.panic = r.panic;
+  e.frame = r.owner;
+  e.frame.sp = g.hi - r.owner.depth;
+  e.origin = origin_of(e.frame);
+  if (r.by == RunBy::jmpdefer) e.return_address = guest_.return_address();
+  e.deferred.funcval = r.funcval;
+  e.deferred.entry = r.entry;
+  e.deferred.function = p_.function_at(r.entry);
+  effects_.after(guest_, r.probe, e.frame.sp, e.effects, e.watched);
+  emit(e);
+}
+
+void Tracker::on_inline_end(const Hook& h) {
+  G* g = current();
+  if (!g || g->running.empty()) return;
+  const uint64_t depth = g->hi - guest_.sp();
+  for (size_t i = g->running.size(); i-- > 0;)
+    if (g->running[i].by == RunBy::inline_exit && g->running[i].call_depth == depth && g->running[i].return_pc == h.pc)
+      return end(*g, i);
+}
+
+void Tracker::on_call_end(const Hook& h) {
+  G* g = current();
+  if (!g || g->running.empty()) return;
+  const uint64_t depth = g->hi - guest_.sp();
+  for (size_t i = g->running.size(); i-- > 0;)
+    if (g->running[i].return_pc == h.pc && g->running[i].call_depth == depth) return end(*g, i);
+}
+
+// --- deferreturn ---
+
+void Tracker::on_deferreturn_enter(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  const FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  for (size_t i = g->running.size(); i-- > 0;)  // the deferred function returned onto the CALL
+    if (g->running[i].by == RunBy::jmpdefer && g->running[i].owner.depth == owner.depth) {
+      end(*g, i);
+      break;
+    }
+  Event e = make(EventKind::deferreturn_enter, *g);
+  e.frame = owner;
+  e.origin = origin_of(owner);
+  e.return_address = owner.pc;
+  emit(e);
+}
+
+void Tracker::on_deferreturn_leave(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  Event e = make(EventKind::deferreturn_leave, *g);
+  e.return_address = guest_.return_address();
+  e.frame = frame_id(*g, e.return_address, guest_.caller_sp());
+  e.origin = origin_of(e.frame);
+  emit(e);
+}
+
+// Every instruction of jmpdefer; h.number: the jump at its end.
+void Tracker::on_jmpdefer(const Hook& h) {
+  G* g = current();
+  if (!g) return;
+  const bool amd64 = p_.amd64();
+  const int tid = m_.state().thread().tid;
+  std::vector<JmpStep>& steps = state_->work[tid].steps;
+  if (h.pc == h.function->f.entry || steps.size() > 32) steps.clear();
+  const auto& r = guest_.cpu().r;
+  JmpStep s;
+  s.pc = h.pc, s.sp = guest_.sp();
+  s.frame_pointer = r[amd64 ? isa::kRbp : 29];
+  s.link = amd64 ? 0 : r[isa::kX30];
+  s.scratch = amd64 ? 0 : r[0];
+  if (amd64) {
+    const uint64_t argp = steps.empty() ? guest_.argument(Arg::jmpdefer_argp) : steps[0].scratch;
+    s.scratch = argp;
+    s.return_word = guest_.word(argp - 8);
+  } else {
+    s.return_word = steps.empty() ? guest_.word(guest_.sp()) : steps[0].return_word;
+  }
+  steps.push_back(s);
+  if (!h.number) return;
+  Event e = make(EventKind::jmpdefer, *g);
+  e.steps = std::exchange(steps, {});
+  e.return_address = e.steps[0].return_word;
+  e.return_after = amd64 ? s.return_word : s.link;
+  e.sp_after = e.sp;
+  e.sp = e.steps[0].sp;
+  const uint64_t owner_sp = amd64 ? e.sp_after + 8 : e.sp_after;
+  e.frame = frame_id(*g, e.return_address, owner_sp);
+  e.origin = origin_of(e.frame);
+  const uint64_t funcval = guest_.cpu().r[context_register(p_.arch())];
+  find_push(*g, e, funcval, true);
+  e.deferred = read_deferred(guest_, funcval);
+  emit(e);
+  Event s2 = make(EventKind::defer_start, *g);
+  s2.by = RunBy::jmpdefer;
+  s2.frame = e.frame, s2.push = e.push, s2.storage = e.storage, s2.slot = e.slot, s2.record = e.record,
+  s2.site = e.site;
+  start(*g, s2, funcval, 0);
+}
+
+// A call through a register, or of reflectcall, in a function that runs defers.
+void Tracker::on_deferred_call(const Hook& h) {
+  G* g = current();
+  if (!g) return;
+  const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.arch())];
+  Event e = make(EventKind::defer_start, *g);
+  const bool in_deferreturn = h.text == std::string_view("deferreturn");
+  e.by = in_deferreturn                         ? RunBy::deferreturn
+         : h.text == std::string_view("panic")  ? RunBy::panic
+         : h.text == std::string_view("goexit") ? RunBy::goexit
+                                                : RunBy::none;
+  const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, 6);
+  if (e.by == RunBy::none)
+    for (const Frame& f : u.frames) {
+      const std::string_view name = f.function->name();
+      if (name == "runtime.gopanic") e.by = RunBy::panic;
+      if (name == "runtime.Goexit") e.by = RunBy::goexit;
+      if (name == "runtime.deferreturn") e.by = RunBy::deferreturn;
+      if (e.by != RunBy::none) break;
+    }
+  bool owner_known = false;
+  for (size_t i = 0; i + 1 < u.frames.size() && e.by == RunBy::deferreturn; ++i)
+    if (u.frames[i].function->name() == "runtime.deferreturn") {
+      const Frame& o = u.frames[i + 1];
+      e.frame = {o.function, o.sp, g->hi - o.sp, o.pc};
+      owner_known = true;
+      break;
+    }
+  find_push(*g, e, funcval, owner_known);
+  start(*g, e, funcval, h.number);
+}
+
+void Tracker::on_goroutine_end(const Hook&) {
+  if (G* g = current()) state_->goroutines.erase(g->id);
+}
+
+}  // namespace deferscope::model

@@ -1,0 +1,206 @@
+// Panics, recoveries, Goexit, and the other ways in which SP and PC are rewritten.
+#include <algorithm>
+
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+namespace {
+
+constexpr size_t kSearched = 16;        // frames searched for the function that panics
+constexpr size_t kDiscardedNames = 32;  // of discarded frames that are named
+
+}  // namespace
+
+void Tracker::on_gopanic(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  Event e = make(EventKind::panic_start, *g);
+  e.value = panic_value(guest_, guest_.argument(Arg::gopanic_type), guest_.argument(Arg::gopanic_data));
+  const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
+  e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  for (size_t i = 1; i < u.frames.size(); ++i) {  // panicIndex, sigpanic …: the function that made them panic
+    const Frame& f = u.frames[i];
+    e.frame = {f.function, f.sp, g->hi - f.sp, f.pc};
+    if (f.function->origin != Origin::runtime) break;
+  }
+  e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  const uint64_t depth = g->hi - guest_.caller_sp();
+  while (!g->panics.empty() && g->panics.back().depth >= depth) g->panics.pop_back();
+  if (!g->panics.empty()) e.nested_in = g->panics.back().event;
+  emit(e);
+  g->panics.push_back({e.id, depth, false, false, e.value, e.frame});
+}
+
+void Tracker::on_goexit(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  Event e = make(EventKind::goexit, *g);
+  e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  emit(e);
+  g->panics.push_back({e.id, e.frame.depth, true, false, "Goexit", e.frame});
+}
+
+// Logical frames from the caller of recover to the function that runs defers: they decide whether recover may work.
+std::vector<CallerFrame> Tracker::recover_callers(const G& g) const {
+  std::vector<CallerFrame> out;
+  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g.hi, kSearched);
+  for (size_t i = 1; i < u.frames.size(); ++i) {
+    const Frame& f = u.frames[i];
+    try {
+      for (const loader::InlineFrame& l : p_.go().funcs.inline_stack(f.function->f, f.lookup))
+        out.push_back({readable(l.function), l.func_id == p_.mech().id_wrapper, l.inlined, f.sp});
+    } catch (const loader::Error&) {
+      out.push_back({readable(f.function->name()), f.function->wrapper, false, f.sp});
+    }
+    if (f.function->name() == "runtime.gopanic" || f.function->name() == "runtime.Goexit") break;
+  }
+  return out;
+}
+
+void Tracker::on_gorecover_return(const Hook&) {
+  G* g = current();
+  const uint64_t p = g ? guest_.field(g->g, F::g_panic) : 0;
+  if (!p || g->panics.empty() || (guest_.field(p, F::panic_goexit) & 0xff)) return;
+  PendingPanic& top = g->panics.back();
+  if (top.recovered || top.goexit) return;
+  const bool recovered = guest_.field(p, F::panic_recovered) & 0xff;
+  Event e = make(recovered ? EventKind::panic_recovered : EventKind::recover_refused, *g);
+  e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  e.panic = top.event;
+  e.value = top.value;
+  e.callers = recover_callers(*g);
+  top.recovered = recovered;
+  emit(e);
+}
+
+// Entry of recovery, on g0: the goroutine still stands where it called mcall.
+void Tracker::on_recovery(const Hook&) {
+  ThreadWork& w = state_->work[m_.state().thread().tid];
+  w.gp = guest_.argument(Arg::recovery_gp);
+  w.frames.clear();
+  if (auto g = guest_.goroutine(w.gp)) {
+    const uint64_t sched = guest_.address_of(w.gp, F::g_sched);
+    w.frames =
+        guest_.unwind(guest_.field(sched, F::gobuf_pc), guest_.field(sched, F::gobuf_sp), 0, true, g->hi, 500).frames;
+  }
+}
+
+// CALL gogo in recovery: sched says where execution resumes.
+void Tracker::on_recovery_jump(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  ThreadWork& w = state_->work[m_.state().thread().tid];
+  const uint64_t gp = w.gp ? w.gp : g->g, sched = guest_.address_of(gp, F::g_sched);
+  Event e = make(EventKind::recovery_jump, *g);
+  e.to_pc = guest_.field(sched, F::gobuf_pc);
+  e.to_sp = guest_.field(sched, F::gobuf_sp);
+  e.returns_one = guest_.field(sched, F::gobuf_ret) == 1;
+  e.frame = frame_id(*g, e.to_pc + 1, e.to_sp);
+  e.frame.pc = e.to_pc;
+  e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  for (const Frame& f : w.frames) {
+    if (f.sp >= e.to_sp) break;
+    ++e.discarded_count;
+    if (e.discarded.size() < kDiscardedNames) e.discarded.push_back(readable(f.function->name()));
+  }
+  discard(*g, e);
+  w.frames.clear();
+  w.gp = 0;
+}
+
+// Frames deeper than the target are gone: their panics, running calls and registered defers with them.
+void Tracker::discard(G& g, Event& jump) {
+  const uint64_t depth = jump.frame.depth;
+  std::vector<PendingPanic> gone;
+  // gopanic's own frame is deeper than its caller's, where the depth was taken.
+  while (!g.panics.empty() && g.panics.back().depth >= depth) {
+    gone.push_back(g.panics.back());
+    g.panics.pop_back();
+  }
+  for (const PendingPanic& p : gone)
+    if (p.recovered) {
+      jump.panic = p.event;
+      jump.value = p.value;
+      break;
+    }
+  for (const PendingPanic& p : gone) {
+    if (p.recovered) continue;
+    Event e = make(EventKind::panic_aborted, g);
+    e.panic = p.event;
+    e.value = p.value;
+    e.frame = p.frame;
+    e.origin = p.frame.function ? p.frame.function->origin : Origin::runtime;
+    e.nested_in = jump.panic;
+    emit(e);
+  }
+  while (!g.running.empty() && g.running.back().call_depth > depth) g.running.pop_back();
+  // An inline call or jmpdefer is made from the owner's own SP; if it panicked and its frame recovers, it is over too.
+  while (!g.running.empty() && g.running.back().call_depth == depth && g.running.back().owner.depth == depth)
+    g.running.pop_back();
+  drop_deeper(g, depth);
+  emit(jump);
+}
+
+// --- stacks ---
+
+void Tracker::on_copystack(const Hook&) {
+  ThreadWork& w = state_->work[m_.state().thread().tid];
+  w.gp = guest_.argument(Arg::copystack_gp);
+  w.old_lo = guest_.word(guest_.address_of(w.gp, F::g_stack));
+  w.old_hi = guest_.word(guest_.address_of(w.gp, F::g_stack) + 8);
+}
+
+void Tracker::on_copystack_return(const Hook&) {
+  ThreadWork& w = state_->work[m_.state().thread().tid];
+  const auto g = guest_.goroutine(std::exchange(w.gp, 0));
+  if (!g || !g->id) return;
+  G known;
+  known.g = g->g, known.id = g->id, known.hi = g->hi;
+  Event e = make(EventKind::stack_move, known);
+  e.old_lo = w.old_lo, e.old_hi = w.old_hi, e.new_lo = g->lo, e.new_hi = g->hi;
+  e.origin = Origin::runtime;
+  size_t bound = 10'000;
+  for (uint64_t d = g->defer; d && bound--; d = guest_.field(d, F::defer_link)) {
+    if (d < g->lo || d >= g->hi) continue;
+    e.moved.push_back({d - g->hi + e.old_hi, d});
+    const uint64_t pc = guest_.field(d, F::defer_pc);
+    const Function* owner = pc ? p_.location(pc - 1).function : nullptr;
+    if (owner && owner->origin < e.origin) e.origin = owner->origin;
+  }
+  emit(e);
+}
+
+// First instruction of the function that control was transferred to (sigpanic, asyncPreempt) or that transfers it.
+void Tracker::on_transfer(const Hook& h) {
+  G* g = current();
+  if (!g) return;
+  Event e = make(EventKind::transfer, *g);
+  e.what = h.text;
+  e.to_pc = e.pc;
+  e.to_sp = e.sp;
+  const uint64_t from = guest_.return_address();
+  e.frame = {p_.location(from).function, guest_.caller_sp(), g->hi - guest_.caller_sp(), from};
+  e.return_address = from;
+  const std::string_view what = h.text;
+  if (what == "sigpanic") {
+    if (const uint64_t fault = guest_.field(g->g, F::g_sigpc))
+      e.frame.pc = fault, e.frame.function = p_.location(fault).function;
+  } else if (what == "gogo") {
+    const uint64_t buf = guest_.word(e.sp + 8);
+    e.to_pc = guest_.field(buf, F::gobuf_pc);
+    e.to_sp = guest_.field(buf, F::gobuf_sp);
+  } else if (what == "mcall" || what == "systemstack") {
+    const Place fn = p_.place(what == "mcall" ? Arg::mcall_fn : Arg::systemstack_fn);
+    e.to_pc = guest_.word(fn.kind == Place::reg ? guest_.cpu().r[fn.number] : guest_.word(e.sp + 8));
+    const uint64_t g0 = guest_.field(guest_.field(g->g, F::g_m), F::m_g0);
+    const uint64_t self = guest_.g_of(m_.state().thread());
+    e.to_sp = self == g0 ? e.sp : guest_.field(guest_.address_of(g0, F::g_sched), F::gobuf_sp);
+  }
+  const bool of_code = what == "sigpanic";
+  e.origin = of_code && e.frame.function ? e.frame.function->origin : Origin::runtime;
+  emit(e);
+}
+
+}  // namespace deferscope::model

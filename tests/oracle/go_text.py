@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Makes tests/unit/data/text_{amd64,arm64}.tsv: machine code and the text that `go tool objdump` of Go 1.27.4 gives it.
+
+    tests/oracle/go_text.py            needs that Go (GOTOOLCHAIN=go1.27.4) and a checkout; writes both files
+
+The decoder is the one the toolchain carries (GOROOT/src/cmd/vendor/golang.org/x/arch), called by a small Go program in a scratch folder.
+arm64 words fill the fields of every row of isa/arm64/plan9_table.inc; amd64 code takes every opcode of each map with a few prefixes and
+ModRM shapes, one instance of each text mnemonic kept.
+"""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+VERSION = "go1.27.4"
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+ENV = dict(os.environ, GOENV="off", GOFLAGS="", GOTOOLCHAIN=VERSION)
+PC = 0x401000
+
+PROGRAM = """package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"os"
+
+	"oracle/arch/arm64/arm64asm"
+	"oracle/arch/x86/x86asm"
+)
+
+func main() {
+	in, out := bufio.NewScanner(os.Stdin), bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	for in.Scan() {
+		code, _ := hex.DecodeString(in.Text())
+		size, text := 1, "?"
+		if os.Args[1] == "arm64" {
+			size = 4
+			if i, err := arm64asm.Decode(code); err == nil && i.Op != 0 {
+				text = arm64asm.GoSyntax(i, 0x401000, nil, nil)
+			}
+		} else if i, err := x86asm.Decode(code, 64); err == nil && i.Len != 0 && i.Op != 0 {
+			size, text = i.Len, x86asm.GoSyntax(i, 0x401000, nil)
+		}
+		fmt.Fprintf(out, "%d\\t%s\\n", size, text)
+	}
+}
+"""
+
+
+def build(folder):
+    goroot = subprocess.run(["go", "env", "GOROOT"], env=ENV, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    vendored = os.path.join(goroot, "src/cmd/vendor/golang.org/x/arch")
+    for part in ("x86", "arm64"):
+        shutil.copytree(os.path.join(vendored, part), os.path.join(folder, "arch", part))
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    with open(os.path.join(folder, "go.mod"), "w") as f:
+        f.write("module oracle\n\ngo 1.25\n")
+    with open(os.path.join(folder, "main.go"), "w") as f:
+        f.write(PROGRAM)
+    subprocess.run(["go", "build", "-o", "oracle", "."], env=ENV, cwd=folder, check=True)
+    return os.path.join(folder, "oracle")
+
+
+def texts(oracle, arch, codes):
+    done = subprocess.run([oracle, arch], input="\n".join(codes) + "\n", check=True, capture_output=True, text=True)
+    return [line.split("\t", 1) for line in done.stdout.splitlines()]
+
+
+def arm64_codes(rng):
+    with open(os.path.join(ROOT, "isa/arm64/plan9_table.inc")) as f:
+        for row in re.finditer(r'^(?:ROW|BEYOND)\("[^"]*", ((?:"[01a-z]*" ?)+),', f.read(), re.M):
+            bits = "".join(re.findall(r'"([^"]*)"', row[1]))
+            for _ in range(4):
+                word = int("".join(b if b in "01" else rng.choice("01") for b in bits), 2)
+                yield word.to_bytes(4, "little").hex()
+
+
+def amd64_codes():
+    shapes = ["00", "c1", "45f8", "0500010000", "8424f8ffffff", "04d8"]
+    tail = "85f0a1b3c4d5e6f7"
+    for prefix in ("", "66", "f2", "f3", "48", "6648", "f348", "f0", "64"):
+        for opcode_map in ("", "0f", "0f38", "0f3a"):
+            for opcode in range(256):
+                for shape in shapes + ["%02x" % (d << 3 | 3) for d in range(8)] + ["%02x" % (0xc2 | d << 3) for d in range(8)]:
+                    yield (prefix + opcode_map + "%02x" % opcode + shape + tail)[:30]
+    for opcode in range(256):
+        for shape in shapes:
+            for pp in range(4):
+                for m in (1, 2, 3):
+                    for w in (0, 0x80):
+                        for l in (0, 4):
+                            yield ("c4%02x%02x%02x" % (0xe0 | m, w | 0x68 | l | pp, opcode) + shape + tail)[:30]
+                            yield ("c4%02x%02x%02x" % (0xe0 | m, w | 0x78 | l | pp, opcode) + shape + tail)[:30]
+                        for b3 in (0x08, 0x29, 0x5a, 0xc9):
+                            yield ("62%02x%02x%02x%02x" % (0xf0 | m, w | 0x6c | pp, b3, opcode) + shape + tail)[:30]
+
+
+def shape_of(text):
+    """REP; MOVSB DS:0(SI), … and all its like: the mnemonic and whether there is a memory operand."""
+    return re.sub(r" [^;]*$", "", text) + (" m" if "(" in text else "")
+
+
+def main():
+    rng = random.Random(1)
+    with tempfile.TemporaryDirectory() as folder:
+        oracle = build(folder)
+        for arch, codes in (("arm64", list(arm64_codes(rng))), ("amd64", list(amd64_codes()))):
+            seen, kept = {}, []
+            for code, (size, text) in zip(codes, texts(oracle, arch, codes)):
+                key = code if arch == "arm64" else shape_of(text)
+                seen[key] = seen.get(key, 0) + 1
+                if seen[key] <= (1 if text != "?" else 40):
+                    kept.append(f"{code}\t{size}\t{text}\n")
+            path = os.path.join(ROOT, "tests/unit/data", f"text_{arch}.tsv")
+            with open(path, "w") as f:
+                f.write(f"# {VERSION}, pc {PC:#x}; made by tests/oracle/go_text.py\n")
+                f.writelines(kept)
+            print(path, len(kept))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

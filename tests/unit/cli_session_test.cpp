@@ -1,0 +1,147 @@
+// Commands: none ends the session by wrong input, every verb has help, every instruction has words.
+#include "cli/session/verbs.h"
+#include "tests/unit/cli_guests.h"
+#include "traces/explain.h"
+
+namespace deferscope::test {
+namespace {
+
+TEST(Session, WrongInputIsOneLineAndGoesOn) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0]);
+  const uint64_t p = s.position();
+  for (const char* bad : {"frobnicate",
+                          "break",
+                          "break nowhere.nothing",
+                          "break *",
+                          "break main.main if",
+                          "x",
+                          "x 0",
+                          "x/zz 5",
+                          "goto",
+                          "goto 12x",
+                          "goto -5%",
+                          "set",
+                          "set ax",
+                          "set *0 1",
+                          "print",
+                          "print )",
+                          "print ((((",
+                          "condition 9 1",
+                          "clear 77",
+                          "watch",
+                          "watch 0",
+                          "lastwrite",
+                          "lastwrite 0",
+                          "frame 999",
+                          "up 999",
+                          "down",
+                          "list nowhere.go:1",
+                          "dis nowhere",
+                          "goroutine 999999",
+                          "source /nonexistent",
+                          "save",
+                          "syntax klingon",
+                          "si x",
+                          "si 99999999999999999999",
+                          "rev",
+                          "rev up",
+                          "help frobnicate",
+                          "break /(/",
+                          "break main.main:999999",
+                          "break defer nowhere",
+                          "info nothing",
+                          "display )",
+                          "back",
+                          "forward",
+                          "until nowhere",
+                          "advance",
+
+                          "print 1/0",
+                          "break +999999",
+                          "note-at"}) {
+    if (std::string(bad) == "break") continue;  // delve's: here
+    const cli::Reply r = s.session->execute(bad);
+    EXPECT_FALSE(r.ok) << bad << ": " << r.plain();
+    EXPECT_FALSE(r.quit) << bad;
+    EXPECT_FALSE(r.plain().empty()) << bad;
+    EXPECT_EQ(s.position(), p) << bad;
+  }
+  s("si");
+  EXPECT_EQ(s.position(), p + 1);
+}
+
+TEST(Session, EveryVerbHasHelpAndAnExample) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0]);
+  const std::string all = s("help");
+  for (const cli::VerbGroup& g : cli::verb_groups())
+    for (const cli::SessionVerb& v : g.verbs) {
+      const std::string name = cli::split_words(v.names)[0];
+      EXPECT_TRUE(has(all, name));
+      for (const std::string& n : cli::split_words(v.names)) {
+        EXPECT_EQ(cli::find_session_verb(n), &v) << n;
+        EXPECT_TRUE(has(s("help " + n), "example: ")) << n;
+      }
+    }
+}
+
+// Every instruction that the guest executes: its prediction comes true, and it has words.
+TEST(Session, PredictionsComeTrueAndHaveWords) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    const loader::Image image = loader::Image::load(path);
+    emu::GuestOptions o;
+    o.argv = {path};
+    o.exe_path = path;
+    emu::Machine m(image, o);
+    m.recording().set_sink([](int, const uint8_t*, size_t) {});
+    const traces::Namer nobody;
+    std::unordered_map<uint64_t, bool> seen;
+    uint64_t looked = 0;
+    while (!m.state().exited && m.state().position < 400'000) {
+      const emu::MachineState& s = m.state();
+      const uint64_t pc = s.thread().cpu.pc;
+      const size_t thread = s.current;
+      if (seen.count(pc) && s.position % 16 != 0) {
+        m.step();
+        continue;
+      }
+      seen[pc] = true;
+      ++looked;
+      const traces::Effect e = traces::predict(s, *m.options().cpu, nobody);
+      const auto words = traces::plain_words(e, nobody);
+      ASSERT_FALSE(words.empty());
+      for (const std::string& w : words)
+        ASSERT_TRUE(!w.empty() && w.find('?') == std::string::npos) << fmt::format("{:#x}: {}", pc, w);
+      m.step();
+      if (e.flow.kind == traces::Flow::Syscall || e.flow.kind == traces::Flow::Fault || s.current != thread ||
+          s.thread().cpu.pc != e.after.pc) {
+        // A system call, a signal or another thread came in between.
+        ASSERT_TRUE(e.flow.kind == traces::Flow::Syscall || e.flow.kind == traces::Flow::Fault || s.current != thread ||
+                    s.position % 20'000 == 0 || s.thread().cpu.r[isa::kRsp] != e.after.r[isa::kRsp] ||
+                    s.thread().cpu.r[isa::kSp] != e.after.r[isa::kSp])
+            << fmt::format("{:#x}", pc);
+        continue;
+      }
+      for (isa::Reg r = 0; r < isa::kZero; ++r)
+        ASSERT_EQ(s.thread().cpu.r[r], e.after.r[r])
+            << fmt::format("pc {:#x}, {}", pc, traces::register_name(s.isa, r));
+      ASSERT_EQ(s.thread().cpu.flags(), e.after.flags()) << fmt::format("pc {:#x}", pc);
+      for (const traces::Change& c : e.changes) {
+        if (c.kind != traces::Change::Memory || c.bytes > 8) continue;
+        uint64_t now = 0;
+        ASSERT_TRUE(s.memory.peek(c.address, &now, c.bytes));
+        ASSERT_EQ(now, c.after) << fmt::format("pc {:#x} [{:#x}]", pc, c.address);
+      }
+    }
+    EXPECT_GT(looked, 1000u);
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test

@@ -1,0 +1,135 @@
+// Time: forward and back give the same states, reverse searches find what forward runs pass.
+#include "tests/unit/cli_guests.h"
+
+namespace deferscope::test {
+namespace {
+
+// What a step back must restore.
+uint64_t digest(const Stepped& s) { return s.state().digest(); }
+
+TEST(Time, ForwardAndBackGiveTheSameStates) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path);
+    cli::Core& core = s.session->core();
+    core.quiet = true;
+    std::vector<std::pair<uint64_t, uint64_t>> seen;
+    for (int i = 0; i < 1200 && !s.state().exited; ++i) {
+      seen.emplace_back(s.position(), digest(s));
+      s(i % 3 == 0 ? "si -any" : "si");
+    }
+    for (size_t i = seen.size(); i-- > 0;) {
+      if (i % 3 == 0)
+        s("rsi -any");
+      else
+        s("rsi");
+      ASSERT_EQ(s.position(), seen[i].first);
+      ASSERT_EQ(digest(s), seen[i].second) << "at @" << s.position();
+    }
+  }
+}
+
+TEST(Time, ReverseContinueFindsTheForwardHitsInReverse) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path);
+    s.session->core().quiet = true;
+    s("break runtime.mallocgc");
+    s("break deferreturn if $sp % 16 == 0 || $sp % 16 == 8");
+    std::vector<uint64_t> hits;
+    for (int i = 0; i < 300; ++i) {
+      s("c");
+      if (s.state().exited) break;
+      hits.push_back(s.position());
+    }
+    ASSERT_FALSE(hits.empty());
+    if (!s.state().exited) hits.pop_back();
+    for (size_t i = hits.size(); i-- > 0;) {
+      s("rc");
+      ASSERT_EQ(s.position(), hits[i]) << "hit " << i;
+    }
+  }
+}
+
+TEST(Time, LastwriteIsWhatAForwardWatchpointFinds) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path);
+    s.session->core().quiet = true;
+    const uint64_t start = s.position();
+    s("si 900");
+    if (s.state().exited) continue;
+    const uint64_t end = s.position(), sp = s.sp();
+    for (uint64_t a = sp - 16; a < sp + 64; a += 8) {
+      const std::string said = s(fmt::format("lastwrite {:#x}", a));
+      ASSERT_EQ(s.position(), end);
+      // Forward with a watchpoint from the start.
+      s(fmt::format("goto {}; watch -w {:#x}", start, a));
+      uint64_t last = 0;
+      while (true) {
+        s("c");
+        if (s.position() > end || s.state().exited) break;
+        last = s.position();
+      }
+      s("clear all");
+      s(fmt::format("goto {}", end));
+      if (last == 0) continue;  // written before main.main: not on this walk
+      EXPECT_TRUE(has(said, fmt::format("written at @{} by", cli::grouped(last - 1)))) << said << " last " << last;
+    }
+  }
+}
+
+TEST(Time, AnEditSurvivesSeeks) {
+  for (const std::string& path : step_guests()) {
+    SCOPED_TRACE(path);
+    Stepped s(path);
+    s.session->core().quiet = true;
+    s("si 10");
+    const uint64_t p = s.position(), sp = s.sp();
+    const uint64_t old = s.word(sp - 512);
+    s(fmt::format("set *{:#x} 0x1234567890", sp - 512));
+    EXPECT_EQ(s.word(sp - 512), 0x1234567890u);
+    s("rsi 5");
+    EXPECT_EQ(s.word(sp - 512), old);
+    s("goto 0");
+    s(fmt::format("goto {}", p));
+    EXPECT_EQ(s.word(sp - 512), 0x1234567890u);
+    s("rsi 3; si 3");
+    EXPECT_EQ(s.position(), p);
+    EXPECT_EQ(s.word(sp - 512), 0x1234567890u);
+    break;
+  }
+}
+
+TEST(Time, TheEndIsAPosition) {
+  for (const std::string& path : step_guests()) {
+    SCOPED_TRACE(path);
+    Stepped s(path);
+    s.session->core().quiet = true;
+    s("break main.main");
+    s("c");
+    EXPECT_TRUE(s.state().exited);
+    const std::string written = s.output;
+    const uint64_t end = s.position();
+    s("rsi");
+    EXPECT_EQ(s.position(), end - 1);
+    s("si");
+    EXPECT_TRUE(s.state().exited);
+    s("rc");
+    EXPECT_EQ(s.place(s.state().thread().cpu.pc), "main.main");
+    s("c");
+    EXPECT_TRUE(s.state().exited);
+    EXPECT_EQ(s.position(), end);
+    EXPECT_EQ(s.output, written) << "output must happen once";
+    break;
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test

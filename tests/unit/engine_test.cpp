@@ -1,0 +1,199 @@
+// The engine against itself with one instruction a block, where nothing is fused and no flag is dropped: same
+// registers, flags, counts and faults at every budget; and what observers are shown.
+#include "emu/engine/engine.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+using namespace deferscope;
+using emu::kExec;
+using emu::kRead;
+using emu::kWrite;
+
+namespace {
+
+constexpr uint64_t kCode = 0x401000, kData = 0x600000, kStack = 0x7ff000, kHole = 0x900000;
+
+struct Program {
+  const char* name;
+  isa::Isa isa;
+  std::vector<uint8_t> code;
+};
+
+std::vector<uint8_t> words(std::initializer_list<uint32_t> ws) {
+  std::vector<uint8_t> out;
+  for (const uint32_t w : ws)
+    for (int i = 0; i < 4; ++i) out.push_back(static_cast<uint8_t>(w >> (8 * i)));
+  return out;
+}
+
+// RSI, X1: data; RDI, X2: a hole; RSP, SP: the stack's page, near its lower end.
+const Program kPrograms[] = {
+    {"loads, the second faults", isa::Isa::x86_64, {0x48, 0x8b, 0x06, 0x48, 0x8b, 0x1f, 0x90}},
+    {"load over its own base", isa::Isa::x86_64, {0x48, 0x8b, 0x36, 0x48, 0x8b, 0x5e, 0x08, 0x90}},
+    {"stores, the second faults", isa::Isa::x86_64, {0x48, 0x89, 0x06, 0x48, 0x89, 0x1f, 0x90}},
+    {"prologue: sub rsp, 24; mov [rsp+16], rbp; lea rbp, [rsp+16]; mov rax, rbx; mov rcx, rdx",
+     isa::Isa::x86_64,
+     {0x48, 0x83, 0xec, 0x18, 0x48, 0x89, 0x6c, 0x24, 0x10, 0x48,
+      0x8d, 0x6c, 0x24, 0x10, 0x48, 0x89, 0xd8, 0x48, 0x89, 0xd1}},
+    {"prologue over the stack's end",
+     isa::Isa::x86_64,
+     {0x48, 0x81, 0xec, 0, 0x10, 0, 0, 0x48, 0x89, 0x6c, 0x24, 0x10, 0x48, 0x8d, 0x6c, 0x24, 0x10}},
+    {"epilogue: mov rbp, [rsp+16]; add rsp, 24; ret",
+     isa::Isa::x86_64,
+     {0x48, 0x8b, 0x6c, 0x24, 0x10, 0x48, 0x83, 0xc4, 0x18, 0xc3}},
+    {"epilogue, the return address faults",
+     isa::Isa::x86_64,
+     {0x48, 0x8b, 0x6c, 0x24, 0x10, 0x48, 0x81, 0xc4, 0, 0x10, 0, 0, 0xc3}},
+    {"cmp byte [rsi], 7; je", isa::Isa::x86_64, {0x80, 0x3e, 0x07, 0x74, 0x01, 0x90, 0x90}},
+    {"cmp [rsi+8], rax; jae", isa::Isa::x86_64, {0x48, 0x39, 0x46, 0x08, 0x73, 0x01, 0x90, 0x90}},
+    {"cmp rax, [rsi+8]; jg", isa::Isa::x86_64, {0x48, 0x3b, 0x46, 0x08, 0x7f, 0x01, 0x90, 0x90}},
+    {"cmp dword [rsi+rax*4], -1; jl", isa::Isa::x86_64, {0x83, 0x3c, 0x86, 0xff, 0x7c, 0x01, 0x90, 0x90}},
+    {"cmp al, bl; jb; cmp al, 5; js", isa::Isa::x86_64, {0x38, 0xd8, 0x72, 0x00, 0x3c, 0x05, 0x78, 0x00, 0x90}},
+    {"imul rax, rbx; store; imul ecx, edx, 77; store",
+     isa::Isa::x86_64,
+     {0x48, 0x0f, 0xaf, 0xc3, 0x48, 0x89, 0x06, 0x6b, 0xca, 0x4d, 0x48, 0x89, 0x0e}},
+    {"mul rbx; imul rcx; store",
+     isa::Isa::x86_64,
+     {0x48, 0xf7, 0xe3, 0x48, 0x89, 0x06, 0x48, 0xf7, 0xe9, 0x48, 0x89, 0x06}},
+    {"xor edx, edx; div rbx; div rcx (too large)",
+     isa::Isa::x86_64,
+     {0x31, 0xd2, 0x48, 0xf7, 0xf3, 0x48, 0xc7, 0xc2, 0xff, 0xff, 0xff, 0x7f, 0x48, 0xf7, 0xf1}},
+    {"rol, bsf, bsr, bt, bts, btr, btc",
+     isa::Isa::x86_64,
+     {0x48, 0xc1, 0xc0, 0x0d, 0x48, 0x0f, 0xbc, 0xcb, 0x48, 0x89, 0x0e, 0x0f, 0xbd, 0xd3, 0x48, 0x89,
+      0x16, 0x48, 0x0f, 0xa3, 0xd8, 0x48, 0x89, 0x06, 0x0f, 0xba, 0xe3, 0x05, 0x48, 0x0f, 0xab, 0xd8,
+      0x48, 0x89, 0x06, 0x0f, 0xba, 0xf3, 0x03, 0x48, 0x0f, 0xbb, 0xc3, 0x48, 0x89, 0x06}},
+    {"bsf of zero",
+     isa::Isa::x86_64,
+     {0x31, 0xdb, 0x48, 0x0f, 0xbc, 0xc3, 0x48, 0x89, 0x06, 0x0f, 0xbd, 0xc3, 0x48, 0x89, 0x06}},
+    {"and al, bl; or cl, 3; add dl, bl; sub bl, 9; xor al, al; store",
+     isa::Isa::x86_64,
+     {0x20, 0xd8, 0x80, 0xc9, 0x03, 0x00, 0xda, 0x48, 0x89, 0x06, 0x80,
+      0xeb, 0x09, 0x48, 0x89, 0x06, 0x30, 0xc0, 0x48, 0x89, 0x06}},
+    {"ucomisd, both ways and NaN", isa::Isa::x86_64, {0x66, 0x0f, 0x2e, 0xc1, 0x48, 0x89, 0x06, 0x66, 0x0f, 0x2e,
+                                                      0xc8, 0x48, 0x89, 0x06, 0x66, 0x0f, 0x2e, 0xc0, 0x48, 0x89,
+                                                      0x06, 0x66, 0x0f, 0x2e, 0xc2, 0x7a, 0x00, 0x90}},
+    // stp x29, x30, [sp, #-32]!; movz x3, #1; movk x3, #2, lsl 16; movk x3, #3, lsl 48; movk x4, #5, lsl 32; ldp x29,
+    // x30, [sp], #32
+    {"arm64 frame and constants", isa::Isa::arm64,
+     words({0xa9be7bfd, 0xd2800023, 0xf2a00043, 0xf2e00063, 0xf2c000a4, 0xa8c27bfd, 0xd503201f})},
+    // ldp x29, x30, [sp]; add sp, sp, #32; ret
+    {"arm64 epilogue", isa::Isa::arm64, words({0xa9407bfd, 0x910083ff, 0xd65f03c0})},
+    // str x30, [sp, #-32]!; str x29, [sp, #-8]; sub x29, sp, #8; str x0, [x2]
+    {"arm64 prologue, then a fault", isa::Isa::arm64, words({0xf81e0ffe, 0xf81f83fd, 0xd10023fd, 0xf9000040})},
+    // ldr x5, [x1]; cmp x0, x5; b.ls; and ldrb w6, [x1]; tbz w6, #3
+    {"arm64 load, compare, branch", isa::Isa::arm64,
+     words({0xf9400025, 0xeb05001f, 0x54000029, 0x39400026, 0x36180026, 0xd503201f})},
+    // adrp x3; add x3, x3, #16; ldr x4, [x2] (fault)
+    {"arm64 address, then a fault", isa::Isa::arm64, words({0xb0000003, 0x91004063, 0xf9400044})},
+    // fadd, fsub, fmul, fdiv d3…; fcmp d0, d1; fcmp d0, #0; b.mi; fadd with a NaN; fcmp with it
+    {"arm64 doubles", isa::Isa::arm64,
+     words({0x1e612803, 0x1e613804, 0x1e610805, 0x1e611806, 0x1e612000, 0x1e602008, 0x54000024, 0x1e622807, 0x1e622000,
+            0xd503201f})},
+};
+
+struct Bed {
+  emu::Memory memory;
+  isa::CpuState cpu;
+  emu::Engine engine;
+
+  Bed(const Program& p, unsigned block) : engine(p.isa, isa::default_cpu_model(p.isa), block) {
+    memory.map(kCode, 4096, kRead | kWrite | kExec);
+    memory.poke(kCode, p.code.data(), p.code.size());
+    memory.map(kData, 4096, kRead | kWrite);
+    for (uint64_t i = 0; i < 64; ++i) memory.write_value(kData + 8 * i, kData + 16 * i + 7 * (i & 1));
+    memory.map(kStack, 4096, kRead | kWrite);
+    for (uint64_t i = 0; i < 64; ++i) memory.write_value(kStack + 8 * i, kData + i);
+    for (unsigned r = 0; r < 31; ++r) cpu.r[r] = 0x9e3779b97f4a7c15 * (r + 1);
+    const bool x86 = p.isa == isa::Isa::x86_64;
+    cpu.r[x86 ? isa::kRsi : 1] = kData;
+    cpu.r[x86 ? isa::kRdi : 2] = kHole;
+    cpu.r[x86 ? isa::kRsp : isa::kSp] = kStack + 64;
+    if (x86) cpu.r[isa::kRax] = 3;
+    cpu.v[0].set<double>(0, 1.5), cpu.v[1].set<double>(0, -0.1), cpu.v[2].set<uint64_t>(0, 0x7ff8000000000123);
+    cpu.set_flags(isa::flag::CF | isa::flag::SF);
+    cpu.pc = kCode;
+    // Translations at hand, so that the fused forms are taken.
+    uint64_t x;
+    memory.read_value(kData, x), memory.write_value(kData, x), memory.read_value(kStack, x),
+        memory.write_value(kStack, x);
+  }
+};
+
+std::string describe(const Bed& b, const emu::RunExit& e) {
+  std::string out = fmt::format("{} after {} fault {} at {:x} pc {:x} flags {:x}", static_cast<int>(e.kind), e.executed,
+                                static_cast<int>(e.outcome.fault),
+                                e.kind == emu::RunExit::Fault ? e.outcome.address : 0, b.cpu.pc, b.cpu.flags());
+  for (unsigned r = 0; r < 36; ++r)
+    if (r != isa::kSink) out += fmt::format(" r{}={:x}", r, b.cpu.r[r]);
+  for (unsigned v = 0; v < 32; ++v) out += fmt::format(" v{}={:x}:{:x}", v, b.cpu.v[v].lo, b.cpu.v[v].hi);
+  return out + fmt::format(" memory {:x}", b.memory.digest());
+}
+
+TEST(Engine, FusedEqualsSingle) {
+  for (const Program& p : kPrograms) {
+    for (uint64_t budget = 1; budget <= 12; ++budget) {
+      Bed one(p, 1), many(p, 64);
+      const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, budget, 0));
+      EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, budget, 0)), expected)
+          << p.name << ", budget " << budget;
+    }
+  }
+}
+
+// The second and later passes find every block made and every translation at hand.
+TEST(Engine, FusedEqualsSingleWhenRepeated) {
+  for (const Program& p : kPrograms) {
+    Bed one(p, 1), many(p, 64);
+    for (int pass = 0; pass < 3; ++pass) {
+      one.cpu.pc = many.cpu.pc = kCode;
+      const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, 7, 0));
+      EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, 7, 0)), expected) << p.name << ", pass " << pass;
+    }
+  }
+}
+
+class Log final : public emu::Observer {
+ public:
+  void instruction(uint64_t pc) override { text += fmt::format(" {}", pc - kCode); }
+  void access(uint64_t a, unsigned n, bool write) override {
+    text += fmt::format(" {}{:x}/{}", write ? 'w' : 'r', a, n);
+  }
+  std::string text;
+};
+
+TEST(Engine, ObserversSeeTheSameInAnyBlocks) {
+  for (const Program& p : kPrograms) {
+    for (const bool memory : {false, true}) {
+      Bed one(p, 1), many(p, 64), bare(p, 64);
+      Log first, second;
+      one.engine.set_observer(&first, memory);
+      many.engine.set_observer(&second, memory);
+      const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, 9, 0));
+      EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, 9, 0)), expected) << p.name;
+      EXPECT_EQ(describe(bare, bare.engine.run(bare.cpu, bare.memory, 9, 0)), expected) << p.name;
+      EXPECT_EQ(second.text, first.text) << p.name;
+    }
+  }
+}
+
+// mov [rip+…], rax on the page it stands on: stepped alone, yet shown once. push [rsi] and pop [rsi]: two accesses.
+TEST(Engine, AStoreIntoCodeIsShownOnce) {
+  const Program p{
+      "store into code", isa::Isa::x86_64, {0x90, 0x48, 0x89, 0x05, 0x80, 0, 0, 0, 0x90, 0xff, 0x36, 0x8f, 0x06, 0x90}};
+  for (const unsigned block : {1u, 64u}) {
+    Bed b(p, block);
+    Log log;
+    b.engine.set_observer(&log, true);
+    b.engine.run(b.cpu, b.memory, 6, 0);
+    EXPECT_EQ(log.text, fmt::format(" 0 1 w{:x}/8 8 9 r{:x}/8 w{:x}/8 11 r{:x}/8 w{:x}/8 13", kCode + 0x88, kData,
+                                    kStack + 56, kStack + 56, kData))
+        << block;
+  }
+}
+
+}  // namespace

@@ -1,0 +1,19 @@
+// Events as JSON Lines, `deferscope.event/1` (traces/schema/event.json).
+#pragma once
+#include <string>
+
+#include "runtime_model/events.h"
+#include "traces/names.h"
+
+namespace deferscope::traces {
+
+// Appends one line, '\n' included. `names` is the stream's.
+void append_event_json(std::string& out, Names& names, const model::Event& e);
+
+class JsonWriter;
+// Shared with snapshots: a code address as {"pc", "symbol", "offset", "file", "line"}; null if pc is 0.
+void write_place(JsonWriter& w, Names& names, const char* key, uint64_t pc);
+// A deferred function: closure, entry, what it wraps, captured words.
+void write_deferred(JsonWriter& w, Names& names, const char* key, const model::Deferred& d);
+
+}  // namespace deferscope::traces

@@ -1,0 +1,36 @@
+// Why an instruction does what it does, in Go's terms: what only functions' names, frame tables and the runtime's
+// structures can tell. Nothing here knows an address; everything is recognised by name, by frame size and by what the
+// words in memory mean.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime_model/program.h"
+#include "traces/effect.h"
+
+namespace deferscope::traces {
+
+// One frame of the stack that the instruction runs on; innermost first.
+struct FrameSeen {
+  const model::Function* function = nullptr;
+  uint64_t pc = 0, sp = 0, cfa = 0, ret = 0, ret_slot = 0;  // ret_slot 0: in LR
+};
+
+// The moment before the instruction, as the explainer sees it.
+struct Scene {
+  const model::Program* program = nullptr;  // nullptr: plain words only
+  const Namer* names = nullptr;
+  const emu::MachineState* state = nullptr;
+  const isa::CpuModel* cpu = nullptr;
+  std::vector<FrameSeen> frames;  // may be empty
+  uint64_t g = 0;                 // the goroutine's g; 0: none
+  uint64_t goid = 0;
+  std::function<std::string(uint64_t pc)> text;   // of an instruction, as the pane prints it
+  std::function<std::string(uint64_t pc)> place;  // "main.main+73"
+};
+
+// One string a line; never empty.
+std::vector<std::string> explain(const Effect& e, const Scene& scene);
+
+}  // namespace deferscope::traces

@@ -1,0 +1,30 @@
+// Text of instructions, through isa's text library.
+#include "traces/instruction_text.h"
+
+#include "isa/text/text.h"
+
+namespace deferscope::traces {
+
+namespace {
+
+struct Names final : isa::Symbols {
+  explicit Names(const model::Program& program) : p(program) {}
+  isa::SymbolAt at(std::uint64_t address) const override {
+    const auto s = p.image().symbol_at(address);
+    return s ? isa::SymbolAt{s->name, s->address} : isa::SymbolAt{};
+  }
+  const model::Program& p;
+};
+
+}  // namespace
+
+std::string instruction_text(const model::Program& p, uint64_t pc) {
+  const loader::Bytes code = p.image().memory().bytes_from(pc);
+  std::string out;
+  if (code.empty()) return "?";
+  isa::append_go(p.amd64() ? isa::Arch::x86_64 : isa::Arch::arm64, code.first(std::min<size_t>(code.size(), 16)), pc,
+                 Names(p), {}, out);
+  return out;
+}
+
+}  // namespace deferscope::traces

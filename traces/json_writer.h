@@ -1,0 +1,54 @@
+// Writing JSON by hand: keys in the order in which they are written, always; 64-bit values as hex strings. For streams
+// of a million events, where a tree of values would cost more than the run.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace deferscope::traces {
+
+// Appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
+void append_json_string(std::string& out, std::string_view s);
+void append_hex(std::string& out, uint64_t v);  // 0x1f
+void append_decimal(std::string& out, uint64_t v);
+
+class JsonWriter {
+ public:
+  explicit JsonWriter(std::string& out) : out_(out) {}
+
+  JsonWriter& open() { return before(), out_ += '{', fresh_ = true, *this; }
+  JsonWriter& open(std::string_view key) { return name(key), out_ += '{', fresh_ = true, *this; }
+  JsonWriter& close() { return out_ += '}', fresh_ = false, *this; }
+  JsonWriter& list(std::string_view key) { return name(key), out_ += '[', fresh_ = true, *this; }
+  JsonWriter& end_list() { return out_ += ']', fresh_ = false, *this; }
+
+  JsonWriter& text(std::string_view key, std::string_view v) { return name(key), append_json_string(out_, v), *this; }
+  JsonWriter& text_or_null(std::string_view key, std::string_view v) { return v.empty() ? null(key) : text(key, v); }
+  JsonWriter& number(std::string_view key, uint64_t v) { return name(key), append_decimal(out_, v), *this; }
+  JsonWriter& hex(std::string_view key, uint64_t v) {
+    return name(key), out_ += '"', append_hex(out_, v), out_ += '"', *this;
+  }
+  JsonWriter& hex_or_null(std::string_view key, uint64_t v) { return v ? hex(key, v) : null(key); }
+  JsonWriter& boolean(std::string_view key, bool v) { return name(key), out_ += v ? "true" : "false", *this; }
+  JsonWriter& null(std::string_view key) { return name(key), out_ += "null", *this; }
+  JsonWriter& bytes(std::string_view key, const uint8_t* p, size_t n);  // "00ff…"
+  // Text that is JSON already: a value, and key-value pairs.
+  JsonWriter& raw(std::string_view key, std::string_view json) { return name(key), out_ += json, *this; }
+  JsonWriter& fragment(std::string_view json) { return before(), out_ += json, *this; }
+  // Elements of a list.
+  JsonWriter& item(std::string_view v) { return before(), append_json_string(out_, v), *this; }
+
+ private:
+  void before() {
+    if (!fresh_) out_ += ',';
+    fresh_ = false;
+  }
+  void name(std::string_view key) {
+    before();
+    out_ += '"', out_ += key, out_ += "\":";
+  }
+  std::string& out_;
+  bool fresh_ = true;
+};
+
+}  // namespace deferscope::traces

@@ -1,0 +1,14 @@
+// SHA-256 (FIPS 180-4), to name a binary.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace deferscope::traces {
+
+// 64 hex digits.
+std::string sha256_hex(std::span<const uint8_t> bytes);
+// Of a file's contents; empty if it cannot be read.
+std::string sha256_of_file(const std::string& path);
+
+}  // namespace deferscope::traces

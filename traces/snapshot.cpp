@@ -1,0 +1,191 @@
+// Goroutines with their frames, merged chains and panics, written from what the runtime model reads.
+#include "traces/snapshot.h"
+
+#include <fmt/format.h>
+
+#include "traces/event_json.h"
+#include "traces/json_writer.h"
+#include "traces/sha256.h"
+
+namespace deferscope::traces {
+namespace {
+
+using model::Guest;
+using model::kNoEvent;
+using model::Program;
+
+constexpr const char* kAmd64[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                  "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
+void binary(JsonWriter& w, const BinaryId& id) {
+  w.open("binary").text("sha256", id.sha256).text("go", id.go).text("goos", id.goos).text("goarch", id.goarch);
+  w.boolean("stripped", id.stripped).close();
+}
+
+void registers(JsonWriter& w, const Guest& g) {
+  const isa::CpuState& c = g.cpu();
+  w.open("registers");
+  if (g.program().amd64()) {
+    for (size_t i = 0; i < 16; ++i) w.hex(kAmd64[i], c.r[i]);
+    w.hex("rip", c.pc).hex("eflags", c.eflags()).hex("fs_base", c.r[isa::kFsBase]).hex("gs_base", c.r[isa::kGsBase]);
+  } else {
+    for (size_t i = 0; i < 31; ++i) w.hex(fmt::format("x{}", i), c.r[i]);
+    w.hex("sp", c.r[isa::kSp]).hex("pc", c.pc).hex("nzcv", c.nzcv());
+  }
+  w.close();
+}
+
+void frames(JsonWriter& w, Names& names, const model::Unwound& u) {
+  const Program& p = names.program();
+  w.list("frames");
+  for (const model::Frame& f : u.frames) {
+    w.open();
+    write_place(w, names, "at", f.pc);
+    const model::Location& l = p.location(f.lookup);
+    w.number("line", static_cast<uint64_t>(std::max(0, l.line)));
+    w.hex("sp", f.sp).hex("varp", f.varp).hex("caller_sp", f.caller_sp).hex_or_null("return_address", f.return_address);
+    w.list("inlined");
+    try {
+      for (const loader::InlineFrame& i : p.go().funcs.inline_stack(f.function->f, f.lookup))
+        if (i.inlined) w.item(model::readable(i.function));
+    } catch (const loader::Error&) {
+    }
+    w.end_list().close();
+  }
+  w.end_list().boolean("frames_complete", u.complete).text_or_null("frames_stopped", u.stopped);
+}
+
+void raw_fields(JsonWriter& w, const std::vector<model::RawField>& fields) {
+  w.list("fields");
+  for (const model::RawField& f : fields)
+    w.open().text("name", f.name).number("offset", f.offset).number("size", f.size).hex("value", f.value).close();
+  w.end_list();
+}
+
+void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
+  if (b.empty())
+    w.null(key);
+  else
+    w.bytes(key, b.data(), b.size());
+}
+
+void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) {
+  w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
+  w.boolean("list_head", e.list_head);
+  w.text_or_null("owner", e.owner ? model::readable(e.owner->name()) : std::string());
+  w.hex("sp", e.sp).hex_or_null("record", e.record);
+  write_place(w, p, "site", e.pc);
+  if (e.slot < 0)
+    w.null("slot").null("slot_address");
+  else
+    w.number("slot", static_cast<uint64_t>(e.slot)).hex("slot_address", e.slot_address);
+  write_deferred(w, p, "function", e.deferred);
+  bytes(w, "arguments", e.arguments);
+  raw_fields(w, e.raw);
+  if (raw) bytes(w, "bytes", e.bytes);
+  w.close();
+}
+
+void running(JsonWriter& w, Names& p, const model::Goroutine& g, const model::Tracker* t) {
+  w.list("running");
+  if (t)
+    for (const model::Running& r : t->running(g.id)) {
+      w.open();
+      if (r.push == kNoEvent)
+        w.null("defer");
+      else
+        w.number("defer", r.push);
+      w.text("storage", to_string(r.storage)).text("run_by", to_string(r.by));
+      w.text_or_null("owner", r.owner.function ? model::readable(r.owner.function->name()) : std::string());
+      w.hex("sp", g.hi - r.owner.depth);
+      write_place(w, p, "function", r.entry);
+      w.close();
+    }
+  w.end_list();
+}
+
+void open_frames(JsonWriter& w, const std::vector<model::OpenFrame>& all) {
+  w.list("open_coded_frames");
+  for (const model::OpenFrame& f : all) {
+    w.open().text("function", model::readable(f.function->name())).hex("sp", f.sp).hex("bits_address", f.bits_address);
+    w.boolean("valid", f.valid);
+    if (f.valid)
+      w.number("bits", f.bits);
+    else
+      w.null("bits");
+    w.hex_or_null("record", f.record).close();
+  }
+  w.end_list();
+}
+
+void panics(JsonWriter& w, const std::vector<model::PanicEntry>& all, bool raw) {
+  w.list("panics");
+  for (const model::PanicEntry& e : all) {
+    w.open().hex("record", e.record).text("value", e.value).boolean("recovered", e.recovered);
+    w.boolean("aborted", e.aborted).boolean("goexit", e.goexit).boolean("repanicked", e.repanicked);
+    raw_fields(w, e.raw);
+    if (raw) bytes(w, "bytes", e.bytes);
+    w.close();
+  }
+  w.end_list();
+}
+
+void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
+               const SnapshotOptions& o) {
+  const model::Unwound u = guest.unwind(g, o.frames);
+  const model::Chain c = model::read_chain(guest, g, u);
+  w.open().number("id", g.id).text("status", model::status_name(g.status));
+  w.text_or_null("waiting_on", guest.wait_reason(g));
+  if (g.parent)
+    w.number("parent", g.parent);
+  else
+    w.null("parent");
+  w.hex("g", g.g).open("stack").hex("lo", g.lo).hex("hi", g.hi).close();
+  if (g.thread < 0)
+    w.null("thread");
+  else
+    w.number("thread", static_cast<uint64_t>(guest.state().threads[static_cast<size_t>(g.thread)].tid));
+  write_place(w, p, "started_at", g.start_pc);
+  frames(w, p, u);
+  w.list("chain");
+  for (const model::ChainEntry& e : c.entries) chain_entry(w, p, e, o.raw);
+  w.end_list();
+  running(w, p, g, t);
+  open_frames(w, c.open_frames);
+  panics(w, c.panics, o.raw);
+  w.list("notes");
+  for (const std::string& n : c.notes) w.item(n);
+  w.end_list().close();
+}
+
+}  // namespace
+
+BinaryId BinaryId::of(const Program& p) {
+  return {sha256_of_file(p.image().path()), p.go().version.text, p.go().goos, p.go().goarch,
+          p.image().symbols().empty()};
+}
+
+void append_snapshot_json(std::string& out, const Program& p, const emu::MachineState& state, const model::Tracker* t,
+                          const BinaryId& id, const SnapshotOptions& o, uint64_t event) {
+  const Guest guest(p, state);
+  Names names(p);
+  JsonWriter w(out);
+  w.open().text("schema", "deferscope.snapshot/1");
+  binary(w, id);
+  w.text("layouts", p.layouts().from_dwarf() ? "dwarf" : "table").number("position", state.position);
+  if (event == kNoEvent)
+    w.null("event");
+  else
+    w.number("event", event);
+  w.number("thread", static_cast<uint64_t>(state.thread().tid));
+  w.number("goroutine", guest.goid(guest.current_g()));
+  write_place(w, names, "at", guest.pc());
+  registers(w, guest);
+  w.list("goroutines");
+  for (const model::Goroutine& g : guest.goroutines())
+    if (!o.only_goroutine || g.id == o.only_goroutine) goroutine(w, names, guest, g, t, o);
+  w.end_list().close();
+  out += '\n';
+}
+
+}  // namespace deferscope::traces

@@ -1,0 +1,30 @@
+// The state of all defers at a position as JSON, `deferscope.snapshot/1` (traces/schema/snapshot.json).
+#pragma once
+#include <string>
+
+#include "emu/machine.h"
+#include "runtime_model/guest.h"
+#include "runtime_model/tracker.h"
+
+namespace deferscope::traces {
+
+struct SnapshotOptions {
+  bool raw = false;             // the bytes of each record
+  uint64_t only_goroutine = 0;  // 0: all
+  size_t frames = 1000;         // at most, a goroutine
+};
+
+// Names the binary; made once for many snapshots.
+struct BinaryId {
+  std::string sha256, go, goos, goarch;
+  bool stripped = false;
+  static BinaryId of(const model::Program& program);
+};
+
+// Appends one line, '\n' included. `tracker` may be nullptr: then nothing is said of running defers. `event`: the event
+// that it belongs to, kNoEvent if none.
+void append_snapshot_json(std::string& out, const model::Program& program, const emu::MachineState& state,
+                          const model::Tracker* tracker, const BinaryId& id, const SnapshotOptions& options = {},
+                          uint64_t event = model::kNoEvent);
+
+}  // namespace deferscope::traces
