@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <unordered_set>
@@ -47,11 +49,11 @@ void give_input(const std::string& text) {
 }
 
 // One machine and everything it wrote.
-struct Run {
+struct Guest {
   std::string out[2];
   std::unique_ptr<emu::Machine> machine;
 
-  Run(const loader::Image& image, const std::string& path, const std::string& name, unsigned max_block = 64) {
+  Guest(const loader::Image& image, const std::string& path, const std::string& name, unsigned max_block = 64) {
     give_input("first line\nsecond\nno newline at the end");
     emu::GuestOptions options;
     options.argv = {path, name};
@@ -81,7 +83,7 @@ struct Truth {
   std::string out[2];
 };
 
-void expect_end(const Truth& truth, Run& run, const std::string& what) {
+void expect_end(const Truth& truth, Guest& run, const std::string& what) {
   EXPECT_TRUE(run->state().exited) << what;
   EXPECT_EQ(run.position(), truth.end) << what;
   EXPECT_EQ(run->state().exit_status, truth.status) << what;
@@ -93,7 +95,7 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
  protected:
   void SetUp() override {
     path = guest_path(std::get<0>(GetParam()), std::get<1>(GetParam()));
-    image = loader::Image::load(path);
+    image.emplace(loader::Image::load(path));
     // Each release and instruction set begins at another case, so that together they have them all.
     std::seed_seq seed{std::hash<std::string>{}(std::get<0>(GetParam())), size_t{std::get<1>(GetParam())[1] == 'm'}};
     random.seed(seed);
@@ -104,7 +106,7 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
 
   Truth undisturbed(const std::string& name, size_t positions) {
     Truth truth;
-    Run whole(image, path, name);
+    Guest whole(*image, path, name);
     whole.pass_to(emu::kNever);
     truth.end = whole.position();
     truth.status = whole->state().exit_status;
@@ -112,7 +114,7 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
     for (size_t i = 0; i < positions; ++i) truth.digests[random() % truth.end];
     truth.digests[0];
     truth.digests[truth.end - 1];
-    Run again(image, path, name);
+    Guest again(*image, path, name);
     for (auto& [position, digest] : truth.digests) {
       again.pass_to(position);
       EXPECT_EQ(again.position(), position);
@@ -126,7 +128,7 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
   }
 
   // Runs through the truth's positions and compares.
-  void follow(const Truth& truth, Run& run, const std::string& what) {
+  void follow(const Truth& truth, Guest& run, const std::string& what) {
     for (const auto& [position, digest] : truth.digests) {
       run.pass_to(position);
       ASSERT_EQ(run.position(), position) << what;
@@ -137,7 +139,7 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
   }
 
   std::string path;
-  loader::Image image;
+  std::optional<loader::Image> image;
   std::mt19937_64 random;
   size_t first = 0;
 };
@@ -146,7 +148,7 @@ TEST_P(Laws, BlocksOfAnyLength) {
   for (size_t i = 0; i < 3; ++i) {
     const Truth truth = undisturbed(name(i), 24);
     for (const unsigned length : {1u, 7u}) {
-      Run run(image, path, name(i), length);
+      Guest run(*image, path, name(i), length);
       follow(truth, run, name(i) + " with blocks of " + std::to_string(length));
     }
   }
@@ -154,18 +156,19 @@ TEST_P(Laws, BlocksOfAnyLength) {
 
 TEST_P(Laws, TheReferenceEvaluator) {
   const Truth truth = undisturbed(name(3), 24);
-  Run run(image, path, name(3), 0);
+  Guest run(*image, path, name(3), 0);
   follow(truth, run, name(3) + " with the reference evaluator");
 }
 
 TEST_P(Laws, Hooks) {
   const Truth truth = undisturbed(name(4), 24);
   std::vector<uint64_t> functions;
-  for (const auto& f : image.go()->funcs) functions.push_back(f.entry);
+  const loader::FuncTable& funcs = image->go()->funcs;
+  for (size_t i = 0; i < funcs.size(); ++i) functions.push_back(funcs.func(i).entry);
   ASSERT_GT(functions.size(), 100u);
   std::unordered_set<uint64_t> hooks;
   for (size_t i = 0; i < functions.size() / 20; ++i) hooks.insert(functions[random() % functions.size()]);
-  Run run(image, path, name(4));
+  Guest run(*image, path, name(4));
   size_t stops = 0;
   for (const auto& [position, digest] : truth.digests) {
     run->set_hooks(hooks);
@@ -189,7 +192,7 @@ TEST_P(Laws, SeeksBackAndForth) {
     const Truth truth = undisturbed(name, 24);
     std::vector<Position> places;
     for (const auto& [position, digest] : truth.digests) places.push_back(position);
-    Run run(image, path, name);
+    Guest run(*image, path, name);
     run->set_recording(true);
     // In the middle of the run, and again with everything known.
     for (const Position horizon : {truth.end / 3, truth.end}) {
@@ -220,8 +223,8 @@ INSTANTIATE_TEST_SUITE_P(Guests, Laws,
                                                               "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.11",
                                                               "1.27.4"),
                                             ::testing::Values("amd64", "arm64")),
-                         [](const auto& info) {
-                           std::string name = std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+                         [](const auto& p) {
+                           std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
                            std::replace(name.begin(), name.end(), '.', '_');
                            return name;
                          });
