@@ -33,7 +33,7 @@ def read_records(directory):
         lines = path.read_text(encoding="latin1").split("\n")[:-1]
         for line in lines + ["@"]:
             if line.startswith("@"):
-                by_who.update((w, (status, out, err)) for w in who)
+                by_who.update((w, (status, out, err and oracle.normalise(err, True))) for w in who)
                 who, out, err = line[1:].split(), "", ""
             elif line.startswith("exit "):
                 status = int(line[5:])
@@ -196,7 +196,7 @@ def main():
         for (guest, case, key, want), got, seconds in pool.map(one, todo):
             if args.slow:
                 print("%6.2f %s %s" % (seconds, guest["file"], case))
-            if guest["oracle"] == "amd64":
+            if guest.get("oracle") == "amd64":
                 want, got = of_any_isa(want), of_any_isa(got)
             text = difference(want, got)
             if text:

@@ -16,7 +16,8 @@ Before comparing, both sides are normalised:
   - in both streams 0x followed by hex digits becomes 0x?, but for code=0x… and addr=0x… of a signal's line;
   - lines that start with "addr facts" are dropped;
   - in standard error "goroutine N" becomes "goroutine ?", "m=N" becomes "m=?", "(N in use)" becomes "(? in use)", and everything after
-    the empty line that ends the first goroutine's trace is dropped (which other goroutines are shown is the scheduler's business).
+    the empty line that ends the first goroutine's trace is dropped (which other goroutines are shown is the scheduler's business); so is the runtime's own stack below a deadlock (that of
+    whichever thread saw it).
 A crash killed by a signal has the shell's status, 128 + signal. The case `list` names the cases of a build.
 core/manifest.json says of each guest which oracle it has: native, qemu-aarch64, or amd64 (what the same program built for amd64 does).
 """
@@ -49,6 +50,8 @@ def normalise(text, crash):
     text = re.sub(r"goroutine \d+", "goroutine ?", text)
     text = re.sub(r"\bm=\d+", "m=?", text)
     text = re.sub(r"\(\d+ in use\)", "(? in use)", text)
+    if "- deadlock!" in text:
+        text = re.sub(r"\n\nruntime stack:\n(?:.+\n)*", "\n", text)
     start = re.search(r"(?m)^goroutine \?", text)
     if start:
         end = text.find("\n\n", start.start())

@@ -1,18 +1,13 @@
 # Tests of isa/text and of the disasm verb that prints with it.
 deferscope_test(isa_text_test SOURCES unit/isa_text_test.cpp LIBS deferscope_isa_text Zydis::Zydis PkgConfig::capstone)
 
-# Where the committed guests are unpacked: tests/CMakeLists.txt or loader.cmake may have said so.
-set(disasm_guests "${PROJECT_BINARY_DIR}/guests")
-if(DEFERSCOPE_GUESTS)
-  set(disasm_guests "${DEFERSCOPE_GUESTS}")
-endif()
 deferscope_test(disasm_verb_test SOURCES unit/disasm_verb_test.cpp)
 deferscope_test(disasm_guests_test SOURCES unit/disasm_guests_test.cpp LIBS ZLIB::ZLIB LABELS release)
 foreach(test disasm_verb_test disasm_guests_test)
   add_dependencies(${test} deferscope)
   target_include_directories(${test} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(${test} PRIVATE DEFERSCOPE_BINARY="$<TARGET_FILE:deferscope>"
-                                             DEFERSCOPE_GUESTS_DEFAULT="${disasm_guests}")
+                                             DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 endforeach()
 
 # `./dev test --all`: the whole text against go tool objdump itself, on every guest, gofmt and esbuild. Needs Go.
@@ -20,6 +15,6 @@ add_test(
   NAME disasm_against_objdump_in_full
   COMMAND
     sh -c
-    "test -n \"$DEFERSCOPE_ALL\" || exit 77; exec python3 tests/oracle/objdump.py all '$<TARGET_FILE:deferscope>' \"\${DEFERSCOPE_GUESTS:-${disasm_guests}}\" '${PROJECT_BINARY_DIR}/objdump-all'"
+    "test -n \"$DEFERSCOPE_ALL\" || exit 77; exec python3 tests/oracle/objdump.py all '$<TARGET_FILE:deferscope>' \"\${DEFERSCOPE_GUESTS:-${DEFERSCOPE_GUESTS}}\" '${PROJECT_BINARY_DIR}/objdump-all'"
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 set_tests_properties(disasm_against_objdump_in_full PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 7200)

@@ -149,7 +149,7 @@ TEST(LoaderOracle, Addr2lineSeesTheSameInlinedFrames) {
     size_t same = 0;
     for (size_t i = 0; i < ours.size(); i++) same += ours[i] == theirs[i];
     // Generated wrappers have no subprogram in DWARF, so their own frame is missing there.
-    EXPECT_GT(same * 100, ours.size() * 90) << same << " of " << ours.size();
+    EXPECT_GE(same * 100, ours.size() * 90) << same << " of " << ours.size();
   }
   if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
 }
