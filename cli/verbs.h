@@ -14,13 +14,13 @@ using Action = std::function<int()>;
 // One function a verb, in the verb's own file. It adds the subcommand with its flags and, when chosen, sets `action`.
 using AddVerb = void (*)(CLI::App& app, Action& action);
 
-void add_defers(CLI::App& app, Action& action);  // defers.cpp: the static inventory
+void add_defers(CLI::App& app, Action& action);      // defers.cpp: the static inventory
 void add_completion(CLI::App& app, Action& action);  // completion.cpp: for shells
-void add_disasm(CLI::App& app, Action& action);  // disasm.cpp: the text of machine code
-void add_demo(CLI::App& app, Action& action);  // demo.cpp: the main job on a program that we carry
-void add_info(CLI::App& app, Action& action);  // info.cpp: what a binary says about itself
-void add_snap(CLI::App& app, Action& action);  // snap.cpp: the defers at a moment
-void add_run(CLI::App& app, Action& action);   // run.cpp: the main job
-void add_step(CLI::App& app, Action& action);  // step.cpp: the prompt
+void add_disasm(CLI::App& app, Action& action);      // disasm.cpp: the text of machine code
+void add_demo(CLI::App& app, Action& action);        // demo.cpp: the main job on a program that we carry
+void add_info(CLI::App& app, Action& action);        // info.cpp: what a binary says about itself
+void add_snap(CLI::App& app, Action& action);        // snap.cpp: the defers at a moment
+void add_run(CLI::App& app, Action& action);         // run.cpp: the main job
+void add_step(CLI::App& app, Action& action);        // step.cpp: the prompt
 
 }  // namespace deferscope::cli

@@ -10,7 +10,7 @@ namespace deferscope::model {
 struct PendingPush {
   uint64_t event = 0;
   Storage storage = Storage::heap;
-  uint64_t depth = 0;    // of the owner frame
+  uint64_t depth = 0;  // of the owner frame
   const Function* owner = nullptr;
   uint64_t funcval = 0;  // address, or distance from stack.hi if it lies on the stack
   bool on_stack = false;
