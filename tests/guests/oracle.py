@@ -35,7 +35,7 @@ import build
 
 HERE = pathlib.Path(__file__).resolve().parent
 INPUT = b"first line\nsecond\nno newline at the end"
-NATIVE_RUNS = 2
+RUNS = 2
 # qemu takes long: one release of each mechanism, the others have amd64's record.
 ARM64_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 # Cases whose outcome is the host's business: how much address space it gives.
@@ -79,7 +79,7 @@ def record(guest, case):
     """One (exit, out, err); err None if native runs differ; None if it can't be recorded."""
     native = "_amd64_" in guest.name
     prefix = [] if native else ["qemu-aarch64"]
-    results = [run(prefix + [str(guest), case], 20 if native else 120) for _ in range(NATIVE_RUNS if native else 1)]
+    results = [run(prefix + [str(guest), case], 20 if native else 120) for _ in range(RUNS)]
     if None in results:
         return None
     if len({r[:2] for r in results}) > 1:

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild].
+
+--std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
+           missing in --std-bins is built (needs Go); names are <release>_<goarch>/<package with _>.test.
+--esbuild  npm's esbuild of several Go releases: --version and a bundle of a small file from standard input must be what the native run (amd64)
+           or the same release's amd64 (arm64) gives. What is missing in --esbuild-bins is fetched with npm; names are <name>_<goarch>.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RELEASES = "1.13.15 1.17.13 1.20.7 1.23.12 1.27.4".split()
+PACKAGES = ("strconv math math/bits sort strings bytes unicode/utf8 sync/atomic container/heap hash/crc32 crypto/sha256 "
+            "crypto/aes").split()
+# esbuild's own version -> (npm package for amd64, for arm64); the Go release stands in the binary.
+OLD, NEW = ("esbuild-linux-64", "esbuild-linux-arm64"), ("@esbuild/linux-x64", "@esbuild/linux-arm64")
+ESBUILD = {"0.6.0": OLD, "0.9.0": OLD, "0.12.0": OLD, "0.14.0": OLD, "0.14.30": OLD, "0.15.0": OLD, "0.17.0": NEW, "0.18.20": NEW,
+           "0.23.1": NEW, "0.24.0": NEW, "0.28.2": NEW}
+SOURCE = b"""export function greet(name: string, times = 2): string { let out = ''; for (let i = 0; i < times; i++) { out += `hello ${name}\\n` } return out }
+class A<T> { private x?: T; constructor(readonly y: number = 3.25e10) {} get v() { return this.x ?? this.y ** 2 } }
+enum Color { Red, Green = 'g', Blue = 1 << 4 }
+console.log(greet('w\\u00f6rld'), new A<string>().v, Color.Red, /a[b-z]+/giu.test('abc'), 0.1 + 0.2, 123456789012345678901234567890n)
+"""
+
+
+def go(release, *args, **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO")) or k in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY")}
+    env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, **more)
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "go.mod").write_text("module example.com/x\n")
+        return subprocess.run(["go", *args], cwd=folder, env=env, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def std_jobs(args):
+    for release in RELEASES:
+        goroot = pathlib.Path(go(release, "env", "GOROOT"))
+        for goarch in ("amd64", "arm64"):
+            for package in PACKAGES:
+                path = pathlib.Path(args.std_bins) / (release + "_" + goarch) / (package.replace("/", "_") + ".test")
+                if args.only in str(path):
+                    yield "std %s %s %s" % (release, goarch, package), std, (args, release, goarch, package, path, goroot / "src" / package)
+
+
+def std(args, release, goarch, package, path, source):
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        go(release, "test", "-c", "-o", str(path), package, GOOS="linux", GOARCH=goarch)
+    command = [args.program, "run", "--allow-read", str(source), "--cwd", str(source), str(path), "-test.short"]
+    done = subprocess.run(command, capture_output=True, timeout=args.seconds, stdin=subprocess.DEVNULL)
+    if done.returncode == 0 and done.stdout.decode("latin1").rstrip().endswith("PASS"):
+        return ""
+    return "exit status %d\n%s" % (done.returncode, (done.stdout[-1500:] + done.stderr[-1500:]).decode("latin1"))
+
+
+def esbuild_jobs(args):
+    for version, packages in ESBUILD.items():
+        for i, goarch in enumerate(("amd64", "arm64")):
+            if args.only in version + "_" + goarch:
+                yield "esbuild %s %s" % (version, goarch), esbuild, (args, version, packages, i)
+
+
+def fetched(folder, package, version, goarch):
+    path = pathlib.Path(folder) / (version + "_" + goarch)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as there:
+            name = subprocess.run(["npm", "pack", "--silent", package + "@" + version], cwd=there, check=True, capture_output=True, text=True).stdout.split()[-1]
+            with tarfile.open(pathlib.Path(there) / name) as tar:
+                path.write_bytes(tar.extractfile("package/bin/esbuild").read())
+        path.chmod(0o755)
+    return str(path)
+
+
+def esbuild(args, version, packages, i):
+    native = fetched(args.esbuild_bins, packages[0], version, "amd64")
+    guest = native if i == 0 else fetched(args.esbuild_bins, packages[1], version, "arm64")
+    for flags, source in ((["--version"], b""), (["--loader=ts", "--minify"], SOURCE), (["--loader=ts", "--bundle", "--format=iife"], SOURCE)):
+        with tempfile.TemporaryDirectory() as there:
+            want = subprocess.run([native, *flags], input=source, capture_output=True, cwd=there)
+            command = [args.program, "run", "--allow-read", there, "--cwd", there, guest, *flags]
+            got = subprocess.run(command, input=source, capture_output=True, timeout=args.seconds)
+        # What goes to stderr has times in it (esbuild's summary): compared is the result.
+        if (want.returncode, want.stdout) != (got.returncode, got.stdout):
+            return "%s: exit status %d, not %d\n%s\n%s\nnot\n%s" % (" ".join(flags), got.returncode, want.returncode, got.stderr[-1500:].decode("latin1"),
+                                                                  got.stdout[-300:].decode("latin1"), want.stdout[-300:].decode("latin1"))
+    return ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--std", action="store_true")
+    parser.add_argument("--esbuild", action="store_true")
+    parser.add_argument("--std-bins", default=str(ROOT / "build/std"))
+    parser.add_argument("--esbuild-bins", default=str(ROOT / "build/esbuild"))
+    parser.add_argument("--only", default="", help="only names that contain this")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=900, help="a run that takes longer hangs")
+    args = parser.parse_args()
+    jobs = (list(std_jobs(args)) if args.std else []) + (list(esbuild_jobs(args)) if args.esbuild else [])
+
+    def one(job):
+        try:
+            return job[1](*job[2])
+        except subprocess.TimeoutExpired:
+            return "no end after %d s" % args.seconds
+        except (OSError, subprocess.CalledProcessError) as error:
+            return "can't be tried: %s %s" % (error, getattr(error, "stderr", ""))
+
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for job, problem in zip(jobs, pool.map(one, jobs)):
+            failures += bool(problem)
+            print("%s %s%s" % ("FAILED" if problem else "ok    ", job[0], "\n  " + problem.replace("\n", "\n  ") if problem else ""), flush=True)
+    print("programs: %d of %d pass" % (len(jobs) - failures, len(jobs)))
+    return 1 if failures or not jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
