@@ -319,21 +319,21 @@ int run(const Options& options) {
 void add_disasm(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* verb =
-      app.add_subcommand("disasm", "list a program's instructions, as go tool objdump of Go 1.27 does, and further");
-  verb->add_option("-s", o->pattern, "only functions whose name matches this regular expression");
-  verb->add_flag("-S", o->source, "show source lines between the instructions");
+      app.add_subcommand("disasm", "List a program's instructions, as go tool objdump of Go 1.27 does, and further");
+  verb->add_option("-s", o->pattern, "Only functions whose name matches this regular expression")->type_name("REGEXP");
+  verb->add_flag("-S", o->source, "Show source lines between the instructions");
   verb->add_option("--source", o->source_dir,
-                   "where to look for source files that are not at their recorded place (implies -S)");
+                   "Where to look for source files that are not at their recorded place (implies -S)")
+      ->type_name("DIR");
   verb->add_flag("--gnu,-g", o->gnu, "GNU syntax beside Go's");
-  verb->add_flag("--json", o->json, "one JSON object a function");
+  verb->add_flag("--json", o->json, "One JSON object a function");
   verb->add_flag("--objdump-compat", o->text.objdump_compat,
-                 "keep objdump's gaps: ? for instructions that it does not know");
-  verb->add_flag("--asm-names", o->text.asm_names, "the assembler's mnemonics, as in compile -S: JLS, SETEQ, MOVBLZX");
-  verb->add_flag("--inline", o->inlined, "mark inlined calls");
-  verb->add_flag("--tables", o->tables, "show FUNCDATA, PCDATA, frame sizes and the deferreturn offset");
-  verb->add_option("binary", o->binary, "the program")->required();
-  verb->add_option("range", o->range, "START END: only functions that overlap these addresses (hexadecimal)")
-      ->expected(0, 2);
+                 "Keep objdump's gaps: ? for instructions that it does not know");
+  verb->add_flag("--asm-names", o->text.asm_names, "The assembler's mnemonics, as in compile -S: JLS, SETEQ, MOVBLZX");
+  verb->add_flag("--inline", o->inlined, "Mark inlined calls");
+  verb->add_flag("--tables", o->tables, "Show FUNCDATA, PCDATA, frame sizes and the deferreturn offset");
+  verb->add_option("BIN", o->binary, "The program")->required();
+  verb->add_option("START END", o->range, "Only functions that overlap these addresses (hexadecimal)")->expected(0, 2);
   verb->callback([o, &action] {
     o->source = o->source || !o->source_dir.empty();
     action = [o] { return run(*o); };

@@ -17,7 +17,9 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
   sub.add_option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  sub.add_option("--cwd", f.cwd, "The guest's working directory")->type_name("DIR");
+  sub.add_option("--cwd", f.cwd,
+                 "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
+      ->type_name("DIR");
   sub.add_option("--env", f.env, "Set an environment variable of the guest (repeatable)")
       ->type_name("K=V")
       ->allow_extra_args(false);
@@ -26,19 +28,20 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
          own_stdin ? "The guest reads FILE instead of our standard input" : "The guest reads FILE; without it, nothing")
       ->type_name("FILE");
   sub.add_option("--cpu", f.cpu, "CPU model: v2, v1 (amd64); v8.1, v8.0 (arm64)")->type_name("MODEL");
-  sub.add_option("--cpus", f.cpus, "CPUs that the guest sees")->check(CLI::Range(1, 64));
-  sub.add_option("--seed", f.seed, "Seed of the guest's random numbers");
-  sub.add_option("--clock", f.clock, "The guest's wall clock at the start, in seconds since 1970")
-      ->type_name("SECONDS");
-  sub.add_option("--memory", f.memory_mib, "Most memory that the guest may touch, MiB");
-  sub.add_option("--max-threads", f.max_threads, "Most threads that the guest may have at once");
-  sub.add_option("--max-output", f.max_output_mib, "Most output of the guest, MiB");
-  sub.add_option("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)")
-      ->type_name("N");
-  sub.add_option("--block", f.block,
-                 "Instructions in a block at most (0: the reference evaluator); changes speed, never results")
-      ->check(CLI::Range(0, 64));
-  sub.add_option("command", f.command, "The program and its arguments")->type_name("BIN [ARGS]")->required();
+  const auto number = [&sub](const char* name, auto& value, const char* what, const char* unit = "N") {
+    return sub.add_option(name, value, what)->type_name(unit)->capture_default_str();
+  };
+  number("--cpus", f.cpus, "CPUs that the guest sees, 1 to 64")->check(CLI::Range(1, 64).description(""));
+  number("--seed", f.seed, "Seed of the guest's random numbers");
+  number("--clock", f.clock, "The guest's wall clock at the start, in seconds since 1970", "SECONDS");
+  number("--memory", f.memory_mib, "Most memory that the guest may touch", "MIB");
+  number("--max-threads", f.max_threads, "Most threads that the guest may have at once");
+  number("--max-output", f.max_output_mib, "Most output of the guest", "MIB");
+  number("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)");
+  number("--block", f.block,
+         "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
+      ->check(CLI::Range(0, 64).description(""));
+  sub.add_option("BIN", f.command, "The program and its arguments")->type_name("[ARGS]")->required();
   sub.prefix_command();
   sub.positionals_at_end();
 }
@@ -54,7 +57,7 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   if (!f.stdin_path.empty()) o.stdin_path = f.stdin_path;
   o.cpus = f.cpus;
   o.seed = f.seed;
-  if (!f.clock.empty()) o.clock_start = std::stoull(f.clock);
+  o.clock_start = f.clock;
   o.max_memory = f.memory_mib << 20;
   o.max_threads = static_cast<unsigned>(f.max_threads);
   o.max_output = f.max_output_mib << 20;

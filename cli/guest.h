@@ -19,7 +19,7 @@ struct GuestFlags {
   std::string cwd, stdin_path, cpu;
   unsigned cpus = 2;
   uint64_t seed = 0;
-  std::string clock;
+  uint64_t clock = emu::GuestOptions{}.clock_start;  // seconds since 1970
   uint64_t memory_mib = 4096, max_threads = 1000, max_output_mib = 1024;
   uint64_t max_instructions = 0;  // 0: no limit
   unsigned block = 64;

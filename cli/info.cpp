@@ -199,9 +199,9 @@ struct Options {
 void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* verb =
-      app.add_subcommand("info", "what a binary says about itself: Go version, build settings, segments, symbols");
-  verb->add_option("BIN", options->path, "an ELF program")->required();
-  verb->add_flag("--json", options->json, "JSON (deferscope.info/1) instead of text");
+      app.add_subcommand("info", "Print what a binary says about itself: Go version, build settings, segments, tables");
+  verb->add_option("BIN", options->path, "The program")->required();
+  verb->add_flag("--json", options->json, "As JSON (deferscope.info/1)");
   verb->callback([options, &action] {
     action = [options] {
       Image image = Image::load(options->path);

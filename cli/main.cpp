@@ -1,7 +1,10 @@
 // The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit
 // status.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "cli/verbs.h"
@@ -23,13 +26,25 @@ constexpr AddVerb kVerbs[] = {
     add_step,        //
 };
 
+// What CLI11 says of a wrong command line, with the verb at hand; a verb that does not exist is named.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error, std::string_view first) {
+  const bool is_word = !first.empty() && first[0] != '-';
+  const auto named =
+      app.get_subcommands([&](const CLI::App* sub) { return is_word && sub->check_name(std::string(first)); });
+  const CLI::App* verb = named.empty() ? nullptr : named.front();
+  if (is_word && !verb) return fmt::format("there is no verb '{}' (see deferscope --help)", first);
+  if (!verb) return fmt::format("{} (see deferscope --help)", error.what());
+  return fmt::format("{} (see deferscope {} --help)", error.what(), verb->get_name());
+}
+
 }  // namespace
 }  // namespace deferscope::cli
 
 int main(int argc, char** argv) {
   using namespace deferscope::cli;
-  CLI::App app{"deferscope: step through the defer paths of real Go programs"};
-  app.set_version_flag("--version", "deferscope 0.1.0");
+  CLI::App app{"deferscope: step through the defer paths of real Go programs", "deferscope"};
+  app.set_version_flag("--version", "deferscope " DEFERSCOPE_VERSION, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(1);
   Action action;
   for (AddVerb add : kVerbs) add(app, action);
@@ -37,14 +52,14 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    const bool run = argc > 1 && std::string_view(argv[1]) == "run";
-    std::fprintf(stderr, "deferscope: %s (see deferscope %s--help)\n", e.what(), run ? "run " : "");
-    return run ? 125 : 2;
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    fmt::print(stderr, "deferscope: {}\n", usage_error(app, e, first));
+    return first == "run" ? 125 : 2;
   }
   try {
     return action ? action() : 2;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "deferscope: %s\n", e.what());
+    fmt::print(stderr, "deferscope: {}\n", e.what());
     return 2;
   }
 }

@@ -288,7 +288,7 @@ void add_step(CLI::App& app, Action& action) {
   CLI::App* sub = app.add_subcommand("step", "Step through a Go program at a prompt, forwards and backwards");
   auto flags = std::make_shared<StepFlags>();
   add_guest_flags(*sub, flags->guest, false);
-  sub->get_option("command")->required(false);
+  sub->get_option("BIN")->required(false);
   sub->add_option("-x", flags->scripts, "Run the commands in FILE, then end (status 1 at the first that fails)")
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -303,7 +303,9 @@ void add_step(CLI::App& app, Action& action) {
   sub->add_option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")
       ->type_name("OLD=NEW")
       ->allow_extra_args(false);
-  sub->add_option("--snapshots", flags->snapshot_mib, "Memory for snapshots, MiB");
+  sub->add_option("--snapshots", flags->snapshot_mib, "Most memory for snapshots")
+      ->type_name("MIB")
+      ->capture_default_str();
   sub->callback([flags, &action] { action = [flags] { return step(*flags); }; });
 }
 

@@ -8,3 +8,8 @@ deferscope_test(step_test SOURCES unit/cli_step_test.cpp LIBS deferscope_emu fmt
 target_compile_definitions(step_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
                                              DEFERSCOPE_PROGRAM="$<TARGET_FILE:deferscope>")
 add_dependencies(step_test deferscope)
+
+deferscope_test(usage_test SOURCES unit/cli_usage_test.cpp)
+target_include_directories(usage_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_definitions(usage_test PRIVATE DEFERSCOPE_BINARY="$<TARGET_FILE:deferscope>")
+add_dependencies(usage_test deferscope)

@@ -1,4 +1,4 @@
-// Runs `deferscope disasm` of this build.
+// Runs commands, `deferscope disasm` of this build above all.
 #pragma once
 #include <sys/wait.h>
 
@@ -13,8 +13,8 @@ struct Output {
   int status = -1;
 };
 
-inline Output run(const std::string& arguments) {
-  const std::string command = std::string(DEFERSCOPE_BINARY) + " disasm " + arguments + " 2>&1";
+// A shell's command line; what it prints to stdout.
+inline Output run_command(const std::string& command) {
   Output o;
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) return o;
@@ -23,6 +23,10 @@ inline Output run(const std::string& arguments) {
   const int status = pclose(pipe);
   o.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return o;
+}
+
+inline Output run(const std::string& arguments) {
+  return run_command(std::string(DEFERSCOPE_BINARY) + " disasm " + arguments + " 2>&1");
 }
 
 }  // namespace deferscope::test

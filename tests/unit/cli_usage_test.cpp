@@ -1,0 +1,57 @@
+// The command line itself: what is printed where, and the exit status, for each verb.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "unit/disasm_run.h"
+
+namespace deferscope::test {
+namespace {
+
+struct Wrong {
+  const char* arguments;
+  int status;
+  const char* says;  // part of the one line
+};
+
+TEST(Usage, WrongWordsGiveOneLineThatSaysWhereHelpIs) {
+  constexpr Wrong kWrong[] = {
+      {"", 2, "see deferscope --help"},
+      {"bogus", 2, "no verb 'bogus'"},
+      {"--bogus", 2, "see deferscope --help"},
+      {"info", 2, "see deferscope info --help"},
+      {"disasm --bogus x", 2, "see deferscope disasm --help"},
+      {"snap x", 2, "--at"},
+      {"completion tcsh", 2, "see deferscope completion --help"},
+      {"run", 125, "see deferscope run --help"},
+      {"run --clock soon x", 125, "--clock"},
+      {"run --cpus 0 x", 125, "--cpus"},
+      {"run --cpu z80 " DEFERSCOPE_BINARY, 125, ""},
+  };
+  for (const Wrong& w : kWrong) {
+    const Output o = run_command(std::string(DEFERSCOPE_BINARY " ") + w.arguments + " 2>&1 >/dev/null </dev/null");
+    EXPECT_EQ(o.status, w.status) << w.arguments;
+    EXPECT_EQ(std::count(o.text.begin(), o.text.end(), '\n'), 1) << w.arguments << ": " << o.text;
+    EXPECT_TRUE(o.text.starts_with("deferscope: ")) << o.text;
+    EXPECT_NE(o.text.find(w.says), std::string::npos) << w.arguments << ": " << o.text;
+  }
+}
+
+TEST(Usage, HelpOfEveryVerbGoesToStdout) {
+  for (const char* verb : {"", "completion", "defers", "demo", "disasm", "info", "run", "snap", "step"}) {
+    const Output o = run_command(std::string(DEFERSCOPE_BINARY " ") + verb + " --help 2>&-");
+    EXPECT_EQ(o.status, 0) << verb;
+    EXPECT_NE(o.text.find(std::string("Usage: deferscope ") + verb), std::string::npos) << o.text;
+  }
+}
+
+TEST(Usage, CompletionScriptsLoadInTheirShell) {
+  const Output o =
+      run_command("bash -c 'eval \"$(" DEFERSCOPE_BINARY
+                  " completion bash)\"; COMP_WORDS=(deferscope r); COMP_CWORD=1; _deferscope; echo ${COMPREPLY[@]}'");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_EQ(o.text, "run\n");
+}
+
+}  // namespace
+}  // namespace deferscope::test
