@@ -8,6 +8,7 @@
 
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
+#include "emu/linux/scratch.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -224,6 +225,7 @@ void boot_process(State& s, MachineState& m, const loader::Image& image, const G
   m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);
   set_limits(s);
+  set_up_scratch(s);
   set_up_standard_files(s);
   make_first_thread(s, m, build_stack(s, m, image), image.entry());
 }

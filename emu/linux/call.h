@@ -67,7 +67,7 @@ const SyscallRow& syscall_row(unsigned row);
     X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(ftruncate) X(fsync) X(fchmod) X(getdents64) X(fchdir) X(close_range) X(fallocate) \
   /* paths.cpp */ X(stat) X(lstat) X(fstat) X(newfstatat) X(statx) X(access) X(faccessat) X(readlink) X(readlinkat) X(getcwd) X(chdir) \
     X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(rename) X(renameat) X(truncate) X(chmod) X(fchmodat) X(utimensat) X(symlinkat) \
-    X(symlink) X(linkat) X(link) X(umask) X(statfs) X(fstatfs) \
+    X(symlink) X(linkat) X(link) X(umask) X(statfs) X(fstatfs) X(chown) X(lchown) X(fchown) X(fchownat) \
   /* pipes.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
   /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
   /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \

@@ -5,6 +5,7 @@
 #include "emu/hash.h"
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
+#include "emu/linux/scratch.h"
 #include "emu/linux/stat.h"
 
 namespace deferscope::emu::linux_ {
@@ -41,15 +42,22 @@ int new_file(State& s, OpenFile f) {
   return id;
 }
 
+namespace {
+// The open file's last descriptor is gone.
+void release(State& s, int file) {
+  const OpenFile& f = s.files.at(file);
+  close_pipe_end(s, f);
+  if (f.node) scratch_close(s, f.node);
+  s.files.erase(file);
+}
+}  // namespace
+
 int64_t new_fd(State& s, int file, bool cloexec, int lowest) {
   int fd = lowest;
   for (auto it = s.fds.lower_bound(lowest); it != s.fds.end() && it->first == fd; ++it) ++fd;
   constexpr int kNoFile = 7;
   if (static_cast<uint64_t>(fd) >= s.rlimits[kNoFile].soft) {
-    if (s.files.at(file).refs == 0) {
-      close_pipe_end(s, s.files.at(file));
-      s.files.erase(file);
-    }
+    if (s.files.at(file).refs == 0) release(s, file);
     return -err::MFILE;
   }
   s.fds[fd] = Descriptor{file, cloexec};
@@ -63,9 +71,7 @@ void drop_fd(State& s, int fd) {
   s.fds.erase(it);
   OpenFile& f = s.files.at(file);
   forget_in_epolls(s, fd, file);
-  if (--f.refs > 0) return;
-  close_pipe_end(s, f);
-  s.files.erase(file);
+  if (--f.refs == 0) release(s, file);
 }
 
 void set_up_standard_files(State& s) {
@@ -128,6 +134,16 @@ int64_t open_host(Call& c, const std::string& path, uint32_t flags, uint32_t per
   return 0;
 }
 
+// A file of the guest's own /tmp or of the host.
+int64_t open_named(Call& c, const std::string& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+  const bool follow =
+      !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
+  const bool makes_directory = (flags & open_flag::CREAT) && path.back() == '/';  // which open does not
+  const Place p = locate(c, path, makes_directory ? Last::Parent : follow ? Last::Follow : Last::Keep);
+  if (p.error) return p.error;
+  return p.scratch ? scratch_open(c, p, flags, perm & ~c.s.umask, f) : open_host(c, p.path, flags, perm, f);
+}
+
 int64_t reopen_standard(Call& c, int fd, bool cloexec) {
   const auto it = c.s.fds.find(fd);
   return it == c.s.fds.end() ? -err::NOENT : new_fd(c.s, it->second.file, cloexec);
@@ -146,7 +162,7 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
   if (auto synthetic = open_synthetic(c, clean)) {
     f = std::move(*synthetic);
     if (const int64_t e = check_synthetic(c.s, f, flags); e < 0) return e;
-  } else if (const int64_t e = open_host(c, clean == c.s.exe_link() ? c.s.exe : path, flags, perm, f); e < 0) {
+  } else if (const int64_t e = open_named(c, clean == c.s.exe_link() ? c.s.exe : path, flags, perm, f); e < 0) {
     return e;
   }
   f.flags = flags & kKeptFlags;
@@ -213,6 +229,7 @@ int64_t read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::strin
       return 0;
     case FileKind::Text: return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
     case FileKind::Host: return std::min<int64_t>(host_read(c, f.path, offset, n, out), 0);
+    case FileKind::Scratch: return scratch_read(c.s, f.node, offset, n, out);
     case FileKind::Stdin: return std::min<int64_t>(host_read_stdin(c, offset, n, out), 0);
     case FileKind::Directory: return -err::ISDIR;
     default: return -err::INVAL;
@@ -259,6 +276,13 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
       const bool append = f.flags & open_flag::APPEND;
       const int64_t done = host_write(c, f.path, position.value_or(f.offset), append, bytes, end);
       if (done >= 0) touch(c, f.path);
+      if (done >= 0 && !position) f.offset = end;
+      return done;
+    }
+    case FileKind::Scratch: {
+      uint64_t end = 0;
+      const bool append = f.flags & open_flag::APPEND;
+      const int64_t done = scratch_write(c, f.node, position.value_or(f.offset), append, bytes, end);
       if (done >= 0 && !position) f.offset = end;
       return done;
     }
@@ -315,8 +339,8 @@ int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
     if (p.len == 0) continue;
     if (total > 0) {
       const OpenFile* f = file_of(c.s, c.fd());
-      if (f->kind != FileKind::Host && f->kind != FileKind::Text && f->kind != FileKind::Zero &&
-          !(readiness(c.s, *f) & poll_bit::IN))
+      if (f->kind != FileKind::Host && f->kind != FileKind::Scratch && f->kind != FileKind::Text &&
+          f->kind != FileKind::Zero && !(readiness(c.s, *f) & poll_bit::IN))
         break;
       if (f->kind == FileKind::Stdin) break;
     }
@@ -362,6 +386,7 @@ namespace {
 
 int64_t size_of(Call& c, const OpenFile& f) {
   if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
+  if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes->size());
   HostStatus st;
   std::string canonical;
   if (f.kind == FileKind::Host) {
@@ -450,7 +475,9 @@ int64_t sys_fcntl(Call& c) {
                                           : new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
     case GetFd: return d.cloexec;
     case SetFd: return d.cloexec = c.a[2] & 1, 0;
-    case GetFl: return f->flags | (f->kind == FileKind::Host ? open_flag::LARGEFILE[c.s.column()] : 0);
+    case GetFl:
+      return f->flags |
+             (f->kind == FileKind::Host || f->kind == FileKind::Scratch ? open_flag::LARGEFILE[c.s.column()] : 0);
     case SetFl: return f->flags = (f->flags & ~kSettable) | (static_cast<uint32_t>(c.a[2]) & kSettable), 0;
     case GetLk:
     case OfdGetLk: return c.put(c.a[2], uint16_t{2}) ? 0 : -err::FAULT;  // F_UNLCK: one process, no conflicts
@@ -488,7 +515,9 @@ int64_t sys_ioctl(Call& c) {
 int64_t sys_ftruncate(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
   if (!f) return -err::BADF;
-  if (f->kind != FileKind::Host || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
+  const bool regular = f->kind == FileKind::Host || f->kind == FileKind::Scratch;
+  if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
+  if (f->node) return scratch_truncate(c, f->node, c.a[1]);
   return host_truncate(c, f->path, c.a[1]);
 }
 
@@ -497,12 +526,13 @@ int64_t sys_fallocate(Call& c) { return file_of(c.s, c.fd()) ? -err::OPNOTSUPP :
 int64_t sys_fsync(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
   if (!f) return -err::BADF;
-  return f->kind == FileKind::Host || f->kind == FileKind::Directory ? 0 : -err::INVAL;
+  return f->kind == FileKind::Host || f->kind == FileKind::Scratch || f->kind == FileKind::Directory ? 0 : -err::INVAL;
 }
 
 int64_t sys_fchmod(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
   if (!f) return -err::BADF;
+  if (f->node) return scratch_chmod(c, f->node, static_cast<uint32_t>(c.a[1]));
   if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return -err::PERM;
   return host_chmod(c, f->path, static_cast<uint32_t>(c.a[1]));
 }
@@ -535,12 +565,19 @@ void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, c
 int64_t list_directory(Call& c, OpenFile& f) {
   constexpr uint8_t kDirectory = 4;
   std::vector<DirEntry> entries;
-  if (const int64_t e = host_list(c, f.path, entries); e < 0) return e;
-  entries.insert(entries.begin(), {DirEntry{".", kDirectory}, DirEntry{"..", kDirectory}});
+  const int64_t e = f.node == 0 || is_scratch_root(f) ? host_list(c, f.path, entries) : 0;
+  if (e < 0 && f.node == 0) return e;
+  if (f.node) scratch_list(c.s, f.node, entries);
+  const auto is_tmp = [](const DirEntry& d) { return d.name == "tmp"; };
+  if (f.path == "/" && c.s.scratch.mounted && std::none_of(entries.begin(), entries.end(), is_tmp))
+    entries.push_back({"tmp", kDirectory, scratch_inode(1)});
+  std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
+  entries.insert(entries.begin(), {DirEntry{".", kDirectory, 0}, DirEntry{"..", kDirectory, 0}});
   f.content.clear();
   for (const DirEntry& d : entries) {
     const std::string path = clean_path(f.path + "/" + d.name);
-    add_record(f.content, inode_of(path), f.content.size() + ((19 + d.name.size() + 8) & ~size_t{7}), d.type, d.name);
+    add_record(f.content, d.inode ? d.inode : inode_of(path),
+               f.content.size() + ((19 + d.name.size() + 8) & ~size_t{7}), d.type, d.name);
   }
   f.listed = true;
   f.offset = 0;

@@ -19,17 +19,6 @@ namespace {
 constexpr int kMaxLinks = 40;
 constexpr uint64_t kMaxTransfer = 16 << 20;  // bytes a single read or write moves; short counts are legal
 
-std::deque<std::string> components(const std::string& path) {
-  std::deque<std::string> out;
-  size_t at = 0;
-  while (at < path.size()) {
-    const size_t slash = std::min(path.find('/', at), path.size());
-    if (slash > at) out.push_back(path.substr(at, slash - at));
-    at = slash + 1;
-  }
-  return out;
-}
-
 bool below(const std::string& path, const std::string& root) {
   if (root == "/") return true;
   return path == root ||
@@ -69,6 +58,7 @@ struct Found {
   int error = 0;  // host errno
   std::string path;
   bool inside = false, writable = false, above = false, exists = false;
+  bool hidden = false;  // with ENOENT: a name that the guest may not see, in a directory that it sees
   struct stat st {};
 };
 
@@ -106,7 +96,7 @@ void Walk::classify(Found& f) const {
 
 Found Walk::find(const std::string& path, bool follow) {
   Found f;
-  std::deque<std::string> todo = components(path);
+  std::deque<std::string> todo = path_components(path);
   const bool must_be_directory = path.size() > 1 && path.back() == '/';
   std::string at;  // "" is the root directory
   int links = 0;
@@ -122,7 +112,7 @@ Found Walk::find(const std::string& path, bool follow) {
       continue;
     }
     const std::string next = at + "/" + name;
-    if (!inside(next) && !leads_to_root(next)) return f.error = ENOENT, f;
+    if (!inside(next) && !leads_to_root(next)) return f.error = ENOENT, f.hidden = todo.empty(), f;
     if (::lstat(next.c_str(), &f.st) != 0) {
       f.exists = false;
       f.error = errno;
@@ -137,7 +127,7 @@ Found Walk::find(const std::string& path, bool follow) {
       const ssize_t n = ::readlink(next.c_str(), target, sizeof target - 1);
       if (n < 0) return f.error = errno, f;
       if (++links > kMaxLinks) return f.error = ELOOP, f;
-      std::deque<std::string> more = components(std::string(target, static_cast<size_t>(n)));
+      std::deque<std::string> more = path_components(std::string(target, static_cast<size_t>(n)));
       todo.insert(todo.begin(), more.begin(), more.end());
       if (target[0] == '/') at.clear();
       ::lstat(at.empty() ? "/" : at.c_str(), &f.st);
@@ -153,7 +143,7 @@ Found Walk::find(const std::string& path, bool follow) {
 // Opens a path without links: a component that has become a link since the walk fails.
 int open_exact(const std::string& path, int flags, mode_t perm = 0) {
   int dir = ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  std::deque<std::string> todo = components(path);
+  std::deque<std::string> todo = path_components(path);
   if (todo.empty()) return dir;
   while (dir >= 0 && todo.size() > 1) {
     const int next = ::openat(dir, todo.front().c_str(), O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH);
@@ -241,9 +231,9 @@ Walk walk_of(Call& c) { return Walk(*c.s.options, c.s.exe); }
 
 JournalEntry open_at_host(Walk walk, const std::string& path, uint32_t flags, uint32_t perm, bool follow) {
   Found f = walk.find(path, follow);
-  if (f.error) return failed(f.error);
   const bool create = flags & open_flag::CREAT,
              writes = (flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC);
+  if (f.error) return failed(create && f.hidden ? EACCES : f.error);
   if (f.exists && create && (flags & open_flag::EXCL)) return failed(EEXIST);
   if (!f.exists && !create) return failed(ENOENT);
   if ((!f.exists || writes) && !f.writable) return failed(f.exists && S_ISDIR(f.st.st_mode) ? EISDIR : EACCES);
@@ -288,9 +278,27 @@ int64_t take_bytes(const JournalEntry& e, std::string& out) {
 
 }  // namespace
 
+std::deque<std::string> path_components(const std::string& path) {
+  std::deque<std::string> out;
+  size_t at = 0;
+  while (at < path.size()) {
+    const size_t slash = std::min(path.find('/', at), path.size());
+    if (slash > at) out.push_back(path.substr(at, slash - at));
+    at = slash + 1;
+  }
+  return out;
+}
+
+bool is_allowed(const GuestOptions& options, const std::string& path, bool writing) {
+  const std::vector<Root> roots = roots_of(options);
+  return std::any_of(roots.begin(), roots.end(), [&](const Root& r) {
+    return (r.writable || !writing) && (below(path, r.spelled) || below(path, r.real));
+  });
+}
+
 std::string clean_path(const std::string& path) {
   std::string out;
-  for (const std::string& name : components(path)) {
+  for (const std::string& name : path_components(path)) {
     if (name == ".") continue;
     if (name == "..")
       out.erase(std::min(out.rfind('/'), out.size()));
@@ -418,7 +426,7 @@ std::vector<DirEntry> list_at_host(const Walk& walk, const std::string& canonica
     for (const Root& r : walk.roots())
       for (const std::string& path : {r.spelled, r.real})
         if (path.size() > prefix.size() && path.starts_with(prefix))
-          out.push_back({components(path.substr(prefix.size())).front(), DT_DIR});
+          out.push_back({path_components(path.substr(prefix.size())).front(), DT_DIR});
   } else if (const int fd = open_exact(canonical, O_RDONLY | O_DIRECTORY); fd >= 0) {
     if (DIR* dir = ::fdopendir(fd)) {
       while (const dirent* d = ::readdir(dir))
@@ -469,7 +477,7 @@ int64_t change_path(Call& c, const char* verb, const std::string& path, bool fol
       .input(c.m, (std::string(verb) + " " + path).c_str(),
              [&] {
                const Found f = walk_of(c).find(path, follow);
-               if (f.error) return failed(f.error);
+               if (f.error) return failed(must_exist == 0 && f.hidden ? EACCES : f.error);
                if (f.exists && must_exist == 0) return failed(EEXIST);
                if (!f.exists && must_exist == 1) return failed(ENOENT);
                if (!f.writable) return failed(EACCES);

@@ -4,6 +4,7 @@
 // touched once and replays answer from the journal. No host descriptor outlives a call: files are opened for each
 // operation, without following links.
 #pragma once
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace deferscope::emu::linux_ {
 std::string absolute_path(const std::string& path);  // lexically clean; relative to the host's current directory
 std::string clean_path(const std::string& path);     // absolute path without `.`, `..` and doubled slashes, lexically
 std::string start_directory(const GuestOptions& options);  // --cwd, or the host's if it is allowed, else "/"
+
+std::deque<std::string> path_components(const std::string& path);  // the names between the slashes
+// An absolute path lies in an allowed directory (for writing).
+bool is_allowed(const GuestOptions& options, const std::string& path, bool writing);
 
 struct HostStatus {
   uint32_t mode = 0;      // type and permissions
@@ -35,7 +40,8 @@ int64_t host_readlink(Call& c, const std::string& path, std::string& out);
 
 struct DirEntry {
   std::string name;
-  uint8_t type = 0;  // DT_…
+  uint8_t type = 0;    // DT_…
+  uint64_t inode = 0;  // 0: inode_of its path
 };
 int64_t host_list(Call& c, const std::string& canonical, std::vector<DirEntry>& out);  // sorted; without . and ..
 

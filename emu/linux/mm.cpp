@@ -3,6 +3,7 @@
 
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
+#include "emu/linux/scratch.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -39,6 +40,8 @@ int64_t file_backing(Call& c, OpenFile& f, uint64_t offset, uint64_t length, Bac
   if (f.kind == FileKind::Zero) return 0;
   if (f.kind == FileKind::Text) {
     bytes = f.content.substr(std::min<uint64_t>(offset, f.content.size()), length);
+  } else if (f.kind == FileKind::Scratch) {
+    scratch_read(c.s, f.node, offset, length, bytes);
   } else if (f.kind == FileKind::Host) {
     if (const int64_t e = host_read_all(c, f.path, offset, length, bytes); e < 0) return e;
   } else {

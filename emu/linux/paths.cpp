@@ -5,6 +5,7 @@
 #include "emu/hash.h"
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
+#include "emu/linux/scratch.h"
 #include "emu/linux/stat.h"
 
 namespace deferscope::emu::linux_ {
@@ -30,6 +31,7 @@ struct Status {
   uint64_t inode = 0, size = 0, rdev = 0;
   uint32_t nlink = 1;
   std::string path;  // of a host file, without links
+  int node = 0;      // in the guest's own /tmp
 };
 
 constexpr uint64_t kDevice = 1, kBlock = 4096;
@@ -64,6 +66,22 @@ Status host_status(const HostStatus& h, const std::string& canonical) {
   return st;
 }
 
+Status scratch_status(const State& s, int node) {
+  const ScratchNode& n = s.scratch.nodes.at(node);
+  Status st;
+  st.mode = n.mode;
+  st.inode = scratch_inode(node);
+  st.size = !n.target.empty() ? n.target.size() : n.bytes->size();
+  st.nlink = static_cast<uint32_t>(n.links);
+  st.node = node;
+  if ((n.mode & mode::FMT) == mode::DIR) {
+    st.size = kBlock;
+    st.nlink = 2;
+    for (const auto& [name, id] : n.entries) st.nlink += (s.scratch.nodes.at(id).mode & mode::FMT) == mode::DIR;
+  }
+  return st;
+}
+
 int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, bool* can_write = nullptr) {
   const std::string clean = clean_path(path);
   if (can_write) *can_write = false;
@@ -76,15 +94,24 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
   }
   if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1, {}}, 0;
   if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean), 0;
+  const Place p = locate(c, clean == c.s.exe_link() ? c.s.exe : path, follow ? Last::Follow : Last::Keep);
+  if (p.error) return p.error;
+  if (p.scratch) {
+    if (p.node == 0) return -err::NOENT;
+    st = scratch_status(c.s, p.node);
+    if (can_write) *can_write = st.mode & 0200;
+    return 0;
+  }
   HostStatus h;
   std::string canonical;
-  const int64_t e = host_stat(c, clean == c.s.exe_link() ? c.s.exe : path, follow, h, canonical);
+  const int64_t e = host_stat(c, p.path, follow, h, canonical);
   if (e < 0) return e;
   if (can_write) *can_write = h.writable;
   return st = host_status(h, canonical), 0;
 }
 
 int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
+  if (f.node) return st = scratch_status(c.s, f.node), 0;
   const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1, {}}, int64_t{0}; };
   switch (f.kind) {
     case FileKind::Null:
@@ -100,6 +127,7 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Event:
     case FileKind::Epoll: return st = Status{0600, 9, 0, 0, 1, {}}, 0;
     case FileKind::Host:
+    case FileKind::Scratch:
     case FileKind::Directory: {
       HostStatus h;
       std::string canonical;
@@ -133,6 +161,7 @@ static_assert(sizeof(StatAmd64) == 144 && sizeof(StatArm64) == 128);
 
 // The clock's start, unless the guest set others.
 FileTimes times_of(const State& s, const Status& st) {
+  if (st.node) return s.scratch.nodes.at(st.node).times;
   const auto it = s.times.find(st.path);
   const TimeSpec start{static_cast<int64_t>(s.options->clock_start), 0};
   return it == s.times.end() ? FileTimes{start, start} : it->second;
@@ -272,6 +301,15 @@ int64_t access_path(Call& c, const std::string& path, uint64_t how, bool follow)
   return 0;
 }
 
+int64_t link_target(Call& c, const std::string& path, std::string& target) {
+  const Place p = locate(c, path, Last::Keep);
+  if (p.error) return p.error;
+  if (!p.scratch) return host_readlink(c, p.path, target);
+  if (p.node == 0) return -err::NOENT;
+  target = c.s.scratch.nodes.at(p.node).target;
+  return target.empty() ? -err::INVAL : 0;
+}
+
 int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t size) {
   if (static_cast<int64_t>(size) <= 0) return -err::INVAL;
   std::string target;
@@ -287,7 +325,7 @@ int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t s
     target = c.s.cwd;
   else if (synthetic_file(c.s, c.m, c.thread().tid, clean))
     return -err::INVAL;
-  else if (const int64_t e = host_readlink(c, path, target); e < 0)
+  else if (const int64_t e = link_target(c, path, target); e < 0)
     return e;
   const uint64_t n = std::min<uint64_t>(size, target.size());
   return c.memory().write(out, target.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
@@ -336,17 +374,19 @@ int64_t sys_readlinkat(Call& c) {
 
 int64_t sys_getcwd(Call& c) {
   const uint64_t n = c.s.cwd.size() + 1;
+  if (n > 4096) return -err::NAMETOOLONG;
   if (c.a[1] < n) return -err::RANGE;
   return c.memory().write(c.a[0], c.s.cwd.c_str(), n) ? static_cast<int64_t>(n) : -err::FAULT;
 }
 
 int64_t sys_chdir(Call& c) {
-  std::string path, canonical;
-  HostStatus st;
+  std::string path;
+  Status st;
   if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
-  if (const int64_t e = host_stat(c, path, true, st, canonical); e < 0) return e;
+  if (const int64_t e = stat_path(c, path, true, st); e < 0) return e;
   if ((st.mode & mode::FMT) != mode::DIR) return -err::NOTDIR;
-  c.s.cwd = canonical;
+  if (!(st.mode & 0100)) return -err::ACCES;
+  c.s.cwd = st.node ? locate(c, path, Last::Follow).path : st.path;
   return 0;
 }
 
@@ -354,16 +394,55 @@ int64_t sys_chdir(Call& c) {
 
 int64_t sys_umask(Call& c) { return std::exchange(c.s.umask, static_cast<uint32_t>(c.a[0]) & 0777); }
 
-int64_t sys_mkdirat(Call& c) {
+namespace {
+
+// A path argument that is to be changed, and where it lies: 0 or -errno.
+int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, Place& out) {
   std::string path;
-  const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : host_mkdir(c, path, static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask);
+  if (const int64_t e = path_at(c, dirfd, address, path); e < 0) return e;
+  out = locate(c, path, last);
+  return out.error;
+}
+
+// The same, for something that must be there.
+int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, Place& out) {
+  const int64_t e = place_at(c, dirfd, address, follow ? Last::Follow : Last::Keep, out);
+  return e < 0 ? e : out.scratch && out.node == 0 ? -err::NOENT : 0;
+}
+
+// A host file that loses its name stays readable where it is open.
+int64_t keep_open(Call& c, const std::string& path) {
+  HostStatus st;
+  std::string canonical;
+  const auto on_host = [](const auto& entry) { return entry.second.kind == FileKind::Host; };
+  if (std::none_of(c.s.files.begin(), c.s.files.end(), on_host)) return 0;
+  if (host_stat(c, path, false, st, canonical) < 0 || !st.writable) return 0;
+  return scratch_adopt(c, canonical);
+}
+
+// Open files follow what is renamed.
+void rename_open(State& s, const std::string& from, const std::string& to) {
+  for (auto& [id, f] : s.files)
+    if (f.path == from || f.path.starts_with(from + "/")) f.path = to + f.path.substr(from.size());
+}
+
+}  // namespace
+
+int64_t sys_mkdirat(Call& c) {
+  Place p;
+  const uint32_t perm = static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask;
+  if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
+  return p.scratch ? scratch_mkdir(c, p, perm) : host_mkdir(c, p.path, perm);
 }
 
 int64_t sys_unlinkat(Call& c) {
-  std::string path;
-  const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : host_remove(c, path, c.a[2] & at::REMOVEDIR);
+  Place p;
+  const bool directory = c.a[2] & at::REMOVEDIR;
+  if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
+  if (p.scratch) return scratch_remove(c, p, directory);
+  if (!directory)
+    if (const int64_t e = keep_open(c, p.path); e < 0) return e;
+  return host_remove(c, p.path, directory);
 }
 
 int64_t sys_renameat(Call& c) {
@@ -371,40 +450,77 @@ int64_t sys_renameat(Call& c) {
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "renameat2") == 0;
   const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
   if (flags & ~kNoReplace) return -err::INVAL;
-  std::string from, to, old_path, new_path;
-  if (const int64_t e = path_at(c, c.fd(0), c.a[1], from); e < 0) return e;
-  if (const int64_t e = path_at(c, c.fd(2), c.a[3], to); e < 0) return e;
-  const int64_t result = host_rename(c, from, to, flags & kNoReplace, old_path, new_path);
-  if (result >= 0)  // open files follow
-    for (auto& [id, f] : c.s.files)
-      if (f.path == old_path || f.path.starts_with(old_path + "/")) f.path = new_path + f.path.substr(old_path.size());
+  Place from, to;
+  if (const int64_t e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); e < 0) return e;
+  if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
+  if (from.scratch != to.scratch) return -err::XDEV;
+  if (!to.scratch)
+    if (const int64_t e = keep_open(c, to.path); e < 0) return e;
+  std::string old_path = from.path, new_path = to.path;
+  const int64_t result = from.scratch ? scratch_rename(c, from, to, flags & kNoReplace)
+                                      : host_rename(c, from.path, to.path, flags & kNoReplace, old_path, new_path);
+  if (result >= 0) rename_open(c.s, old_path, new_path);
   return result;
 }
 
 int64_t sys_symlinkat(Call& c) {
-  std::string target, path;
+  std::string target;
+  Place p;
   if (const int64_t e = c.get_path(c.a[0], target); e < 0) return e;
-  const int64_t e = path_at(c, c.fd(1), c.a[2], path);
-  return e < 0 ? e : host_symlink(c, target, path);
+  if (const int64_t e = place_at(c, c.fd(1), c.a[2], Last::Parent, p); e < 0) return e;
+  return p.scratch ? scratch_symlink(c, p, target) : host_symlink(c, target, p.path);
 }
 
 int64_t sys_linkat(Call& c) {
-  std::string from, to;
-  if (const int64_t e = path_at(c, c.fd(0), c.a[1], from); e < 0) return e;
-  const int64_t e = path_at(c, c.fd(2), c.a[3], to);
-  return e < 0 ? e : host_link(c, from, to);
+  constexpr uint64_t kFollow = 0x400;
+  const bool has_flags = std::strcmp(syscall_row(c.row).name, "linkat") == 0;
+  Place from, to;
+  if (const int64_t e = existing_at(c, c.fd(0), c.a[1], has_flags && (c.a[4] & kFollow), from); e < 0) return e;
+  if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
+  if (from.scratch != to.scratch) return -err::XDEV;
+  return from.scratch ? scratch_link(c, from, to) : host_link(c, from.path, to.path);
 }
 
+// Also fchmodat2, which has flags.
 int64_t sys_fchmodat(Call& c) {
-  std::string path;
-  const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : host_chmod(c, path, static_cast<uint32_t>(c.a[2]));
+  const bool has_flags = std::strcmp(syscall_row(c.row).name, "fchmodat2") == 0;
+  const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
+  if (flags & ~at::SYMLINK_NOFOLLOW) return -err::INVAL;
+  Place p;
+  if (const int64_t e = existing_at(c, c.fd(), c.a[1], !flags, p); e < 0) return e;
+  const auto perm = static_cast<uint32_t>(c.a[2]);
+  if (flags) {  // a link has no permissions of its own
+    std::string target;
+    if (link_target(c, p.path, target) >= 0) return -err::OPNOTSUPP;
+  }
+  return p.scratch ? scratch_chmod(c, p.node, perm) : host_chmod(c, p.path, perm);
 }
+
+// The guest owns every file and is in one group: it may only give them what they have.
+namespace {
+int64_t chown_to(uint64_t uid, uint64_t gid) {
+  const auto same = [](uint64_t id) {
+    return static_cast<uint32_t>(id) == UINT32_MAX || static_cast<uint32_t>(id) == kGuestUid;
+  };
+  return same(uid) && same(gid) ? 0 : -err::PERM;
+}
+}  // namespace
+
+int64_t sys_fchownat(Call& c) {
+  Status st;
+  const int64_t e = stat_at(c, c.fd(), c.a[1], c.a[4], st);
+  return e < 0 ? e : chown_to(c.a[2], c.a[3]);
+}
+
+int64_t sys_fchown(Call& c) { return file_of(c.s, c.fd()) ? chown_to(c.a[1], c.a[2]) : -err::BADF; }
 
 int64_t sys_truncate(Call& c) {
-  std::string path;
-  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
-  return e < 0 ? e : host_truncate(c, path, c.a[1]);
+  Place p;
+  if (const int64_t e = existing_at(c, at::FDCWD, c.a[0], true, p); e < 0) return e;
+  if (static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
+  if (!p.scratch) return host_truncate(c, p.path, c.a[1]);
+  Status st = scratch_status(c.s, p.node);
+  return st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : -err::ACCES;
 }
 
 // Kept in the value: the host's file keeps its own times.
@@ -427,6 +543,7 @@ int64_t sys_utimensat(Call& c) {
     if (given[i].nsec < 0 || given[i].nsec >= kSecond) return -err::INVAL;
     *targets[i] = given[i];
   }
+  if (st.node) c.s.scratch.nodes.at(st.node).times = times;
   if (!st.path.empty()) c.s.times[st.path] = times;
   return 0;
 }
@@ -445,6 +562,8 @@ int64_t sys_unlink(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], 0}
 int64_t sys_rename(Call& c) { return shifted(c, sys_renameat, {kHere, c.a[0], kHere, c.a[1], 0}); }
 int64_t sys_symlink(Call& c) { return shifted(c, sys_symlinkat, {c.a[0], kHere, c.a[1]}); }
 int64_t sys_link(Call& c) { return shifted(c, sys_linkat, {kHere, c.a[0], kHere, c.a[1]}); }
+int64_t sys_chown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], 0}); }
+int64_t sys_lchown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], at::SYMLINK_NOFOLLOW}); }
 int64_t sys_chmod(Call& c) { return shifted(c, sys_fchmodat, {kHere, c.a[0], c.a[1]}); }
 
 }  // namespace deferscope::emu::linux_

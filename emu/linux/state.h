@@ -82,6 +82,7 @@ enum class FileKind : uint8_t {
   Stdout,
   Text,
   Host,
+  Scratch,
   Directory,
   PipeRead,
   PipeWrite,
@@ -105,6 +106,7 @@ struct OpenFile {
   std::string path;     // as the guest would see it
   std::string content;  // Text: all of it. Directory: its records, once read
   bool listed = false;
+  int node = 0;                    // Scratch, and a Directory of it
   int stream = 0;                  // Stdout: 1 or 2
   int pipe = 0;                    // Pipe…
   uint64_t count = 0;              // Event
@@ -116,6 +118,24 @@ struct OpenFile {
 
 struct FileTimes {
   TimeSpec access, change;
+};
+
+// A file, directory or link of the guest's own /tmp (scratch.h).
+struct ScratchNode {
+  uint32_t mode = 0;                   // type and permissions
+  std::shared_ptr<std::string> bytes;  // a file's; shared with snapshots until one writes
+  std::string target;                  // a link's
+  std::map<std::string, int> entries;  // a directory's names
+  int parent = 0;                      // a directory's
+  int links = 0, opens = 0;            // names, open files
+  FileTimes times;
+};
+
+struct Scratch {
+  bool mounted = false;  // else the host has /tmp
+  std::map<int, ScratchNode> nodes;
+  int next = 1;
+  uint64_t used = 0;  // bytes of all files
 };
 
 struct Descriptor {
@@ -177,6 +197,7 @@ struct State {
   std::map<int, OpenFile> files;
   std::map<int, Pipe> pipes;
   int next_file = 1, next_pipe = 1;
+  Scratch scratch;
   bool io_changed = false;  // inside one system call only
   std::string cwd = "/";
   uint32_t umask = 022;

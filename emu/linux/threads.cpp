@@ -80,7 +80,7 @@ CloneArgs clone_args(const Call& c) {
 
 int64_t sys_clone(Call& c) {
   const CloneArgs args = clone_args(c);
-  if ((args.flags & kThreadForm) != kThreadForm) return -err::AGAIN;  // fork in any form: one process
+  if ((args.flags & kThreadForm) != kThreadForm) return -err::PERM;  // fork in any form: one process, as in a sandbox
   if (args.flags & ~kKnown) return -err::INVAL;
   if (live_threads(c.m) >= c.s.options->max_threads) return -err::AGAIN;
   const int tid = c.s.next_tid++;

@@ -112,7 +112,7 @@ TEST_P(Calls, FutexTimesOut) {
 
 TEST_P(Calls, ForksFail) {
   Process p(GetParam());
-  EXPECT_EQ(p.call("clone", {17, 0, 0, 0, 0}), -err::AGAIN);
+  EXPECT_EQ(p.call("clone", {17, 0, 0, 0, 0}), -err::PERM);
   EXPECT_LT(p.call("execve", {0, 0, 0}), 0);
 }
 
@@ -278,24 +278,27 @@ TEST_P(Files, LinksMadeByTheGuestLeadNowhere) {
   ASSERT_EQ(p.call("symlinkat", {p.put_string(0x7000, (root_ / "secret").string()), kHere, p.put_string(0x8000, link)}),
             0);
   EXPECT_EQ(open(p, link), -err::NOENT);
-  EXPECT_EQ(open(p, link, open_flag::WRONLY | open_flag::CREAT), -err::NOENT);
+  EXPECT_EQ(open(p, link, open_flag::WRONLY | open_flag::CREAT), -err::ACCES);
 }
 
 TEST_P(Files, WritesBelowTheWritableRootOnce) {
   Process p(GetParam(), options_);
   const std::string path = (root_ / "out/new").string();
   const MachineState before = p.m;
+  size_t asked = 0;
   for (int run = 0; run < 2; ++run) {
     const auto fd = static_cast<uint64_t>(open(p, path, open_flag::CREAT | open_flag::WRONLY | open_flag::APPEND));
     ASSERT_EQ(fd, 3u);
     EXPECT_EQ(p.call("write", {fd, p.put_string(0x100, "once"), 4}), 4);
-    if (run == 0) p.m = before;  // behind the horizon: from the journal
+    if (run > 0) continue;
+    p.m = before;  // behind the horizon: from the journal
+    asked = p.host.asked;
   }
   std::ifstream in(path);
   std::string text;
   in >> text;
   EXPECT_EQ(text, "once");
-  EXPECT_EQ(p.host.asked, 2u);
+  EXPECT_EQ(p.host.asked, asked);
 }
 
 TEST_P(Files, ListsAreSorted) {

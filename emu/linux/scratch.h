@@ -1,0 +1,51 @@
+// The guest's own /tmp: a small file system inside the machine's value. It starts empty, is writable without any flag,
+// and vanishes with the guest; no byte of it reaches the host. What the host shows below /tmp (an allowed directory,
+// the executable) keeps its name there and is the host's; below --allow-write /tmp all of it is.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "emu/linux/call.h"
+
+namespace deferscope::emu::linux_ {
+
+// What a path names, symbolic links followed as asked.
+struct Place {
+  int64_t error = 0;          // -errno; the rest then means nothing
+  bool scratch = false;       // else `path` is for the host_… functions (host_files.h)
+  std::string path;           // scratch: without links
+  int node = 0;               // scratch: what stands there; 0: nothing yet
+  int parent = 0;             // scratch: the directory of `name`; 0 for /tmp itself
+  std::string name;           // or . or .., then without parent
+  bool as_directory = false;  // the path ended in a slash
+};
+// What is done with a last name that is a link. Parent, for calls that make or take away a name: kept, also before a
+// slash.
+enum class Last : uint8_t { Follow, Keep, Parent };
+Place locate(Call& c, const std::string& path, Last last);
+
+void set_up_scratch(State& s);
+bool is_scratch_root(const OpenFile& f);  // /tmp itself: what the host shows there is listed too
+constexpr uint64_t scratch_inode(int node) { return (uint64_t{1} << 50) + static_cast<uint64_t>(node); }
+
+// All return ≥ 0 or -errno; `p` is a scratch place. As the owner of everything the guest is bound by permission bits.
+int64_t scratch_open(Call& c, const Place& p, uint32_t flags, uint32_t perm, OpenFile& f);
+void scratch_close(State& s, int node);
+int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out);
+// At `offset`, or at the end (append); `end` is the offset behind what was written.
+int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
+int64_t scratch_truncate(Call& c, int node, uint64_t size);
+int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm);
+int64_t scratch_symlink(Call& c, const Place& p, const std::string& target);
+int64_t scratch_link(Call& c, const Place& from, const Place& to);
+int64_t scratch_remove(Call& c, const Place& p, bool directory);
+int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_replace);
+int64_t scratch_chmod(Call& c, int node, uint32_t perm);
+
+// The host's file at `path` (without links) is about to lose its name: files open on it go on with a copy of its bytes.
+int64_t scratch_adopt(Call& c, const std::string& path);
+
+struct DirEntry;
+void scratch_list(const State& s, int node, std::vector<DirEntry>& out);  // sorted; without . and ..
+
+}  // namespace deferscope::emu::linux_
