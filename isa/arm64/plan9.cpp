@@ -200,8 +200,26 @@ std::uint32_t word_at(std::span<const std::uint8_t> code) {
   return code[0] | code[1] << 8 | code[2] << 16 | static_cast<std::uint32_t>(code[3]) << 24;
 }
 
+// Encodings that objdump's decoder takes for the instructions beside them, though they are reserved: no processor
+// executes them as such.
+bool reserved(const Word& w) {
+  struct Form {
+    std::uint32_t mask, value;
+    bool (*reserved)(const Word&);
+  };
+  static constexpr Form kForms[] = {
+      {0x1f800000, 0x11800000, [](const Word&) { return true; }},  // ADD, SUB of an immediate: shift 1x
+      {0x1fe00000, 0x0b200000,
+       [](const Word& x) { return x.bits(12, 10) > 4; }},  // of an extended register: LSL 5 to 7
+      {0x1f800000, 0x12000000, [](const Word& x) { return bitmask_of_ones(x); }},  // AND, ORR, …: all ones
+  };
+  return std::any_of(std::begin(kForms), std::end(kForms),
+                     [&](const Form& f) { return (w.x & f.mask) == f.value && f.reserved(w); });
+}
+
 // The row of the word, its Go text appended to `out`; nullptr if there is none.
 const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
+  if (!options.objdump_compat && reserved(w)) return nullptr;
   for (const Entry* e : table().candidates(w.x)) {
     if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
       continue;

@@ -473,6 +473,12 @@ std::optional<std::uint64_t> bitmask_immediate(const Word& w) {
   return w.bit(31) ? v : v & 0xffffffff;
 }
 
+bool bitmask_of_ones(const Word& w) {
+  const std::uint32_t imms = w.bits(15, 10);
+  const int length = w.bit(22) ? 6 : highest_bit(~imms & 63);
+  return length >= 1 && (imms + 1) % (1u << length) == 0;
+}
+
 // (-1)^s * (16+frac)/16 * 2^exp
 double float8(std::uint32_t imm8) {
   const int exponent = static_cast<int>((imm8 >> 4 & 7) ^ 4) - 3;
@@ -615,6 +621,18 @@ bool pstate_field(const Word& w, const Operand&, std::string& out) {
   return true;
 }
 
+// Those that objdump does not know.
+bool pstate_field_beyond(const Word& w, const Operand&, std::string& out) {
+  struct Field {
+    std::uint8_t op1, op2;
+    std::string_view name;
+  };
+  static constexpr Field kFields[] = {{0, 3, "UAO"}, {0, 4, "PAN"}, {3, 1, "SSBS"}, {3, 2, "DIT"}, {3, 4, "TCO"}};
+  for (const Field& f : kFields)
+    if (w.bits(18, 16) == f.op1 && w.bits(7, 5) == f.op2) return out += f.name, true;
+  return false;
+}
+
 bool sysl_number(const Word& w, const Operand&, std::string& out) {
   return put_imm(w.bits(18, 16) << 16 | w.bits(15, 12) << 12 | w.bits(11, 8) << 8 | w.bits(7, 5) << 5, out);
 }
@@ -740,6 +758,7 @@ constexpr Named kNamed[] = {
     {"$sysreg", {sysreg_number}},
     {"sysreg", {sysreg_name}},
     {"pstate", {pstate_field}},
+    {"pstate+", {pstate_field_beyond}},
     {"$sysl", {sysl_number}},
     {"dc", {system_op, 0, 7}},
     {"tlbi", {system_op, 0, 8}},

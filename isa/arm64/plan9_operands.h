@@ -54,6 +54,7 @@ std::uint32_t bytes_of_lanes(const Word& w, std::uint32_t count);
 std::uint32_t bytes_of_replicated(const Word& w, std::uint32_t count);
 
 std::optional<std::uint64_t> bitmask_immediate(const Word& w);  // of AND, ORR, …; nothing: reserved
+bool bitmask_of_ones(const Word& w);                            // reserved, though objdump computes a value
 std::uint32_t abcdefgh(const Word& w);                          // the 8-bit immediate of vector instructions
 double float8(std::uint32_t imm8);                              // VFPExpandImm
 std::uint64_t byte_mask(std::uint32_t imm8);                    // each bit a byte of ones

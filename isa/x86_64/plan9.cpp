@@ -311,6 +311,7 @@ bool put_special_operands(const Insn& in, std::string& out) {
       out += ' ';
       put_operand(in, in.op[1], out);
       return true;
+    case ZYDIS_MNEMONIC_RDRAND: return loses_operand(in);
     case ZYDIS_MNEMONIC_SHA256RNDS2:
     case ZYDIS_MNEMONIC_PBLENDVB:
     case ZYDIS_MNEMONIC_BLENDVPS:

@@ -71,6 +71,14 @@ bool unknown_nop(const ZydisDecodedInstruction& z) {
   return z.opcode != 0x1f || z.raw.modrm.reg != 0 || z.operand_width == 64;
 }
 
+// MONITORX, RDPRU and what else has been given the rest of 0F 01 /7; VIA's PadLock; ENCLU.
+bool younger_0f(const ZydisDecodedInstruction& z) {
+  if (z.opcode_map != ZYDIS_OPCODE_MAP_0F) return false;
+  if (z.opcode == 0xa6 || z.opcode == 0xa7) return true;
+  const int reg = z.raw.modrm.reg, rm = z.raw.modrm.rm;
+  return z.opcode == 0x01 && z.raw.modrm.mod == 3 && ((reg == 7 && rm >= 2) || (reg == 2 && rm == 7));
+}
+
 bool unknown_ud(const ZydisDecodedInstruction& z) {
   return (z.mnemonic == ZYDIS_MNEMONIC_UD0 || z.mnemonic == ZYDIS_MNEMONIC_UD1) && z.operand_width != 32;
 }
@@ -119,7 +127,7 @@ bool holds(const Table& table, Value v) {
 
 bool unknown_legacy(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
   if (holds(kUnknownSets, z.meta.isa_set) || holds(kUnknownMnemonics, z.mnemonic)) return true;
-  if (rex_too_early(z, code) || unknown_nop(z) || unknown_ud(z) || is_x87_alias(z)) return true;
+  if (rex_too_early(z, code) || unknown_nop(z) || younger_0f(z) || unknown_ud(z) || is_x87_alias(z)) return true;
   return std::any_of(std::begin(kUnknownEncodings), std::end(kUnknownEncodings),
                      [&](const Encoding& e) { return matches(e, z); });
 }
@@ -130,11 +138,12 @@ bool scalar_fma(ZydisMnemonic m) {
   return s.starts_with("vf") && (s.ends_with("ss") || s.ends_with("sd")) && s.find_first_of("123") != s.npos;
 }
 
-// True if the same bytes with W = 0 are the same instruction.
+// True if the same bytes with W = 0 are the same instruction. (A stray vvvv does not matter to objdump's decoder, but
+// would to Zydis.)
 bool ignores_w(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code, std::size_t w_byte) {
   std::uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
   std::copy_n(code.begin(), z.length, bytes);
-  bytes[w_byte] &= 0x7f;
+  bytes[w_byte] = (bytes[w_byte] & 0x7f) | 0x78;
   ZydisDecoder decoder;
   ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
   ZydisDecodedInstruction other;

@@ -62,12 +62,23 @@ std::uint32_t swallowed(std::span<const std::uint8_t> rest) {
   return n <= rest.size() ? n : 0;
 }
 
+// Without displacement (mod 0) base 5 of a SIB byte is no register, whatever REX.B says. Zydis 3 and 4.0 forget this
+// where the address is 32 bits wide, and give R13D.
+void drop_base_that_is_none(Insn& in) {
+  const bool none = in.z.address_width == 32 && (in.z.attributes & ZYDIS_ATTRIB_HAS_SIB) && in.z.raw.modrm.mod == 0 &&
+                    in.z.raw.sib.base == 5;
+  if (!none) return;
+  for (ZydisDecodedOperand& o : in.op)
+    if (o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.base == ZYDIS_REGISTER_R13D) o.mem.base = ZYDIS_REGISTER_NONE;
+}
+
 }  // namespace
 
 bool decode(std::span<const std::uint8_t> code, Insn& in) {
   in.code = code;
-  if (ZYAN_SUCCESS(decode_as_given(code, in))) return true;
-  return in.compat && decode_leniently(code, in);
+  if (!ZYAN_SUCCESS(decode_as_given(code, in)) && !(in.compat && decode_leniently(code, in))) return false;
+  drop_base_that_is_none(in);
+  return true;
 }
 
 bool relative_to_ip(const ZydisDecodedOperandMem& m) {
@@ -158,6 +169,10 @@ int half_called_ymm(const Insn& in) {
     case ZYDIS_MNEMONIC_VCVTTPD2UDQ: return 0;
     default: return -1;
   }
+}
+
+bool loses_operand(const Insn& in) {
+  return in.compat && in.z.mnemonic == ZYDIS_MNEMONIC_RDRAND && data_bits(in) == 64;
 }
 
 bool names_rounding(const Insn& in) {

@@ -64,6 +64,9 @@ std::int64_t immediate(const Insn& in, const ZydisDecodedOperand& o);
 // operand, -1: none.
 int half_called_ymm(const Insn& in);
 
+// objdump's slip: the 64-bit RDRAND has no operand.
+bool loses_operand(const Insn& in);
+
 // Whether an embedded rounding mode is named; else only SAE is printed.
 bool names_rounding(const Insn& in);
 

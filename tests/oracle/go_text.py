@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes tests/unit/data/text_{amd64,arm64}.tsv: machine code and the text that `go tool objdump` of Go 1.27.4 gives it.
+"""Makes tests/unit/data/text_{amd64,arm64}.tsv: machine code and the text that `go tool objdump` of Go 1.27.4 gives it,
+in Go's syntax and in GNU's.
 
     tests/oracle/go_text.py            needs that Go (GOTOOLCHAIN=go1.27.4) and a checkout; writes both files
 
 The decoder is the one the toolchain carries (GOROOT/src/cmd/vendor/golang.org/x/arch), called by a small Go program in a scratch folder.
 arm64 words fill the fields of every row of isa/arm64/plan9_table.inc; amd64 code takes every opcode of each map with a few prefixes and
-ModRM shapes, one instance of each text mnemonic kept.
+ModRM shapes, and random bytes behind prefixes; one instance of each mnemonic is kept.
 """
 import os
 import random
@@ -38,16 +39,16 @@ func main() {
 	defer out.Flush()
 	for in.Scan() {
 		code, _ := hex.DecodeString(in.Text())
-		size, text := 1, "?"
+		size, text, gnu := 1, "?", "?"
 		if os.Args[1] == "arm64" {
 			size = 4
 			if i, err := arm64asm.Decode(code); err == nil && i.Op != 0 {
-				text = arm64asm.GoSyntax(i, 0x401000, nil, nil)
+				text, gnu = arm64asm.GoSyntax(i, 0x401000, nil, nil), arm64asm.GNUSyntax(i)
 			}
 		} else if i, err := x86asm.Decode(code, 64); err == nil && i.Len != 0 && i.Op != 0 {
-			size, text = i.Len, x86asm.GoSyntax(i, 0x401000, nil)
+			size, text, gnu = i.Len, x86asm.GoSyntax(i, 0x401000, nil), x86asm.GNUSyntax(i, 0x401000, nil)
 		}
-		fmt.Fprintf(out, "%d\\t%s\\n", size, text)
+		fmt.Fprintf(out, "%d\\t%s\\t%s\\n", size, text, gnu)
 	}
 }
 """
@@ -69,7 +70,7 @@ def build(folder):
 
 def texts(oracle, arch, codes):
     done = subprocess.run([oracle, arch], input="\n".join(codes) + "\n", check=True, capture_output=True, text=True)
-    return [line.split("\t", 1) for line in done.stdout.splitlines()]
+    return [line.split("\t") for line in done.stdout.split("\n")[:-1]]
 
 
 def arm64_codes(rng):
@@ -101,6 +102,12 @@ def amd64_codes():
                             yield ("62%02x%02x%02x%02x" % (0xf0 | m, w | 0x6c | pp, b3, opcode) + shape + tail)[:30]
 
 
+def random_amd64_codes(rng, count):
+    prefixes = ["", "66", "f2", "f3", "67", "64", "48", "4f", "f0", "2e", "f366", "6667", "66f2"]
+    for _ in range(count):
+        yield (rng.choice(prefixes) + rng.choice(["", "48", "41", "4c", ""]) + rng.choice(["", "", "0f"]) + "%028x" % rng.getrandbits(112))[:30]
+
+
 def shape_of(text):
     """REP; MOVSB DS:0(SI), … and all its like: the mnemonic and whether there is a memory operand."""
     return re.sub(r" [^;]*$", "", text) + (" m" if "(" in text else "")
@@ -110,13 +117,13 @@ def main():
     rng = random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
         oracle = build(folder)
-        for arch, codes in (("arm64", list(arm64_codes(rng))), ("amd64", list(amd64_codes()))):
+        for arch, codes in (("arm64", list(arm64_codes(rng))), ("amd64", [*amd64_codes(), *random_amd64_codes(rng, 300000)])):
             seen, kept = {}, []
-            for code, (size, text) in zip(codes, texts(oracle, arch, codes)):
-                key = code if arch == "arm64" else shape_of(text)
+            for code, (size, text, gnu) in zip(codes, texts(oracle, arch, codes)):
+                key = code if arch == "arm64" else shape_of(text) + shape_of(gnu)
                 seen[key] = seen.get(key, 0) + 1
-                if seen[key] <= (1 if text != "?" else 40):
-                    kept.append(f"{code}\t{size}\t{text}\n")
+                if seen[key] <= (1 if text != "?" else 60):
+                    kept.append(f"{code}\t{size}\t{text}\t{gnu}\n")
             path = os.path.join(ROOT, "tests/unit/data", f"text_{arch}.tsv")
             with open(path, "w") as f:
                 f.write(f"# {VERSION}, pc {PC:#x}; made by tests/oracle/go_text.py\n")

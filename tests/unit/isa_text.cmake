@@ -1,5 +1,8 @@
 # Tests of isa/text and of the disasm verb that prints with it.
-deferscope_test(isa_text_test SOURCES unit/isa_text_test.cpp LIBS deferscope_isa_text Zydis::Zydis PkgConfig::capstone)
+deferscope_test(isa_text_test SOURCES unit/isa_text_test.cpp unit/isa_text_xarch_test.cpp LIBS deferscope_isa_text
+                Zydis::Zydis)
+deferscope_test(isa_text_capstone_test SOURCES unit/isa_text_capstone_test.cpp LIBS deferscope_isa_text deferscope_isa
+                fmt::fmt PkgConfig::capstone)
 
 deferscope_test(disasm_verb_test SOURCES unit/disasm_verb_test.cpp)
 deferscope_test(disasm_guests_test SOURCES unit/disasm_guests_test.cpp LIBS ZLIB::ZLIB LABELS release)

@@ -1,44 +1,15 @@
-// The text of instructions: against Go 1.27.4's own decoder (data files made by tests/oracle/go_text.py), against Zydis
-// and capstone, and where we go beyond Go.
+// The text of instructions: against Go 1.27.4's own decoder (data files made by tests/oracle/go_text.py), against
+// Zydis, and where we go beyond Go. Against capstone: isa_text_capstone_test.cpp; x/arch: isa_text_xarch_test.cpp.
 #include <Zydis/Zydis.h>
-#include <capstone/capstone.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <random>
-#include <sstream>
 
-#include "isa/text/text.h"
+#include "tests/unit/isa_text_lines.h"
 
 namespace deferscope::isa {
 namespace {
-
-constexpr std::uint64_t kPc = 0x401000;
-
-std::vector<std::uint8_t> from_hex(std::string_view hex) {
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-  return bytes;
-}
-
-struct Text {
-  TextSize size;
-  std::string text;
-};
-
-Text go(Arch arch, std::span<const std::uint8_t> code, const TextOptions& options, const Symbols& symbols = Symbols()) {
-  Text t;
-  t.size = append_go(arch, code, kPc, symbols, options, t.text);
-  return t;
-}
-
-constexpr TextOptions kCompat{.objdump_compat = true};
 
 bool zydis_knows(std::span<const std::uint8_t> code, std::uint32_t* length = nullptr) {
   ZydisDecoder decoder;
@@ -47,24 +18,6 @@ bool zydis_knows(std::span<const std::uint8_t> code, std::uint32_t* length = nul
   if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data(), code.size(), &z))) return false;
   if (length) *length = z.length;
   return true;
-}
-
-struct Line {
-  std::string hex, text;
-  std::uint32_t size = 0;
-};
-
-std::vector<Line> lines_of(const std::string& path) {
-  std::ifstream in(path);
-  EXPECT_TRUE(in) << path;
-  std::vector<Line> lines;
-  for (std::string l; std::getline(in, l);) {
-    if (l.starts_with('#')) continue;
-    const std::size_t a = l.find('\t'), b = l.find('\t', a + 1);
-    lines.push_back(
-        {l.substr(0, a), l.substr(b + 1), static_cast<std::uint32_t>(std::stoul(l.substr(a + 1, b - a - 1)))});
-  }
-  return lines;
 }
 
 // Encodings that processors have since given to other instructions, and moves of control and debug registers: these
@@ -82,12 +35,15 @@ bool permitted(const Line& l, const Text& ours) {
          reassigned(l.text);
 }
 
-void expect_go_text(Arch arch, const std::string& path) {
+void expect_objdumps_text(Arch arch, const std::string& path) {
   std::size_t differ = 0, permitted_count = 0, total = 0;
   for (const Line& l : lines_of(path)) {
     ++total;
     const Text ours = go(arch, from_hex(l.hex), kCompat);
-    if (ours.text == l.text && ours.size.size == l.size) continue;
+    if (ours.text == l.text && ours.size.size == l.size) {
+      EXPECT_EQ(gnu(arch, from_hex(l.hex), kCompat).text, l.gnu) << l.hex;
+      continue;
+    }
     if (arch == Arch::x86_64 && permitted(l, ours)) {
       ++permitted_count;
       continue;
@@ -101,8 +57,8 @@ void expect_go_text(Arch arch, const std::string& path) {
   EXPECT_LT(permitted_count, total / 2);
 }
 
-TEST(GoText, Arm64AsObjdump) { expect_go_text(Arch::arm64, "tests/unit/data/text_arm64.tsv"); }
-TEST(GoText, Amd64AsObjdump) { expect_go_text(Arch::x86_64, "tests/unit/data/text_amd64.tsv"); }
+TEST(Text, Arm64AsObjdump) { expect_objdumps_text(Arch::arm64, "tests/unit/data/text_arm64.tsv"); }
+TEST(Text, Amd64AsObjdump) { expect_objdumps_text(Arch::x86_64, "tests/unit/data/text_amd64.tsv"); }
 
 // ---- names of addresses
 
@@ -199,160 +155,7 @@ TEST(GoText, ShortInputIsNoInstruction) {
     }
 }
 
-// ---- arm64 against capstone: the same registers must be named
-//
-// Mnemonics differ by syntax; what a word *is* shows in its registers. Numbers of all registers named, sorted; 31, SP
-// and ZR are one.
-
-std::vector<int> registers_in(std::string_view text) {
-  std::vector<int> found;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = static_cast<char>(std::tolower(text[i]));
-    const bool starts = i == 0 || (text[i - 1] != '.' && !std::isalnum(static_cast<unsigned char>(text[i - 1])));
-    if (!starts || i + 1 >= text.size()) continue;
-    if (c != '\0' && std::strchr("rxwvfdsqbh", c) && std::isdigit(static_cast<unsigned char>(text[i + 1]))) {
-      found.push_back(std::atoi(std::string(text.substr(i + 1, 2)).c_str()));
-    }
-  }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return found;
-}
-
-// Words of the table that capstone 4 does not know or shows as another alias without one of the registers.
-bool left_out(std::string_view ours, std::string_view theirs) {
-  static constexpr std::string_view kOurs[] = {
-      "DC",  "JMP (R31)", "CALL (R31)", "TLBI",  "SYSL",  "MSR",  "MRS",   "HINT",    "PRFM",  "PRFUM",
-      "RET", "DCPS",      "SHA512",     "VEOR3", "VRAX1", "VXAR", "VBCAX", "FJCVTZS", "LDAPR", "CASP",
-      "VLD", "VST",       "LD2",        "LD3",   "LD4",   "ST2",  "ST3",   "ST4",     "VTB"};
-  for (const std::string_view s : kOurs)
-    if (ours.starts_with(s)) return true;
-  return theirs.starts_with("sys") || theirs.starts_with("bfc");
-}
-
-TEST(GoText, Arm64NamesTheRegistersThatCapstoneNames) {
-  csh handle;
-  ASSERT_EQ(cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &handle), CS_ERR_OK);
-  std::size_t compared = 0, unknown = 0, differ = 0;
-  for (const Line& l : lines_of("tests/unit/data/text_arm64.tsv")) {
-    const std::vector<std::uint8_t> code = from_hex(l.hex);
-    const Text ours = go(Arch::arm64, code, {});
-    if (!ours.size.known) continue;
-    cs_insn* insn = nullptr;
-    if (cs_disasm(handle, code.data(), 4, kPc, 1, &insn) != 1) {
-      ++unknown;
-      continue;
-    }
-    const std::string theirs = std::string(insn->mnemonic) + " " + insn->op_str;
-    cs_free(insn, 1);
-    if (left_out(ours.text, theirs)) continue;
-    ++compared;
-    const std::string operands = ours.text.find(' ') == std::string::npos ? "" : ours.text.substr(ours.text.find(' '));
-    if (registers_in(operands) != registers_in(theirs.substr(theirs.find(' '))) && ++differ <= 20)
-      ADD_FAILURE() << l.hex << ": " << ours.text << " | " << theirs;
-  }
-  cs_close(&handle);
-  EXPECT_EQ(differ, 0u);
-  EXPECT_GT(compared, 2500u);
-  RecordProperty("unknown_to_capstone", static_cast<int>(unknown));
-}
-
-// In GNU syntax both speak one language: the mnemonic must be the same, but where the two prefer another alias of one
-// instruction.
-bool same_instruction(std::string_view ours, std::string_view theirs) {
-  static constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
-      {"mov", "ins"}, {"mov", "movn"}, {"mov", "movz"}, {"mov", "orr"}, {"uxtl2", "ushll2"}};
-  return ours == theirs ||
-         std::find(std::begin(kAliases), std::end(kAliases), std::pair(ours, theirs)) != std::end(kAliases);
-}
-
-TEST(GnuText, Arm64IsTheInstructionThatCapstoneSays) {
-  csh handle;
-  ASSERT_EQ(cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &handle), CS_ERR_OK);
-  std::size_t compared = 0;
-  for (const Line& l : lines_of("tests/unit/data/text_arm64.tsv")) {
-    const std::vector<std::uint8_t> code = from_hex(l.hex);
-    std::string ours;
-    cs_insn* insn = nullptr;
-    if (!append_gnu(Arch::arm64, code, kPc, ours).known || cs_disasm(handle, code.data(), 4, kPc, 1, &insn) != 1)
-      continue;
-    ++compared;
-    EXPECT_TRUE(same_instruction(ours.substr(0, ours.find(' ')), insn->mnemonic))
-        << l.hex << ": " << ours << " | " << insn->mnemonic << " " << insn->op_str;
-    cs_free(insn, 1);
-  }
-  cs_close(&handle);
-  EXPECT_GT(compared, 2900u);
-}
-
-// ---- x/arch's golden cases: golang.org/x/arch v0.32.0, from the folder DEFERSCOPE_XARCH or, in the full run
-// (DEFERSCOPE_ALL) and where there is Go, from the module cache
-
-std::string xarch_folder() {
-  if (const char* named = std::getenv("DEFERSCOPE_XARCH")) return named;
-  if (!std::getenv("DEFERSCOPE_ALL")) return "";
-  FILE* told = popen("GOENV=off GOFLAGS= go mod download -json golang.org/x/arch@v0.32.0 2>/dev/null", "r");
-  if (!told) return "";
-  std::string json;
-  for (int c; (c = std::fgetc(told)) != EOF;) json += static_cast<char>(c);
-  pclose(told);
-  const std::string_view key = "\"Dir\": \"";
-  const std::size_t at = json.find(key);
-  return at == json.npos ? "" : json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size());
-}
-
-std::string without_extra_spaces(std::string_view s) {
-  std::string out;
-  for (const char c : s)
-    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
-  while (!out.empty() && out.back() == ' ') out.pop_back();
-  return out;
-}
-
-TEST(GoText, GoldenCasesOfXArch) {
-  const std::string folder = xarch_folder();
-  if (folder.empty()) GTEST_SKIP() << "DEFERSCOPE_XARCH does not name a folder of golang.org/x/arch v0.32.0";
-  std::size_t cases = 0;
-  std::ifstream arm(folder + "/arm64/arm64asm/testdata/plan9cases.txt");
-  for (std::string l; std::getline(arm, l);) {
-    const std::size_t bar = l.find('|');
-    if (bar != 8) continue;
-    ++cases;
-    EXPECT_EQ(go(Arch::arm64, from_hex(l.substr(0, 8)), kCompat).text,
-              without_extra_spaces(std::string_view(l).substr(9).substr(1)))
-        << l;
-  }
-  std::ifstream x86(folder + "/x86/x86asm/testdata/decode.txt");
-  for (std::string l; std::getline(x86, l);) {
-    const std::size_t mode = l.find("\t64\tplan9\t");
-    if (mode == std::string::npos) continue;
-    ++cases;
-    std::string hex = l.substr(0, mode);
-    std::erase(hex, '|');
-    const std::string text = l.substr(mode + 10);
-    Line line{hex, text.starts_with("error") ? "?" : text, 0};
-    const Text ours = go(Arch::x86_64, from_hex(hex), kCompat);
-    if (const std::size_t at = line.text.find(" .+");
-        at != std::string::npos) {  // pc 0: a distance instead of a target
-      char target[32];
-      std::snprintf(target, sizeof target, " %#llx", kPc + ours.size.size + std::stoull(line.text.substr(at + 3)));
-      line.text.replace(at, std::string::npos, target);
-    }
-    // v0.32.0 is newer than what Go 1.27.4 carries: BMI and ADX it knows as we do.
-    const bool as_newer = go(Arch::x86_64, from_hex(hex), {}).text == line.text;
-    EXPECT_TRUE(ours.text == line.text || as_newer || permitted(line, ours))
-        << hex << ": " << line.text << " | " << ours.text;
-  }
-  EXPECT_GT(cases, 5000u);
-}
-
 // ---- GNU syntax
-
-Text gnu(Arch arch, std::span<const std::uint8_t> code, const TextOptions& options) {
-  Text t;
-  t.size = append_gnu(arch, code, kPc, t.text, options);
-  return t;
-}
 
 TEST(GnuText, BothInstructionSets) {
   constexpr auto x86 = Arch::x86_64, arm = Arch::arm64;
@@ -405,36 +208,6 @@ TEST(GnuText, KnowsWhatTheGoTextKnows) {
       ASSERT_EQ(a.size.known, b.size.known) << a.text << " | " << b.text;
       ASSERT_EQ(a.size.size, b.size.size) << a.text << " | " << b.text;
     }
-}
-
-std::string without_blanks(std::string_view s) {
-  std::string out;
-  for (const char c : s)
-    if (!std::isspace(static_cast<unsigned char>(c))) out += c;
-  return out;
-}
-
-// What x/arch's own test leaves out: system instructions that its decoder does not do, a condition that binutils calls
-// nv, and MSR, where binutils is wrong.
-bool left_out_by_xarch(std::string_view text) {
-  for (const std::string_view s : {"sys", "at", "ic", "hvc", "smc", "msr"})
-    if (text.starts_with(s)) return true;
-  return text.ends_with(" nv");
-}
-
-TEST(GnuText, GoldenCasesOfXArch) {
-  const std::string folder = xarch_folder();
-  if (folder.empty()) GTEST_SKIP() << "DEFERSCOPE_XARCH does not name a folder of golang.org/x/arch v0.32.0";
-  std::ifstream arm(folder + "/arm64/arm64asm/testdata/gnucases.txt");
-  std::size_t cases = 0;
-  for (std::string l; std::getline(arm, l);) {
-    if (l.find('|') != 8) continue;
-    const std::string_view want = std::string_view(l).substr(l.find_first_not_of("\t ", 9));
-    if (left_out_by_xarch(want)) continue;
-    ++cases;
-    EXPECT_EQ(without_blanks(gnu(Arch::arm64, from_hex(l.substr(0, 8)), kCompat).text), without_blanks(want)) << l;
-  }
-  EXPECT_GT(cases, 4000u);
 }
 
 }  // namespace
