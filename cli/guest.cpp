@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace deferscope::cli {
 
@@ -44,6 +45,11 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
   sub.add_option("BIN", f.command, "The program and its arguments")->type_name("[ARGS]")->required();
   sub.prefix_command();
   sub.positionals_at_end();
+  // With prefix_command an unknown flag before BIN would be left over without a word.
+  sub.parse_complete_callback([&sub] {
+    if (const auto left = sub.remaining(); !left.empty())
+      throw CLI::ExtrasError("no such flag: " + left.front(), CLI::ExitCodes::ExtrasError);
+  });
 }
 
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
@@ -54,7 +60,11 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.cwd = f.cwd;
   o.allow_read = f.allow_read;
   o.allow_write = f.allow_write;
-  if (!f.stdin_path.empty()) o.stdin_path = f.stdin_path;
+  if (!f.stdin_path.empty()) {
+    if (f.stdin_path != "-" && access(f.stdin_path.c_str(), R_OK) != 0)
+      throw emu::Error(fmt::format("--stdin {}: {}", f.stdin_path, std::strerror(errno)));
+    o.stdin_path = f.stdin_path;
+  }
   o.cpus = f.cpus;
   o.seed = f.seed;
   o.clock_start = f.clock;
@@ -74,7 +84,8 @@ void write_host(int fd, const uint8_t* bytes, size_t n) {
   while (n > 0) {
     const ssize_t k = ::write(fd, bytes, n);
     if (k < 0 && errno == EINTR) continue;
-    if (k < 0) return;  // a closed pipe: the guest goes on, as under `yes | head` it would be told by SIGPIPE
+    // What the guest wrote is lost from here on, so the run ends: a full disk, or a reader that is gone.
+    if (k < 0) throw emu::Error(fmt::format("standard {}: {}", fd == 2 ? "error" : "output", std::strerror(errno)));
     bytes += k;
     n -= static_cast<size_t>(k);
   }

@@ -34,7 +34,7 @@ emu::GuestOptions guest_options(const GuestFlags& flags, const loader::Image& im
 // Loads and boots BIN; the guest's stdout and stderr go to ours.
 std::unique_ptr<emu::Machine> boot(const GuestFlags& flags);
 
-// Writes all bytes to our stdout (1) or stderr (2).
+// Writes all bytes to our stdout (1) or stderr (2); throws emu::Error if they cannot be written.
 void write_host(int fd, const uint8_t* bytes, size_t n);
 
 // Runs until the guest ends; its exit status. A deadlock or a limit throws.

@@ -1,9 +1,12 @@
 // The deferscope command: reads the command line, runs the verb, turns what was thrown into one line and an exit
 // status.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -37,11 +40,24 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error, std::
   return fmt::format("{} (see deferscope {} --help)", error.what(), verb->get_name());
 }
 
+// A standard stream that is closed would give its number to the first file that we open. It becomes one that fails
+// when it is used: EBADF, as before.
+void hold_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+int failed(const char* what, int status) {
+  std::fprintf(stderr, "deferscope: %s\n", what);
+  return status;
+}
+
 }  // namespace
 }  // namespace deferscope::cli
 
 int main(int argc, char** argv) {
   using namespace deferscope::cli;
+  hold_standard_streams();
   CLI::App app{"deferscope: step through the defer paths of real Go programs", "deferscope"};
   app.set_version_flag("--version", "deferscope " DEFERSCOPE_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
@@ -57,8 +73,11 @@ int main(int argc, char** argv) {
     return first == "run" ? 125 : 2;
   }
   try {
-    return action ? action() : 2;
+    const int status = action ? action() : 2;
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
+    return failed(fmt::format("standard output: {}", std::strerror(errno)).c_str(), 2);
   } catch (const std::exception& e) {
+    hold_standard_streams();
     fmt::print(stderr, "deferscope: {}\n", e.what());
     return 2;
   }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 
@@ -32,6 +33,7 @@ void print_stats(const emu::Machine& m, double seconds) {
 
 int run(const RunFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of write: what the flags write is still completed
   const std::unique_ptr<emu::Machine> m = boot(flags.guest);
   std::optional<TraceSession> trace;
   if (flags.trace.wanted()) trace.emplace(*m, flags.trace);

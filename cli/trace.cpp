@@ -34,19 +34,19 @@ class Output {
     if (text.size() >= kBuffer || file_ == stderr) flush();
   }
   void flush() {
-    if (!text.empty()) failed_ |= std::fwrite(text.data(), 1, text.size(), file_) != text.size();
-    failed_ |= std::fflush(file_) != 0;
+    const bool whole = std::fwrite(text.data(), 1, text.size(), file_) == text.size() && std::fflush(file_) == 0;
+    if (!whole && error_ == 0) error_ = errno;
     text.clear();
   }
   void finish() {
     flush();
-    if (failed_) throw emu::Error(path_ + ": not everything could be written");
+    if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", path_, std::strerror(error_)));
   }
 
  private:
   std::string path_;
   std::FILE* file_;
-  bool failed_ = false;
+  int error_ = 0;  // errno of the first write that failed
 };
 
 traces::Scope scope_of(const std::string& s) {

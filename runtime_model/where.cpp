@@ -97,7 +97,11 @@ Where parse(const Program& p, std::string_view text) {
 }
 
 [[noreturn]] void ended(const emu::Machine& m, const Where& w) {
-  throw Error(fmt::format("{}: the guest ended at position {} before that", w.text, m.state().position));
+  const emu::Position at = m.state().position;
+  const char* how = m.state().exited                     ? "ended"
+                    : at >= m.options().max_instructions ? "reached --max-instructions"
+                                                         : "came to a deadlock";
+  throw Error(fmt::format("{}: the guest {} at position {} before that", w.text, how, at));
 }
 
 void go_to_event(emu::Machine& m, const Tracker& t, const Where& w) {

@@ -3,14 +3,19 @@
 
 Compared are standard output, standard error and exit status, normalised as tests/guests/oracle.py says; the records are its records
 (tests/guests/core/oracle). A case that a build does not list is n/a; a case without a record (the real machine gives no stable
-answer) is counted as such and never as a pass. --shard I/N takes every N-th run; each shard leaves its counts in --results, and --report
+answer) is counted as such, named, and never a pass. --shard I/N takes every N-th run; each shard leaves its counts in --results, and --report
 makes docs/matrix.md of them.
+
+--more FOLDER takes the builds of `./dev guests` instead of the core set: all programs, releases and modes. What the real machine does is recorded at once,
+by two native runs of the amd64 build (kept in --results); it holds for the arm64 build too, as far as the instruction sets agree.
 """
 import argparse
 import concurrent.futures
 import difflib
 import json
+import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -60,10 +65,11 @@ def expected(records, guest, case):
 
 
 def of_any_isa(result):
-    """A crash report without what differs by instruction set: the runtime's assembly files and calls, the size of
-    frames."""
+    """A crash report without what differs by instruction set: the runtime's assembly files and calls, the size of frames, and a call's
+    argument words, whose number follows the frame's layout before 1.18."""
     status, out, err = result
     if err is not None:
+        err = re.sub(r"\((?:0x\?|\.\.\.)(?:, (?:0x\?|\.\.\.))*\)", "(...)", err)
         err = re.sub(r"(runtime/(?:asm|memclr|memmove|sys_linux|rt0_linux)_)(amd64|arm64)\.s:\d+", r"\1?.s:?", err)
         err = re.sub(r"(?m)^(runtime\.call\d+)\(.*\)$", r"\1(...)", err)
         err = re.sub(r"\d+ frames elided", "? frames elided", err)
@@ -75,7 +81,7 @@ def left_out(guest, case):
 
 
 def run(program, guest, case):
-    command = [program, "run", guest["path"], case]
+    command = [program, "run", guest["path"], *([case] if case else [])]
     try:
         done = subprocess.run(command, input=oracle.INPUT, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -95,34 +101,76 @@ def difference(want, got):
 def guests(args):
     """The Linux guests: of the core set's manifest, or of a folder by name."""
     found = []
-    for entry in json.loads((ROOT / "tests/guests/core/manifest.json").read_text()):
-        if entry["goos"] == "linux":
-            found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
     if args.more:
-        names = {g["file"] for g in found}
-        for path in sorted(pathlib.Path(args.more).glob("cases*_linux_*")):
-            if path.name not in names:
-                program, release, _, goarch, mode, symbols = path.name.split("_")
-                found.append({"file": path.name, "path": str(path), "program": program, "go": release, "goarch": goarch, "mode": mode,
-                              "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
+        for path in sorted(pathlib.Path(args.more).glob("*_linux_*")):
+            *program, release, _, goarch, mode, symbols = path.name.split("_")
+            # One amount of symbols is enough for hundreds of cases; the small programs run stripped too.
+            if program == ["casessmall"] or program == ["cases"] and symbols != "syms":
+                continue
+            found.append({"file": path.name, "path": str(path), "program": "_".join(program), "go": release, "goarch": goarch, "mode": mode,
+                          "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
+    else:
+        for entry in json.loads((ROOT / "tests/guests/core/manifest.json").read_text()):
+            if entry["goos"] == "linux":
+                found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
     return [g for g in found if args.only in g["file"]]
 
 
-def report(results, shards, page):
-    """docs/matrix.md from the counts of all shards."""
-    counts = {}
+def cases_of(program, guest):
+    """The cases that a build lists; the empty one for a program that has no cases."""
+    if not guest["program"].startswith("cases"):
+        return {""}
+    status, out, _ = run(program, guest, "list")
+    return set(out.split()) if status == 0 else None
+
+
+class Live:
+    """Records made now, by native runs of the amd64 builds of a folder; those of an earlier time are kept in a file."""
+
+    def __init__(self, folder, file):
+        self.folder, self.file = pathlib.Path(folder), pathlib.Path(file)
+        self.able = platform.machine() == "x86_64" and platform.system() == "Linux"
+        stamp = self.folder / "SOURCES"
+        self.sources = stamp.read_text() if stamp.exists() else ""
+        self.known = json.loads(self.file.read_text()) if self.file.exists() else {}
+        if self.known.get("sources") != self.sources:
+            self.known = {"sources": self.sources}
+
+    def expected(self, guest, case):
+        native = self.folder / guest["file"].replace("_arm64_", "_amd64_")
+        key = native.name + " " + case
+        if key not in self.known and self.able and native.exists():
+            self.known[key] = oracle.record(native, case)
+        result = self.known.get(key)
+        return tuple(result) if result else None
+
+    def save(self):
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(json.dumps(self.known))
+
+
+CORE_PAGE = """Every case of every guest of the core set under deferscope against the real machine (tests/matrix.py; generated by `./dev test`, do
+not edit). A cell says passed/compared; *n/a* counts cases that need newer Go or a bigger program than this build, *no record* those for
+which the real machine gives no stable answer. A dash: the core set has no such build. Cases bench-* run on Go %s;
+`./dev test --all` runs them everywhere, and all builds (docs/matrix-all.md).""" % ", ".join(BENCH_RELEASES)
+WHOLE_PAGE = """Every guest of `./dev guests` in every build for Linux under deferscope, all cases, against native runs of the amd64 build (tests/matrix.py; generated by
+`./dev test --all`, do not edit). A cell says passed/compared; *n/a* counts cases that need newer Go, *no record* those for which the
+real machine gives no stable answer: they are named below."""
+
+
+def report(results, shards, page, whole):
+    """docs/matrix.md (or matrix-all.md) from the counts of all shards."""
+    counts, nameless = {}, set()
     for path in (pathlib.Path(results) / ("shard-%d.json" % i) for i in range(shards)):
-        for name, n in json.loads(path.read_text()).items():
+        shard = json.loads(path.read_text())
+        nameless |= set(shard["no record"])
+        for name, n in shard["counts"].items():
             have = counts.setdefault(name, [0, 0, 0, 0])
             for i in range(4):
                 have[i] += n[i]
     releases = sorted({k.split("/")[0] for k in counts}, key=lambda r: [int(x) for x in r.split(".")])
     columns = ["amd64/opt", "amd64/nopt", "arm64/opt", "arm64/nopt"]
-    text = ["# The matrix", "",
-            "Every case of every guest of the core set under deferscope against the real machine (tests/matrix.py; generated by `./dev test`, do",
-            "not edit). A cell says passed/compared; *n/a* counts cases that need newer Go or a bigger program than this build, *no record* those for",
-            "which the real machine gives no stable answer. A dash: the core set has no such build. Cases bench-* run on Go %s;" % ", ".join(BENCH_RELEASES),
-            "`./dev test --all` runs them everywhere, and all builds.", "",
+    text = ["# The matrix", "", WHOLE_PAGE if whole else CORE_PAGE, "",
             "| Go | " + " | ".join("linux/" + c.replace("/opt", "").replace("/nopt", " -N -l") for c in columns) + " |",
             "|---|" + "---|" * len(columns)]
     total = [0, 0, 0, 0]
@@ -137,6 +185,8 @@ def report(results, shards, page):
             row.append("%d/%d%s%s" % (n[0], n[1], ", %d n/a" % n[2] if n[2] else "", ", %d no record" % n[3] if n[3] else ""))
         text.append("| " + " | ".join(row) + " |")
     text += ["", "In all %d of %d; %d n/a, %d without record." % tuple(total), ""]
+    if nameless:
+        text += ["No stable answer of the real machine:", "", *("- " + name for name in sorted(nameless)), ""]
     pathlib.Path(page).parent.mkdir(parents=True, exist_ok=True)
     pathlib.Path(page).write_text("\n".join(text))
     print("matrix: %d of %d pass, %s" % (total[0], total[1], page))
@@ -147,11 +197,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--bins", default=str(ROOT / "build/guests-core"), help="the unpacked core set")
-    parser.add_argument("--more", help="a folder with further builds (./dev guests)")
+    parser.add_argument("--more", help="a folder with all builds (./dev guests) instead of the core set")
     parser.add_argument("--oracle", default=str(ROOT / "tests/guests/core/oracle"))
     parser.add_argument("--only", default="", help="guests whose name contains this")
     parser.add_argument("--cases", default="", help="cases whose name contains this")
-    parser.add_argument("--all", action="store_true", help="the benchmark's cases on every release too")
+    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="the benchmark's cases on every release too")
     parser.add_argument("--shard", default="0/1")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--results", help="folder for the counts")
@@ -160,29 +210,31 @@ def main():
     parser.add_argument("--slow", action="store_true", help="print each run's seconds")
     args = parser.parse_args()
     if args.report:
-        return report(args.results, args.shards, args.report)
+        return report(args.results, args.shards, args.report, bool(args.more))
 
     records = read_records(pathlib.Path(args.oracle))
     shard, shards = (int(n) for n in args.shard.split("/"))
-    runs, counts = [], {}
+    live = Live(args.more, pathlib.Path(args.results or args.more) / ("live-%d-%d.json" % (shards, shard))) if args.more else None
+    runs, counts, nameless = [], {}, []
     for guest in guests(args):
-        listed = run(args.program, guest, "list")
-        have = set(listed[1].split())
+        have = cases_of(args.program, guest)
         key = "%(go)s/%(goarch)s/%(mode)s" % guest
         n = counts.setdefault(key, [0, 0, 0, 0])
-        for case in sorted(set(records) | have):
-            if args.cases not in case or case in oracle.SKIPPED or not args.all and left_out(guest, case):
+        for case in sorted((have or set()) | (set(records) if guest["program"].startswith("cases") else set())):
+            if args.cases not in case or case in oracle.SKIPPED or not (args.all or args.more) and left_out(guest, case):
                 continue
-            runs.append((guest, case, key, case == "list" or case in have or listed[0] != 0))
+            runs.append((guest, case, key, have is None or case == "list" or case in have))
     todo = []
     for i, (guest, case, key, listed) in enumerate(runs):
         if i % shards != shard:
             continue
-        want = expected(records, guest, case)
         if not listed:
             counts[key][2] += 1
-        elif want is None:
+            continue
+        want = live.expected(guest, case) if live else expected(records, guest, case)
+        if want is None:
             counts[key][3] += 1
+            nameless.append("%s %s" % (guest["file"], case))
         else:
             counts[key][1] += 1
             todo.append((guest, case, key, want))
@@ -209,7 +261,11 @@ def main():
     if args.results:
         folder = pathlib.Path(args.results)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ("shard-%d.json" % shard)).write_text(json.dumps(counts))
+        (folder / ("shard-%d.json" % shard)).write_text(json.dumps({"counts": counts, "no record": nameless}))
+    if live:
+        live.save()
+    for name in nameless:
+        print("no record: " + name)
     print("matrix: shard %s: %d of %d pass" % (args.shard, len(todo) - failures, len(todo)))
     return 1 if failures or not todo else 0
 

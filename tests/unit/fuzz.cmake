@@ -4,3 +4,12 @@ add_test(NAME fuzz.damaged_programs
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.py --program $<TARGET_FILE:deferscope>
                  --guests ${guests_parent}/guests-core --files 12 --seed 1 --limit 300)
 set_tests_properties(fuzz.damaged_programs PROPERTIES LABELS release)
+if(NOT DEFERSCOPE_SANITIZE)
+  deferscope_all_test(fuzz.many_damaged_programs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.py --program
+                      ${PROJECT_SOURCE_DIR}/build/asan/deferscope --guests ${guests_parent}/guests-core --files 400 --seed 2 --limit 600)
+endif()
+# Bad input, limits, streams that fail: each gives one line and the right status.
+add_test(NAME bad_input COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope>
+                                --guests ${guests_parent}/guests-core)
+set_tests_properties(bad_input PROPERTIES LABELS release)
+deferscope_all_test(bad_input.real ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope> --real)

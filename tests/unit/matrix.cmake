@@ -14,4 +14,21 @@ if(NOT DEFERSCOPE_SANITIZE)
   add_test(NAME matrix.report COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --results ${matrix_results}
                                       --shards ${matrix_shards} --report ${PROJECT_SOURCE_DIR}/docs/matrix.md)
   set_tests_properties(matrix.report PROPERTIES LABELS release FIXTURES_REQUIRED matrix)
+
+  # `./dev test --all`: all builds of `./dev guests`, which must be there, against the real machine beside us.
+  set(matrix_all ${CMAKE_CURRENT_SOURCE_DIR}/matrix.py --more ${guests_parent}/guests --results ${PROJECT_BINARY_DIR}/matrix-all)
+  foreach(shard RANGE ${matrix_last})
+    deferscope_all_test(matrix_all.${shard} ${Python3_EXECUTABLE} ${matrix_all} --program $<TARGET_FILE:deferscope>
+                        --shard ${shard}/${matrix_shards})
+    set_tests_properties(matrix_all.${shard} PROPERTIES FIXTURES_SETUP matrix_all)
+  endforeach()
+  deferscope_all_test(matrix_all.report ${Python3_EXECUTABLE} ${matrix_all} --shards ${matrix_shards} --report
+                      ${PROJECT_SOURCE_DIR}/docs/matrix-all.md)
+  set_tests_properties(matrix_all.report PROPERTIES FIXTURES_REQUIRED matrix_all)
+
+  # Programs that nobody here wrote: the standard library's tests (built with Go) and esbuild (fetched with npm).
+  foreach(kind std esbuild)
+    deferscope_all_test(programs.${kind} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
+                        --${kind} --jobs 1)
+  endforeach()
 endif()

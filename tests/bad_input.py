@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""What deferscope does with bad input and at its limits: tests/bad_input.py [--only TEXT] [--real].
+
+A file that is no program for us gives one line and status 125 (run) or 2 (other verbs). What the emulator cannot do names itself with
+address, bytes, symbol and position, status 125, and what was written before is the beginning of what an undamaged run writes: standard
+output, events, snapshots. --real builds cgo, -race, c-shared, PIE and foreign programs with Go (./dev test --all).
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RELEASES = "1.13.15 1.20.7 1.27.4".split()
+VERBS = {"run": ["run"], "info": ["info"], "disasm": ["disasm"], "defers": ["defers"], "snap": ["snap", "--at", "0"],
+         "step": ["step", "-c", "si"]}
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+class Bench:
+    """Where the cases find the program, the guests and a folder of their own."""
+
+    def __init__(self, args, folder):
+        self.program, self.guests, self.folder = args.program, pathlib.Path(args.guests), pathlib.Path(folder)
+
+    def guest(self, release, goarch):
+        for program in ("casessmall", "cases"):
+            path = self.guests / ("%s_%s_linux_%s_opt_syms" % (program, release, goarch))
+            if path.exists():
+                return path
+        raise Failed("no guest %s %s" % (release, goarch))
+
+    def file(self, name, data):
+        path = self.folder / name
+        path.write_bytes(data)
+        path.chmod(0o755)
+        return path
+
+    def call(self, *args, **more):
+        more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("stdout", subprocess.PIPE)
+        more.setdefault("stderr", subprocess.PIPE)
+        done = subprocess.run([self.program, *map(str, args)], timeout=300, **more)
+        err = (done.stderr or b"").decode("latin1")
+        return done.returncode, (done.stdout or b"").decode("latin1"), err
+
+    def refused(self, args, status, pattern, **more):
+        """One line that fits the pattern, the status, and nothing on standard output."""
+        got, out, err = self.call(*args, **more)
+        told = "deferscope %s: status %d, standard error:\n%s" % (" ".join(map(str, args)), got, err)
+        expect(got == status, told + "not status %d" % status)
+        expect(err.count("\n") == 1 and err.startswith("deferscope: "), told + "not one line")
+        expect(re.search(pattern, err), told + "does not fit " + pattern)
+        expect(out == "", told + "and standard output: " + out[:200])
+
+    def every_verb_refuses(self, path, pattern, verbs=VERBS, **more):
+        for verb in verbs:
+            self.refused(VERBS[verb] + [path], 125 if verb == "run" else 2, pattern, **more)
+
+
+# ---- files that are no programs
+
+
+def elf(machine=62, type=2, elf_class=2, order=1, phnum=1, code=b"\x0f\x0b", os_abi=0):
+    """A whole ELF file of one segment with `code` at its entry."""
+    base, size = 0x400000, 64 + 56
+    ident = b"\x7fELF" + bytes([elf_class, order, 1, os_abi]) + bytes(8)
+    mark = "<" if order == 1 else ">"
+    header = ident + struct.pack(mark + "HHIQQQIHHHHHH", type, machine, 1, base + size, 64, 0, 0, 64, 56, phnum, 0, 0, 0)
+    segment = struct.pack(mark + "IIQQQQQQ", 1, 5, 0, base, base, size + len(code), size + len(code), 4096)
+    return header + segment + code
+
+
+def foreign_files(bench):
+    guest = bench.guest("1.20.7", "amd64").read_bytes()
+    refused = [
+        ("empty", b"", "empty"),
+        ("text", b"just text\n", "not an ELF file"),
+        ("three bytes", b"\x7fEL", "truncated"),
+        ("header cut", guest[:63], "truncated: 63 bytes"),
+        ("program headers cut", guest[:100], "truncated"),
+        ("half", guest[:len(guest) // 2], "truncated|not a Go program"),
+        ("32 bit", elf(elf_class=1), "32-bit ELF"),
+        ("big-endian", elf(order=2), "big-endian"),
+        ("riscv", elf(machine=243), "machine 243 is not supported"),
+        ("object", elf(type=1), "object file"),
+        ("core", elf(type=4), "core dump"),
+        ("no segments", elf(phnum=0), "no program headers"),
+        ("PE", b"MZ" + bytes(200), "Windows PE"),
+        ("script", b"#!/bin/sh\nexit 0\n", "script"),
+        ("wasm", b"\0asm" + bytes(100), "WebAssembly"),
+        ("archive", b"!<arch>\n" + bytes(100), "archive"),
+        ("Go object", b"go object linux amd64 go1.20\n", "Go object file"),
+        ("Mach-O cut", b"\xcf\xfa\xed\xfe" + bytes(20), "Mach-O|truncated"),
+        ("fat Mach-O cut", b"\xca\xfe\xba\xbe" + bytes(20), "Mach-O|truncated"),
+        ("32-bit Mach-O", b"\xce\xfa\xed\xfe" + bytes(200), "32-bit"),
+    ]
+    for name, data, pattern in refused:
+        bench.every_verb_refuses(bench.file(name, data), pattern)
+
+
+def no_files(bench):
+    bench.every_verb_refuses(bench.folder / "nothing here", "No such file")
+    bench.every_verb_refuses(bench.folder, "is a directory")
+    fifo = bench.folder / "fifo"
+    os.mkfifo(fifo)
+    keep = os.open(fifo, os.O_RDWR)
+    bench.every_verb_refuses(fifo, "not a regular file")
+    os.close(keep)
+    locked = bench.file("locked", b"x")
+    locked.chmod(0)
+    if os.geteuid() != 0:
+        bench.every_verb_refuses(locked, "Permission denied")
+    else:  # root reads everything; the system's smallest user does not
+        os.chmod(bench.folder, 0o755)
+        try:
+            bench.every_verb_refuses(locked, "Permission denied", user=65534, group=65534, extra_groups=[])
+        except PermissionError:
+            print("  (not tried: another user cannot run %s)" % bench.program)
+
+
+def not_go(bench):
+    """A program of another language: nothing here knows its runtime."""
+    path = bench.file("not go", elf())
+    bench.every_verb_refuses(path, "not a Go program|no Go program", [v for v in VERBS if v not in ("run", "info", "disasm", "step")])
+    bench.refused(["run", "--events", path], 125, "not a Go program|no Go program")
+
+
+def dynamic(bench):
+    """What needs a dynamic linker is read, not run."""
+    host = shutil.which("sh")
+    if open(host, "rb").read(4) == b"\x7fELF":
+        bench.refused(["run", host], 125, "dynamically linked \\(.*\\); rebuild with CGO_ENABLED=0")
+        bench.refused(["step", "-c", "si", host], 2, "dynamically linked")
+        bench.refused(["snap", "--at", "0", host], 2, "dynamically linked")
+
+
+def flags(bench):
+    guest = bench.guest("1.20.7", "amd64")
+    for args, pattern in ((["--no-such-flag", guest], "no-such-flag"), ([], "command|BIN"), (["--cpu", "z80", guest, "list"], "--cpu z80"),
+                          (["--clock", "noon", guest, "list"], "--clock"), (["--stdin", bench.folder / "none", guest, "os-stdin"], "No such file"),
+                          (["--events=" + str(bench.folder / "no" / "dir"), guest, "list"], "No such file"),
+                          (["--snapshots", bench.folder, guest, "list"], "Is a directory"),
+                          (["--allow-read", bench.folder / "none", guest, "list"], "No such file"),
+                          (["--cwd", bench.folder / "none", guest, "list"], "none"),
+                          (["--env", "NOEQUALS", guest, "list"], "NOEQUALS"), (["--cpus", "0", guest, "list"], "--cpus"),
+                          (["--scope", "mine", "--events", guest, "list"], "--scope")):
+        bench.refused(["run", *args], 125, pattern)
+    for args in (["snap", guest], ["snap", "--at", "nowhere at all", guest], ["info"], ["disasm", "-s", "(", guest], ["defers", "--nothing", guest],
+                 ["step", "-x", bench.folder / "none", guest], ["nothing"], ["snap", "--at", "no.such.function", guest, "list"]):
+        bench.refused(args, 2, ".")
+
+
+# ---- what the emulator cannot do, in the middle of a run
+
+# What is written over a function of the guest: x87's FLD1; system calls of a number that Linux does not have; a futex wait that nobody ends.
+PATCHES = {
+    "amd64": {"instruction": "d9e8", "bytes": "d9e8", "call": "b8 0f270000 0f05",
+              "deadlock": "488d7c24f8 48c70700000000 31f6 31d2 4d31d2 b8ca000000 0f05"},
+    "arm64": {"call": "e8e184d2 010000d4", "deadlock": "e04300d1 1f0000f9 010080d2 020080d2 030080d2 480c80d2 010000d4"},
+}
+
+
+def symbol_offset(data, name):
+    """Offset in the file of a function's code."""
+    shoff, shnum = struct.unpack_from("<Q", data, 40)[0], struct.unpack_from("<H", data, 60)[0]
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, shoff + 64 * i) for i in range(shnum)]
+    table = next(s for s in sections if s[1] == 2)
+    strings = sections[table[6]][4]
+    for at in range(table[4], table[4] + table[5], 24):
+        where, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+        if data[strings + where:strings + where + len(name) + 1] == name.encode() + b"\0":
+            section = next(s for s in sections if s[3] <= value < s[3] + s[5] and s[2] & 4)
+            return value - section[3] + section[4], value
+    raise Failed("no symbol " + name)
+
+
+def patched(bench, guest, function, code):
+    data = bytearray(guest.read_bytes())
+    offset, address = symbol_offset(data, function)
+    code = bytes.fromhex(code)
+    data[offset:offset + len(code)] = code
+    return bytes(data), address
+
+
+def beginning(bench, guest, case, damaged, flags=()):
+    """Runs both with events and snapshots; what the damaged one wrote must be how the other one begins. Gives its line on standard error."""
+    texts = []
+    for data, more in ((guest.read_bytes(), ()), (damaged, flags)):
+        path = bench.file("guest", data)  # one path: its length is on the stack
+        events, snapshots, text = (bench.folder / n for n in ("e.jsonl", "s.jsonl", "e.txt"))
+        status, out, err = bench.call("run", "--events=%s" % events, "--snapshots", snapshots, *more, path, case)
+        text_status, _, text_err = bench.call("run", "--events=%s" % text, *more, path, case)
+        expect((text_status, text_err) == (status, err), "text and JSON end differently:\n" + err + text_err)
+        texts.append((out, events.read_text(), re.sub(r'"sha256":"\w+"', '"sha256":""', snapshots.read_text()), text.read_text()))
+    expect(status == 125 and err.startswith("deferscope: ") and err.count("\n") == 1, "status %d, standard error:\n%s" % (status, err))
+    for what, whole, part in zip(("output", "events", "snapshots", "text"), *texts):
+        expect(whole.startswith(part) and (part != whole or what in ("output", "text")), "%s is not the beginning:\n%s" % (what, part[-1000:]))
+        if what != "output":
+            expect(not part or part.endswith("\n"), what + " ends within a line")
+    for line in texts[1][1].splitlines() + texts[1][2].splitlines():
+        json.loads(line)
+    expect(flags or all(texts[1]), "nothing was written before")
+    return err
+
+
+def unimplemented(bench, what, pattern):
+    for goarch, patch in PATCHES.items():
+        for release in RELEASES if what in patch else ():
+            guest = bench.guest(release, goarch)
+            # markString runs as the third deferred call of defer-mixed, behind pushes, runs and output.
+            damaged, address = patched(bench, guest, "main.markString", patch[what])
+            err = beginning(bench, guest, "defer-mixed", damaged)
+            told = pattern.format(address=r"%#x|%#x" % (address, address + 5 if goarch == "amd64" else address + 4), bytes=patch.get("bytes"))
+            expect(re.search(told, err), "%s %s: %snot %s" % (release, goarch, err, told))
+
+
+def unimplemented_instruction(bench):
+    unimplemented(bench, "instruction", r"instruction .*not implemented \(bytes {bytes}\) at ({address}) \(main\.markString\+\d+\), position \d+\n")
+
+
+def unimplemented_call(bench):
+    unimplemented(bench, "call", r"system call 9999 is not implemented.* at ({address}) \(main\.markString\+\d+\), position \d+\n")
+
+
+def deadlock(bench):
+    """All threads wait for ever: the first instructions of the program do, before there are others."""
+    for goarch, patch in PATCHES.items():
+        guest = bench.guest("1.20.7", goarch)
+        damaged, _ = patched(bench, guest, "_rt0_%s_linux" % goarch, patch["deadlock"])
+        damaged = bench.file("deadlock", damaged)
+        for flags in ([], ["--events"]):
+            bench.refused(["run", *flags, damaged, "list"], 125, r"deadlock at position \d+: all threads wait.*futex")
+        bench.refused(["snap", "--at", "100", damaged, "list"], 2, "came to a deadlock at position 7")
+
+
+def limits(bench):
+    for goarch in PATCHES:
+        guest = bench.guest("1.20.7", goarch)
+        # Somewhere behind the first events.
+        events = bench.folder / "all.jsonl"
+        bench.call("run", "--events=%s" % events, guest, "defer-mixed")
+        positions = [json.loads(line)["position"] for line in events.read_text().splitlines()]
+        for n in (positions[len(positions) // 2], positions[len(positions) * 3 // 4]):
+            err = beginning(bench, guest, "defer-mixed", guest.read_bytes(), ["--max-instructions", str(n)])
+            expect("--max-instructions %d reached" % n in err, err)
+        status, out, err = bench.call("run", "--max-output", "0", guest, "list")
+        expect((status, out) == (125, "") and "--max-output" in err and err.count("\n") == 1, "--max-output: %d\n%s" % (status, err))
+        # Go itself says what it lacks; we don't crash.
+        status, out, err = bench.call("run", "--memory", "4", guest, "gc-big")
+        expect(status in (2, 125) and err, "--memory: %d\n%s" % (status, err))
+        status, out, err = bench.call("run", "--max-threads", "2", guest, "go-threads")
+        expect(status == 2 and "thread" in err, "--max-threads: %d\n%s" % (status, err))
+
+
+# ---- where the output goes
+
+
+def outputs(bench):
+    guest = bench.guest("1.20.7", "amd64")
+    full = os.open("/dev/full", os.O_WRONLY)
+    for flags, pattern in ((["--events=/dev/full"], "/dev/full: .*No space left"), (["--snapshots", "/dev/full"], "/dev/full: .*No space left")):
+        status, out, err = bench.call("run", *flags, guest, "defer-mixed")
+        expect(status == 125 and err.count("\n") == 1 and re.search(pattern, err), "%s: %d\n%s" % (flags, status, err))
+        expect(out.endswith("end\n"), "the guest did not run to its end: " + out)
+    for args, status in ((["run", guest, "defer-mixed"], 125), (["info", guest], 2), (["info", "--json", guest], 2), (["disasm", guest], 2),
+                         (["disasm", "-s", "main.main", guest], 2), (["defers", guest], 2), (["snap", "--at", "1000", guest, "list"], 2), (["demo"], 2)):
+        bench.refused(args, status, "No space left", stdout=full)
+    os.close(full)
+    # A reader that is gone: what the flags write is complete up to there.
+    events = bench.folder / "gone.jsonl"
+    read, write = os.pipe()
+    os.close(read)
+    bench.refused(["run", "--events=%s" % events, guest, "defer-mixed"], 125, "standard output: Broken pipe", stdout=write)
+    os.close(write)
+    lines = events.read_text().splitlines()
+    expect(lines and all(json.loads(line) for line in lines), "events before the pipe broke")
+    # Closed streams: their numbers must not go to the files that we open.
+    closed = bench.folder / "closed.jsonl"
+    for redirection, pattern in ((">&-", "standard output: Bad file descriptor"), ("<&- >&- ", "standard output: Bad file descriptor")):
+        done = subprocess.run("'%s' run --events='%s' '%s' defer-mixed %s" % (bench.program, closed, guest, redirection), shell=True,
+                              stderr=subprocess.PIPE, text=True)
+        expect(done.returncode == 125 and re.search(pattern, done.stderr), "%s: %d\n%s" % (redirection, done.returncode, done.stderr))
+        expect(all(json.loads(line) for line in closed.read_text().splitlines()), "the guest's output went to the events")
+    done = subprocess.run("'%s' run --events='%s' '%s' defer-mixed 2>&-" % (bench.program, closed, guest), shell=True, stdout=subprocess.PIPE, text=True)
+    expect(done.returncode == 0 and done.stdout.endswith("end\n"), "2>&-: %d %s" % (done.returncode, done.stdout))
+
+
+# ---- programs that only Go can make (--real)
+
+CGO = 'package main\n\n// static int two(void) { return 2; }\nimport "C"\n\nfunc main() { defer println("deferred"); println(C.two()) }\n'
+PURE = 'package main\n\nfunc main() { defer println("deferred"); println("body") }\n'
+SHARED = 'package main\n\nimport "C"\n\n//export Two\nfunc Two() int { defer println("x"); return 2 }\n\nfunc main() {}\n'
+REAL = [  # name, source, flags, environment, what `run` says (None: runs and prints), whether info, disasm and defers work
+    ("cgo", CGO, [], {"CGO_ENABLED": "1"}, r"dynamically linked \(ld-linux-x86-64\.so\.2\); rebuild with CGO_ENABLED=0", True),
+    ("race", PURE, ["-race"], {"CGO_ENABLED": "1"}, "built with -race; rebuild without it", True),
+    ("c-shared", SHARED, ["-buildmode=c-shared"], {"CGO_ENABLED": "1"}, "dynamically linked|shared library", True),
+    ("external", CGO, ["-ldflags=-linkmode=external"], {"CGO_ENABLED": "1"}, "dynamically linked", True),
+    ("pie", PURE, ["-buildmode=pie"], {"CGO_ENABLED": "0"}, None, True),
+    ("windows", PURE, [], {"GOOS": "windows"}, "Windows PE", False),
+    ("386", PURE, [], {"GOARCH": "386"}, "32-bit ELF", False),
+    ("mips64", PURE, [], {"GOARCH": "mips64"}, "big-endian", False),
+    ("ppc64le", PURE, [], {"GOARCH": "ppc64le"}, "machine 21 is not supported", False),
+    ("freebsd", PURE, [], {"GOOS": "freebsd"}, "another system than Linux", True),
+    ("wasm", PURE, [], {"GOOS": "js", "GOARCH": "wasm"}, "WebAssembly", False),
+    ("archive", PURE.replace("package main", "package other").replace("main()", "Other()"), [], {}, "archive", False),
+]
+
+
+def real(bench):
+    if not shutil.which("go"):
+        raise Failed("Go is not on PATH")
+    for release in RELEASES:
+        for name, source, flags, env, pattern, readable in REAL:
+            folder = bench.folder / "src"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            (folder / "main.go").write_text(source)
+            (folder / "go.mod").write_text("module example.com/x\n\ngo 1.12\n")
+            out = bench.folder / ("real_" + name)
+            environment = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO")) or k in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY")}
+            environment.update(GOENV="off", GOFLAGS="", GO111MODULE="on", GOTOOLCHAIN="go" + release, GOOS="linux", GOARCH="amd64", CGO_ENABLED="0")
+            environment.update(env)
+            made = subprocess.run(["go", "build", "-o", str(out), *flags, "."], cwd=folder, env=environment, capture_output=True, text=True)
+            if made.returncode:
+                raise Failed("go %s, %s: %s" % (release, name, made.stderr))
+            try:
+                if pattern is None:
+                    status, _, err = bench.call("run", out)
+                    expect((status, err) == (0, "body\ndeferred\n"), "%d %s" % (status, err))
+                else:
+                    bench.refused(["run", out], 125, pattern)
+                for verb in ("info", "disasm", "defers"):
+                    if readable:
+                        status, text, err = bench.call(verb, out)
+                        expect(status == 0 and text and not err, "%s: %d %s" % (verb, status, err))
+                    else:
+                        bench.refused([verb, out], 2, pattern)
+                if pattern is not None:
+                    bench.refused(["snap", "--at", "0", out], 2, pattern)
+                    bench.refused(["step", "-c", "si", out], 2, pattern)
+            except Failed as problem:
+                raise Failed("go %s, %s: %s" % (release, name, problem))
+
+
+CASES = [foreign_files, no_files, not_go, dynamic, flags, unimplemented_instruction, unimplemented_call, deadlock, limits, outputs]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--guests", default=str(ROOT / "build/guests-core"))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--real", action="store_true", help="only the programs that Go must build")
+    args = parser.parse_args()
+    failures = 0
+    for case in [real] if args.real else CASES:
+        if args.only not in case.__name__:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                case(Bench(args, folder))
+                print("ok     " + case.__name__, flush=True)
+            except (Failed, OSError, ValueError, subprocess.SubprocessError) as problem:
+                failures += 1
+                print("FAILED %s: %s" % (case.__name__, problem), flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
