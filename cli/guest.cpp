@@ -52,6 +52,11 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
   });
 }
 
+// What a flag names must be there now: the guest would only see that it is not.
+static void need_file(const char* flag, const std::string& path, int mode) {
+  if (access(path.c_str(), mode) != 0) throw emu::Error(fmt::format("{} {}: {}", flag, path, std::strerror(errno)));
+}
+
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
   emu::GuestOptions o;
   o.argv = f.command;
@@ -60,11 +65,10 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.cwd = f.cwd;
   o.allow_read = f.allow_read;
   o.allow_write = f.allow_write;
-  if (!f.stdin_path.empty()) {
-    if (f.stdin_path != "-" && access(f.stdin_path.c_str(), R_OK) != 0)
-      throw emu::Error(fmt::format("--stdin {}: {}", f.stdin_path, std::strerror(errno)));
-    o.stdin_path = f.stdin_path;
-  }
+  for (const std::string& dir : f.allow_read) need_file("--allow-read", dir, R_OK);
+  for (const std::string& dir : f.allow_write) need_file("--allow-write", dir, F_OK);
+  if (!f.stdin_path.empty() && f.stdin_path != "-") need_file("--stdin", f.stdin_path, R_OK);
+  if (!f.stdin_path.empty()) o.stdin_path = f.stdin_path;
   o.cpus = f.cpus;
   o.seed = f.seed;
   o.clock_start = f.clock;

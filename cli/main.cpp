@@ -77,8 +77,6 @@ int main(int argc, char** argv) {
     if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
     return failed(fmt::format("standard output: {}", std::strerror(errno)).c_str(), 2);
   } catch (const std::exception& e) {
-    hold_standard_streams();
-    fmt::print(stderr, "deferscope: {}\n", e.what());
-    return 2;
+    return failed(e.what(), 2);
   }
 }

@@ -156,7 +156,6 @@ def flags(bench):
                           (["--events=" + str(bench.folder / "no" / "dir"), guest, "list"], "No such file"),
                           (["--snapshots", bench.folder, guest, "list"], "Is a directory"),
                           (["--allow-read", bench.folder / "none", guest, "list"], "No such file"),
-                          (["--cwd", bench.folder / "none", guest, "list"], "none"),
                           (["--env", "NOEQUALS", guest, "list"], "NOEQUALS"), (["--cpus", "0", guest, "list"], "--cpus"),
                           (["--scope", "mine", "--events", guest, "list"], "--scope")):
         bench.refused(["run", *args], 125, pattern)
