@@ -65,6 +65,9 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.cwd = f.cwd;
   o.allow_read = f.allow_read;
   o.allow_write = f.allow_write;
+  for (const std::string& pair : f.env)
+    if (pair.find('=') == 0 || pair.find('=') == std::string::npos)
+      throw emu::Error(fmt::format("--env {}: not K=V", pair));
   for (const std::string& dir : f.allow_read) need_file("--allow-read", dir, R_OK);
   for (const std::string& dir : f.allow_write) need_file("--allow-write", dir, F_OK);
   if (!f.stdin_path.empty() && f.stdin_path != "-") need_file("--stdin", f.stdin_path, R_OK);
