@@ -13,17 +13,22 @@ namespace {
 
 // ---- the table, checked when it is compiled
 
+// Which text a row is for: objdump's and ours; ours only (objdump prints `?`); the assembler's names.
+enum class Use : std::uint8_t { always, beyond, assembler };
+
 struct Row {
+  Use use;
   std::string_view mnemonic, encoding, operands, condition, gnu;
-  bool beyond;  // not known to objdump
 };
 
 constexpr Row kRows[] = {
-#define ROW(mnemonic, encoding, operands, condition, gnu) Row{mnemonic, encoding, operands, condition, gnu, false},
-#define BEYOND(mnemonic, encoding, operands, condition, gnu) Row{mnemonic, encoding, operands, condition, gnu, true},
+#define ROW(...) Row{Use::always, __VA_ARGS__},
+#define BEYOND(...) Row{Use::beyond, __VA_ARGS__},
+#define ASSEMBLER(mnemonic, encoding, operands) Row{Use::assembler, mnemonic, encoding, operands, "", ""},
 #include "isa/arm64/plan9_table.inc"
 #undef ROW
 #undef BEYOND
+#undef ASSEMBLER
 };
 
 // A register field is all five bits of its place or absent; the pattern has 32 places.
@@ -77,7 +82,12 @@ struct Entry {
   std::string_view mnemonic, assembler, gnu_mnemonic;
   Operands operands, gnu;
   Condition condition = nullptr;
-  bool beyond = false;
+  Use use = Use::always;
+
+  bool fits(const Word& w, const TextOptions& options) const {
+    const bool wanted = use == Use::beyond ? !options.objdump_compat : use == Use::always || options.asm_names;
+    return wanted && (w.x & mask) == value && (!condition || condition(w));
+  }
 };
 
 Operands operands_named(std::string_view names, Operand (*find)(std::string_view)) {
@@ -99,7 +109,7 @@ Entry compile(const Row& r) {
   }
   e.mnemonic = r.mnemonic;
   e.assembler = assembler_name(r.mnemonic);
-  e.beyond = r.beyond;
+  e.use = r.use;
   if (!r.condition.empty()) e.condition = condition_named(r.condition);
   e.operands = operands_named(r.operands, operand_named);
   const std::size_t blank = std::min(r.gnu.find(' '), r.gnu.size());
@@ -220,11 +230,8 @@ bool reserved(const Word& w) {
 // The row of the word, its Go text appended to `out`; nullptr if there is none.
 const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
   if (!options.objdump_compat && reserved(w)) return nullptr;
-  for (const Entry* e : table().candidates(w.x)) {
-    if ((w.x & e->mask) != e->value || (e->beyond && options.objdump_compat) || (e->condition && !e->condition(w)))
-      continue;
-    if (put(*e, w, options, out)) return e;
-  }
+  for (const Entry* e : table().candidates(w.x))
+    if (e->fits(w, options) && put(*e, w, options, out)) return e;
   return nullptr;
 }
 
@@ -243,7 +250,7 @@ TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, const 
   std::string go;
   if (code.size() >= 4) {
     const Word w{word_at(code), pc, &kNone};
-    const Entry* e = find(w, options, go);
+    const Entry* e = find(w, {.objdump_compat = options.objdump_compat}, go);
     if (e && put_gnu(*e, w, out)) return {4, true};
   }
   out += '?';

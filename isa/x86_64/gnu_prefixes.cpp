@@ -6,8 +6,6 @@
 namespace deferscope::isa::x86_64::gnu {
 namespace {
 
-bool is_jump_with_hint(const ZydisDecodedInstruction& z) { return z.meta.category == ZYDIS_CATEGORY_COND_BR; }
-
 bool is_rex(std::uint8_t b) { return (b & 0xf0) == 0x40; }
 
 // The same instruction with another byte sequence in front: true if it is another instruction or has other operands.
@@ -140,7 +138,7 @@ void imply_what_the_instruction_uses(const Insn& in, Prefixes& p) {
   for (const std::uint8_t rep : {std::uint8_t{0xf2}, std::uint8_t{0xf3}})
     if (mandatory(in, rep)) p.imply_last(rep);
   if (p.times(0x66) && (mandatory(in, 0x66) || (data_bits(in) == 16 && chooses_size(in, 0x66)))) p.imply_last(0x66);
-  if (memory || string || is_jump_with_hint(in.z)) {
+  if (memory || string || takes_hint(in.z)) {
     if (memory || string || any_of(in.z.mnemonic, ZYDIS_MNEMONIC_JCXZ, ZYDIS_MNEMONIC_JECXZ, ZYDIS_MNEMONIC_JRCXZ))
       p.imply_last(0x67);
   }
@@ -169,12 +167,12 @@ bool may_be_locked(const Insn& in, const Operands& args) {
 // F2 and F3 that mean something else than repetition: transactions, bounds; CS and DS that are hints.
 void give_meaning(const Insn& in, const Operands& args, Prefixes& p) {
   const auto& z = in.z;
-  if (is_jump_with_hint(z) && !(p.times(0x2e) && p.times(0x3e)))
+  if (takes_hint(z) && !(p.times(0x2e) && p.times(0x3e)))
     if (Prefix* hint = p.last_of(0x2e, 0x3e))
       hint->meaning = hint->byte == 0x2e ? Meaning::hint_not_taken : Meaning::hint_taken;
   const bool loop = any_of(z.mnemonic, ZYDIS_MNEMONIC_LOOP, ZYDIS_MNEMONIC_LOOPE, ZYDIS_MNEMONIC_LOOPNE,
                            ZYDIS_MNEMONIC_JCXZ, ZYDIS_MNEMONIC_JECXZ, ZYDIS_MNEMONIC_JRCXZ);
-  if ((is_jump_with_hint(z) && !loop) ||
+  if ((takes_hint(z) && !loop) ||
       (any_of(z.mnemonic, ZYDIS_MNEMONIC_JMP, ZYDIS_MNEMONIC_CALL, ZYDIS_MNEMONIC_RET) && !is_far(z)))
     if (Prefix* bound = p.last(0xf2)) bound->meaning = Meaning::bound;
   if (!args.first_is_memory()) return;

@@ -161,7 +161,7 @@ void put_prefixes(const Insn& in, std::string& out) {
       mandatory_rep = i;
     if (p.value == 0x64 || p.value == 0x65) last_segment = i;
   }
-  const bool hinted = in.z.meta.category == ZYDIS_CATEGORY_COND_BR;
+  const bool hinted = takes_hint(in.z);
   const bool segment_shown = in.memory() || reads_overridable_segment(in.z);
   for (int i = 0; i < raw.prefix_count; ++i) {
     const std::uint8_t v = in.code[static_cast<std::size_t>(i)];  // prefixes are the first bytes
@@ -200,6 +200,7 @@ void put_size_suffix(const Insn& in, std::string& out) {
     bits = m->size;
   else if (in.z.operand_count_visible == 1 && is_gpr64(in.op[0]))
     bits = 64;
+  if (in.asm_names && in.op[0].size == 8) bits = 8;  // objdump calls byte registers L
   if (const char c = size_letter(bits)) out += c;
 }
 
@@ -256,9 +257,18 @@ void put_name(const Insn& in, std::string_view name, std::string& out) {
   }
 }
 
+bool is_one_byte_nop(const Insn& in) { return in.z.mnemonic == ZYDIS_MNEMONIC_NOP && in.z.length == 1; }
+
 void put_mnemonic(const Insn& in, const MnemonicFacts& f, std::string& out) {
   if (in.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) out += 'L';
-  if (in.asm_names && !f.asm_name.empty()) return put_name(in, f.asm_name, out);
+  if (in.asm_names && is_one_byte_nop(in)) {
+    out += "XCHGL";
+    return;
+  }
+  if (in.asm_names && !f.asm_name.empty()) {
+    put_name(in, f.asm_name, out);
+    return put_evex_suffixes(in, out);
+  }
   put_name(in, f.name, out);
   if (in.asm_names && in.z.mnemonic == ZYDIS_MNEMONIC_IMUL && in.z.operand_count_visible == 3) out += '3';
   if (scalar_double(in) && !in.asm_names) out += "_XMM";
@@ -303,6 +313,7 @@ bool put_special_operands(const Insn& in, std::string& out) {
       out += ":0(BX)";
       return true;
     case ZYDIS_MNEMONIC_NOP:  // the register field of the long form is no operand
+      if (in.asm_names && is_one_byte_nop(in)) out += " AX, AX";
       if (in.z.operand_count_visible == 0) return true;
       out += ' ';
       put_operand(in, in.op[0], out);

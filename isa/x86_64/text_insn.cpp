@@ -134,6 +134,10 @@ bool is_prefix(std::uint8_t b) {
   }
 }
 
+bool takes_hint(const ZydisDecodedInstruction& z) {
+  return z.meta.category == ZYDIS_CATEGORY_COND_BR && z.mnemonic != ZYDIS_MNEMONIC_XBEGIN;
+}
+
 bool scalar_double(const Insn& in) {
   return !in.vector() && (in.z.mnemonic == ZYDIS_MNEMONIC_MOVSD || in.z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
          !is_string(in.z);

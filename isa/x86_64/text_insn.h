@@ -48,6 +48,9 @@ bool scalar_double(const Insn& in);
 
 bool is_prefix(std::uint8_t b);
 
+// Conditional jumps, for which CS and DS are hints.
+bool takes_hint(const ZydisDecodedInstruction& z);
+
 // The last FS or GS prefix; 0 if there is none. (CS, DS, ES, SS mean nothing in 64-bit mode.)
 std::uint8_t segment_prefix(const Insn& in);
 

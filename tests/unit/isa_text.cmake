@@ -13,11 +13,18 @@ foreach(test disasm_verb_test disasm_guests_test)
                                              DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 endforeach()
 
-# `./dev test --all`: the whole text against go tool objdump itself, on every guest, gofmt and esbuild. Needs Go.
-add_test(
-  NAME disasm_against_objdump_in_full
-  COMMAND
-    sh -c
-    "test -n \"$DEFERSCOPE_ALL\" || exit 77; exec python3 tests/oracle/objdump.py all '$<TARGET_FILE:deferscope>' \"\${DEFERSCOPE_GUESTS:-${DEFERSCOPE_GUESTS}}\" '${PROJECT_BINARY_DIR}/objdump-all'"
-  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-set_tests_properties(disasm_against_objdump_in_full PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 7200)
+# `./dev test --all`: against go tool objdump itself on every guest, gofmt and esbuild, and against Go's assembler and compiler. Needs Go.
+add_executable(isa_text_printer unit/isa_text_printer.cpp)
+target_link_libraries(isa_text_printer PRIVATE deferscope_options deferscope_isa_text GTest::gtest)
+function(deferscope_oracle name)
+  list(JOIN ARGN " " command)
+  add_test(NAME ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+           COMMAND sh -c "test -n \"$DEFERSCOPE_ALL\" || exit 77; exec python3 tests/oracle/${command}")
+  set_tests_properties(${name} PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 7200)
+endfunction()
+deferscope_oracle(disasm_against_objdump_in_full objdump.py all "'$<TARGET_FILE:deferscope>'"
+                  "\"\${DEFERSCOPE_GUESTS:-${DEFERSCOPE_GUESTS}}\"" "'${PROJECT_BINARY_DIR}/objdump-all'")
+deferscope_oracle(disasm_text_against_gos_decoder go_text.py compare "'$<TARGET_FILE:isa_text_printer>'")
+deferscope_oracle(disasm_text_through_gos_assembler assembler.py roundtrip "'$<TARGET_FILE:isa_text_printer>'")
+deferscope_oracle(disasm_names_as_compile_says assembler.py names "'$<TARGET_FILE:deferscope>'"
+                  "'${PROJECT_BINARY_DIR}/assembler-names'")

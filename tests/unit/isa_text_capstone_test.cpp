@@ -48,9 +48,11 @@ class Capstone {
 constexpr std::string_view kPatterns[] = {
 #define ROW(mnemonic, encoding, operands, condition, gnu) encoding,
 #define BEYOND(mnemonic, encoding, operands, condition, gnu) encoding,
+#define ASSEMBLER(mnemonic, encoding, operands) encoding,
 #include "isa/arm64/plan9_table.inc"
 #undef ROW
 #undef BEYOND
+#undef ASSEMBLER
 };
 
 std::uint32_t filled(std::string_view bits, std::mt19937& rng) {

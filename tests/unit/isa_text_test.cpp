@@ -115,6 +115,13 @@ TEST(GoText, SymbolsAndBeyond) {
       {arm, "428062ce", "SHA512H V2.D2, V2, V2", plain},             //
       {arm, "42000054", "BCS 2(PC)", plain},                         //
       {arm, "42000054", "BHS 2(PC)", names},                         //
+      {x86, "84c0", "TESTL AL, AL", plain},                          // a byte is no size to objdump
+      {x86, "84c0", "TESTB AL, AL", names},                          //
+      {x86, "90", "XCHGL AX, AX", names},                            //
+      {arm, "e2037cb2", "ORR $16, ZR, R2", plain},                   //
+      {arm, "e2037cb2", "MOVD $16, R2", names},                      //
+      {arm, "017c4093", "MOVW R0, R1", names},                       //
+      {arm, "1f2003d5", "HINT $0", names},                           //
       {arm, "00000000", "?", plain},                                 // padding is no instruction
   };
   for (const Case& c : cases) {
