@@ -11,11 +11,14 @@ struct Engine::Cache {
     Block* block = nullptr;
   };
   Jump jump[kJumps];  // the last block found by address, for indirect jumps and returns
+  // An empty entry holds an address that is never looked for there: 1, but 0 in the entry that 1 would fall into.
+  Cache() { jump[1].pc = 0; }
   std::unordered_map<uint64_t, std::unique_ptr<Block>> blocks;
   unsigned limit = 64;  // instructions a block
 
   void clear() {
     for (Jump& j : jump) j = {};
+    jump[1].pc = 0;
     blocks.clear();
   }
 };
