@@ -1,16 +1,20 @@
 // `deferscope step [FLAGS] [BIN [ARGS]]`: the prompt in front of a session. All that knows a terminal is here: line
 // editing, history, completion, colours, Ctrl-C, Ctrl-D.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <histedit.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <cwchar>
 #include <fstream>
 #include <iostream>
 
@@ -32,10 +36,41 @@ struct StepFlags {
   uint64_t snapshot_mib = 512;
 };
 
-Session* g_session = nullptr;  // for the signal handler
+// For the signal handler: Ctrl-C stops the command at work, or gives up the line that is being typed. It is a signal in
+// both cases, so that none is lost between a line's end and its command's beginning.
+Session* g_session = nullptr;
+int g_wake[2] = {-1, -1};  // a pipe: wakes the prompt
 
 void on_interrupt(int) {
+  const int saved = errno;
   if (g_session) g_session->interrupt();
+  [[maybe_unused]] const ssize_t woken = write(g_wake[1], "", 1);  // if the pipe is full it is awake
+  errno = saved;
+}
+
+// The prompt's next character for libedit: a typed one, or Ctrl-C's number after a signal. -1, 0: no more input.
+int next_character(EditLine*, wchar_t* out) {
+  constexpr wchar_t kCtrlC = 3;
+  std::mbstate_t shift{};
+  while (true) {
+    struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {g_wake[0], POLLIN, 0}};
+    if (poll(fds, 2, -1) < 0 && errno != EINTR) return -1;
+    char bytes[64];
+    if (fds[1].revents && read(g_wake[0], bytes, sizeof bytes) < 0) continue;
+    if (g_session && g_session->take_interrupt()) {
+      *out = kCtrlC;
+      return 1;
+    }
+    if (!fds[0].revents) continue;
+    char byte;
+    const ssize_t n = read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return static_cast<int>(n);
+    const size_t used = std::mbrtowc(out, &byte, 1, &shift);
+    if (used == static_cast<size_t>(-2)) continue;  // a part of a character
+    if (used == static_cast<size_t>(-1)) *out = static_cast<unsigned char>(byte), shift = {};
+    return 1;
+  }
 }
 
 // A letter of Reply's style marks as a terminal's colours.
@@ -125,7 +160,7 @@ unsigned char complete(EditLine* el, int) {
   const std::string line(info->buffer, static_cast<size_t>(info->cursor - info->buffer));
   const auto candidates = front_of(el)->session().complete(line);
   if (candidates.empty()) return CC_REFRESH_BEEP;
-  const size_t space = line.find_last_of(" \t");
+  const size_t space = line.find_last_of(" \t;");
   const std::string word = space == std::string::npos ? line : line.substr(space + 1);
   std::string common = candidates[0];
   for (const std::string& c : candidates) {
@@ -134,7 +169,7 @@ unsigned char complete(EditLine* el, int) {
     common.resize(n);
   }
   std::string insert = common.size() > word.size() ? common.substr(word.size()) : "";
-  if (candidates.size() == 1) insert += " ";
+  if (candidates.size() == 1 && common.find_last_of("/:") != common.size() - 1) insert += " ";
   if (!insert.empty()) return el_insertstr(el, insert.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
   std::string list = "\n";
   for (size_t i = 0; i < candidates.size() && i < 60; ++i) list += candidates[i] + (i % 4 == 3 ? "\n" : "  ");
@@ -176,7 +211,7 @@ class Editor {
     el_set(el_, EL_ADDFN, "ds-cancel", "cancel", cancel);
     el_set(el_, EL_BIND, "^I", "ds-complete", nullptr);
     el_set(el_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
-    el_set(el_, EL_SETTY, "-d", "-isig", nullptr);  // Ctrl-C is a key while a line is edited …
+    el_set(el_, EL_GETCFN, next_character);
     el_set(el_, EL_BIND, "^C", "ds-cancel", nullptr);
     el_source(el_, nullptr);
   }
@@ -193,10 +228,6 @@ class Editor {
   bool line(std::string& out) {
     int n = 0;
     const char* text = el_gets(el_, &n);
-    if (!text && n < 0 && errno == EINTR) {
-      out.clear();
-      return true;
-    }
     if (!text || n <= 0) return false;
     out.assign(text, static_cast<size_t>(n));
     while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
@@ -218,6 +249,7 @@ int prompt_loop(Front& front) {
       if (!front.show(front.session().execute(line.empty() ? "#" : line))) break;
     return 0;
   }
+  std::setlocale(LC_CTYPE, "");  // libedit counts columns by it
   Editor editor(front);
   for (std::string line; editor.line(line);)
     if (!front.show(front.session().execute(line))) return 0;
@@ -263,6 +295,7 @@ int step(const StepFlags& flags) {
   const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                        !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
   Front front(session, colours);
+  if (pipe2(g_wake, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe for Ctrl-C");
   g_session = &session;
   struct sigaction act = {};
   act.sa_handler = on_interrupt;

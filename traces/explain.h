@@ -25,7 +25,9 @@ struct Scene {
   const isa::CpuModel* cpu = nullptr;
   std::vector<FrameSeen> frames;  // may be empty
   uint64_t g = 0;                 // the goroutine's g; 0: none
+  uint64_t running_g = 0;         // the g that the thread has at hand: g0 on the system stack
   uint64_t goid = 0;
+  int inline_slot = -1;  // of the open-coded defer that its function's exit is running; -1: none
   std::function<std::string(uint64_t pc)> text;   // of an instruction, as the pane prints it
   std::function<std::string(uint64_t pc)> place;  // "main.main+73"
 };

@@ -83,10 +83,11 @@ std::vector<std::string> plain_words(const Effect& e, const Namer& names) {
   std::vector<std::string> out;
   const bool pushes = e.isa == isa::Isa::x86_64 && e.flow.kind == Flow::Call;
   for (const Change& c : e.changes) {
+    if (pushes && c.kind == Change::Register && c.reg == isa::kRsp) continue;  // told with what is pushed
     if (c.kind == Change::Register && c.reg == isa::kX30 && e.isa == isa::Isa::arm64 && e.flow.kind == Flow::Call)
       out.push_back("LR ← return address " + say_value(c.after, 8, names));
     else if (pushes && c.kind == Change::Memory)
-      out.push_back("pushes return address " + say_value(c.after, 8, names));
+      out.push_back(fmt::format("pushes return address {} at {:#x}", say_value(c.after, 8, names), c.address));
     else
       out.push_back(say_change(e, c, names));
   }

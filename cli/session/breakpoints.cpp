@@ -86,6 +86,51 @@ std::vector<uint64_t> Core::event_addresses(Event e) const {
   return out;
 }
 
+// The store to deferBits at hand registers only where a bit appears.
+bool Core::bit_appears(const Frame& f) const {
+  const model::OpenCoded* o = f.function ? program->open_coded(*f.function) : nullptr;
+  if (!o || f.function->f.entry == view->pc()) return true;
+  for (const model::BitStore& s : o->stores) {
+    if (s.pc != view->pc()) continue;
+    const uint64_t now = s.store.constant ? s.store.value : view->cpu().r[s.store.from] & 0xff;
+    const uint64_t was = view->value(view->sp() + static_cast<uint64_t>(s.store.offset), 1).value_or(0);
+    return (now & ~was) != 0;
+  }
+  return true;
+}
+
+// The call behind a store to deferBits runs a deferred function only if the store cleared a bit.
+bool Core::inline_call_runs(const Frame& f) const {
+  const model::OpenCoded* o = f.function ? program->open_coded(*f.function) : nullptr;
+  if (!o || !tracker) return true;
+  const auto running = tracker->running(view->who().goid);
+  return !running.empty() && running.back().by == model::RunBy::inline_exit &&
+         running.back().owner.function == f.function;
+}
+
+// The functions that an event concerns, where the frames alone do not say it.
+std::vector<const model::Function*> Core::concerned(Event e) const {
+  std::vector<const model::Function*> out;
+  const Who w = view->who();
+  if (e == Event::recovery) {
+    // Where it will go on (facts §2: sigcode1 to 1.21, then the panic's retpc).
+    const uint64_t panic = view->field(w.g, F::g_panic);
+    const uint64_t pc =
+        program->layouts()[F::panic_retpc] ? view->field(panic, F::panic_retpc) : view->field(w.g, F::g_sigcode1);
+    out.push_back(view->function(pc));
+    return out;
+  }
+  if ((e == Event::run || e == Event::recover) && tracker)
+    if (const auto running = tracker->running(w.goid); !running.empty()) out.push_back(running.back().owner.function);
+  if (e == Event::run) return out;
+  for (const Frame& f : view->frames(16)) {
+    if (of_runtime(f.function)) continue;
+    out.push_back(f.function);
+    break;
+  }
+  return out;
+}
+
 bool Core::event_holds(const Breakpoint& b) const {
   const GuestView& v = *view;
   if (b.event == Event::recover) {
@@ -94,26 +139,14 @@ bool Core::event_holds(const Breakpoint& b) const {
     const uint64_t type = in_register ? v.cpu().r[0] : v.word(v.sp() + (v.amd64() ? 16 : 16)).value_or(0);
     if (type == 0) return false;
   }
-  const auto frames = v.frames(16);
-  if (b.event == Event::defer && !frames.empty()) {
-    // A store to deferBits registers only where a bit appears.
-    const model::OpenCoded* o = frames[0].function ? program->open_coded(*frames[0].function) : nullptr;
-    if (o && frames[0].function->f.entry != v.pc()) {
-      for (const model::BitStore& s : o->stores) {
-        if (s.pc != v.pc()) continue;
-        const uint64_t now = s.store.constant ? s.store.value : v.cpu().r[s.store.from] & 0xff;
-        const uint64_t was = v.value(v.sp() + static_cast<uint64_t>(s.store.offset), 1).value_or(0);
-        if ((now & ~was) == 0) return false;
-      }
-    }
-  }
+  const auto here = v.frame0();
+  if (!here) return b.function.empty();
+  if (b.event == Event::defer && !bit_appears(*here)) return false;
+  if (b.event == Event::run && !inline_call_runs(*here)) return false;
   if (b.function.empty()) return true;
-  for (const Frame& f : frames) {
-    if (!f.function) continue;
-    if (names(b.function, f.function->name())) return true;
-    if (f.function->origin != model::Origin::runtime && b.event != Event::recover) return false;
-  }
-  return false;
+  const auto functions = concerned(b.event);
+  return std::any_of(functions.begin(), functions.end(),
+                     [&](const model::Function* f) { return f && names(b.function, f->name()); });
 }
 
 bool Core::condition_holds(Breakpoint& b, bool count) {

@@ -81,6 +81,9 @@ std::string chain_summary(const Core& core) {
     const bool linked = std::any_of(r->chain.entries.begin(), r->chain.entries.end(),
                                     [&](const model::ChainEntry& e) { return it->record && e.record == it->record; });
     if (running.size() > 200) break;
+    const bool only_next =
+        it->by == model::RunBy::inline_exit && core.tracker->position_of(it->start) == core.position();
+    if (only_next) continue;  // the store at hand will start it
     running +=
         fmt::format("{}{} (by {}{})", running.empty() ? "" : " ← ", running_name(core, *it), model::to_string(it->by),
                     it->record == 0 ? ""
@@ -149,7 +152,7 @@ std::vector<std::string> panic_lines(const Core& core, uint64_t g) {
 }
 
 std::vector<std::string> deferred_lines(const Core& core, uint64_t number) {
-  const auto r = read_chains(core, core.view->who().g);
+  const auto r = read_chains(core, core.me().g);
   if (!r) throw CommandError("no goroutine here: its chain cannot be read");
   if (number == 0 || number > r->chain.entries.size())
     throw CommandError(fmt::format("{} defers are pending; numbers begin at 1", r->chain.entries.size()));
@@ -175,7 +178,7 @@ std::vector<GoroutineSeen> goroutines_seen(const Core& core) {
   if (!core.program) throw CommandError("this program is no Go program that the model reads");
   const emu::MachineState& s = core.machine->state();
   const model::Guest guest(*core.program, s);
-  const uint64_t mine = core.view->who().g;
+  const uint64_t mine = core.me().g;
   std::vector<GoroutineSeen> out;
   for (const model::Goroutine& g : guest.goroutines()) {
     GoroutineSeen seen;
@@ -195,7 +198,7 @@ std::vector<GoroutineSeen> goroutines_seen(const Core& core) {
 
 std::vector<std::pair<uint64_t, std::string>> record_names(const Core& core) {
   std::vector<std::pair<uint64_t, std::string>> out;
-  const auto r = read_chains(core, core.view->who().g);
+  const auto r = read_chains(core, core.me().g);
   if (!r) return out;
   size_t n = 0;
   for (const model::ChainEntry& e : r->chain.entries) {

@@ -26,9 +26,9 @@ class CommandError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Why a motion ended.
+// Why a motion ended. Cut: frames were left without returning (recovery, Goexit), or the goroutine has ended.
 struct Halt {
-  enum Kind : uint8_t { Done, Breakpoint, Watchpoint, Exited, Deadlock, Limit, Interrupted, Beginning } kind = Done;
+  enum Kind : uint8_t { Done, Breakpoint, Watchpoint, Exited, Deadlock, Limit, Beginning, Cut } kind = Done;
   int id = 0;        // of the breakpoint
   std::string note;  // what should be said beside the position
 };
@@ -44,7 +44,6 @@ struct Breakpoint {
   std::string function;                  // EventPoint: only for this function; empty: all
   emu::Watch watch;                      // Watch
   std::string condition, hit_condition;  // empty: always
-  std::string on;                        // commands after a stop here
   uint64_t hits = 0;
   bool temporary = false, enabled = true;
 };
@@ -63,7 +62,16 @@ struct Edit {
 // One executed instruction that the pane explains.
 struct TrailItem {
   uint64_t pc = 0;
+  Who who;
   std::vector<std::string> words;
+};
+
+// What a line step compares: source line and frame.
+struct LineAt {
+  const model::Function* function = nullptr;
+  std::string line;
+  uint64_t depth = 0;
+  bool same_frame(const LineAt& o) const { return function == o.function && depth == o.depth; }
 };
 
 class Core {
@@ -91,8 +99,19 @@ class Core {
   std::map<emu::Position, std::vector<Edit>> edits;
   std::deque<emu::Position> back_stack, forward_stack;  // of jumps
 
+  // --- whom the verbs speak of ---
+  // Whoever executes next, or whom `goroutine N` chose; a motion follows that one and ends the choice.
+  std::optional<Who> chosen;
+  Who me() const { return chosen.value_or(view->who()); }
+  Who follow();
+  Standing standing() const { return view->standing(me()); }
+  std::vector<Frame> frames(unsigned limit) const { return view->frames(standing(), limit); }
+  // Of the chosen one; throws CommandError for a register that is not kept while it is parked.
+  uint64_t register_value(isa::Reg r) const;
+
   // --- motion ---
-  // One instruction of `me` (of whoever is next if `any`).
+  // One instruction of `me` (of whoever is next if `any`), and on until `me` is the next to execute: those positions
+  // are all that `si` and `rsi` stop at.
   Halt step(const Who& me, bool any);
   Halt step_many(uint64_t n, bool any);
   // Runs until a breakpoint, or until `done` says so at one of the addresses `temps`.
@@ -105,7 +124,7 @@ class Core {
     return run_until({}, [](Halt&) { return false; });
   }
   // Back: the n-th instruction of the same goroutine before this position.
-  Halt step_back(uint64_t n, bool any);
+  Halt step_back(const Who& me, uint64_t n, bool any);
   Halt next_back();
   Halt finish_back();
   Halt step_line_back(bool into);
@@ -128,6 +147,8 @@ class Core {
   std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
   std::optional<emu::Position> as_position(const std::string& t) const;  // 61431, @61,431, 50%, start, end
   uint64_t evaluate(const std::string& expression) const;
+  // "*(*uint32)(ADDRESS)", "*ADDRESS" or "ADDRESS": the address and how many bytes.
+  std::pair<uint64_t, unsigned> memory_place(const std::string& text) const;
   // "$sp", "SP", "R14", "rax", "lr", "pc": the register, or nothing.
   std::optional<isa::Reg> register_named(std::string name) const;
 
@@ -146,9 +167,17 @@ class Core {
   bool quiet = false;  // between two commands of one line only the last one shows its stop
 
  private:
+  bool bit_appears(const Frame& f) const;
+  bool inline_call_runs(const Frame& f) const;
+  std::vector<const model::Function*> concerned(Event e) const;
   Halt halt_of(const emu::Stop& s);
   bool edit_between(emu::Position after, emu::Position upto) const;
   void apply_edits_here();
+  Halt arrive(const Who& me);
+  bool ended(const Who& me) const;
+  std::optional<Halt> search_others(const Who& me);
+  LineAt line_here() const;
+  Halt step_into(const Who& who, uint64_t back);
   struct Passed {
     emu::Position position;
     uint64_t pc, depth;
@@ -157,10 +186,16 @@ class Core {
   std::optional<Passed> last_before(emu::Position p, const Who& me, const std::function<bool(const Passed&)>& want);
   std::optional<emu::Position> last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
                                                 const std::function<bool()>& want);
+  std::optional<emu::Position> last_in_frame(const Who& who, const LineAt& that,
+                                             const std::unordered_set<uint64_t>& pcs, emu::Position p);
+  std::unordered_set<uint64_t> instructions_of(const model::Function* f) const;
+  Halt leave_line_back(const Who& who, bool into, bool in_runtime);
+  Halt to_beginning();
   std::optional<Halt> cut_at_gogo(const Who& me, uint64_t depth, uint64_t expected_pc);
   std::unordered_set<uint64_t> cut_hooks() const;
 };
 
+inline bool of_runtime(const model::Function* f) { return !f || f->origin == model::Origin::runtime; }
 std::string grouped(uint64_t n);                        // 61431 → "61,431"
 std::string mark(char style, const std::string& text);  // see session.h
 std::vector<std::string> split_words(const std::string& line);

@@ -186,13 +186,14 @@ class Parser {
     if (word == "false" || word == "nil") return 0;
     std::string low;
     for (char c : word) low += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (low == "$pc" || low == "pc" || low == "$rip" || low == "rip") return wrap(core_.view->pc());
-    if (low == "goid" || low == "$goid") return wrap(core_.view->who().goid);
-    if (low == "thread" || low == "$thread") return core_.view->who().tid;
+    if (low == "$pc" || low == "pc" || low == "$rip" || low == "rip") return wrap(core_.standing().pc);
+    if (low == "goid" || low == "$goid") return wrap(core_.me().goid);
+    if (low == "thread" || low == "$thread") return core_.me().tid;
     if (low == "pos" || low == "$pos" || low == "@") return wrap(core_.position());
-    if (low == "g" || low == "$g") return wrap(core_.view->current_g(core_.view->cpu()));
+    if (low == "g" || low == "$g")
+      return wrap(core_.chosen ? core_.chosen->g : core_.view->current_g(core_.view->cpu()));
     if (const auto v = scalar_variable(core_, word)) return *v;
-    if (const auto r = core_.register_named(word)) return wrap(core_.view->cpu().r[*r]);
+    if (const auto r = core_.register_named(word)) return wrap(core_.register_value(*r));
     if (const auto s = core_.machine->image().find_symbol(word)) return wrap(s->address);
     if (word[0] != '$' && core_.program) {
       try {
@@ -214,6 +215,22 @@ class Parser {
 
 uint64_t Core::evaluate(const std::string& expression) const {
   return static_cast<uint64_t>(Parser(*this, expression).all());
+}
+
+std::pair<uint64_t, unsigned> Core::memory_place(const std::string& text) const {
+  const size_t close = text.find(')');
+  if (text.compare(0, 3, "*(*") == 0 && close != std::string::npos)
+    return {evaluate(text.substr(close + 1)), type_bytes(text.substr(3, close - 3))};
+  return {evaluate(text[0] == '*' ? text.substr(1) : text), 8};
+}
+
+uint64_t Core::register_value(isa::Reg r) const {
+  const Standing s = standing();
+  if (s.thread) return s.thread->cpu.r[r];
+  if (r == view->sp_register()) return s.sp;
+  if (r == (view->amd64() ? isa::kRbp : isa::Reg{29})) return s.fp;
+  throw CommandError(
+      fmt::format("g{} is parked: of its registers only PC, SP and the frame pointer are kept", s.who.goid));
 }
 
 std::optional<isa::Reg> Core::register_named(std::string n) const {

@@ -14,8 +14,6 @@ namespace {
 
 using model::F;
 
-constexpr uint64_t kSystem = uint64_t{1} << 40;  // depth of the system stack's upper end
-
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
 class ImageSymbols final : public isa::Symbols {
@@ -35,7 +33,7 @@ class ImageSymbols final : public isa::Symbols {
 bool is_bottom(std::string_view name) {
   for (std::string_view n : {"runtime.goexit", "runtime.mstart", "runtime.mstart0", "runtime.rt0_go", "runtime.mcall",
                              "runtime.systemstack", "runtime.morestack", "runtime.clone", "runtime._rt0_amd64_linux",
-                             "_rt0_amd64_linux", "_rt0_arm64_linux", "_rt0_amd64", "runtime.gogo"})
+                             "_rt0_amd64_linux", "_rt0_arm64_linux", "_rt0_amd64", "runtime.gogo", "gogo"})
     if (name == n) return true;
   return false;
 }
@@ -81,11 +79,11 @@ uint64_t GuestView::current_g(const isa::CpuState& cpu) const {
   return fs ? word(fs - 8).value_or(0) : 0;
 }
 
-Who GuestView::who() const {
+Who GuestView::who(const emu::Thread& thread) const {
   Who w;
-  w.tid = state().thread().tid;
+  w.tid = thread.tid;
   if (!program_) return w;
-  const uint64_t g = current_g(cpu());
+  const uint64_t g = current_g(thread.cpu);
   if (g == 0) return w;
   w.goid = word(g + static_cast<uint64_t>(goid_.offset)).value_or(0);
   w.g = g;
@@ -97,9 +95,32 @@ Who GuestView::who() const {
   return w;
 }
 
+Standing GuestView::standing_of(const emu::Thread& t) const {
+  const isa::CpuState& c = t.cpu;
+  Standing s;
+  s.who = who(t), s.thread = &t;
+  s.pc = c.pc, s.sp = c.r[sp_register()], s.fp = c.r[amd64() ? isa::kRbp : isa::Reg{29}];
+  s.lr = amd64() ? 0 : c.r[isa::kX30];
+  return s;
+}
+
+Standing GuestView::standing(const Who& wanted) const {
+  if (who().same(wanted)) return standing_of(state().thread());
+  for (const emu::Thread& t : state().threads)
+    if (t.status != emu::ThreadStatus::Exited && who(t).same(wanted)) return standing_of(t);
+  Standing s;
+  s.who = wanted;
+  if (!program_ || wanted.g == 0) return s;
+  const uint64_t sched = wanted.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset);
+  s.pc = field(sched, F::gobuf_pc), s.sp = field(sched, F::gobuf_sp);
+  s.fp = field(sched, F::gobuf_bp), s.lr = field(sched, F::gobuf_lr);
+  return s;
+}
+
 uint64_t GuestView::depth(const Who& w, uint64_t at) const {
   if (!w.system) return stack_hi(w.g) - at;
-  return kSystem + (stack_hi(current_g(cpu())) - at);
+  if (const uint64_t hi = w.g ? stack_hi(w.g) : 0; hi && at <= hi && at > word(w.g).value_or(0)) return hi - at;
+  return kSystemDepth + (stack_hi(current_g(cpu())) - at);
 }
 
 std::string GuestView::who_text(const Who& w) const {
@@ -144,11 +165,10 @@ std::vector<Frame> GuestView::frames_from(uint64_t pc, uint64_t sp, uint64_t lr,
   return out;
 }
 
-std::vector<Frame> GuestView::frames(unsigned limit) const {
-  const uint64_t lr = amd64() ? 0 : cpu().r[isa::kX30];
-  std::vector<Frame> out = frames_from(pc(), sp(), lr, limit);
-  const Who w = who();
-  if (!w.system || w.g == 0 || out.size() >= limit) return out;
+std::vector<Frame> GuestView::frames(const Standing& s, unsigned limit) const {
+  std::vector<Frame> out = frames_from(s.pc, s.sp, s.lr, limit);
+  const Who& w = s.who;
+  if (!s.thread || !w.system || w.g == 0 || out.size() >= limit) return out;
   const model::Layouts& l = program_->layouts();
   const uint64_t sched = w.g + static_cast<uint64_t>(l[F::g_sched].offset);
   const uint64_t gpc = field(sched, F::gobuf_pc), gsp = field(sched, F::gobuf_sp);
@@ -186,13 +206,18 @@ std::string GuestView::inlined(uint64_t at) const {
   return stack.size() > 1 ? model::readable(stack[0].function) : std::string();
 }
 
+std::string GuestView::funcval(uint64_t v) const {
+  const auto code = v % 8 == 0 ? word(v) : std::nullopt;
+  const model::Function* f = code ? function(*code) : nullptr;
+  return f && f->f.entry == *code ? fmt::format("funcval of {}", model::readable(f->name())) : std::string();
+}
+
 std::string GuestView::of(uint64_t v) const {
   if (v < 0x1000) return {};
   if (const auto s = machine_.image().symbol_at(v)) {
     if (s->kind == loader::SymbolKind::function || s->size == 0 || v - s->address < s->size) {
-      const auto code = s->kind == loader::SymbolKind::data ? word(v) : std::nullopt;
-      if (const model::Function* f = code ? function(*code) : nullptr; f && f->f.entry == *code)
-        return fmt::format("funcval of {}", model::readable(f->name()));
+      if (s->kind == loader::SymbolKind::data)
+        if (std::string name = funcval(v); !name.empty()) return name;
       if (s->kind == loader::SymbolKind::function || s->size != 0) return place(v);
     }
   }
@@ -202,22 +227,21 @@ std::string GuestView::of(uint64_t v) const {
     if (v >= lo && v < hi) {
       const uint64_t base =
           w.system ? field(w.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset), F::gobuf_sp) : sp();
+      if (base < lo || base > hi) return "its stack";
       const auto off = static_cast<int64_t>(v - base);
       if (!w.system && off > 0)
         for (const Frame& f : frames(6))
           if (!f.innermost && f.sp == v && f.function)
             return fmt::format("{}'s SP at its call", model::readable(f.function->name()));
-      return w.system   ? std::string("its stack")
-             : off == 0 ? "SP"
-                        : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));
+      const std::string closure = funcval(v);  // from 1.17 on they lie on the stack too
+      const std::string where = w.system   ? std::string("its stack")
+                                : off == 0 ? "SP"
+                                           : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));
+      return closure.empty() ? where : closure + ", " + where;
     }
     if (v == w.g) return fmt::format("g{}", w.goid);
   }
-  if (v % 8 == 0)
-    if (const auto code = word(v))
-      if (const model::Function* f = function(*code); f && f->f.entry == *code)
-        return fmt::format("funcval of {}", model::readable(f->name()));
-  return {};
+  return funcval(v);
 }
 
 std::string GuestView::instruction_text(uint64_t at, unsigned* size) const {

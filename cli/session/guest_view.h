@@ -34,6 +34,14 @@ struct Frame {
   uint64_t lookup_pc() const { return innermost ? pc : pc - 1; }
 };
 
+// Where a goroutine (or thread) stands: the registers of the thread that works for it, or those saved when it was
+// parked.
+struct Standing {
+  Who who;
+  const emu::Thread* thread = nullptr;  // nullptr: parked
+  uint64_t pc = 0, sp = 0, fp = 0, lr = 0;
+};
+
 class GuestView final : public traces::Namer {
  public:
   // `program` nullptr: not a Go program that the model reads.
@@ -54,16 +62,21 @@ class GuestView final : public traces::Namer {
   uint64_t field(uint64_t base, model::F f) const;  // 0 if not readable
 
   // Cheap enough to be asked at every instruction.
-  Who who() const;
+  Who who() const { return who(state().thread()); }
+  Who who(const emu::Thread& thread) const;
+  Standing standing(const Who& who) const;
   uint64_t current_g(const isa::CpuState& cpu) const;
-  // How deep on its stacks: bytes from the stack's upper end to `sp`; the system stack is deeper than the goroutine's.
+  // How deep on its stacks: bytes from the upper end of the one that holds `sp`; the system stack is deeper than the
+  // goroutine's.
+  static constexpr uint64_t kSystemDepth = uint64_t{1} << 40;  // of the system stack's upper end
   uint64_t depth(const Who& who, uint64_t sp) const;
   uint64_t depth() const { return depth(who(), sp()); }
   uint64_t stack_hi(uint64_t g) const { return word(g + 8).value_or(0); }
 
   const model::Function* function(uint64_t pc) const { return program_ ? program_->function_at(pc) : nullptr; }
   // Of the current thread; on the system stack it goes on with the goroutine's own. Stops at `limit`.
-  std::vector<Frame> frames(unsigned limit = 64) const;
+  std::vector<Frame> frames(unsigned limit = 64) const { return frames(standing_of(state().thread()), limit); }
+  std::vector<Frame> frames(const Standing& standing, unsigned limit) const;
   std::vector<Frame> frames_from(uint64_t pc, uint64_t sp, uint64_t lr, unsigned limit) const;
   std::optional<Frame> frame0() const;
 
@@ -83,6 +96,9 @@ class GuestView final : public traces::Namer {
   std::string syntax = "go";
 
  private:
+  std::string funcval(uint64_t address) const;  // "funcval of main.f", or empty
+  Standing standing_of(const emu::Thread& thread) const;
+
   const emu::Machine& machine_;
   const model::Program* program_;
   model::FieldAt goid_, m_, curg_;

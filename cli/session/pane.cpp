@@ -57,7 +57,11 @@ std::vector<std::string> Core::explain_here() {
   s.state = &machine->state();
   s.cpu = machine->options().cpu;
   const Who w = view->who();
-  s.g = w.g, s.goid = w.goid;
+  s.g = w.g, s.goid = w.goid, s.running_g = view->current_g(view->cpu());
+  if (tracker)
+    if (const auto running = tracker->running(w.goid);
+        !running.empty() && running.back().by == model::RunBy::inline_exit)
+      s.inline_slot = running.back().slot;
   for (const Frame& f : view->frames(12)) s.frames.push_back({f.function, f.pc, f.sp, f.cfa, f.ret, f.ret_slot});
   s.text = [this](uint64_t pc) { return instructions_text(*this, pc); };
   s.place = [this](uint64_t pc) { return view->place(pc); };
@@ -67,7 +71,7 @@ std::vector<std::string> Core::explain_here() {
 void Core::remember_step() {
   if (quiet || machine->state().exited) return;
   if (trail.count(position())) return;
-  trail[position()] = TrailItem{view->pc(), explain_here()};
+  trail[position()] = TrailItem{view->pc(), view->who(), explain_here()};
   while (trail.size() > kTrail)
     trail.erase(position() - trail.begin()->first > trail.rbegin()->first - position() ? trail.begin()
                                                                                        : std::prev(trail.end()));
@@ -105,7 +109,7 @@ std::string Core::pane() {
   std::map<uint64_t, const TrailItem*> reasons;
   for (emu::Position q = p; q > 0 && reasons.size() < kBefore; --q) {
     const auto it = trail.find(q - 1);
-    if (it == trail.end()) break;
+    if (it == trail.end() || !it->second.who.same(view->who())) break;
     reasons.try_emplace(it->second.pc, &it->second);
   }
   const std::vector<std::string> here = machine->state().exited ? std::vector<std::string>{} : explain_here();
@@ -124,10 +128,12 @@ std::string Core::pane() {
     }
     for (size_t i = 0; i < words.size(); ++i) text += padded(i == 0 ? left : "", width) + mark('w', words[i]) + "\n";
   };
-  const bool last_shown = last && std::find(rows.begin(), rows.end(), last->pc) != rows.end();
+  const bool others = last && !last->who.same(w);
+  const bool last_shown = last && !others && std::find(rows.begin(), rows.end(), last->pc) != rows.end();
   if (last && !last_shown) {
     const std::string from =
-        fmt::format("  {:#x} {}  {}", last->pc, view->instruction_text(last->pc), mark('d', view->place(last->pc)));
+        fmt::format("  {:#x} {}  {}", last->pc, view->instruction_text(last->pc),
+                    mark('d', view->place(last->pc) + (others ? "  " + view->who_text(last->who) : "")));
     print(from, last->words);
   }
   for (uint64_t a : rows) {
@@ -141,6 +147,7 @@ std::string Core::pane() {
 }
 
 void Core::show_stop(const Halt& h) {
+  follow();  // what is shown is who executes
   if (quiet) return;
   const emu::MachineState& s = machine->state();
   switch (h.kind) {
@@ -165,8 +172,8 @@ void Core::show_stop(const Halt& h) {
     case Halt::Limit:
       say(mark('e', fmt::format("--max-instructions {} reached", machine->options().max_instructions)));
       break;
-    case Halt::Interrupted: say("interrupted"); break;
     case Halt::Beginning: say("this is the beginning: nothing lies before it"); break;
+    case Halt::Cut:
     case Halt::Done:
       if (!h.note.empty()) say(mark('w', h.note));
       break;
@@ -175,7 +182,6 @@ void Core::show_stop(const Halt& h) {
     say(fmt::format("@{}  the guest has ended, exit status {}", grouped(position()), s.exit_status));
     return;
   }
-  frame = 0;
   output += pane();
   // Registers that differ from the last stop that was shown.
   const isa::CpuState& c = view->cpu();

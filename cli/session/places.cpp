@@ -115,7 +115,7 @@ std::optional<emu::Position> Core::as_position(const std::string& text) const {
 }
 
 std::vector<uint64_t> Core::locate(const std::string& spec) const {
-  if (spec.empty()) return {view->pc()};
+  if (spec.empty()) return {standing().pc};
   if (spec[0] == '*') return {evaluate(spec.substr(1))};
   if (!program) throw CommandError(fmt::format("'{}': this program has no Go function table; use *ADDRESS", spec));
   const auto& funcs = program->go().funcs;
@@ -134,8 +134,8 @@ std::vector<uint64_t> Core::locate(const std::string& spec) const {
     return out;
   }
   const loader::SourceLine here = [&] {
-    const auto f = funcs.at(view->pc());
-    return f ? funcs.line(*f, view->pc()) : loader::SourceLine{};
+    const auto f = funcs.at(standing().pc);
+    return f ? funcs.line(*f, standing().pc) : loader::SourceLine{};
   }();
   if (all_digits(spec) || ((spec[0] == '+' || spec[0] == '-') && all_digits(spec.substr(1)))) {
     if (here.line <= 0) throw CommandError("no source line is known here: write FILE:LINE");

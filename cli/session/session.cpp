@@ -163,6 +163,7 @@ Session::~Session() = default;
 
 const emu::Machine& Session::machine() const { return *core_->machine; }
 uint64_t Session::position() const { return core_->position(); }
+bool Session::take_interrupt() { return core_->interrupted.exchange(false); }
 void Session::interrupt() { core_->interrupted.store(true, std::memory_order_relaxed); }
 
 Reply Session::greeting() {
@@ -233,7 +234,6 @@ Reply Session::execute(const std::string& line) {
   if (text.empty()) text = last_;
   if (text.empty() || text[0] == '#') return {};
   last_ = text;
-  core_->interrupted = false;
   Reply all;
   const auto commands = commands_of(text);
   for (const std::string& command : commands) {
@@ -243,32 +243,10 @@ Reply Session::execute(const std::string& line) {
     all.ok = r.ok, all.quit = r.quit;
     if (!r.ok || r.quit) break;
   }
+  core_->interrupted = false;
   return all;
 }
 
-std::vector<std::string> Session::complete(const std::string& line) const {
-  std::vector<std::string> out;
-  const size_t space = line.find_last_of(" \t");
-  if (space == std::string::npos) {
-    for (const VerbGroup& g : verb_groups())
-      for (const SessionVerb& v : g.verbs)
-        for (const std::string& n : split_words(v.names))
-          if (n.compare(0, line.size(), line) == 0) out.push_back(n);
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-  const std::string word = line.substr(space + 1);
-  for (const char* e : {"defer", "run", "jmpdefer", "panic", "recover", "recovery", "goexit"})
-    if (line.compare(0, 1, "b") == 0 && std::string(e).compare(0, word.size(), word) == 0) out.push_back(e);
-  if (!core_->program || word.empty()) return out;
-  const auto& funcs = core_->program->go().funcs;
-  for (size_t i = 0; i < funcs.size() && out.size() < 200; ++i) {
-    const std::string name = model::readable(funcs.func(i).name);
-    if (name.compare(0, word.size(), word) == 0) out.push_back(name);
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
-}
+std::vector<std::string> Session::complete(const std::string& line) const { return completions(*core_, line); }
 
 }  // namespace deferscope::cli

@@ -46,8 +46,10 @@ class Session {
   Reply execute(const std::string& line);
   // Where it stands now, as after a stop.
   Reply greeting();
-  // Safe from a signal handler: the command at work ends at its next check and says so.
+  // Safe from a signal handler: the command at work (else the next one) ends at its next check and says so.
   void interrupt();
+  // Whether one is waiting; it is taken back.
+  bool take_interrupt();
   // What the last word of `line` could become.
   std::vector<std::string> complete(const std::string& line) const;
 

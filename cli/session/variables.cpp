@@ -59,12 +59,13 @@ class Printer {
   std::string print(const std::string& type, const std::vector<uint8_t>& b, int depth) const {
     if (type == "bool") return low(b, 0, 1) ? "true" : "false";
     if (type == "float64" || type == "float32") return number_float(b);
+    if (type == "complex128" || type == "complex64") return number_complex(b);
     if (type == "string") return text(b);
     if (starts(type, "*") || type == "unsafe.Pointer") return pointer(type, b, depth);
     if (starts(type, "[]")) return slice(type.substr(2), b, depth);
     if (starts(type, "[")) return array(type, b, depth);
-    if (starts(type, "map[")) return header("map", type, b);
-    if (starts(type, "chan ") || starts(type, "<-chan") || starts(type, "chan<-")) return header("chan", type, b);
+    if (starts(type, "map[")) return header(type, b);
+    if (starts(type, "chan ") || starts(type, "<-chan") || starts(type, "chan<-")) return header(type, b);
     if (starts(type, "func")) return function(b);
     if (const auto layout = dwarf_.struct_layout(type)) return structure(*layout, b, depth);
     return integer(type, b);
@@ -90,6 +91,11 @@ class Printer {
     double d = 0;
     if (b.size() >= 8) std::memcpy(&d, b.data(), 8);
     return fmt::format("{}", d);
+  }
+  static std::string number_complex(const std::vector<uint8_t>& b) {
+    const auto half = b.begin() + static_cast<ptrdiff_t>(b.size() / 2);
+    const std::string re = number_float({b.begin(), half}), im = number_float({half, b.end()});
+    return fmt::format("({}{}{}i)", re, im[0] == '-' ? "" : "+", im);
   }
   static std::string integer(const std::string& type, const std::vector<uint8_t>& b) {
     const uint64_t v = low(b);
@@ -147,11 +153,11 @@ class Printer {
                                    depth));
   }
   // Maps and channels: header and length. The first word of both kinds of header is the count.
-  std::string header(const char* kind, const std::string& type, const std::vector<uint8_t>& b) const {
+  std::string header(const std::string& type, const std::vector<uint8_t>& b) const {
     const uint64_t at = low(b);
     if (at == 0) return fmt::format("{} nil", type);
     const auto n = core_.view->word(at);
-    return fmt::format("{} {} at {:#x}, len {}", kind, type, at, n ? fmt::format("{}", *n) : "?");
+    return fmt::format("{} at {:#x}, len {}", type, at, n ? fmt::format("{}", *n) : "?");
   }
   std::string function(const std::vector<uint8_t>& b) const {
     const uint64_t at = low(b);
@@ -177,7 +183,8 @@ class Printer {
     }
     return fmt::format("{{{}}}", out);
   }
-  // The dynamic type and its value. An interface with methods has its type in the second word of its itab.
+  // The dynamic type and its value, which counts as deep as the interface. An interface with methods has its type in
+  // the second word of its itab.
   std::string interface(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const {
     const uint64_t first = low(b), data = low(b, 8);
     if (first == 0) return "nil";
@@ -195,7 +202,7 @@ class Printer {
     else
       return fmt::format("({}) at {:#x}", name, data);
     return bytes.empty() ? fmt::format("({}) {:#x}", name, data)
-                         : fmt::format("({}) {}", name, print(name, bytes, depth + 1));
+                         : fmt::format("({}) {}", name, print(name, bytes, depth));
   }
 
   const Core& core_;
@@ -208,13 +215,14 @@ loader::FrameAccess access_to(const Core& core, const Frame& f) {
   loader::FrameAccess a;
   a.cfa = f.cfa;
   const GuestView* v = core.view.get();
-  const bool innermost = f.innermost;
+  const emu::Thread* thread = core.standing().thread;
+  const bool innermost = f.innermost && thread;
   const uint64_t sp = f.sp;
-  a.reg = [v, innermost, sp](unsigned n) -> std::optional<uint64_t> {
-    const isa::CpuState& c = v->cpu();
+  a.reg = [v, thread, innermost, sp](unsigned n) -> std::optional<uint64_t> {
     const bool is_sp = v->amd64() ? n == 7 : n == 31;
     if (is_sp) return sp;
     if (!innermost) return std::nullopt;  // registers of callers are not kept by Go
+    const isa::CpuState& c = thread->cpu;
     if (!v->amd64())
       return n < 31 ? std::optional(c.r[n]) : n >= 64 && n < 96 ? std::optional(c.v[n - 64].lo) : std::nullopt;
     if (n < 8) return c.r[kX86Dwarf[n]];
@@ -226,7 +234,7 @@ loader::FrameAccess access_to(const Core& core, const Frame& f) {
 }
 
 std::optional<Frame> chosen_frame(const Core& core) {
-  const auto frames = core.view->frames(core.frame + 1);
+  const auto frames = core.frames(core.frame + 1);
   if (core.frame >= frames.size() || !frames[core.frame].function) return std::nullopt;
   return frames[core.frame];
 }
@@ -288,46 +296,99 @@ std::vector<std::string> variable_lines(const Core& core, VariableSet set, const
   return out;
 }
 
+namespace {
+
+// --- paths: "x.f[2].g" ---
+
+Typed follow_pointer(const Printer& p, Typed t) {
+  if (!starts(t.type, "*")) return t;
+  t.type.erase(0, 1);
+  t.address = low(t.bytes);
+  t.bytes = p.read(t.address, p.size_of(t.type));
+  if (t.bytes.empty()) throw CommandError("nil pointer, or not readable");
+  return t;
+}
+
+Typed part_of(Typed t, uint64_t offset, uint64_t size, const std::string& type) {
+  const auto from = t.bytes.begin() + static_cast<ptrdiff_t>(offset);
+  t.bytes = std::vector<uint8_t>(from, from + static_cast<ptrdiff_t>(size));
+  if (t.address) t.address += offset;
+  t.type = type;
+  return t;
+}
+
+Typed field_of(const loader::Dwarf& d, const Typed& t, const std::string& name) {
+  const auto layout = d.struct_layout(t.type);
+  const loader::Field* f = layout ? layout->field(name) : nullptr;
+  if (!f || f->offset + f->size > t.bytes.size()) throw CommandError(fmt::format("{} has no field {}", t.type, name));
+  return part_of(t, f->offset, f->size, f->type);
+}
+
+Typed element_of(const Printer& p, const Typed& t, const std::string& index) {
+  const uint64_t i = std::strtoull(index.c_str(), nullptr, 10);
+  const bool slice = starts(t.type, "[]");
+  const size_t close = t.type.find(']');
+  if (index.empty() || index.find_first_not_of("0123456789") != std::string::npos || !starts(t.type, "[") ||
+      close == std::string::npos)
+    throw CommandError(fmt::format("{} has no element {}", t.type, index));
+  const std::string of = t.type.substr(close + 1);
+  const uint64_t size = p.size_of(of), n = slice ? low(t.bytes, 8) : std::strtoull(t.type.c_str() + 1, nullptr, 10);
+  if (i >= n) throw CommandError(fmt::format("index {} is out of range: {} elements", i, n));
+  if (!slice) {
+    if ((i + 1) * size > t.bytes.size()) throw CommandError("not readable");
+    return part_of(t, i * size, size, of);
+  }
+  Typed e;
+  e.type = of, e.address = low(t.bytes) + i * size, e.bytes = p.read(e.address, size);
+  if (e.bytes.empty() && size) throw CommandError("not readable");
+  return e;
+}
+
+// Nothing if its first name is no variable here.
+std::optional<Typed> resolve(const Core& core, loader::Dwarf& d, const Printer& p, const std::string& path) {
+  size_t at = std::min(path.find_first_of(".["), path.size());
+  auto t = find(core, d, path.substr(0, at));
+  while (t && !t->gone && at < path.size()) {
+    const bool index = path[at] == '[';
+    const size_t end = index ? path.find(']', at) : std::min(path.find_first_of(".[", at + 1), path.size());
+    if (end == std::string::npos) throw CommandError("']' is missing");
+    const std::string part = path.substr(at + 1, end - at - 1);
+    *t = follow_pointer(p, *t);
+    *t = index ? element_of(p, *t, part) : field_of(d, *t, part);
+    at = index ? end + 1 : end;
+    if (at < path.size() && path[at] != '.' && path[at] != '[')
+      throw CommandError(fmt::format("cannot read '{}'", path));
+  }
+  return t;
+}
+
+}  // namespace
+
 std::optional<std::string> print_variable(const Core& core, const std::string& expression) {
   loader::Dwarf* d = dwarf_of(core);
   if (!d) return std::nullopt;
   const Printer p(core, *d);
-  std::string e = expression;
-  const bool deref = !e.empty() && e[0] == '*', address = !e.empty() && e[0] == '&';
-  if (deref || address) e.erase(0, 1);
-  std::string rest;
-  if (const size_t dot = e.find('.'); dot != std::string::npos && find(core, *d, e.substr(0, dot)))
-    rest = e.substr(dot), e.resize(dot);
-  auto t = find(core, *d, e);
+  const bool deref = starts(expression, "*"), address = starts(expression, "&");
+  auto t = resolve(core, *d, p, expression.substr(deref || address ? 1 : 0));
   if (!t) return std::nullopt;
   if (t->gone) return "(optimised away)";
-  while (!rest.empty()) {
-    const size_t next = rest.find('.', 1);
-    const std::string field = rest.substr(1, next == std::string::npos ? next : next - 1);
-    rest = next == std::string::npos ? "" : rest.substr(next);
-    if (starts(t->type, "*")) {
-      t->type.erase(0, 1);
-      t->address = low(t->bytes);
-      t->bytes = p.read(t->address, p.size_of(t->type));
-      if (t->bytes.empty()) return "nil pointer, or not readable";
-    }
-    const auto layout = d->struct_layout(t->type);
-    const loader::Field* f = layout ? layout->field(field) : nullptr;
-    if (!f || f->offset + f->size > t->bytes.size())
-      throw CommandError(fmt::format("{} has no field {}", t->type, field));
-    const std::vector<uint8_t> part(t->bytes.begin() + static_cast<ptrdiff_t>(f->offset),
-                                    t->bytes.begin() + static_cast<ptrdiff_t>(f->offset + f->size));
-    if (t->address) t->address += f->offset;
-    t->bytes = part, t->type = f->type;
-  }
   if (address) return t->address ? fmt::format("{:#x}", t->address) : std::string("(in registers)");
-  if (deref) {
-    if (!starts(t->type, "*")) throw CommandError(fmt::format("{} is no pointer but {}", e, t->type));
-    const auto bytes = p.read(low(t->bytes), p.size_of(t->type.substr(1)));
-    if (bytes.empty()) return "nil pointer, or not readable";
-    return p.print(t->type.substr(1), bytes, 0);
-  }
+  if (deref && !starts(t->type, "*")) throw CommandError(fmt::format("it is no pointer but {}", t->type));
+  if (deref) *t = follow_pointer(p, *t);
   return p.print(t->type, t->bytes, 0);
+}
+
+std::optional<VariablePlace> variable_place(const Core& core, const std::string& path) {
+  loader::Dwarf* d = dwarf_of(core);
+  if (!d) return std::nullopt;
+  const auto t = resolve(core, *d, Printer(core, *d), path);
+  if (!t) return std::nullopt;
+  if (t->gone || t->address == 0 || t->bytes.size() > 8)
+    throw CommandError(fmt::format("{} cannot be set: {}", path,
+                                   t->gone           ? "it is optimised away"
+                                   : t->address == 0 ? "it lies in a register, or in pieces"
+                                                     : "it is longer than a word"));
+  return VariablePlace{t->address, static_cast<unsigned>(t->bytes.size())};
 }
 
 std::optional<int64_t> scalar_variable(const Core& core, const std::string& name) {

@@ -30,6 +30,9 @@ const std::vector<VerbGroup>& verb_groups();
 // By any of its names, or by an unambiguous beginning; nullptr if there is none.
 const SessionVerb* find_session_verb(const std::string& name);
 
+// What the last word of `line` could become, sorted; at most 200.
+std::vector<std::string> completions(const Core& core, const std::string& line);
+
 uint64_t parse_count(const std::string& args);  // empty: 1
 
 }  // namespace deferscope::cli

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <tuple>
 
+#include "cli/session/variables.h"
 #include "cli/session/verbs.h"
 
 namespace deferscope::cli {
@@ -174,22 +176,21 @@ void set_watch(Core& c, const std::string& args, bool read, bool write) {
     b.watch.read = words[0] != "-w", b.watch.write = words[0] != "-r";
     drop_first();
   }
-  if (words.size() > 1 && words[0] == "-size") {
+  const bool sized = words.size() > 1 && words[0] == "-size";
+  if (sized) {
     drop_first();
     b.watch.size = std::clamp<uint64_t>(parse_count(words[0]), 1, 4096);
     drop_first();
   }
   b.condition = take_condition(spec);
   if (spec.empty()) throw CommandError("watch [-r|-w|-rw] [-size N] ADDRESS: which word?");
-  // "*(*int)(ADDR)" and "*EXPR" name the word behind the address, as delve and gdb write it.
-  std::string address = spec;
-  if (address.compare(0, 3, "*(*") == 0) {
-    const size_t close = address.find(')');
-    if (close != std::string::npos) address = address.substr(close + 1);
-  } else if (address[0] == '*') {
-    address.erase(0, 1);
-  }
-  b.watch.address = c.evaluate(address);
+  // A variable, or "*(*int)(ADDR)" and "*EXPR", which name the word behind the address, as delve and gdb write it.
+  uint64_t size = 8;
+  if (const auto variable = spec[0] == '*' ? std::nullopt : variable_place(c, spec))
+    b.watch.address = variable->address, size = variable->bytes;
+  else
+    std::tie(b.watch.address, size) = c.memory_place(spec);
+  if (!sized) b.watch.size = size;
   if (!c.view->value(b.watch.address, 1)) throw CommandError(fmt::format("{:#x} is not mapped", b.watch.address));
   b.spec = spec;
   add(c, std::move(b));
@@ -268,7 +269,7 @@ constexpr SessionVerb kVerbs[] = {
     {"break b breakpoint", "WHERE|EVENT [FUNC] [if COND]",
      "Stops at a place, or at defer, run, jmpdefer, panic, recover, recovery, goexit (of FUNC)",
      "break jmpdefer main.main", break_},
-    {"tbreak", "WHERE [if COND]", "A breakpoint that stops once", "tbreak hello.go:7", tbreak},
+    {"tbreak", "WHERE [if COND]", "A breakpoint that stops once", "tbreak main.main", tbreak},
     {"condition cond", "[-hitcount] N EXPR", "A condition for breakpoint N", "condition 1 $sp > 0xc000000000",
      condition},
     {"clear delete d clearall", "[N|WHERE|all]", "Removes breakpoints", "clear 1", clear},

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <tuple>
 
 #include "cli/session/variables.h"
 #include "cli/session/verbs.h"
@@ -10,9 +12,17 @@ namespace deferscope::cli {
 namespace {
 
 void regs(Core& c, const std::string& a) {
-  const isa::CpuState& cpu = c.view->cpu();
   const bool x86 = c.view->amd64();
   const isa::Isa isa = c.machine->state().isa;
+  const Standing at = c.standing();
+  if (!at.thread) {
+    c.say(fmt::format("{} is parked; kept of its registers:", c.view->who_text(at.who)));
+    const isa::Reg fp = x86 ? isa::kRbp : isa::Reg{29};
+    c.say(fmt::format("  {:>4} {:#018x}", traces::register_name(isa, c.view->sp_register()), at.sp));
+    c.say(fmt::format("  {:>4} {:#018x}", traces::register_name(isa, fp), at.fp));
+    return c.say(fmt::format("  {:>4} {:#018x}  {}", "PC", at.pc, c.view->place(at.pc)));
+  }
+  const isa::CpuState& cpu = at.thread->cpu;
   for (isa::Reg r = 0; r < (x86 ? 16 : 32); ++r) {
     const std::string name = c.view->of(cpu.r[r]);
     c.say(fmt::format("  {:>4} {:#018x}{}", traces::register_name(isa, r), cpu.r[r], name.empty() ? "" : "  " + name));
@@ -32,7 +42,7 @@ void regs(Core& c, const std::string& a) {
     c.say(fmt::format("  {:>4} 0x{:016x}{:016x}", traces::vector_name(isa, v), cpu.v[v].hi, cpu.v[v].lo));
 }
 
-// set REG VALUE, set *ADDR VALUE, with or without '='.
+// set REG VALUE, set *ADDR VALUE, set *(*uint32)(ADDR) VALUE, set VARIABLE VALUE, with or without '='; gdb's "set var".
 void set(Core& c, const std::string& args) {
   std::string left, right;
   if (const size_t eq = args.find('='); eq != std::string::npos && args.compare(eq, 2, "==") != 0) {
@@ -42,25 +52,32 @@ void set(Core& c, const std::string& args) {
     if (words.size() >= 2) left = words[0], right = args.substr(words[0].size() + 1);
   }
   while (!left.empty() && left.back() == ' ') left.pop_back();
+  for (const char* word : {"var ", "variable "})
+    if (left.compare(0, std::strlen(word), word) == 0) left.erase(0, std::strlen(word));
   if (left.empty() || right.empty()) throw CommandError("set REG VALUE, or set *ADDRESS VALUE");
   if (c.machine->state().exited) throw CommandError("the guest has ended: go back first");
   Edit e;
-  e.tid = c.machine->state().thread().tid;
+  const Standing at = c.standing();
   e.value = c.evaluate(right);
   std::string was;
   if (left == "pc" || left == "PC" || left == "$pc" || left == "$rip") {
     e.is_register = e.is_pc = true;
-    was = fmt::format("{:#x}", c.view->pc());
+    was = fmt::format("{:#x}", at.pc);
   } else if (const auto r = c.register_named(left)) {
     e.is_register = true, e.reg = *r;
-    was = fmt::format("{:#x}", c.view->cpu().r[*r]);
+    was = fmt::format("{:#x}", c.register_value(*r));
   } else {
-    e.address = c.evaluate(left[0] == '*' && left.compare(0, 3, "*(*") != 0 ? left.substr(1) : left);
-    if (left.compare(0, 3, "*(*") == 0) throw CommandError("set *ADDRESS VALUE writes 8 bytes; give the address alone");
-    const auto old = c.view->word(e.address);
+    if (const auto variable = left[0] == '*' ? std::nullopt : variable_place(c, left))
+      e.address = variable->address, e.bytes = variable->bytes;
+    else
+      std::tie(e.address, e.bytes) = c.memory_place(left);
+    const auto old = c.view->value(e.address, e.bytes);
     if (!old) throw CommandError(fmt::format("{:#x} is not mapped", e.address));
     was = fmt::format("{:#x}", *old);
   }
+  if (e.is_register && !at.thread)
+    throw CommandError("a parked goroutine has no registers to set; set words of its stack");
+  if (at.thread) e.tid = at.thread->tid;
   c.edit(e);
   c.say(fmt::format("{}: {} → {:#x}; what lay ahead of @{} is dropped", left, was, e.value, grouped(c.position())));
 }
@@ -237,8 +254,8 @@ void display(Core& c, const std::string& a) {
 
 constexpr SessionVerb kVerbs[] = {
     {"regs registers", "[-a]", "Registers with what they point at; -a: vectors too", "regs", regs},
-    {"set", "REG|*ADDRESS VALUE",
-     "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set $ax 1", set},
+    {"set", "REG|*ADDRESS|*(*TYPE)(ADDRESS)|VARIABLE VALUE",
+     "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set *($sp-64) 1", set},
     {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS", "Memory: gdb's and delve's spelling", "x/4a $sp", x},
     {"print p inspect", "EXPRESSION", "A variable, field, register, address or sum of them", "print $sp+8", print},
     {"locals", "[FILTER]", "Local variables of the chosen frame", "locals", locals},

@@ -39,8 +39,7 @@ void n(Core& c, const std::string& a) {
   repeat(c, a, [](Core& k) { return k.step_line(false); });
 }
 void finish(Core& c, const std::string& a) {
-  const unsigned frame = c.frame;
-  if (frame) return show(c, c.finish(frame));
+  if (c.frame) return show(c, c.finish(c.frame));
   repeat(c, a, [](Core& k) { return k.finish(); });
 }
 
@@ -69,7 +68,7 @@ void until(Core& c, const std::string& a) {
     h = c.step_line(false);
     const auto now = c.view->frame0();
     if (!from || !now || now->function != from->function) break;
-  } while (h.kind == Halt::Done && h.note.empty() && c.view->pc() <= pc);
+  } while (h.kind == Halt::Done && c.view->pc() <= pc);
   show(c, h);
 }
 
@@ -77,7 +76,7 @@ void rsi(Core& c, const std::string& args) {
   std::string a = args;
   const bool any = a.compare(0, 4, "-any") == 0;
   if (any) a = a.size() > 4 ? a.substr(5) : "";
-  show(c, c.step_back(parse_count(a), any));
+  show(c, c.step_back(c.follow(), parse_count(a), any));
 }
 void rni(Core& c, const std::string& a) {
   repeat(c, a, [](Core& k) { return k.next_back(); });
@@ -118,12 +117,12 @@ void rev(Core& c, const std::string& args) {
 
 // Steps until an instruction of a kind stands next.
 void step_to(Core& c, isa::Hint hint) {
-  const Who me = c.view->who();
+  const Who who = c.follow();
   c.apply_hooks();
   Halt h;
   for (unsigned i = 0; h.kind == Halt::Done; ++i) {
     if ((i & 0xfff) == 0) c.check_interrupt();
-    h = c.step(me, false);
+    h = c.step(who, false);
     const isa::Lifted in = c.view->lift(c.view->pc());
     if (in.count > 0 && in.uops[in.count - 1].hint == hint) break;
   }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/session/chain_view.h"
 #include "cli/session/source.h"
@@ -31,7 +32,7 @@ void bt(Core& c, const std::string& a) {
     else
       limit = static_cast<unsigned>(std::min<uint64_t>(parse_count(w), 10'000));
   }
-  const auto frames = c.view->frames(limit);
+  const auto frames = c.frames(limit);
   for (size_t i = 0; i < frames.size(); ++i) {
     c.say(frame_line(c, i, frames[i], i == c.frame));
     if (full)
@@ -41,11 +42,11 @@ void bt(Core& c, const std::string& a) {
 }
 
 void show_frame(Core& c) {
-  const auto frames = c.view->frames(c.frame + 1);
+  const auto frames = c.frames(c.frame + 1);
   if (c.frame < frames.size()) c.say(frame_line(c, c.frame, frames[c.frame], true));
 }
 void choose(Core& c, uint64_t n) {
-  const auto frames = c.view->frames(static_cast<unsigned>(std::min<uint64_t>(n, 10'000)) + 1);
+  const auto frames = c.frames(static_cast<unsigned>(std::min<uint64_t>(n, 10'000)) + 1);
   if (n >= frames.size()) throw CommandError(fmt::format("there are only {} frames", frames.size()));
   c.frame = static_cast<unsigned>(n);
   show_frame(c);
@@ -59,7 +60,7 @@ void down(Core& c, const std::string& a) {
 }
 
 uint64_t goroutine_g(const Core& c, const std::string& a) {
-  if (a.empty()) return c.view->who().g;
+  if (a.empty()) return c.me().g;
   const uint64_t id = parse_count(a);
   for (const GoroutineSeen& g : goroutines_seen(c))
     if (g.g.id == id) return g.g.g;
@@ -77,18 +78,40 @@ void goroutines(Core& c, const std::string&) {
   for (const GoroutineSeen& g : all) c.say(goroutine_line(c, g));
   c.say(fmt::format("{} goroutines", all.size()));
 }
+// Chooses whom the verbs speak of and the next motion follows; with a command behind the number: for that one only.
+void choose_who(Core& c, const Who& who, const std::string& command) {
+  const auto kept = std::exchange(c.chosen, who.same(c.view->who()) ? std::nullopt : std::optional(who));
+  const unsigned frame = std::exchange(c.frame, 0u);
+  if (command.empty()) return;
+  const auto words = split_words(command);
+  const SessionVerb* v = find_session_verb(words[0]);
+  if (!v) throw CommandError(fmt::format("'{}' is no command: help lists them", words[0]));
+  v->run(c, words.size() > 1 ? command.substr(command.find(words[1], words[0].size())) : "");
+  if (c.chosen) c.chosen = kept, c.frame = frame;  // a motion has ended the choice itself
+}
+
+// "7 bt" → "bt".
+std::string behind_number(const std::string& a) {
+  const auto words = split_words(a);
+  return words.size() > 1 ? a.substr(a.find(words[1], words[0].size())) : "";
+}
+
 void goroutine(Core& c, const std::string& a) {
-  const uint64_t wanted = goroutine_g(c, a);
+  const auto words = split_words(a);
+  const uint64_t wanted = goroutine_g(c, words.empty() ? "" : words[0]);
   for (const GoroutineSeen& g : goroutines_seen(c)) {
     if (g.g.g != wanted) continue;
+    Who who;
+    who.goid = g.g.id, who.g = g.g.g, who.tid = g.tid;
+    const std::string command = behind_number(a);
+    if (!words.empty()) choose_who(c, who, command);
+    if (!command.empty()) return;
     c.say(goroutine_line(c, g));
-    if (g.current) return bt(c, "");
-    const model::Unwound u = model::Guest(*c.program, c.machine->state()).unwind(g.g, 50);
-    for (size_t i = 0; i < u.frames.size(); ++i)
-      c.say(fmt::format("  {:2}  {:#x}  {}  {}", i, u.frames[i].pc, mark('b', c.view->place(u.frames[i].pc)),
-                        mark('d', c.view->line(u.frames[i].lookup))));
-    if (!u.complete) c.say("  " + u.stopped);
+    bt(c, "");
+    if (c.chosen) c.say(fmt::format("si, ni, s, n, finish and their reverses follow g{} now", who.goid));
+    return;
   }
+  throw CommandError("no goroutine here");
 }
 
 void threads(Core& c, const std::string&) {
@@ -98,9 +121,26 @@ void threads(Core& c, const std::string&) {
     const char* status = t.status == emu::ThreadStatus::Runnable ? "runnable"
                          : t.status == emu::ThreadStatus::Exited ? "ended"
                                                                  : "waits";
+    const Who who = c.view->who(t);
+    const bool works = t.status != emu::ThreadStatus::Exited && who.goid != 0;
     std::string what = t.status == emu::ThreadStatus::Blocked ? s.os->describe_thread(s, t) : c.view->place(t.cpu.pc);
-    c.say(fmt::format("{} thread {}  {}  {:#x}  {}", i == s.current ? "▶" : " ", t.tid, status, t.cpu.pc, what));
+    c.say(fmt::format("{} thread {}  {}  {:#x}  {}{}", i == s.current ? "▶" : " ", t.tid, status, t.cpu.pc, what,
+                      works ? "  " + c.view->who_text(who) : ""));
   }
+}
+void thread(Core& c, const std::string& a) {
+  const auto words = split_words(a);
+  if (words.empty()) return threads(c, "");
+  const uint64_t tid = parse_count(words[0]);
+  for (const emu::Thread& t : c.machine->state().threads) {
+    if (static_cast<uint64_t>(t.tid) != tid) continue;
+    if (t.status == emu::ThreadStatus::Exited) throw CommandError(fmt::format("thread {} has ended", tid));
+    const std::string command = behind_number(a);
+    choose_who(c, c.view->who(t), command);
+    if (command.empty()) bt(c, "");
+    return;
+  }
+  throw CommandError(fmt::format("no thread {}: threads lists them", tid));
 }
 
 void defers(Core& c, const std::string& a) {
@@ -121,11 +161,11 @@ void dis(Core& c, const std::string& a) {
     begin = c.evaluate(words[1]), end = c.evaluate(words[2]);
   } else {
     if (!words.empty() && words[0] == "-l") words.erase(words.begin());
-    uint64_t at = c.view->pc();
+    uint64_t at = c.standing().pc;
     if (!words.empty())
       at = c.locate(words[0]).front();
     else if (c.frame) {
-      const auto frames = c.view->frames(c.frame + 1);
+      const auto frames = c.frames(c.frame + 1);
       if (c.frame < frames.size()) at = frames[c.frame].pc;
     }
     const model::Function* f = c.view->function(at);
@@ -145,11 +185,11 @@ void dis(Core& c, const std::string& a) {
 }
 
 void list(Core& c, const std::string& a) {
-  uint64_t at = c.view->pc();
+  uint64_t at = c.standing().pc;
   if (!a.empty())
     at = c.locate(a).front();
   else if (c.frame) {
-    const auto frames = c.view->frames(c.frame + 1);
+    const auto frames = c.frames(c.frame + 1);
     if (c.frame < frames.size()) at = frames[c.frame].lookup_pc();
   }
   const model::Function* f = c.view->function(at);
@@ -186,17 +226,16 @@ std::vector<StackName> stack_names(const Core& c, const std::vector<Frame>& fram
     out.push_back({f.sp, i == 0 ? "◀ SP" : fmt::format("◀ SP of {} at its call", name)});
     if (f.ret_slot) out.push_back({f.ret_slot, fmt::format("{} returns here", name)});
   }
-  const uint64_t fp = c.view->cpu().r[c.view->amd64() ? isa::kRbp : isa::Reg{29}];
-  out.push_back({fp, c.view->amd64() ? "◀ BP" : "◀ R29"});
+  out.push_back({c.standing().fp, c.view->amd64() ? "◀ BP" : "◀ R29"});
   for (const auto& [address, text] : record_names(c)) out.push_back({address, text});
   return out;
 }
 
 void draw(Core& c, const std::string& a) {
   const uint64_t rows = a.empty() ? 24 : std::min<uint64_t>(parse_count(a), 4096);
-  const auto frames = c.view->frames(8);
+  const auto frames = c.frames(8);
   const auto names = stack_names(c, frames);
-  const uint64_t sp = c.view->sp(), low = (sp & ~uint64_t{7}) - 32;
+  const uint64_t sp = c.standing().sp, low = (sp & ~uint64_t{7}) - 32;
   std::string owner;
   for (uint64_t i = rows; i-- > 0;) {
     const uint64_t at = low + i * 8;
@@ -264,8 +303,11 @@ constexpr SessionVerb kVerbs[] = {
     {"up", "[N]", "The caller's frame", "up", up},
     {"down", "[N]", "The callee's frame", "down", down},
     {"goroutines grs", "", "All goroutines", "goroutines", goroutines},
-    {"goroutine gr", "[N]", "One goroutine and its frames", "goroutine 1", goroutine},
+    {"goroutine gr", "[N [CMD]]",
+     "Chooses goroutine N: what is shown is its, si, ni, s, n, finish follow it; CMD: once", "goroutine 1 bt",
+     goroutine},
     {"threads", "", "The guest's threads", "threads", threads},
+    {"thread tr", "[N [CMD]]", "Chooses what thread N works for", "thread 1002 bt", thread},
     {"deferred", "N", "Pending defer N with its captured words and fields", "deferred 1", deferred},
     {"defers", "[GOROUTINE]", "What is pending, in the order in which it will run, and what is running", "defers",
      defers},

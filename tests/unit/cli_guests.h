@@ -15,8 +15,7 @@ inline std::vector<std::string> step_guests(int oldest = 0, int newest = 99) {
   std::vector<std::string> out;
   for (const std::string& path : guest_files()) {
     const std::string name = std::filesystem::path(path).filename().string();
-    const bool wanted = name.compare(0, 7, "defer1_") == 0 || name.compare(0, 6, "cases_") == 0 ||
-                        name.compare(0, 11, "casessmall_") == 0;
+    const bool wanted = name.compare(0, 6, "cases_") == 0 || name.compare(0, 11, "casessmall_") == 0;
     if (!wanted || name.find("darwin") != std::string::npos) continue;
     const size_t at = name.find("_1.");
     const int minor = at == std::string::npos ? 0 : std::atoi(name.c_str() + at + 3);
@@ -62,10 +61,7 @@ struct Stepped {
     EXPECT_TRUE(state().memory.peek(a, &v, 8));
     return v;
   }
-  std::string place(uint64_t pc) const {
-    const auto s = session->machine().image().symbol_at(pc);
-    return s ? s->offset ? fmt::format("{}+{}", s->name, s->offset) : std::string(s->name) : "?";
-  }
+  std::string place(uint64_t pc) const { return session->core().view->place(pc); }
 };
 
 inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

@@ -5,6 +5,8 @@
 namespace deferscope::test {
 namespace {
 
+bool is_cases(const std::string& path) { return has(path, "/cases_") || has(path, "/casessmall_"); }
+
 std::string explanation(const std::string& pane) {
   // The lines from ▶ to the next instruction.
   const size_t at = pane.rfind("▶");
@@ -17,17 +19,17 @@ std::string explanation(const std::string& pane) {
 TEST(Walk, JmpdeferOnAmd64) {
   int walked = 0;
   for (const std::string& path : step_guests(12, 17)) {
-    if (!has(path, "_amd64") || !has(path, "defer1_")) continue;
+    if (!has(path, "_amd64") || !is_cases(path)) continue;
     SCOPED_TRACE(path);
-    Stepped s(path);
-    s("break jmpdefer main.main");
+    Stepped s(path, {"defer-args8"});
+    s("break jmpdefer main.deferArgs8");
     std::string pane = s("c");
-    if (s.state().exited) continue;  // open-coded: no jmpdefer on the way
+    ASSERT_FALSE(s.state().exited);
     ++walked;
     ASSERT_TRUE(has(pane, "runtime.jmpdefer")) << pane;
     const uint64_t sp = s.sp(), funcval = s.word(sp + 8), argp = s.word(sp + 16), fn = s.word(funcval),
                    back = s.word(argp - 8);
-    EXPECT_TRUE(has(explanation(pane), fmt::format("DX ← [SP+8] = {:#x} (funcval of {})", funcval, s.place(fn))))
+    EXPECT_TRUE(has(explanation(pane), fmt::format("DX ← [SP+8] = {:#x} (funcval of {}", funcval, s.place(fn))))
         << pane;
     pane = s("si 2");
     EXPECT_TRUE(has(explanation(pane), fmt::format("SP {:#x} → {:#x}: deferreturn's frame dropped;", sp, argp - 8)))
@@ -66,12 +68,12 @@ TEST(Walk, JmpdeferOnAmd64) {
 TEST(Walk, JmpdeferOnArm64) {
   int walked = 0;
   for (const std::string& path : step_guests(12, 17)) {
-    if (!has(path, "_arm64") || !has(path, "defer1_")) continue;
+    if (!has(path, "_arm64") || !is_cases(path)) continue;
     SCOPED_TRACE(path);
-    Stepped s(path);
-    s("break jmpdefer main.main");
+    Stepped s(path, {"defer-args8"});
+    s("break jmpdefer main.deferArgs8");
     std::string pane = s("c");
-    if (s.state().exited) continue;
+    ASSERT_FALSE(s.state().exited);
     ++walked;
     const uint64_t sp = s.sp(), back = s.word(sp), funcval = s.word(sp + 8), argp = s.word(sp + 16),
                    fn = s.word(funcval);
@@ -100,7 +102,7 @@ TEST(Walk, JmpdeferOnArm64) {
 TEST(Walk, LaterVersionsSayThatJmpdeferIsGone) {
   int seen = 0;
   for (const std::string& path : step_guests(18, 27)) {
-    if (!has(path, "defer1_")) continue;
+    if (!is_cases(path)) continue;
     SCOPED_TRACE(path);
     Stepped s(path);
     const std::string text = s.fails("break jmpdefer");
@@ -109,8 +111,6 @@ TEST(Walk, LaterVersionsSayThatJmpdeferIsGone) {
   }
   if (seen == 0) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
 }
-
-bool is_cases(const std::string& path) { return has(path, "/cases_") || has(path, "/casessmall_"); }
 
 // Go 1.14 and later: a store to deferBits registers; the pane says which bit appears.
 TEST(Walk, OpenCodedDefersAppearAsBits) {

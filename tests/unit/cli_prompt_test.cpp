@@ -1,0 +1,169 @@
+// Everything that can be typed: every verb in every spelling on guests of all kinds, and nonsense.
+#include <random>
+
+#include "cli/session/verbs.h"
+#include "tests/unit/cli_guests.h"
+
+namespace deferscope::test {
+namespace {
+
+bool all_guests() { return std::getenv("DEFERSCOPE_ALL") != nullptr; }
+
+// Both instruction sets of the releases at which mechanisms change.
+std::vector<std::string> guests_of_each_kind() {
+  std::vector<std::string> out;
+  for (const int minor : {12, 13, 16, 17, 20, 22, 27})
+    for (const std::string& path : step_guests(minor, minor)) out.push_back(path);
+  return all_guests() ? step_guests() : out;
+}
+
+// Where a verb may say no, and why.
+struct Excuse {
+  const char* verb;
+  const char* reason;
+};
+constexpr Excuse kExcuses[] = {
+    {"locals", "the program has no DWARF"},      {"args", "the program has no DWARF"},
+    {"break", "has no jmpdefer (gone in 1.18)"}, {"down", "this is the innermost frame"},
+    {"back", "nowhere to go back to"},           {"forward", "nowhere to go forward to"},
+    {"list", "the source is read only"},         {"deferred", "defers are pending"},
+    {"clear", "no breakpoint"},                  {"condition", "no breakpoint"},
+    {"disable", "no breakpoint"},                {"enable", "no breakpoint"},
+    {"toggle", "no breakpoint"},                 {"source", "cannot read"},
+    {"tbreak", "not found"},                     {"thread", "no thread"},
+};
+
+bool excused(const std::string& verb, const std::string& why) {
+  for (const Excuse& e : kExcuses)
+    if (verb == e.verb && has(why, e.reason)) return true;
+  return false;
+}
+
+TEST(Prompt, EveryVerbInEverySpelling) {
+  const auto guests = guests_of_each_kind();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    s("c main.panicNested; si 20; break main.panicNested");
+    const uint64_t home = s.position();
+    for (const cli::VerbGroup& g : cli::verb_groups())
+      for (const cli::SessionVerb& v : g.verbs) {
+        const auto names = cli::split_words(v.names);
+        if (names[0] == "quit" || names[0] == "save") continue;
+        const std::string example = v.example;
+        const size_t space = example.find_first_of(" /");
+        const std::string args = space == std::string::npos ? "" : example.substr(space);
+        for (const std::string& name : names) {
+          const cli::Reply r = s.session->execute(name + args);
+          EXPECT_TRUE(r.ok || excused(names[0], r.plain())) << name << args << ": " << r.plain();
+          EXPECT_FALSE(r.quit);
+          if (s.position() != home) s(fmt::format("goto {}", home));
+        }
+      }
+  }
+}
+
+// Arguments as the source has them (tests/guests/src/cases/forms.go), in DWARF 4 and 5, on both instruction sets.
+struct Printed {
+  const char* argument;
+  const char* where;
+  const char* expression;
+  const char* value;
+};
+constexpr Printed kPrinted[] = {
+    {"defer-args24", "main.mark24", "b", "2"},
+    {"defer-args16", "main.markString", "s", "\"sixteen\""},
+    {"defer-args24", "main.markSlice", "s", "[]int len 3 cap 3 [4, 5, 6]"},
+    {"defer-args24", "main.markSlice", "s[2]", "6"},
+    {"defer-argsbig", "main.markBulk", "b.name", "\"before\""},
+    {"defer-argsmany", "main.markMany", "b", "1099511627776"},
+    {"defer-argsmany", "main.markMany", "c", "true"},
+    {"defer-argsmany", "main.markMany", "f", "1.25"},
+    {"defer-argsmany", "main.markMany", "h", "nil"},
+    {"defer-argsmany", "main.markMany", "e", "[]uint8 len 3 cap"},
+    {"defer-argsmany", "main.markMany", "g", "map[string]int at 0x"},
+    {"defer-argsmany", "main.markMany", "g", ", len 1"},
+};
+
+TEST(Prompt, PrintSaysWhatTheSourceHas) {
+  int seen = 0;
+  for (const std::string& path : step_guests()) {
+    if (!has(path, "_dwarf")) continue;
+    SCOPED_TRACE(path);
+    for (const Printed& p : kPrinted) {
+      Stepped s(path, {p.argument});
+      s(fmt::format("c {}; n", p.where));
+      ASSERT_FALSE(s.state().exited) << p.where;
+      const std::string text = s(fmt::format("print {}", p.expression));
+      EXPECT_TRUE(has(text, p.value)) << p.where << " " << p.expression << ": " << text;
+      const std::string all = s("args");
+      const std::string name = std::string(p.expression).substr(0, 1);
+      EXPECT_TRUE(has(all, name + " = ")) << all;
+    }
+    ++seen;
+  }
+  if (seen == 0) GTEST_SKIP() << "no guests with DWARF: set DEFERSCOPE_GUESTS";
+}
+
+// A variable is set as the source types it; the guest goes on with it.
+TEST(Prompt, SetChangesAVariable) {
+  int seen = 0;
+  for (const std::string& path : step_guests()) {
+    if (!has(path, "_dwarf") || has(path, "_1.17.")) continue;  // 1.17: spilled only after the prologue's end
+    SCOPED_TRACE(path);
+    Stepped s(path, {"defer-args24"});
+    s("c main.mark24; n");
+    s("set b 77");
+    EXPECT_TRUE(has(s("print b"), "77"));
+    s("c");
+    EXPECT_TRUE(has(s.output, "mark24 1 77 3")) << s.output;
+    ++seen;
+  }
+  if (seen == 0) GTEST_SKIP() << "no guests with DWARF: set DEFERSCOPE_GUESTS";
+}
+
+// Words that commands are made of, and others; put together at random they must give a line, never an end.
+constexpr const char* kWords[] = {
+    "si",        "ni",       "s",         "n",        "finish",     "c",        "rsi",      "rni",       "rs",
+    "rn",        "rc",       "rev",       "r",        "break",      "tbreak",   "condition", "clear",    "bp",
+    "watch",     "lastwrite", "goto",     "when",     "back",       "forward",  "nextcall", "nextret",   "nextdefer",
+    "prevdefer", "regs",     "set",       "x",        "print",      "locals",   "args",     "bt",        "goroutines",
+    "goroutine", "threads",  "defers",    "panics",   "frame",      "dis",      "list",     "info",      "up",
+    "down",      "stack",    "deferred",  "display",  "until",      "advance",  "draw",     "snap",      "note",
+    "note-at",   "syntax",   "help",      "position", "thread",     "rfinish",  "if",       "defer",     "panic",
+    "recover",   "goexit",   "jmpdefer",  "recovery", "run",        "main.main", "runtime.gopanic", "gogo", "*",
+    "*$sp",      "$sp",      "$pc",       "$bp+8",    "0",          "1",        "2",        "-1",        "7",
+    "100",       "1000",     "0x10",      "50%",      "start",      "-any",     "-r",       "-w",        "-rw",
+    "-size",     "-hitcount", "-d",       "-a",       "-fmt",       "/4gx",     "/i",       "hex",       "==",
+    ">",         "%",        "(",         ")",        "((",         "&x",       "x.y",      "main.go:31", "+1",
+    "/main/",    "/(/",      "\"",        ";",        "#",          "\x80\xff", "99999999999999999999", "all", "go",
+};
+
+TEST(Prompt, NonsenseNeverEndsASession) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  std::mt19937 random(20260117);
+  const auto pick = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  const size_t sessions = all_guests() ? guests.size() : 4;
+  const int lines = all_guests() ? 2000 : 400;
+  for (size_t i = 0; i < sessions; ++i) {
+    const std::string& path = guests[guests.size() * i / sessions];
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    for (int n = 0; n < lines; ++n) {
+      std::string line;
+      for (size_t w = pick(5) + 1; w-- > 0;) line += std::string(line.empty() ? "" : " ") + kWords[pick(std::size(kWords))];
+      SCOPED_TRACE(line);
+      const cli::Reply r = s.session->execute(line);
+      ASSERT_FALSE(r.quit);
+      ASSERT_TRUE(r.ok || !r.plain().empty());
+      if (n % 50 == 0) s.session->execute("clear all");
+    }
+    s("clear all; goto start");
+    s("si");
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test
