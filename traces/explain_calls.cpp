@@ -20,12 +20,14 @@ constexpr Step kSteps[] = {
     {"runtime.gopanic", "the panic begins: deferred functions run now, on top of this frame"},
     {"runtime.Goexit", "the goroutine is to end: its deferred functions run first, all of them"},
     {"runtime.gorecover", "recover(): the panic's value if a deferred function called this directly, else nil"},
-    {"runtime.jmpdefer", "does not come back here: it will look as if the deferring function had called the deferred one"},
+    {"runtime.jmpdefer",
+     "does not come back here: it will look as if the deferring function had called the deferred one"},
     {"runtime.newdefer", "takes a record from the pool or the heap"},
     {"runtime.freedefer", "the record goes back to the pool; its function is known and runs next"},
     {"runtime.popDefer", "takes the first record off g._defer; one from the heap goes back to the pool"},
     {"runtime.return0", "makes deferproc return 0; 1 would mean that a panic was recovered"},
-    {"runtime.addOneOpenDeferFrame", "looks down the stack for a frame with open-coded defers and makes one record for it"},
+    {"runtime.addOneOpenDeferFrame",
+     "looks down the stack for a frame with open-coded defers and makes one record for it"},
     {"runtime.runOpenDeferFrame", "runs that frame's pending open-coded defers, highest bit first"},
     {"runtime.deferCallSave", "calls the deferred function, and keeps in the _panic where it was called from"},
     {"runtime.reflectcallSave", "calls the deferred function, and keeps in the _panic where it was called from"},
@@ -119,8 +121,8 @@ bool call_of_deferreturn(const Seen& x, Lines& out) {
   const model::Function* to = x.p.function_at(x.e.flow.target);
   if (!to || to->name() != "runtime.deferreturn" || to->f.entry != x.e.flow.target || !x.here()) return false;
   if (x.p.open_coded(*x.here())) {
-    out.push_back(fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers",
-                              x.short_name(x.here())));
+    out.push_back(
+        fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers", x.short_name(x.here())));
     return true;
   }
   out.push_back(fmt::format("runs the defers that {} registered", x.short_name(x.here())));
@@ -133,8 +135,8 @@ bool inline_deferred_call(const Seen& x, Lines& out) {
   const model::Function* f = x.here();
   const model::OpenCoded* o = f && x.e.flow.kind == Flow::Call ? x.p.open_coded(*f) : nullptr;
   if (!o || x.s.inline_slot < 0) return false;
-  const bool behind_store = std::any_of(o->stores.begin(), o->stores.end(),
-                                        [&](const model::BitStore& st) { return st.call.pc == x.e.pc; });
+  const bool behind_store =
+      std::any_of(o->stores.begin(), o->stores.end(), [&](const model::BitStore& st) { return st.call.pc == x.e.pc; });
   if (!behind_store) return false;
   out.push_back(fmt::format("runs defer #{} of {} inline: an ordinary call, no record and no runtime between",
                             x.s.inline_slot + 1, x.short_name(f)));
@@ -158,8 +160,9 @@ constexpr Runner kRunners[] = {
 const model::Function* through_reflectcall(const Seen& x) {
   const model::Place place = x.p.place(model::Arg::reflectcall_fn);
   if (place.kind == model::Place::reg) return x.function_of(x.e.before.r[place.number]);
-  return place.kind == model::Place::stack ? x.function_of(x.word(x.e.sp_before() + static_cast<uint64_t>(place.offset)))
-                                           : nullptr;
+  return place.kind == model::Place::stack
+             ? x.function_of(x.word(x.e.sp_before() + static_cast<uint64_t>(place.offset)))
+             : nullptr;
 }
 
 bool deferred_call(const Seen& x, Lines& out) {
@@ -230,8 +233,7 @@ bool jump_into_function(const Seen& x, Lines& out) {
   if (x.e.flow.kind != Flow::Jump || x.e.flow.through.empty()) return false;
   const model::Function* to = x.p.function_at(x.e.flow.target);
   if (x.in_gogo()) {
-    out.push_back(
-        fmt::format("the goroutine goes on at {} with SP {:#x}", x.at(x.e.flow.target), x.e.sp_after()));
+    out.push_back(fmt::format("the goroutine goes on at {} with SP {:#x}", x.at(x.e.flow.target), x.e.sp_after()));
     if (const std::string meaning = x.recovery_target(x.e.flow.target); !meaning.empty())
       out.push_back("recovery's end: the frames that lay below this SP are cut; that place is " + meaning);
     return true;
@@ -274,9 +276,9 @@ bool gogo_loads(const Seen& x, Lines& out) {
 }
 
 constexpr Pattern kReplacing[] = {nop_before_deferreturn};
-constexpr Pattern kAdding[] = {inline_deferred_call, deferred_call,    deferproc_result,   registration, call_of_deferreturn,
-                               runtime_call,         stack_switch,     return_onto_call,   jump_into_function,
-                               jmpdefer_argument, gogo_loads};
+constexpr Pattern kAdding[] = {inline_deferred_call, deferred_call,     deferproc_result, registration,
+                               call_of_deferreturn,  runtime_call,      stack_switch,     return_onto_call,
+                               jump_into_function,   jmpdefer_argument, gogo_loads};
 
 }  // namespace
 

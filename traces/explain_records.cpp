@@ -175,15 +175,20 @@ std::string field_meaning(const Seen& x, F field, const Change& m) {
                       : "heap = 0: the record lies in the frame of its function and must not be freed";
     case F::defer_siz:
       return v == 0 ? "siz = 0: the deferred function takes no arguments"
-                    : fmt::format("siz = {}: {} words of arguments follow the record (captured words are passed as arguments)",
-                                  v, (v + 7) / 8);
-    case F::defer_started: return v & 0xff ? "started = 1: a panic runs it now; another panic will not run it again" : "";
+                    : fmt::format(
+                          "siz = {}: {} words of arguments follow the record (captured words are passed as arguments)",
+                          v, (v + 7) / 8);
+    case F::defer_started:
+      return v & 0xff ? "started = 1: a panic runs it now; another panic will not run it again" : "";
     case F::defer_openDefer: return v & 0xff ? "openDefer = 1: one record for all open-coded defers of its frame" : "";
     case F::defer_fn: return v ? fmt::format("what runs later: {}", x.function_name_of(v)) : "";
-    case F::panic_recovered: return v & 0xff ? "recovered = 1: recover() was called; when the deferred function returns, its frame goes on" : "";
+    case F::panic_recovered:
+      return v & 0xff ? "recovered = 1: recover() was called; when the deferred function returns, its frame goes on"
+                      : "";
     case F::panic_aborted: return v & 0xff ? "aborted = 1: a later panic has taken over" : "";
     case F::panic_goexit: return v & 0xff ? "goexit = 1: no panic but the walk of runtime.Goexit" : "";
-    case F::panic_deferreturn: return v & 0xff ? "deferreturn = 1: no panic but the walk of deferreturn; it stays in this frame" : "";
+    case F::panic_deferreturn:
+      return v & 0xff ? "deferreturn = 1: no panic but the walk of deferreturn; it stays in this frame" : "";
     default: return "";
   }
 }
@@ -238,8 +243,9 @@ bool record_field(const Seen& x, Lines& out) {
       out.push_back(fmt::format("byte {} of {}", m->address - r.address, which));
       return true;
     }
-    out.push_back(fmt::format("{}.{} (offset {}) of {}", kind, names_of_fields(l, fields, *f, m->address - r.address + m->bytes),
-                              l[f->field].offset, which));
+    out.push_back(fmt::format("{}.{} (offset {}) of {}", kind,
+                              names_of_fields(l, fields, *f, m->address - r.address + m->bytes), l[f->field].offset,
+                              which));
     if (const std::string meaning = field_meaning(x, f->field, *m); !meaning.empty()) out.push_back(meaning);
     return true;
   }
@@ -265,7 +271,8 @@ bool record_read(const Seen& x, Lines& out) {
   const model::Layouts& l = x.p.layouts();
   const auto head = [&](F f) { return x.s.g && l[f] && at == x.s.g + static_cast<uint64_t>(l[f].offset); };
   if (head(F::g_defer) || head(F::g_panic)) {
-    out.push_back(fmt::format("g{}.{}", x.s.goid, head(F::g_defer) ? "_defer: the first record of its chain" : "_panic: the newest panic"));
+    out.push_back(fmt::format("g{}.{}", x.s.goid,
+                              head(F::g_defer) ? "_defer: the first record of its chain" : "_panic: the newest panic"));
     return true;
   }
   for (const Record& r : records_at_hand(x)) {

@@ -174,8 +174,7 @@ bool stack_check(const Seen& x, Lines& out) {
     out = {fmt::format("stack check: the guard is {:#x}: {} is asked to stop and is caught here", *guard, whose)};
   else
     out = {fmt::format("stack check{}: SP {:#x}, guard {:#x}: {} bytes {}", system ? " (system stack)" : "",
-                       x.e.sp_before(), *guard,
-                       say_number(room < 0 ? -room : room),
+                       x.e.sp_before(), *guard, say_number(room < 0 ? -room : room),
                        room > 0 ? "of room above it" : "too deep: morestack follows")};
   return true;
 }

@@ -158,20 +158,33 @@ bool Core::condition_holds(Breakpoint& b, bool count) {
     }
   }
   if (count) ++b.hits;
-  if (b.hit_condition.empty()) return true;
-  std::string t = b.hit_condition;
-  size_t i = t.find_first_of("0123456789");
-  if (i == std::string::npos) return true;
-  const uint64_t n = std::stoull(t.substr(i));
-  std::string op = t.substr(0, i);
-  op.erase(std::remove(op.begin(), op.end(), ' '), op.end());
-  if (op == "%") return n != 0 && b.hits % n == 0;
-  if (op == ">") return b.hits > n;
-  if (op == ">=") return b.hits >= n;
-  if (op == "<") return b.hits < n;
-  if (op == "<=") return b.hits <= n;
-  if (op == "!=") return b.hits != n;
-  return b.hits == n;
+  return b.hit_condition.holds(b.hits);
+}
+
+HitCondition HitCondition::parse(const std::string& text) {
+  HitCondition h;
+  h.text = text;
+  const size_t digits = std::min(text.find_first_of("0123456789"), text.size());
+  h.op = text.substr(0, digits);
+  h.op.erase(std::remove(h.op.begin(), h.op.end(), ' '), h.op.end());
+  constexpr const char* kOps[] = {"", "==", "!=", "<", "<=", ">", ">=", "%"};
+  const bool known = std::any_of(std::begin(kOps), std::end(kOps), [&](const char* op) { return h.op == op; });
+  const std::string number = text.substr(digits);
+  if (!known || number.empty() || number.size() > 18 || number.find_first_not_of("0123456789") != std::string::npos)
+    throw CommandError("-hitcount N OP COUNT: == 3, > 10, % 2");
+  h.count = std::stoull(number);
+  return h;
+}
+
+bool HitCondition::holds(uint64_t hits) const {
+  if (text.empty()) return true;
+  if (op == "%") return count != 0 && hits % count == 0;
+  if (op == ">") return hits > count;
+  if (op == ">=") return hits >= count;
+  if (op == "<") return hits < count;
+  if (op == "<=") return hits <= count;
+  if (op == "!=") return hits != count;
+  return hits == count;
 }
 
 Breakpoint* Core::hit_here(bool count) {

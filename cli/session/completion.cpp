@@ -16,8 +16,13 @@ struct Row {
   const char* verb;
   unsigned kinds;
 };
-constexpr Row kRows[] = {{"break", kPlaces | kEvents}, {"tbreak", kPlaces | kEvents}, {"help", kVerbs}, {"rev", kVerbs},
-                         {"source", kFiles},           {"save", kFiles},              {"syntax", kSyntaxes}};
+constexpr Row kRows[] = {{"break", kPlaces | kEvents},
+                         {"tbreak", kPlaces | kEvents},
+                         {"help", kVerbs},
+                         {"rev", kVerbs},
+                         {"source", kFiles},
+                         {"save", kFiles},
+                         {"syntax", kSyntaxes}};
 
 bool begins(const std::string& s, const std::string& head) { return s.compare(0, head.size(), head) == 0; }
 

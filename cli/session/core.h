@@ -35,15 +35,25 @@ struct Halt {
 
 enum class Event : uint8_t { defer, run, jmpdefer, panic, recover, recovery, goexit };
 
+// "== 3", "% 2", "5": at which hits a breakpoint stops.
+struct HitCondition {
+  std::string text;  // empty: at every one
+  std::string op;
+  uint64_t count = 0;
+  static HitCondition parse(const std::string& text);  // throws CommandError
+  bool holds(uint64_t hits) const;
+};
+
 struct Breakpoint {
   enum Kind : uint8_t { Code, EventPoint, Watch } kind = Code;
   int id = 0;
-  std::string spec;                      // as typed, without the condition
-  std::vector<uint64_t> pcs;             // Code, EventPoint: hooked addresses
-  Event event = Event::defer;            // EventPoint
-  std::string function;                  // EventPoint: only for this function; empty: all
-  emu::Watch watch;                      // Watch
-  std::string condition, hit_condition;  // empty: always
+  std::string spec;            // as typed, without the condition
+  std::vector<uint64_t> pcs;   // Code, EventPoint: hooked addresses
+  Event event = Event::defer;  // EventPoint
+  std::string function;        // EventPoint: only for this function; empty: all
+  emu::Watch watch;            // Watch
+  std::string condition;       // empty: always
+  HitCondition hit_condition;
   uint64_t hits = 0;
   bool temporary = false, enabled = true;
 };

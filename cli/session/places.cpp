@@ -27,6 +27,9 @@ std::optional<uint64_t> number(std::string t) {
   }
 }
 
+// Digits only; a number that no file has lines for stays harmless.
+int line_number(const std::string& digits) { return digits.size() > 8 ? 100'000'000 : std::stoi(digits); }
+
 bool ends_with(std::string_view s, std::string_view tail) {
   return s.size() >= tail.size() && s.substr(s.size() - tail.size()) == tail;
 }
@@ -100,7 +103,7 @@ std::optional<emu::Position> Core::as_position(const std::string& text) const {
   if (!t.empty() && t.back() == '%') {
     try {
       const double part = std::stod(t.substr(0, t.size() - 1));
-      if (part < 0 || part > 100) return std::nullopt;
+      if (!(part >= 0 && part <= 100)) return std::nullopt;
       return static_cast<emu::Position>(static_cast<double>(machine->horizon()) * part / 100);
     } catch (const std::exception&) {
       return std::nullopt;
@@ -139,7 +142,7 @@ std::vector<uint64_t> Core::locate(const std::string& spec) const {
   }();
   if (all_digits(spec) || ((spec[0] == '+' || spec[0] == '-') && all_digits(spec.substr(1)))) {
     if (here.line <= 0) throw CommandError("no source line is known here: write FILE:LINE");
-    const int n = std::stoi(spec[0] == '+' || spec[0] == '-' ? spec.substr(1) : spec);
+    const int n = line_number(spec[0] == '+' || spec[0] == '-' ? spec.substr(1) : spec);
     const int line = spec[0] == '+' ? here.line + n : spec[0] == '-' ? here.line - n : n;
     const auto out = line_addresses(machine->image(), *program, std::string(here.file), line);
     if (out.empty()) throw CommandError(fmt::format("line {} has no code", line));
@@ -147,12 +150,14 @@ std::vector<uint64_t> Core::locate(const std::string& spec) const {
   }
   if (const size_t colon = spec.rfind(':'); colon != std::string::npos && all_digits(spec.substr(colon + 1))) {
     const std::string left = spec.substr(0, colon);
-    const int line = std::stoi(spec.substr(colon + 1));
+    int line = line_number(spec.substr(colon + 1));
     std::string file = left;
-    if (!ends_with(left, ".go") && !ends_with(left, ".s")) {  // FUNC:LINE counts from the function's file
+    if (!ends_with(left, ".go") && !ends_with(left, ".s")) {  // FUNC:N: N lines below the function's first, as delve
       const auto fs = functions_named(*program, left);
       if (fs.empty()) throw CommandError(fmt::format("no function or file '{}'", left));
-      file = std::string(funcs.line(fs[0], fs[0].entry).file);
+      const loader::SourceLine first = funcs.line(fs[0], fs[0].entry);
+      file = std::string(first.file);
+      line += first.line;
     }
     const auto out = line_addresses(machine->image(), *program, file, line);
     if (out.empty()) throw CommandError(fmt::format("{} has no code at line {}", left, line));

@@ -42,7 +42,7 @@ std::string describe(const Core& c, const Breakpoint& b) {
   std::string t = fmt::format("{} {}{}: {}  ({})", b.kind == Breakpoint::Watch ? "watchpoint" : "breakpoint", b.id,
                               b.temporary ? " (once)" : "", b.spec, where);
   if (!b.condition.empty()) t += " if " + b.condition;
-  if (!b.hit_condition.empty()) t += ", hit count " + b.hit_condition;
+  if (!b.hit_condition.text.empty()) t += ", hit count " + b.hit_condition.text;
   if (!b.enabled) t += ", disabled";
   return t;
 }
@@ -81,6 +81,15 @@ std::optional<Breakpoint> as_event(Core& c, const std::string& spec) {
   return std::nullopt;
 }
 
+// It must be readable; what it names may exist at the breakpoint only.
+void check_condition(const Core& c, const std::string& condition) {
+  try {
+    if (!condition.empty()) c.evaluate(condition);
+  } catch (const CommandError& e) {
+    if (std::string(e.what()).compare(0, 11, "cannot read") == 0) throw;
+  }
+}
+
 void set_break(Core& c, const std::string& args, bool temporary) {
   std::string spec = args;
   Breakpoint b;
@@ -91,21 +100,17 @@ void set_break(Core& c, const std::string& args, bool temporary) {
     b.pcs = c.locate(spec);
     b.spec = spec.empty() ? c.view->place(b.pcs[0]) : spec;
   }
+  check_condition(c, condition);
   b.condition = condition, b.temporary = temporary;
-  if (!condition.empty()) {
-    try {
-      c.evaluate(condition);
-    } catch (const CommandError& e) {
-      if (std::string(e.what()).compare(0, 11, "cannot read") == 0) throw;  // what it names may exist there only
-    }
-  }
   add(c, std::move(b));
 }
 void break_(Core& c, const std::string& a) { set_break(c, a, false); }
 void tbreak(Core& c, const std::string& a) { set_break(c, a, true); }
 
 Breakpoint& of_number(Core& c, const std::string& word) {
-  const auto it = word.empty() ? c.breakpoints.end() : c.breakpoints.find(static_cast<int>(parse_count(word)));
+  if (word == "." && !c.breakpoints.empty()) return c.breakpoints.rbegin()->second;  // the newest
+  const uint64_t n = word.empty() ? 0 : parse_count(word);
+  const auto it = n > 1'000'000 ? c.breakpoints.end() : c.breakpoints.find(static_cast<int>(n));
   if (it == c.breakpoints.end()) throw CommandError(fmt::format("no breakpoint '{}': bp lists them", word));
   return it->second;
 }
@@ -119,9 +124,10 @@ void condition(Core& c, const std::string& a) {
   Breakpoint& b = of_number(c, words[0]);
   std::string rest;
   for (size_t i = 1; i < words.size(); ++i) rest += (rest.empty() ? "" : " ") + words[i];
-  if (hits && rest.find_first_of("0123456789") == std::string::npos && !rest.empty())
-    throw CommandError("-hitcount N OP COUNT: == 3, > 10, % 2");
-  (hits ? b.hit_condition : b.condition) = rest;
+  if (hits)
+    b.hit_condition = rest.empty() ? HitCondition{} : HitCondition::parse(rest);
+  else
+    check_condition(c, b.condition = rest);
   c.say(describe(c, b));
 }
 
@@ -237,6 +243,12 @@ void prevdefer(Core& c, const std::string&) {
   with_defer_events(c, [](Core& k) { return k.continue_back(); });
 }
 
+// What names the place from anywhere: a line number alone, +N and -N are told from where they were typed.
+std::string lasting_spec(const Breakpoint& b) {
+  const bool relative = b.kind == Breakpoint::Code && b.spec.find_first_not_of("0123456789+-") == std::string::npos;
+  return relative && !b.pcs.empty() ? fmt::format("*{:#x}", b.pcs[0]) : b.spec;
+}
+
 void save(Core& c, const std::string& a) {
   if (a.empty()) throw CommandError("save FILE");
   std::ofstream f(a);
@@ -249,8 +261,9 @@ void save(Core& c, const std::string& a) {
                                           : "-w ")
         << "-size " << b.watch.size << fmt::format(" {:#x}", b.watch.address) << condition << "\n";
     else
-      f << (b.temporary ? "tbreak " : "break ") << b.spec << condition << "\n";
-    if (!b.hit_condition.empty()) f << "condition -hitcount " << id << " " << b.hit_condition << "\n";
+      f << (b.temporary ? "tbreak " : "break ") << lasting_spec(b) << condition << "\n";
+    if (!b.hit_condition.text.empty()) f << "condition -hitcount . " << b.hit_condition.text << "\n";
+    if (!b.enabled) f << "disable .\n";
   }
   for (const auto& [p, text] : c.notes) f << "note-at " << p << " " << text << "\n";
   f.close();

@@ -1,5 +1,5 @@
-// `si` and its reverse stop exactly at the positions at which the followed goroutine executes next, on whichever thread,
-// whatever runs between.
+// `si` and its reverse stop exactly at the positions at which the followed goroutine executes next, on whichever
+// thread, whatever runs between.
 #include "tests/unit/cli_guests.h"
 
 namespace deferscope::test {

@@ -1,5 +1,6 @@
 // Everything that can be typed: every verb in every spelling on guests of all kinds, and nonsense.
 #include <random>
+#include <regex>
 
 #include "cli/session/verbs.h"
 #include "tests/unit/cli_guests.h"
@@ -23,14 +24,22 @@ struct Excuse {
   const char* reason;
 };
 constexpr Excuse kExcuses[] = {
-    {"locals", "the program has no DWARF"},      {"args", "the program has no DWARF"},
-    {"break", "has no jmpdefer (gone in 1.18)"}, {"down", "this is the innermost frame"},
-    {"back", "nowhere to go back to"},           {"forward", "nowhere to go forward to"},
-    {"list", "the source is read only"},         {"deferred", "defers are pending"},
-    {"clear", "no breakpoint"},                  {"condition", "no breakpoint"},
-    {"disable", "no breakpoint"},                {"enable", "no breakpoint"},
-    {"toggle", "no breakpoint"},                 {"source", "cannot read"},
-    {"tbreak", "not found"},                     {"thread", "no thread"},
+    {"locals", "the program has no DWARF"},
+    {"args", "the program has no DWARF"},
+    {"break", "has no jmpdefer (gone in 1.18)"},
+    {"down", "this is the innermost frame"},
+    {"back", "nowhere to go back to"},
+    {"forward", "nowhere to go forward to"},
+    {"list", "the source is read only"},
+    {"deferred", "defers are pending"},
+    {"clear", "no breakpoint"},
+    {"condition", "no breakpoint"},
+    {"disable", "no breakpoint"},
+    {"enable", "no breakpoint"},
+    {"toggle", "no breakpoint"},
+    {"source", "cannot read"},
+    {"tbreak", "not found"},
+    {"thread", "no thread"},
 };
 
 bool excused(const std::string& verb, const std::string& why) {
@@ -123,21 +132,75 @@ TEST(Prompt, SetChangesAVariable) {
   if (seen == 0) GTEST_SKIP() << "no guests with DWARF: set DEFERSCOPE_GUESTS";
 }
 
+// What `save` writes, `source` makes again.
+TEST(Prompt, SavedBreakpointsComeBack) {
+  const auto guests = step_guests(20, 20);
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0], {"panic-nested"});
+  s("c main.panicNested; break defer main.panicNested; break +1; tbreak main.main if $sp > 4096; watch -rw -size 4 "
+    "$sp-64");
+  s("condition -hitcount 1 % 2; disable 2; note the beginning");
+  const std::string file = testing::TempDir() + "/saved_breakpoints.ds";
+  s("save " + file);
+  std::string before = s("bp");
+  s("clear all; source " + file);
+  std::string after = s("bp");
+  // Numbers go on, and a place told from another place is told absolutely.
+  for (std::string* text : {&before, &after})
+    *text = std::regex_replace(*text, std::regex("(breakpoint|watchpoint) [0-9]+|: [*+0-9a-fx]+ |: [$]sp-64 "), "$1");
+  EXPECT_EQ(before, after);
+  EXPECT_TRUE(has(s("note"), "the beginning"));
+}
+
+// Delve's locspecs.
+TEST(Prompt, PlacesAreDelves) {
+  for (const std::string& path : step_guests(22, 22)) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-nested"});
+    s("c main.panicNested");
+    const auto at = [&](const std::string& spec) { return s.session->core().locate(spec); };
+    const uint64_t entry = s.state().thread().cpu.pc;
+    const std::string line = s.session->core().view->line(entry);
+    const int first = std::atoi(line.c_str() + line.find(':') + 1);
+    const std::string file = line.substr(0, line.find(':'));
+    EXPECT_EQ(at("main.panicNested"), at(fmt::format("*{:#x}", entry)));
+    EXPECT_EQ(at("panicNested"), at("main.panicNested"));
+    EXPECT_EQ(at("main.panicNested:1"), at(fmt::format("{}:{}", file, first + 1)));
+    EXPECT_EQ(at("+1"), at(fmt::format("{}", first + 1)));
+    EXPECT_EQ(at("/^main.panicNested$/"), at("main.panicNested"));
+    EXPECT_EQ(at("main.panicNested+8")[0], entry + 8);
+    EXPECT_EQ(at("(*_panic).nextDefer"), at("runtime.(*_panic).nextDefer"));
+    EXPECT_THROW(at("/(/"), cli::CommandError);
+    EXPECT_THROW(at("main.panicNested:99999999999"), cli::CommandError);
+  }
+}
+
 // Words that commands are made of, and others; put together at random they must give a line, never an end.
 constexpr const char* kWords[] = {
-    "si",        "ni",       "s",         "n",        "finish",     "c",        "rsi",      "rni",       "rs",
-    "rn",        "rc",       "rev",       "r",        "break",      "tbreak",   "condition", "clear",    "bp",
-    "watch",     "lastwrite", "goto",     "when",     "back",       "forward",  "nextcall", "nextret",   "nextdefer",
-    "prevdefer", "regs",     "set",       "x",        "print",      "locals",   "args",     "bt",        "goroutines",
-    "goroutine", "threads",  "defers",    "panics",   "frame",      "dis",      "list",     "info",      "up",
-    "down",      "stack",    "deferred",  "display",  "until",      "advance",  "draw",     "snap",      "note",
-    "note-at",   "syntax",   "help",      "position", "thread",     "rfinish",  "if",       "defer",     "panic",
-    "recover",   "goexit",   "jmpdefer",  "recovery", "run",        "main.main", "runtime.gopanic", "gogo", "*",
-    "*$sp",      "$sp",      "$pc",       "$bp+8",    "0",          "1",        "2",        "-1",        "7",
-    "100",       "1000",     "0x10",      "50%",      "start",      "-any",     "-r",       "-w",        "-rw",
-    "-size",     "-hitcount", "-d",       "-a",       "-fmt",       "/4gx",     "/i",       "hex",       "==",
-    ">",         "%",        "(",         ")",        "((",         "&x",       "x.y",      "main.go:31", "+1",
-    "/main/",    "/(/",      "\"",        ";",        "#",          "\x80\xff", "99999999999999999999", "all", "go",
+    "si",         "ni",         "s",         "n",         "finish",
+    "c",          "rsi",        "rni",       "rs",        "rn",
+    "rc",         "rev",        "r",         "break",     "tbreak",
+    "condition",  "clear",      "bp",        "watch",     "lastwrite",
+    "goto",       "when",       "back",      "forward",   "nextcall",
+    "nextret",    "nextdefer",  "prevdefer", "regs",      "set",
+    "x",          "print",      "locals",    "args",      "bt",
+    "goroutines", "goroutine",  "threads",   "defers",    "panics",
+    "frame",      "dis",        "list",      "info",      "up",
+    "down",       "stack",      "deferred",  "display",   "until",
+    "advance",    "draw",       "snap",      "note",      "note-at",
+    "syntax",     "help",       "position",  "thread",    "rfinish",
+    "if",         "defer",      "panic",     "recover",   "goexit",
+    "jmpdefer",   "recovery",   "run",       "main.main", "runtime.gopanic",
+    "gogo",       "*",          "*$sp",      "$sp",       "$pc",
+    "$bp+8",      "0",          "1",         "2",         "-1",
+    "7",          "100",        "1000",      "0x10",      "50%",
+    "start",      "-any",       "-r",        "-w",        "-rw",
+    "-size",      "-hitcount",  "-d",        "-a",        "-fmt",
+    "/4gx",       "/i",         "hex",       "==",        ">",
+    "%",          "(",          ")",         "((",        "&x",
+    "x.y",        "main.go:31", "+1",        "/main/",    "/(/",
+    "\"",         ";",          "#",         "\x80\xff",  "99999999999999999999",
+    "all",        "go",
 };
 
 TEST(Prompt, NonsenseNeverEndsASession) {
@@ -153,7 +216,8 @@ TEST(Prompt, NonsenseNeverEndsASession) {
     Stepped s(path, {"panic-nested"});
     for (int n = 0; n < lines; ++n) {
       std::string line;
-      for (size_t w = pick(5) + 1; w-- > 0;) line += std::string(line.empty() ? "" : " ") + kWords[pick(std::size(kWords))];
+      for (size_t w = pick(5) + 1; w-- > 0;)
+        line += std::string(line.empty() ? "" : " ") + kWords[pick(std::size(kWords))];
       SCOPED_TRACE(line);
       const cli::Reply r = s.session->execute(line);
       ASSERT_FALSE(r.quit);
