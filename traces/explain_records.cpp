@@ -91,6 +91,8 @@ const model::FieldName* field_at(const model::Layouts& l, const std::vector<mode
   return best;
 }
 
+const model::FieldName* field_at(const model::Layouts&, std::vector<model::FieldName>&&, uint64_t, uint64_t*) = delete;
+
 constexpr const char* kNext = "the one that deferprocStack registers next";
 
 // Where deferreturn of 1.22 and later keeps its _panic: what it gives to (*_panic).start, told from SP.
@@ -278,7 +280,8 @@ bool record_read(const Seen& x, Lines& out) {
   for (const Record& r : records_at_hand(x)) {
     if (at < r.address || at >= r.address + l.size(r.kind)) continue;
     uint64_t inside = 0;
-    const model::FieldName* f = field_at(l, l.fields(r.kind), at - r.address, &inside);
+    const auto fields = l.fields(r.kind);
+    const model::FieldName* f = field_at(l, fields, at - r.address, &inside);
     if (!f || inside) return false;
     out.push_back(fmt::format("{}.{}{}", r.kind == model::S::defer_ ? "_defer" : "_panic", f->name,
                               r.number == 0  ? fmt::format(" ({})", r.outside)

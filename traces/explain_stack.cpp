@@ -11,8 +11,15 @@ namespace {
 
 using model::F;
 
+// The function that jmpdefer is about to enter: on amd64 its funcval is in the context register by now; on arm64 it is
+// still an argument on the stack.
+const model::Function* deferred_by_jmpdefer(const Seen& x) {
+  if (x.p.amd64()) return x.context_function();
+  return x.function_of(x.word(x.e.sp_before() + static_cast<uint64_t>(x.p.place(model::Arg::jmpdefer_fv).offset)));
+}
+
 std::string again_line(const Seen& x, const model::Function* callee) {
-  const model::Function* f = x.context_function();
+  const model::Function* f = deferred_by_jmpdefer(x);
   return fmt::format("⇒ when {} returns, {} is called AGAIN", f ? x.name(f) : "the deferred function",
                      x.short_name(callee));
 }
@@ -76,7 +83,8 @@ const Change* sp_change(const Effect& e) {
 std::string frames_dropped(const Seen& x, size_t upto) {
   std::string t;
   for (size_t i = 0; i <= upto; ++i) {
-    if (i == 0 && x.s.frames[0].ret_slot == x.e.sp_before()) continue;  // a frame of no bytes: jmpdefer itself
+    const FrameSeen& f = x.s.frames[i];
+    if (i == 0 && (f.ret_slot == x.e.sp_before() || f.cfa == x.e.sp_before())) continue;  // of no bytes: jmpdefer
     if (!t.empty()) t += ", ";
     t += x.short_name(x.s.frames[i].function);
   }

@@ -314,7 +314,7 @@ constexpr SessionVerb kVerbs[] = {
     {"panics", "[GOROUTINE]", "The panics at work", "panics", panics},
     {"draw", "[ROWS]", "The stack around SP, one word a row", "draw 16", draw},
     {"dis disassemble disass", "[-a BEGIN END | WHERE]", "Instructions of this function, or of another",
-     "dis runtime.jmpdefer", dis},
+     "dis runtime.gopanic", dis},
     {"list ls l", "[WHERE]", "Source lines (below --source or --source-map)", "list main.main", list},
     {"info i", "[WHAT]", "About the program, or regs, break, threads, mem, symbol ADDRESS, line WHERE",
      "info symbol $pc", info},

@@ -97,5 +97,23 @@ TEST(Follow, TheEndOfAGoroutineIsSaid) {
   }
 }
 
+// Goexit cuts all frames: the call of it does not return, and nothing of its callers does.
+TEST(Follow, GoexitIsWhereTheGoroutineEnds) {
+  const auto guests = sampled();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"goexit-defers"});
+    s("break goexit; c");
+    ASSERT_FALSE(s.state().exited);
+    const uint64_t id = s.session->core().view->who().goid, at = s.position();
+    for (const char* way : {"finish", "rsi; ni"}) {
+      s(fmt::format("clear all; goto {}", at));
+      const std::string text = s(way);
+      EXPECT_TRUE(has(text, fmt::format("g{} ends here", id))) << way << ": " << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace deferscope::test

@@ -154,7 +154,7 @@ TEST(Session, PredictionsComeTrueAndHaveWords) {
       m.run_to(emu::kNever);
       m.set_hooks({});
     }
-    const emu::Position end = m.state().position + (all ? 20'000'000 : 400'000);
+    const emu::Position end = m.state().position + (all ? 20'000'000 : 200'000);
     const traces::Namer nobody;
     std::unordered_map<uint64_t, bool> seen;
     uint64_t looked = 0;

@@ -20,6 +20,25 @@ std::string a_guest() {
   return {};
 }
 
+// Guests of the releases at which mechanisms change, both instruction sets: of all with DEFERSCOPE_ALL, else `few`.
+std::vector<std::string> guests_of_each_kind(bool few) {
+  constexpr const char* kAll[] = {"_1.12.", "_1.13.", "_1.16.", "_1.17.", "_1.20.", "_1.22.", "_1.27."};
+  constexpr const char* kFew[] = {"_1.13.15_linux_amd64_opt", "_1.17.13_linux_arm64_opt", "_1.27.4_linux_amd64_opt"};
+  std::vector<std::string> out;
+  const auto add = [&](const char* part) {
+    for (const std::string& path : guest_files()) {
+      const std::string name = std::filesystem::path(path).filename().string();
+      if (name.find("linux") != std::string::npos && name.find(part) != std::string::npos && name.find("cases") == 0)
+        out.push_back(path);
+    }
+  };
+  if (few && !std::getenv("DEFERSCOPE_ALL"))
+    for (const char* part : kFew) add(part);
+  else
+    for (const char* part : kAll) add(part);
+  return out;
+}
+
 #define NEED_GUEST(guest)              \
   const std::string guest = a_guest(); \
   if (guest.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS"
@@ -39,7 +58,7 @@ Ended run(const std::string& command) {
 }
 
 std::string script(const std::string& text) {
-  const std::string path = testing::TempDir() + "/step_script.ds";
+  const std::string path = testing::TempDir() + "/step_script_" + std::to_string(getpid()) + ".ds";
   std::ofstream(path) << text;
   return path;
 }
@@ -53,6 +72,28 @@ TEST(Step, ScriptsStopAtTheFirstFailureWithItsLine) {
   const Ended good = run(std::string(DEFERSCOPE_PROGRAM) + " step -x " + script("si 3\nrsi 3\nwhen\n") + " " + guest);
   EXPECT_EQ(good.status, 0) << good.output;
   EXPECT_EQ(good.output.find('\x1b'), std::string::npos) << "colours in a pipe";
+}
+
+// One walk as a script: into the registered defers, to the panic, over its recovery, and back to the beginning.
+TEST(Step, AScriptRunsOnEveryKindOfGuest) {
+  const auto guests = guests_of_each_kind(false);
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  const std::string file = script(
+      "break defer main.panicNested\nc\nc\nclear all\nc gopanic\nrsi\nni\nbt\ndefers\nrni\nlastwrite $sp\ndraw\n"
+      "n\nrn\ngoto end\nrc main.main\ngoto start\nwhen\n");
+  for (const std::string& guest : guests) {
+    const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -x " + file + " " + guest + " panic-nested");
+    EXPECT_EQ(e.status, 0) << guest << "\n" << e.output;
+    EXPECT_NE(e.output.find("did not return: runtime.recovery cut the frames"), std::string::npos) << guest << e.output;
+    EXPECT_NE(e.output.find("the guest has ended, exit status 0"), std::string::npos) << guest << e.output;
+  }
+}
+
+TEST(Step, WithoutAProgramTheDemoIsStepped) {
+  const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -c 'break jmpdefer main.main; c; si 4; rsi 4; c'");
+  EXPECT_EQ(e.status, 0) << e.output;
+  EXPECT_NE(e.output.find("⇒ when main.main.func1 returns, deferreturn is called AGAIN"), std::string::npos)
+      << e.output;
 }
 
 TEST(Step, CommandsOnTheCommandLine) {
@@ -134,9 +175,8 @@ class Terminal {
   bool ended_ = false;
 };
 
-TEST(Step, ATerminalSession) {
-  NEED_GUEST(guest);
-  Terminal t({DEFERSCOPE_PROGRAM, "step", guest});
+void a_terminal_session(const std::vector<std::string>& command) {
+  Terminal t(command);
   ASSERT_TRUE(t.sees("main.main")) << t.all();
   ASSERT_TRUE(t.sees("(ds) ")) << t.all();
   EXPECT_NE(t.all().find("\x1b["), std::string::npos) << "no colours on a terminal";
@@ -165,6 +205,17 @@ TEST(Step, ATerminalSession) {
   ASSERT_TRUE(t.sees("(ds) "));
   t.type("\x04");  // Ctrl-D
   EXPECT_EQ(t.wait(), 0) << t.all();
+}
+
+TEST(Step, TerminalSessions) {
+  const auto guests = guests_of_each_kind(true);
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& guest : guests) {
+    SCOPED_TRACE(guest);
+    a_terminal_session({DEFERSCOPE_PROGRAM, "step", guest});
+    if (HasFatalFailure()) return;
+  }
+  a_terminal_session({DEFERSCOPE_PROGRAM, "step"});  // the demo
 }
 
 // Ctrl-C stops a command at work; the session goes on from there.

@@ -16,7 +16,7 @@ TEST(Time, ForwardAndBackGiveTheSameStates) {
     cli::Core& core = s.session->core();
     core.quiet = true;
     s("c main.panicNested");
-    const int steps = std::getenv("DEFERSCOPE_ALL") ? 8000 : 1200;
+    const int steps = std::getenv("DEFERSCOPE_ALL") ? 4000 : 200;  // of each guest
     std::vector<std::pair<uint64_t, uint64_t>> seen;
     for (int i = 0; i < steps && !s.state().exited; ++i) {
       seen.emplace_back(s.position(), digest(s));
@@ -62,13 +62,16 @@ TEST(Time, LastwriteIsWhatAForwardWatchpointFinds) {
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
-    Stepped s(path);
+    Stepped s(path, {"panic-order"});
     s.session->core().quiet = true;
+    s("c main.panicOrder");
     const uint64_t start = s.position();
     s("si 900");
     if (s.state().exited) continue;
     const uint64_t end = s.position(), sp = s.sp();
-    for (uint64_t a = sp - 16; a < sp + 64; a += 8) {
+    std::vector<uint64_t> addresses = {s.session->core().view->who().g + 40};  // g._defer
+    for (uint64_t a = sp - 16; a < sp + (std::getenv("DEFERSCOPE_ALL") ? 512 : 64); a += 8) addresses.push_back(a);
+    for (const uint64_t a : addresses) {
       const std::string said = s(fmt::format("lastwrite {:#x}", a));
       ASSERT_EQ(s.position(), end);
       // Forward with a watchpoint from the start.

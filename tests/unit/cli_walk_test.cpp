@@ -85,6 +85,8 @@ TEST(Walk, JmpdeferOnArm64) {
     EXPECT_TRUE(has(explanation(pane),
                     fmt::format("LR ← R0 = {:#x} ({}) = CALL runtime.deferreturn(SB)", back - 4, s.place(back - 4))))
         << pane;
+    EXPECT_TRUE(has(explanation(pane), fmt::format("⇒ when {} returns, deferreturn is called AGAIN", s.place(fn))))
+        << pane;
     EXPECT_TRUE(has(explanation(pane), "no memory changes")) << pane;
     pane = s("si 3");
     EXPECT_TRUE(has(explanation(pane), "deferreturn's frame dropped")) << pane;
