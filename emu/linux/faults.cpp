@@ -29,7 +29,6 @@ const FaultRow kRows[] = {
     {X, Fault::Breakpoint,   false, sig::TRAP, sig::kSiKernel,   kZero,   3,  1},  // pc behind the one byte
     {A, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  0},
     {A, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 0,  0},
-    {A, Fault::NonCanonical, false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  0},  // arm64 has no such fault: beyond the tables
     {A, Fault::Alignment,    false, sig::BUS,  sig::kBusAdraln,  kAccess, 0,  0},
     {A, Fault::PcAlignment,  false, sig::BUS,  sig::kBusAdraln,  kPc,     0,  0},
     {A, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
@@ -81,8 +80,11 @@ const FaultRow* find_fault(isa::Isa isa, Fault fault, bool mapped) {
   return nullptr;
 }
 
-void raise_fault(State& s, MachineState& m, const isa::Outcome& o) {
+void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   isa::CpuState& cpu = m.cpu();
+  isa::Outcome o = outcome;
+  // What memory calls non-canonical is x86-64's rule; arm64 has 48 bits, and beyond them no page.
+  if (!s.amd64() && o.fault == Fault::NonCanonical) o.fault = Fault::Page;
   const bool mapped = o.fault == Fault::Page && m.memory.is_mapped(o.address, 1);
   const FaultRow* row = find_fault(s.isa, o.fault, mapped);
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));

@@ -19,6 +19,33 @@ TEST(FaultTable, EveryFaultOfEachIsaOnce) {
   }
 }
 
+// Half of arm64's user space lies above what x86-64 calls canonical.
+TEST(FaultTable, Arm64FaultsAbove47Bits) {
+  constexpr uint64_t kHigh = 0xffffb1380000;
+  for (const bool mapped : {true, false}) {
+    MachineState m;
+    State s;
+    s.isa = isa::Isa::arm64;
+    if (mapped) m.memory.map(kHigh, kPage, kRead);
+    EXPECT_FALSE(m.memory.write_value(kHigh + 8, uint8_t{1}));
+    Thread t;
+    t.tid = s.pid;
+    m.threads.push_back(t);
+    s.threads[t.tid];
+    isa::Outcome o;
+    o.kind = isa::Outcome::Fault;
+    o.fault = m.memory.fault;
+    o.access = isa::Access::Write;
+    o.address = m.memory.fault_address;
+    raise_fault(s, m, o);
+    const ThreadInfo& info = s.threads.at(t.tid);
+    EXPECT_EQ(info.pending.front().signo, sig::SEGV);
+    EXPECT_EQ(info.pending.front().code, mapped ? sig::kSegvAccerr : sig::kSegvMaperr);
+    EXPECT_EQ(info.pending.front().word16, kHigh + 8);
+    EXPECT_EQ(info.fault_address, kHigh + 8);
+  }
+}
+
 #if defined(__x86_64__) && defined(__linux__)
 
 struct Seen {
