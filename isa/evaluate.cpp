@@ -616,7 +616,8 @@ bool Evaluation::vector(const Uop& u) {
       s.set_flags(f);
       const Fault fault = u.helper->any(s, u);
       f = s.flags();
-      return fault == Fault::None || fail(fault, s.pc, Access::Execute);
+      // A misaligned address stands in `a`.
+      return fault == Fault::None || fail(fault, fault == Fault::Alignment ? reg(u.a) : s.pc, Access::Execute);
     }
   }
 }

@@ -680,7 +680,10 @@ OpWords::Spoken OpWords::say(const Uop& u, const isa::CpuState& s) const {
     case Op::VecPut:
     case Op::VecFp:
     case Op::FpCompare:
-    case Op::Helper: vectors(u, out); break;
+    case Op::Helper:
+      if (u.dst == isa::kSink && u.helper->writes == 0 && !u.helper->writes_flags) break;  // only a check
+      vectors(u, out);
+      break;
     case Op::Jump:
     case Op::JumpReg:
     case Op::JumpCond:

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "emu/linux/call.h"
+#include "isa/x86_64/lift.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -35,7 +36,29 @@ const FaultRow kRows[] = {
     {A, Fault::Privileged,   false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
     {A, Fault::Breakpoint,   false, sig::TRAP, sig::kTrapBrkpt,  kPc,     0,  0},
 };
+// #SS: NonCanonical through RSP or RBP.
+constexpr FaultRow kStackRow = {X, Fault::NonCanonical, false, sig::BUS, sig::kSiKernel, kZero, 12, 0};
 // clang-format on
+
+// The instruction at pc reaches `address` by way of the stack segment: RSP or RBP is the base, or it pushes, pops,
+// calls or returns.
+bool through_stack_segment(const MachineState& m, uint64_t address) {
+  const isa::CpuState& cpu = m.threads[m.current].cpu;
+  uint8_t bytes[15];
+  uint64_t n = 0;
+  while (n < sizeof bytes && m.memory.peek(cpu.pc + n, bytes + n, 1)) ++n;
+  isa::Lifted in;
+  if (n > 0) isa::x86_64::lift(bytes, n, cpu.pc, in);
+  for (int i = 0; i < in.count; ++i) {
+    const isa::Mem& mem = in.uops[i].mem;
+    if ((mem.base != isa::kRsp && mem.base != isa::kRbp) || mem.seg != isa::kZero || in.uops[i].op == isa::Op::Lea)
+      continue;
+    const uint64_t index = mem.index == isa::kZero ? 0 : cpu.r[mem.index] << mem.shift;
+    const uint64_t at = cpu.r[mem.base] + index + static_cast<uint64_t>(mem.disp);
+    if (address - at < 16) return true;
+  }
+  return false;
+}
 
 // x86-64's page fault error code: present, write, user, fetch.
 uint64_t error_code(const MachineState& m, const isa::Outcome& o) {
@@ -86,7 +109,8 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   // What memory calls non-canonical is x86-64's rule; arm64 has 48 bits, and beyond them no page.
   if (!s.amd64() && o.fault == Fault::NonCanonical) o.fault = Fault::Page;
   const bool mapped = o.fault == Fault::Page && m.memory.is_mapped(o.address, 1);
-  const FaultRow* row = find_fault(s.isa, o.fault, mapped);
+  const bool stack = s.amd64() && o.fault == Fault::NonCanonical && through_stack_segment(m, o.address);
+  const FaultRow* row = stack ? &kStackRow : find_fault(s.isa, o.fault, mapped);
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
   note_fault(s.threads.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);

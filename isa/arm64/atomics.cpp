@@ -36,7 +36,19 @@ Fault choose_if_zero(CpuState& s, const Uop& u) {
 const Helper kSwapIfEqual{.name = "swap_if_equal", .any = swap_if_equal};
 const Helper kChooseIfZero{.name = "choose_if_zero", .any = choose_if_zero};
 
-void fetch(Emit& e, B2 size, B5 n) { e.load(Op::LoadRmw, 1u << size, kOld, at(n)); }
+// Without LSE2 (ARMv8.4) acquires, releases and atomics demand an address aligned to their size, imm.
+Fault check_alignment(CpuState& s, const Uop& u) {
+  return reg(s, u.a) % static_cast<uint64_t>(u.imm) == 0 ? Fault::None : Fault::Alignment;
+}
+const Helper kAligned{.name = "aligned", .any = check_alignment};
+void aligned(Emit& e, B5 n, unsigned bytes) {
+  if (bytes > 1) e.call(kAligned, 8, kSink, sp(n), kZero, bytes);
+}
+
+void fetch(Emit& e, B2 size, B5 n) {
+  aligned(e, n, 1u << size);
+  e.load(Op::LoadRmw, 1u << size, kOld, at(n));
+}
 void finish(Emit& e, B2 size, B5 n, B5 t) {
   e.store(1u << size, kNew, at(n));
   if (t != 31) e.mov(8, dest(t), kOld);
@@ -61,8 +73,14 @@ void STXP(Emit& e, Bit z, B5 w, B5 t2, B5 n, B5 t) {
   Uop& u = e.load(Op::StoreExPair, z ? 8 : 4, dest(w), at(n));
   u.a = src(t), u.b = src(t2);
 }
-void LDAR(Emit& e, B2 size, B5 n, B5 t) { e.load(Op::Load, 1u << size, dest(t), at(n)); }
-void STLR(Emit& e, B2 size, B5 n, B5 t) { e.store(1u << size, src(t), at(n)); }
+void LDAR(Emit& e, B2 size, B5 n, B5 t) {
+  aligned(e, n, 1u << size);
+  e.load(Op::Load, 1u << size, dest(t), at(n));
+}
+void STLR(Emit& e, B2 size, B5 n, B5 t) {
+  aligned(e, n, 1u << size);
+  e.store(1u << size, src(t), at(n));
+}
 
 void CAS(Emit& e, B2 size, Bit, B5 w, Bit, B5 n, B5 t) {
   fetch(e, size, n);
@@ -74,6 +92,7 @@ void CASP(Emit& e, Bit z, Bit, B5 w, Bit, B5 n, B5 t) {
   const unsigned width = z ? 8 : 4;
   constexpr Reg kOld2 = kT0 + 1, kDiff = kT0 + 2, kDiff2 = kT0 + 3;
   const Reg w2 = src(w + 1), t2 = src(t + 1);
+  aligned(e, n, 2 * width);
   e.load(Op::LoadPair, width, kOld, at(n)).dst2 = kOld2;
   e.store_check(2 * width, at(n));
   e.rrr(Op::Xor, width, kDiff, kOld, src(w));

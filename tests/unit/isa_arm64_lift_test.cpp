@@ -71,7 +71,7 @@ constexpr Common kCommon[] = {
     {0x1e612000, "fcmp d0, d1", 1},
     {0xc85ffc20, "ldaxr x0, [x1]", 1},
     {0xc802fc20, "stlxr w2, x0, [x1]", 1},
-    {0xf8e10022, "ldaddal x1, x2, [x1]", 4},
+    {0xf8e10022, "ldaddal x1, x2, [x1]", 5},
 };
 
 TEST(Arm64Lift, CommonInstructionsTakeFewMicroOps) {
@@ -160,6 +160,31 @@ TEST(Arm64System, ZeroLineClearsTheWholeLineOrFaults) {
   EXPECT_EQ(f.end, "page write");
   w.state.pc = kCode;
   EXPECT_TRUE(untouched(w, f));
+}
+
+// As hardware without LSE2 (Arm ARM, B2.5.2 "Alignment of data accesses"; Linux: SIGBUS, BUS_ADRALN).
+TEST(Arm64Memory, AcquiresReleasesAndAtomicsAreAligned) {
+  struct {
+    uint32_t word;
+    unsigned bytes;
+  } const kCases[] = {{0x08dffc20, 1},  {0x48dffc20, 2}, {0x88dffc20, 4}, {0xc8dffc20, 8},  // ldarb…ldar x0, [x1]
+                      {0x489ffc20, 2},  {0x889ffc20, 4}, {0xc89ffc20, 8},                   // stlrh…stlr x0, [x1]
+                      {0x48a2fc20, 2},  {0x88e2fc20, 4}, {0xc8a27c20, 8},                   // cas x2, x0, [x1]
+                      {0x78e20020, 2},  {0xb8220020, 4}, {0xf8e20020, 8},                   // ldadd x2, x0, [x1]
+                      {0x78e28020, 2},  {0xb8a28020, 4}, {0xf8628020, 8},                   // swp x2, x0, [x1]
+                      {0x48227c20, 16}, {0x08227c20, 8}};                                   // casp x2, x3, x0, x1, [x1]
+  for (const auto& c : kCases)
+    for (unsigned offset = 0; offset < 16; ++offset) {
+      World w;
+      w.state.r[1] = kData + 32 + offset;
+      const World a = after(c.word, w);
+      const bool fits = offset % c.bytes == 0;
+      EXPECT_EQ(a.end, fits ? "next" : "alignment") << fmt::format("{:08x} at {}", c.word, offset);
+      if (fits) continue;
+      EXPECT_EQ(a.fault_address, kData + 32 + offset);
+      w.state.pc = kCode;
+      EXPECT_TRUE(untouched(w, a));
+    }
 }
 
 TEST(Arm64System, HintsBarriersAndCacheMaintenanceDoNothing) {

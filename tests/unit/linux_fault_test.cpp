@@ -70,8 +70,8 @@ void handler(int signo, siginfo_t* info, void* context) {
 
 constexpr uint64_t kCode = 0x10000000, kData = 0x20000000, kUnmapped = 0x30000000;
 
-// Runs `code` natively with RDI = `argument`, in a child; kData is a read-only page. The fault's instruction is at
-// kCode.
+// Runs `code` natively with RDI = RBP = RSP = `argument`, in a child; kData is a read-only page. The fault's
+// instruction is at kCode.
 Seen run_native(const std::vector<uint8_t>& code, uint64_t argument) {
   EXPECT_EQ(pipe(pipe_fds), 0);
   const pid_t child = fork();
@@ -83,13 +83,16 @@ Seen run_native(const std::vector<uint8_t>& code, uint64_t argument) {
     std::copy(code.begin(), code.end(), static_cast<uint8_t*>(at));
     struct sigaction sa {};
     sa.sa_sigaction = handler;
-    sa.sa_flags = SA_SIGINFO;
+    sa.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    static uint8_t alternate[1 << 16];
+    const stack_t stack{alternate, 0, sizeof alternate};
+    sigaltstack(&stack, nullptr);
     for (int s : {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE}) sigaction(s, &sa, nullptr);
     const volatile auto touched = *static_cast<volatile char*>(data);  // present, so that the error code is certain
     (void)touched;
-    asm volatile("xor %%edx, %%edx; mov $7, %%eax; xor %%ecx, %%ecx; jmp *%0"
+    asm volatile("xor %%edx, %%edx; mov $7, %%eax; xor %%ecx, %%ecx; mov %%rdi, %%rbp; mov %%rdi, %%rsp; jmp *%%rbx"
                  :
-                 : "r"(kCode), "D"(argument)
+                 : "b"(kCode), "D"(argument)
                  : "rax", "rcx", "rdx");
     _exit(4);
   }
@@ -130,6 +133,20 @@ const std::vector<Case>& cases() {
       {"FetchNoExec", {0xff, 0xe7}, kData, outcome(Fault::Page, kData, isa::Access::Execute)},  // jmp rdi
       {"FetchUnmapped", {0xff, 0xe7}, kUnmapped, outcome(Fault::Page, kUnmapped, isa::Access::Execute)},
       {"NonCanonical", load, 0x8000000000000000, outcome(Fault::NonCanonical, 0x8000000000000000)},
+      {"NonCanonicalByRbp", {0x8a, 0x45, 0x00}, 0x8000000000000000, outcome(Fault::NonCanonical, 0x8000000000000000)},
+      {"NonCanonicalByRbpIndex",
+       {0x8a, 0x44, 0x3d, 0x01},
+       0x4000000000000000,
+       outcome(Fault::NonCanonical, 0x8000000000000001)},
+      {"NonCanonicalPush",
+       {0x50},
+       0x8000000000000008,
+       outcome(Fault::NonCanonical, 0x8000000000000000, isa::Access::Write)},
+      {"NonCanonicalPop", {0x58}, 0x8000000000000000, outcome(Fault::NonCanonical, 0x8000000000000000)},
+      {"NonCanonicalFs",
+       {0x64, 0x8a, 0x45, 0x00},
+       0x8000000000000000,
+       outcome(Fault::NonCanonical, 0x8000000000000000)},
       {"LoadKernel", load, 0xffffffff80000000, outcome(Fault::Page, 0xffffffff80000000)},
       {"MisalignedSse", {0x0f, 0x28, 0x07}, kData + 8, outcome(Fault::Alignment, kData + 8)},  // movaps xmm0, [rdi]
       {"Int3", {0xcc}, 0, outcome(Fault::Breakpoint)},
@@ -151,6 +168,8 @@ Seen run_emulated(const Case& c) {
   t.tid = s.pid;
   const bool fetch = c.outcome.fault == isa::Fault::Page && c.outcome.access == isa::Access::Execute;
   t.cpu.pc = fetch ? c.outcome.address : kCode;
+  t.cpu.r[isa::kRdi] = t.cpu.r[isa::kRbp] = t.cpu.r[isa::kRsp] = c.argument;
+  m.memory.write(kCode, c.code.data(), c.code.size());
   m.threads.push_back(t);
   s.threads[t.tid];
   raise_fault(s, m, c.outcome);
