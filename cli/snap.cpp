@@ -29,7 +29,8 @@ int snap(const SnapFlags& flags) {
   std::string line;
   traces::SnapshotOptions options;
   options.raw = flags.raw;
-  traces::append_snapshot_json(line, program, m.state(), &tracker, traces::BinaryId::of(program), options);
+  traces::Names names(program);
+  traces::append_snapshot_json(line, names, m.state(), &tracker, traces::BinaryId::of(program), options);
   const auto j = nlohmann::ordered_json::parse(line);
   fmt::print("{}\n", j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   return 0;

@@ -88,8 +88,8 @@ struct TraceSession::Body {
     }
     if (snapshots && e.kind != model::EventKind::transfer) {
       traces::SnapshotOptions o;
-      o.only_goroutine = e.goid;
-      traces::append_snapshot_json(snapshots->text, program, m.state(), tracker.get(), id, o, e.id);
+      o.only_current = true;
+      traces::append_snapshot_json(snapshots->text, names, m.state(), tracker.get(), id, o, e.id);
       snapshots->written();
     }
   }

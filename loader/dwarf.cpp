@@ -11,7 +11,8 @@ namespace deferscope::loader {
 
 namespace {
 
-constexpr int kMaxDepth = 64;  // of typedef chains and nested blocks
+constexpr int kMaxDepth = 64;                  // of typedef chains and nested blocks
+constexpr unsigned kGoClosureOffset = 0x2907;  // DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go, go1.23)
 
 struct Unit {
   ListUnit lists;
@@ -215,6 +216,7 @@ std::optional<Variable> Dwarf::State::variable(const Die& die, size_t unit) cons
   describe_type(said, &v.type, &v.size);
   if (auto type = said.attribute(DW_AT_type)) v.type_entry = type->reference();
   v.line = static_cast<int32_t>(said.number(DW_AT_decl_line).value_or(0));
+  v.closure_offset = die.number(kGoClosureOffset);
   bool parameter = said.tag() == DW_TAG_formal_parameter;
   bool result = parameter && said.number(DW_AT_variable_parameter).value_or(0) != 0;
   v.role = result ? VariableRole::result : parameter ? VariableRole::parameter : VariableRole::local;

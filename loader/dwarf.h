@@ -42,6 +42,9 @@ struct Variable {
   int32_t line = 0;                                  // of its declaration; 0 if not said
   std::string inlined_from;                          // the inlined function it belongs to; empty: the function's own
   std::vector<std::pair<uint64_t, uint64_t>> scope;  // [low, high) where it is visible; empty: the whole function
+  // Go 1.23+, of a variable that a closure captured: where it lies in the closure (bytes, behind the function's
+  // address).
+  std::optional<uint64_t> closure_offset;
 
   bool visible_at(uint64_t pc) const;
 

@@ -20,8 +20,8 @@ struct Deferred {
   struct Captured {
     uint32_t offset, size;
     uint64_t value;
-    bool address;      // the closure uses the word's address
-    std::string name;  // where DWARF says it
+    bool address;           // the closure uses the word's address
+    std::string_view name;  // where DWARF says it; lives as long as the Program
   };
   std::vector<Captured> captured;
   bool captured_complete = true;

@@ -216,8 +216,9 @@ ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t 
           u.mem.disp >= 0) {
         const bool pair = u.op == Op::LoadPair;
         const auto offset = static_cast<uint32_t>(u.mem.disp);
-        if (offset) out.words.push_back({offset, u.op == Op::Lea ? 8u : u.width, u.op == Op::Lea});
-        if (pair) out.words.push_back({offset + u.width, u.width, false});
+        const bool lea = u.op == Op::Lea;
+        if (offset) out.words.push_back({offset, lea ? 8u : u.width, lea, u.dst, i.next(), {}});
+        if (pair) out.words.push_back({offset + u.width, u.width, false, u.dst2, i.next(), {}});
       } else if (u.a == context || u.b == context || u.c == context) {
         if (u.op == Op::Mov || u.op == Op::Store || u.op == Op::StorePair || u.op == Op::Add) copied = true;
       }

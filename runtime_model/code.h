@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "isa/uop.h"
@@ -58,7 +59,10 @@ bool is_control(const Insn& i);
 struct ContextWords {
   struct Word {
     uint32_t offset = 0, size = 0;
-    bool address = false;  // LEA: the word's address is taken (captured by value and kept in the closure)
+    bool address = false;        // LEA: the word's address is taken (captured by value and kept in the closure)
+    isa::Reg into = isa::kZero;  // where the word, or its address, goes
+    uint64_t next = 0;           // pc behind that instruction
+    std::string name;            // of the captured variable, where DWARF says it; "&x": the word is its address
   };
   std::vector<Word> words;
   bool complete = true;

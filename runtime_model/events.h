@@ -34,11 +34,12 @@ const char* to_string(RunBy b);
 
 inline constexpr uint64_t kNoEvent = UINT64_MAX;
 
-// A frame, known by its distance from the stack's upper end: the same wherever the stack is moved to.
+// A frame, known by its distance from the upper end of the stack that it lies on (the goroutine's; for `transfer` also
+// a thread's g0 or gsignal): the same wherever the stack is moved to.
 struct FrameId {
   const Function* function = nullptr;
   uint64_t sp = 0;     // SP inside the frame
-  uint64_t depth = 0;  // stack.hi - sp
+  uint64_t depth = 0;  // that stack's hi - sp
   uint64_t pc = 0;     // where the frame stands (a return address, or the instruction itself)
 };
 
@@ -56,6 +57,7 @@ struct JmpStep {
 struct CallerFrame {
   std::string function;
   bool wrapper = false, inlined = false;
+  bool runtime = false;  // gopanic and what it calls deferred functions by
   uint64_t sp = 0;
 };
 
@@ -107,6 +109,7 @@ struct Event {
   uint64_t nested_in = kNoEvent;
   std::string value;
   std::vector<CallerFrame> callers;  // of recover, up to the panic
+  int decided_by = -1;  // which of them decided: what the runtime takes for the deferred function; -1: none is
   uint64_t to_pc = 0, to_sp = 0;
   bool returns_one = false;            // recovery.jump: result register 1
   std::vector<std::string> discarded;  // frames thrown away, innermost first

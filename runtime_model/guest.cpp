@@ -59,15 +59,6 @@ std::optional<Goroutine> Guest::goroutine(uint64_t g) const {
   return out;
 }
 
-std::vector<uint64_t> global_candidates(const Program& p, const GlobalSpec& spec) {
-  std::vector<uint64_t> out;
-  if (const auto s = p.image().find_symbol(spec.symbol)) out.push_back(s->address);
-  for (const char* user : spec.users)
-    if (const Function* f = p.function_named(user))
-      for (uint64_t a : global_addresses(p.image(), f->f.entry, f->f.end)) out.push_back(a);
-  return out;
-}
-
 std::vector<Goroutine> Guest::goroutines() const {
   static const GlobalSpec kAllgs{"runtime.allgs", {"runtime.allgadd", "runtime.checkdead", "runtime.forEachG"}};
   std::vector<Goroutine> out;
@@ -85,7 +76,7 @@ std::vector<Goroutine> Guest::goroutines() const {
     const auto first = goroutine(word(array));
     return first && first->id == 1;
   };
-  for (uint64_t a : global_candidates(p_, kAllgs)) {
+  for (uint64_t a : p_.global(kAllgs)) {
     if (!is_list(a)) continue;
     const uint64_t array = word(a), n = word(a + 8);
     for (uint64_t i = 0; i < n; ++i) add(word(array + 8 * i));
@@ -100,7 +91,7 @@ std::vector<Goroutine> Guest::goroutines() const {
 std::string Guest::wait_reason(const Goroutine& g) const {
   static const GlobalSpec kStrings{"runtime.waitReasonStrings", {"runtime.waitReason.String"}};
   if (status_name(g.status) != "waiting") return {};
-  for (uint64_t a : global_candidates(p_, kStrings)) {
+  for (uint64_t a : p_.global(kStrings)) {
     const uint64_t at = a + 16 * uint64_t{g.wait_reason}, text = word(at), n = word(at + 8);
     if (!text || n == 0 || n > 64) continue;
     std::string s(n, '\0');

@@ -103,12 +103,4 @@ class Guest {
   const emu::MachineState& s_;
 };
 
-// Where the runtime keeps a global, found by its symbol, else (stripped) in the code of functions that use it.
-struct GlobalSpec {
-  const char* symbol;
-  std::vector<const char*> users;
-};
-// Candidates, the symbol's address first.
-std::vector<uint64_t> global_candidates(const Program& program, const GlobalSpec& spec);
-
 }  // namespace deferscope::model

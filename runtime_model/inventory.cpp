@@ -105,17 +105,18 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
     d.sites.push_back({x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f)});
   }
   for (const BitStore& b : d.open->stores) {
-    if (b.initial || !b.store.constant || b.starts >= 0) continue;
-    const auto fresh = static_cast<uint8_t>(b.store.value & ~uint64_t{seen});
-    if (!fresh || !std::has_single_bit(fresh)) continue;
-    seen |= static_cast<uint8_t>(b.store.value);
-    const std::string& f = funcval_before[b.pc];
-    d.sites.push_back(
-        {b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", std::countr_zero(fresh)), f, wraps(p, f)});
-  }
-  for (const BitStore& b : d.open->stores)  // a register: conditional defers; only running tells which bit
-    if (!b.initial && !b.store.constant && !b.call.pc)
+    if (b.initial || b.starts >= 0) continue;
+    // What a constant sets anew (the compiler may drop a store in between), what code ORs into a computed value.
+    const auto fresh = static_cast<uint8_t>(b.store.constant ? b.store.value & ~uint64_t{seen} : b.sets);
+    if (b.store.constant) seen |= static_cast<uint8_t>(b.store.value);
+    for (unsigned slot = 0; slot < 8; ++slot) {
+      if (!(fresh >> slot & 1)) continue;
+      const std::string f = std::has_single_bit(fresh) ? funcval_before[b.pc] : std::string();
+      d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f)});
+    }
+    if (!b.store.constant && !fresh && !b.call.pc)  // only running tells which bit
       d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}});
+  }
 }
 
 bool at_site(const OpenCoded& o, uint64_t pc) {

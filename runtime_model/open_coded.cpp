@@ -73,9 +73,36 @@ std::unique_ptr<OpenCoded> Program::read_open_coded(const Function& f) const {
   return o;
 }
 
+namespace {
+
+// The bits that OR instructions of the straight run so far put into each register.
+class OredBits {
+ public:
+  void see(const Insn& i) {
+    if (i.joined || is_control(i)) bits_ = {};
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const isa::Uop& u = i.in->uops[n];
+      if (u.dst >= isa::kRegs) continue;
+      const uint8_t had = u.a < isa::kRegs ? bits_[u.a] : uint8_t{0};
+      uint8_t now = 0;
+      if (u.op == isa::Op::Or && u.b_imm) now = static_cast<uint8_t>(had | u.imm);
+      if (u.op == isa::Op::Bts && u.b_imm) now = static_cast<uint8_t>(had | 1 << (u.imm & 7));
+      if (u.op == isa::Op::Mov && !u.b_imm && u.b < isa::kRegs) now = bits_[u.b];
+      bits_[u.dst] = now;
+    }
+  }
+  uint8_t of(isa::Reg r) const { return r < isa::kRegs ? bits_[r] : 0; }
+
+ private:
+  std::array<uint8_t, isa::kRegs> bits_{};
+};
+
+}  // namespace
+
 // Offsets in the frame are told from SP: varp = SP + pcsp + (amd64's return address) - the distance below caller's SP.
 void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
   std::vector<SlotStore> straight;  // slot stores since the last control op or store to deferBits
+  OredBits ored;
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
     if (i.joined) straight.clear();
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
@@ -87,9 +114,13 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
           if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0))
             straight.push_back({i.pc, static_cast<int>(n), s});
       for (const FrameStore& s : bytes)
-        if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) add_bit_store(o, i, s, straight);
+        if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) {
+          add_bit_store(o, i, s, straight);
+          if (!s.constant) o.stores.back().sets = ored.of(s.from);
+        }
     }
     if (is_control(i)) straight.clear();
+    ored.see(i);
     return true;
   });
   for (BitStore& b : o.stores)
@@ -99,7 +130,8 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
 // `slots`: stored on the straight way to this store. Those whose bit it does not keep were registered by stores that
 // the compiler dropped, and so were the others; it starts the highest.
 void Program::add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const {
-  BitStore b{i.pc, i.next(), s, false, {}, -1};
+  BitStore b;
+  b.pc = i.pc, b.next = i.next(), b.store = s;
   b.initial = o.stores.empty() && s.constant && s.value == 0;
   if (b.initial) o.valid_from = b.next;
   for (const SlotStore& x : slots)

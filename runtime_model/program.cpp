@@ -128,9 +128,22 @@ loader::Dwarf* Program::dwarf() const {
   return dwarf_.get();
 }
 
+const std::vector<uint64_t>& Program::global(const GlobalSpec& spec) const {
+  const auto [it, fresh] = globals_.try_emplace(spec.symbol);
+  if (!fresh) return it->second;
+  if (const auto s = image_.find_symbol(spec.symbol)) it->second.push_back(s->address);
+  for (const char* user : spec.users)
+    if (const Function* f = function_named(user))
+      for (uint64_t a : global_addresses(image_, f->f.entry, f->f.end)) it->second.push_back(a);
+  return it->second;
+}
+
 const ContextWords& Program::context_words(const Function& f) const {
   const auto [it, fresh] = context_.try_emplace(&f);
-  if (fresh) it->second = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
+  if (fresh) {
+    it->second = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
+    name_words(f, it->second);
+  }
   return it->second;
 }
 

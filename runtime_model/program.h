@@ -23,6 +23,7 @@ struct BitStore {
   uint64_t pc = 0, next = 0;
   FrameStore store;
   bool initial = false;  // the 0 at entry: neither registers nor starts anything
+  uint8_t sets = 0;      // bits that the code just before puts into a computed value: conditional defers
   Call call;             // the call behind it that runs the defer, should this store clear a bit; call.pc 0: none found
   // Where no call or branch lies between a registration and the exit, the compiler drops the store that sets the bit
   // as dead. Then this one starts the defer of this slot without a bit to clear, and the slot's own store registers it.
@@ -64,6 +65,12 @@ struct Function {
   std::string_view name() const { return f.name; }
 };
 
+// Where the runtime keeps a global: found by its symbol, else (stripped) in the code of functions that use it.
+struct GlobalSpec {
+  const char* symbol;
+  std::vector<const char*> users;
+};
+
 // A pc told as text parts.
 struct Location {
   const Function* function = nullptr;  // nullptr: no Go code
@@ -102,6 +109,9 @@ class Program {
   const std::vector<const Function*>& open_coded_functions() const;
   Origin origin_of(std::string_view function) const;
 
+  // Candidates for a global's address, the symbol's first; cached by symbol.
+  const std::vector<uint64_t>& global(const GlobalSpec& spec) const;
+
   // Addresses of a function's instructions of a kind.
   std::vector<uint64_t> returns_in(const Function& f) const;
   std::vector<Call> calls_in(const Function& f) const;
@@ -115,6 +125,7 @@ class Program {
   void add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const;
   Call call_behind(const Function& f, uint64_t pc) const;
   Wrapped find_wrapped(const Function& f) const;
+  void name_words(const Function& f, ContextWords& words) const;
 
   loader::Image image_;
   const loader::GoProgram* go_;
@@ -128,6 +139,7 @@ class Program {
   mutable std::unordered_map<const Function*, Wrapped> wrapped_;
   mutable std::unordered_map<const Function*, ContextWords> context_;
   mutable std::optional<std::vector<const Function*>> open_functions_;
+  mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
   mutable std::unique_ptr<loader::Dwarf> dwarf_;
   mutable bool dwarf_tried_ = false;
 };

@@ -200,6 +200,18 @@ void Tracker::emit(Event& e) {
   if (options_.sink) options_.sink(e);
 }
 
+// Distance from the upper end of the goroutine's stack, or of the system stack of the thread that runs it.
+uint64_t Tracker::depth_of(const G& g, uint64_t sp) const {
+  if (sp <= g.hi && sp >= guest_.word(guest_.address_of(g.g, F::g_stack))) return g.hi - sp;
+  const uint64_t m = guest_.field(g.g, F::g_m);
+  for (const F system : {F::m_g0, F::m_gsignal}) {
+    const uint64_t s = guest_.field(m, system);
+    if (s && sp <= guest_.stack_hi(s) && sp >= guest_.word(guest_.address_of(s, F::g_stack)))
+      return guest_.stack_hi(s) - sp;
+  }
+  return 0;
+}
+
 FrameId Tracker::frame_id(const G& g, uint64_t pc, uint64_t sp) const {
   return {p_.location(pc ? pc - 1 : 0).function, sp, g.hi - sp, pc};
 }

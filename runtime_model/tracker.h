@@ -111,6 +111,7 @@ class Tracker final : public emu::Machine::Companion {
   Event make(EventKind kind, const G& g);
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
+  uint64_t depth_of(const G& g, uint64_t sp) const;
   void push(G& g, Event& e);
   void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc);
   void end(G& g, size_t index);
@@ -118,12 +119,14 @@ class Tracker final : public emu::Machine::Companion {
                       const char* call, uint64_t funcval);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
+  std::vector<uint8_t> slot_arguments(const Function& f, uint64_t varp, int slot) const;
   void find_push(G& g, Event& e, uint64_t funcval, bool same_frame);
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;
   void drop_deeper(G& g, uint64_t depth);
   void discard(G& g, Event& jump);
   std::vector<CallerFrame> recover_callers(const G& g) const;
+  int deciding_frame(const std::vector<CallerFrame>& callers) const;
 
   const Program& p_;
   emu::Machine& m_;

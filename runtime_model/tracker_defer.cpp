@@ -7,6 +7,8 @@
 namespace deferscope::model {
 namespace {
 
+constexpr uint64_t kMaxArguments = 1 << 16;
+
 bool on_stack(uint64_t address, uint64_t sp, uint64_t hi) { return address >= sp && address < hi; }
 
 Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
@@ -52,7 +54,7 @@ void Tracker::on_pushed(const Hook& h) {
   e.link = guest_.field(d, F::defer_link);
   e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
   const uint64_t siz = guest_.field(d, F::defer_siz);
-  if (siz && siz <= 1 << 16) {
+  if (siz && siz <= kMaxArguments) {
     e.arguments.resize(siz);
     if (!guest_.read(d + p_.layouts().size(S::defer_), e.arguments.data(), siz)) e.arguments.clear();
   }
@@ -133,6 +135,20 @@ uint64_t Tracker::slot_word(const Function& f, uint64_t varp, int slot) const {
   return i < o.slots.size() ? guest_.word(varp - o.slots[i]) : 0;
 }
 
+// 1.14–1.17: what the frame keeps for the call of slot i, as deferproc would have copied it.
+std::vector<uint8_t> Tracker::slot_arguments(const Function& f, uint64_t varp, int slot) const {
+  std::vector<uint8_t> out;
+  const OpenCoded& o = *p_.open_coded(f);
+  const auto i = static_cast<size_t>(slot);
+  if (i >= o.arguments.size()) return out;
+  for (const OpenCoded::Argument& a : o.arguments[i]) {
+    if (a.call_offset > kMaxArguments || a.size > kMaxArguments) return {};
+    out.resize(std::max<size_t>(out.size(), a.call_offset + a.size));
+    if (!guest_.read(varp - a.offset, out.data() + a.call_offset, a.size)) return {};
+  }
+  return out;
+}
+
 void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits,
                              const char* call, uint64_t funcval) {
   Event e = make(EventKind::defer_push, g);
@@ -143,6 +159,7 @@ void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
   e.deferred = read_deferred(guest_, funcval);
+  e.arguments = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
   push(g, e);
 }
 

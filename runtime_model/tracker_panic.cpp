@@ -49,13 +49,26 @@ std::vector<CallerFrame> Tracker::recover_callers(const G& g) const {
     const Frame& f = u.frames[i];
     try {
       for (const loader::InlineFrame& l : p_.go().funcs.inline_stack(f.function->f, f.lookup))
-        out.push_back({readable(l.function), l.func_id == p_.mech().id_wrapper, l.inlined, f.sp});
+        out.push_back({readable(l.function), l.func_id == p_.mech().id_wrapper, l.inlined,
+                       p_.origin_of(l.function) == Origin::runtime, f.sp});
     } catch (const loader::Error&) {
-      out.push_back({readable(f.function->name()), f.function->wrapper, false, f.sp});
+      const bool runtime = f.function->origin == Origin::runtime;
+      out.push_back({readable(f.function->name()), f.function->wrapper, false, runtime, f.sp});
     }
     if (f.function->name() == "runtime.gopanic" || f.function->name() == "runtime.Goexit") break;
   }
   return out;
+}
+
+// recover works if its caller is the deferred function. That is the outermost frame below the runtime's that is no
+// wrapper: among the physical frames where gorecover compares addresses of arguments (what was inlined into a wrapper
+// is not seen, golang/go#73916), among the logical ones where it walks the stack (1.26+).
+int Tracker::deciding_frame(const std::vector<CallerFrame>& callers) const {
+  size_t i = callers.size();
+  while (i > 0 && callers[i - 1].runtime) --i;
+  while (i-- > 0)
+    if (!callers[i].wrapper && !(callers[i].inlined && p_.mech().recover_by_argp)) return static_cast<int>(i);
+  return -1;
 }
 
 void Tracker::on_gorecover_return(const Hook&) {
@@ -71,6 +84,7 @@ void Tracker::on_gorecover_return(const Hook&) {
   e.panic = top.event;
   e.value = top.value;
   e.callers = recover_callers(*g);
+  e.decided_by = deciding_frame(e.callers);
   top.recovered = recovered;
   emit(e);
 }
@@ -181,7 +195,7 @@ void Tracker::on_transfer(const Hook& h) {
   e.to_pc = e.pc;
   e.to_sp = e.sp;
   const uint64_t from = guest_.return_address();
-  e.frame = {p_.location(from).function, guest_.caller_sp(), g->hi - guest_.caller_sp(), from};
+  e.frame = {p_.location(from).function, guest_.caller_sp(), depth_of(*g, guest_.caller_sp()), from};
   e.return_address = from;
   const std::string_view what = h.text;
   if (what == "sigpanic") {

@@ -68,7 +68,8 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     }
     out.frames.push_back(f);
     if (last || f.return_address == 0) return out.complete = true, out;
-    if (f.caller_sp <= sp && !(f.caller_sp == sp && !amd64 && out.frames.size() == 1))
+    const bool leaf = !amd64 && f.caller_sp == sp && !f.entered && lr;  // arm64: may have no frame at all
+    if (f.caller_sp <= sp && !leaf && !(out.frames.size() == 1 && f.caller_sp == sp && !amd64))
       return out.stopped = "the stack does not grow", out;
     if (stack_hi && f.caller_sp > stack_hi) return out.stopped = "beyond the stack's upper end", out;
     const uint8_t id = f.function->f.func_id;

@@ -81,6 +81,21 @@ std::string basic(const Guest& g, uint8_t kind, uint64_t data) {
   }
 }
 
+// Error types of the runtime whose text is a string in the value itself (src/runtime/error.go): printed as Go does.
+struct RuntimeError {
+  std::string_view type, before;
+};
+constexpr RuntimeError kRuntimeErrors[] = {{"runtime.errorString", "runtime error: "},
+                                           {"runtime.plainError", ""},
+                                           {"runtime.errorAddressString", "runtime error: "},
+                                           {"runtime.plainErrorString", ""}};
+
+const RuntimeError* runtime_error(std::string_view type) {
+  for (const RuntimeError& e : kRuntimeErrors)
+    if (e.type == type) return &e;
+  return nullptr;
+}
+
 }  // namespace
 
 std::string type_name(const Guest& g, uint64_t type) {
@@ -109,6 +124,8 @@ std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
   uint8_t kind = 0, tflag = 0;
   if (!g.read(type + kKind, &kind, 1) || !g.read(type + kTflag, &tflag, 1)) return "(unreadable)";
   const std::string name = type_name(g, type);
+  if (const RuntimeError* e = runtime_error(name))
+    return std::string(e->before) + text_at(g, g.word(data), g.word(data + 8));
   const bool basic_kind = (kind & kKindMask) <= kComplex128 || (kind & kKindMask) == kString;
   const std::string text = basic_kind && !(kind & kKindDirect) ? basic(g, kind & kKindMask, data) : std::string();
   if (basic_kind && !(kind & kKindDirect)) {

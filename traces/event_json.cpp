@@ -114,6 +114,10 @@ void callers(JsonWriter& w, const Event& e) {
         .hex("sp", c.sp)
         .close();
   w.end_list();
+  if (e.decided_by < 0)
+    w.null("decided_by");
+  else
+    w.text("decided_by", e.callers[static_cast<size_t>(e.decided_by)].function);
 }
 
 void recovery(JsonWriter& w, Names& p, const Event& e) {

@@ -192,12 +192,20 @@ void EventText::recover(std::string& out, const Event& e) {
   const std::string who = e.frame.function ? model::readable(e.frame.function->name()) : "?";
   head(out, e, who,
        ok ? fmt::format("recover() stops panic {}", quoted(e.value))
-          : "recover() returns nil: not called by a deferred function itself");
+          : "recover() returns nil: its caller is not what the panic called");
   std::string chain;
   for (const model::CallerFrame& c : e.callers)
     chain += fmt::format("{}{}{}{}", chain.empty() ? "" : " ← ", c.function, c.wrapper ? " (wrapper)" : "",
                          c.inlined ? " (inlined)" : "");
   detail(out, fmt::format("called by {}", chain));
+  if (e.decided_by < 0) return;
+  const model::CallerFrame& d = e.callers[static_cast<size_t>(e.decided_by)];
+  const bool unseen = ok && static_cast<size_t>(e.decided_by) + 1 < e.callers.size() &&
+                      e.callers[static_cast<size_t>(e.decided_by) + 1].inlined;
+  detail(out, fmt::format("decided by {}: it {}", d.function,
+                          !ok      ? "is the deferred function, and recover was called by another"
+                          : unseen ? "passes for the deferred function, for the one between is inlined into the wrapper"
+                                   : "is the deferred function"));
 }
 
 void EventText::recovery(std::string& out, const Event& e) {

@@ -165,10 +165,10 @@ BinaryId BinaryId::of(const Program& p) {
           p.image().symbols().empty()};
 }
 
-void append_snapshot_json(std::string& out, const Program& p, const emu::MachineState& state, const model::Tracker* t,
+void append_snapshot_json(std::string& out, Names& names, const emu::MachineState& state, const model::Tracker* t,
                           const BinaryId& id, const SnapshotOptions& o, uint64_t event) {
+  const Program& p = names.program();
   const Guest guest(p, state);
-  Names names(p);
   JsonWriter w(out);
   w.open().text("schema", "deferscope.snapshot/1");
   binary(w, id);
@@ -182,8 +182,10 @@ void append_snapshot_json(std::string& out, const Program& p, const emu::Machine
   write_place(w, names, "at", guest.pc());
   registers(w, guest);
   w.list("goroutines");
-  for (const model::Goroutine& g : guest.goroutines())
-    if (!o.only_goroutine || g.id == o.only_goroutine) goroutine(w, names, guest, g, t, o);
+  if (!o.only_current)
+    for (const model::Goroutine& g : guest.goroutines()) goroutine(w, names, guest, g, t, o);
+  else if (const auto g = guest.goroutine(guest.current_g()))
+    goroutine(w, names, guest, *g, t, o);
   w.end_list().close();
   out += '\n';
 }

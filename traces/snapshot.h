@@ -5,13 +5,14 @@
 #include "emu/machine.h"
 #include "runtime_model/guest.h"
 #include "runtime_model/tracker.h"
+#include "traces/names.h"
 
 namespace deferscope::traces {
 
 struct SnapshotOptions {
-  bool raw = false;             // the bytes of each record
-  uint64_t only_goroutine = 0;  // 0: all
-  size_t frames = 1000;         // at most, a goroutine
+  bool raw = false;           // the bytes of each record
+  bool only_current = false;  // of the current thread's goroutine only, which costs nothing for the others
+  size_t frames = 1000;       // at most, a goroutine
 };
 
 // Names the binary; made once for many snapshots.
@@ -21,10 +22,9 @@ struct BinaryId {
   static BinaryId of(const model::Program& program);
 };
 
-// Appends one line, '\n' included. `tracker` may be nullptr: then nothing is said of running defers. `event`: the event
-// that it belongs to, kNoEvent if none.
-void append_snapshot_json(std::string& out, const model::Program& program, const emu::MachineState& state,
-                          const model::Tracker* tracker, const BinaryId& id, const SnapshotOptions& options = {},
-                          uint64_t event = model::kNoEvent);
+// Appends one line, '\n' included. `names` may be a stream's. `tracker` may be nullptr: then nothing is said of running
+// defers. `event`: the event that it belongs to, kNoEvent if none.
+void append_snapshot_json(std::string& out, Names& names, const emu::MachineState& state, const model::Tracker* tracker,
+                          const BinaryId& id, const SnapshotOptions& options = {}, uint64_t event = model::kNoEvent);
 
 }  // namespace deferscope::traces

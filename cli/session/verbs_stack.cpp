@@ -289,9 +289,10 @@ void info(Core& c, const std::string& a) {
 void snap(Core& c, const std::string& a) {
   if (!c.program) throw CommandError("this program is no Go program that the model reads");
   std::string json;
+  traces::Names names(*c.program);
   traces::SnapshotOptions options;
   options.raw = a == "-raw";
-  traces::append_snapshot_json(json, *c.program, c.machine->state(), c.tracker.get(), traces::BinaryId::of(*c.program),
+  traces::append_snapshot_json(json, names, c.machine->state(), c.tracker.get(), traces::BinaryId::of(*c.program),
                                options);
   c.output += json;
 }

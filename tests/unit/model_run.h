@@ -1,6 +1,7 @@
 // Running a guest with a tracker and keeping what it found, for tests of the runtime model and of traces.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,25 @@
 
 namespace deferscope::test {
 
+// One write of the guest to stdout or stderr, and what was so at that moment.
+struct Written {
+  std::string text;
+  int fd = 1;
+  uint64_t goid = 0;
+  size_t events = 0;  // found before
+};
+
 struct ModelRun {
   std::vector<model::Event> events;
+  std::vector<Written> writes;
   std::string out;  // of the guest, stdout and stderr as they came
   int status = -1;
   uint64_t instructions = 0, digest = 0;
+};
+
+struct Watchers {
+  std::function<void(const emu::Machine&, const model::Tracker&, const model::Event&)> event;
+  std::function<void(const emu::Machine&, const model::Tracker&, const Written&)> write;
 };
 
 inline emu::GuestOptions guest_options(const std::string& path, const std::vector<std::string>& args) {
@@ -25,20 +40,25 @@ inline emu::GuestOptions guest_options(const std::string& path, const std::vecto
   return o;
 }
 
-// With `watch` false nobody looks. `each` sees the events as they come.
-inline ModelRun run_model(
-    const model::Program& program, const std::vector<std::string>& args, bool watch = true,
-    const std::function<void(const emu::Machine&, const model::Tracker&, const model::Event&)>& each = {}) {
+// With `watch` false nobody looks. `on` sees events and writes as they come.
+inline ModelRun run_model(const model::Program& program, const std::vector<std::string>& args, bool watch = true,
+                          const Watchers& on = {}) {
   ModelRun r;
   emu::Machine m(program.image(), guest_options(program.image().path(), args));
-  static std::string* sink;  // the machine takes a plain function
-  sink = &r.out;
-  m.recording().set_sink([](int, const uint8_t* p, size_t n) { sink->append(reinterpret_cast<const char*>(p), n); });
   std::unique_ptr<model::Tracker> t;
+  const model::Guest guest(program, m.state());
+  m.recording().set_sink([&](int fd, const uint8_t* p, size_t n) {
+    Written w{std::string(reinterpret_cast<const char*>(p), n), fd, 0, r.events.size()};
+    r.out += w.text;
+    if (!watch) return;
+    w.goid = guest.goid(guest.current_g());
+    if (on.write) on.write(m, *t, w);
+    r.writes.push_back(std::move(w));
+  });
   model::TrackerOptions o;
   o.sink = [&](const model::Event& e) {
     r.events.push_back(e);
-    if (each) each(m, *t, e);
+    if (on.event) on.event(m, *t, e);
   };
   if (watch) t = std::make_unique<model::Tracker>(program, m, o);
   m.run_to(emu::kNever);
@@ -57,6 +77,28 @@ inline std::vector<std::string> guests_named(const std::string& prefix, const st
       out.push_back(f);
   }
   return out;
+}
+
+// The core set's programs: "cases" and "casessmall" of every release, with what each lists.
+inline std::vector<std::string> case_guests(const std::string& part = {}) { return guests_named("cases", part); }
+
+inline std::vector<std::string> listed_cases(const model::Program& program) {
+  std::vector<std::string> out;
+  const std::string text = run_model(program, {"list"}, false).out;
+  for (size_t from = 0, to; (to = text.find('\n', from)) != std::string::npos; from = to + 1)
+    out.push_back(text.substr(from, to - from));
+  return out;
+}
+
+// `./dev test --all`: everything; else a sample that is the same on every machine.
+inline bool whole() {
+  const char* all = std::getenv("DEFERSCOPE_ALL");
+  return all && *all;
+}
+inline bool in_sample(const std::string& name, unsigned one_in) {
+  uint32_t h = 2166136261;
+  for (char c : name) h = (h ^ static_cast<uint8_t>(c)) * 16777619;
+  return whole() || (h >> 8) % one_in == 0;
 }
 
 }  // namespace deferscope::test

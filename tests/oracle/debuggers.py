@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""_defer records as debuggers read them from the running program, against `deferscope snap`: tests/oracle/debuggers.py gdb|delve [options].
+
+gdb    The program runs by itself (no address randomisation, a hardware breakpoint at the same pc, reached as often); gdb reads g._defer and
+       follows the links. Every field of every record must agree. Addresses that the run decides are compared by what they are: a distance from
+       the stack's upper end, the n-th record, a closure of that function.
+delve  Of the releases that delve supports, the linked records that `stack -defer` lists must be among those of deferscope, with the same
+       function and the same frame that deferred it. Delve is fetched through the Go module proxy; this needs Go and runs with --all only.
+
+Exit status 77: the tool is not here (skipped).
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+# What runs, and where it stops: a function and for the how manieth time. The goroutine there has linked records of several kinds.
+POINTS = [("defer-mixed", "main.markString", 1), ("defer-loop", "main.mark8", 2), ("panic-loopframes", "main.mark8", 3),
+          ("panic-through", "main.mark8", 1), ("defer-argsbig", "main.markBulk", 2), ("stack-growloop", "main.descend", 700)]
+DELVE = "1.27.2"
+DELVE_RELEASES = ("1.25.14", "1.26.11", "1.27.4")
+
+GDB = r"""
+set pagination off
+set confirm off
+set disable-randomization on
+set startup-with-shell off
+set auto-load off
+starti %(case)s
+hbreak *%(pc)s
+ignore 1 %(ignore)d
+continue
+python
+import gdb, json
+memory = gdb.selected_inferior()
+def read(address, n):
+    return bytes(memory.read_memory(address, n))
+def word(address):
+    return int.from_bytes(read(address, 8), "little")
+g = word(int(gdb.parse_and_eval("$fs_base")) - 8)
+out = {"pc": int(gdb.parse_and_eval("$pc")), "lo": word(g), "hi": word(g + 8), "records": []}
+d = word(g + %(g_defer)d)
+while d and len(out["records"]) < 100:
+    fn = word(d + %(fn)d)
+    entry = word(fn) if fn else 0
+    out["records"].append({"at": d, "bytes": read(d, %(size)d).hex(), "entry": entry})
+    d = word(d + %(link)d)
+print("RECORDS " + json.dumps(out))
+end
+kill
+"""
+
+
+def snap(program, guest, case, where):
+    done = subprocess.run([program, "snap", "--raw", "--at", where, guest, case], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("snap %s %s: %s" % (guest, case, done.stderr))
+    j = json.loads(done.stdout)
+    g = next(g for g in j["goroutines"] if g["id"] == j["goroutine"])
+    return j, g
+
+
+def linked(g):
+    """Records of the chain that g._defer reaches by links, with their fields (an open-coded slot has none of its own)."""
+    return [e for e in g["chain"] if e["storage"] in ("heap", "stack") and e["fields"]]
+
+
+def meaning(value, name, lo, hi, records, entry):
+    if name == "fn" and value:
+        return ("closure of", entry)
+    if value in records:
+        return ("record", records.index(value))
+    if lo <= value <= hi:
+        return ("below the stack's end", hi - value)
+    if value >> 32 == 0xc0:
+        return ("heap",)
+    return value
+
+
+def fields(raw, entry, layout, lo, hi, records):
+    out = {}
+    for f in layout:
+        value = int.from_bytes(raw[f["offset"]:f["offset"] + f["size"]], "little")
+        out[f["name"]] = meaning(value, f["name"], lo, hi, records, entry)
+    return out
+
+
+def gdb_point(args, guest, case, function, nth):
+    j, g = snap(args.program, guest, case, "%s#%d" % (function, nth))
+    ours = linked(g)
+    if not ours:
+        return 0, ["%s: no linked record there" % case]
+    layout = ours[0]["fields"]
+    offset = {f["name"]: f["offset"] for f in layout}
+    with tempfile.NamedTemporaryFile("w", suffix=".gdb") as script:
+        script.write(GDB % {"case": case, "pc": j["at"]["pc"], "ignore": nth - 1, "g_defer": 40, "fn": offset["fn"],
+                            "link": offset["link"], "size": len(ours[0]["bytes"]) // 2})
+        script.flush()
+        done = subprocess.run(["gdb", "-nx", "-batch", "-x", script.name, guest], capture_output=True, text=True, timeout=300,
+                              stdin=subprocess.DEVNULL)
+    found = re.search(r"^RECORDS (.*)$", done.stdout, re.M)
+    if not found:
+        return 0, ["%s %s: gdb says\n%s%s" % (guest, case, done.stdout[-800:], done.stderr[-800:])]
+    theirs = json.loads(found.group(1))
+    # An openDefer record (1.14 to 1.21) stands for its frame's slots, which the chain shows instead of it.
+    skip = {e["record"] for e in g["chain"] if e["storage"] == "open-coded"} - {None}
+    del skip
+    their_records = [r for r in theirs["records"] if not ("openDefer" in offset and bytes.fromhex(r["bytes"])[offset["openDefer"]])]
+    wrong, same_bytes = [], 0
+    if theirs["pc"] != int(j["at"]["pc"], 16):
+        wrong.append("pc %#x" % theirs["pc"])
+    if len(their_records) != len(ours):
+        wrong.append("%d records, gdb has %d" % (len(ours), len(their_records)))
+    every = [int(e["record"], 16) for e in ours]
+    open_ours = [int(e["record"], 16) for e in g["chain"] if e["storage"] == "open-coded" and e["record"]]
+    open_theirs = [r["at"] for r in theirs["records"] if r not in their_records]
+    lo, hi = int(g["stack"]["lo"], 16), int(g["stack"]["hi"], 16)
+    for i, (a, b) in enumerate(zip(ours, their_records)):
+        raw_a, raw_b = bytes.fromhex(a["bytes"]), bytes.fromhex(b["bytes"])
+        same_bytes += raw_a == raw_b
+        fa = fields(raw_a, int(a["function"]["entry"] or "0", 16), layout, lo, hi, every + sorted(set(open_ours)))
+        fb = fields(raw_b, b["entry"], layout, theirs["lo"], theirs["hi"], [r["at"] for r in their_records] + sorted(set(open_theirs)))
+        for name in fa:
+            if fa[name] != fb[name]:
+                wrong.append("record %d, %s: %s, gdb reads %s" % (i, name, fa[name], fb[name]))
+    print("%-45s %-18s %2d records, %2d of them with the very same bytes" % (pathlib.Path(guest).name, case, len(ours), same_bytes))
+    return len(ours), ["%s %s: %s" % (pathlib.Path(guest).name, case, w) for w in wrong]
+
+
+def core(args, part):
+    names = sorted(p.name for p in pathlib.Path(args.guests).iterdir() if part in p.name and p.name.startswith("cases"))
+    return [str(pathlib.Path(args.guests) / n) for n in names if args.only in n]
+
+
+def with_gdb(args):
+    if not shutil.which("gdb"):
+        print("skipped: no gdb")
+        return 77
+    if os.uname().machine != "x86_64":
+        print("skipped: gdb runs the programs itself, they are for amd64")
+        return 77
+    wrong, n, points = [], 0, 0
+    for i, guest in enumerate(core(args, "_linux_amd64_")):
+        for k, point in enumerate(POINTS):
+            if not args.all and (i + k) % len(POINTS):
+                continue
+            found, why = gdb_point(args, guest, *point)
+            n, points, wrong = n + found, points + 1, wrong + why
+    print("\n".join(wrong))
+    print("gdb: %d records at %d points, %d differences" % (n, points, len(wrong)))
+    return 1 if wrong or not n else 0
+
+
+def delve(args):
+    folder = pathlib.Path(args.tools) / ("delve-" + DELVE)
+    dlv = folder / "dlv"
+    if not dlv.exists():
+        if not shutil.which("go"):
+            print("skipped: no Go to build delve with")
+            return None
+        env = dict(os.environ, GOBIN=str(folder), GOFLAGS="", GOENV="off", GOTOOLCHAIN="auto", CGO_ENABLED="0")
+        done = subprocess.run(["go", "install", "github.com/go-delve/delve/cmd/dlv@v" + DELVE], env=env, capture_output=True, text=True,
+                              cwd="/")
+        if done.returncode:
+            print("skipped: delve could not be built: " + done.stderr.strip()[-300:])
+            return None
+    return str(dlv)
+
+
+def delve_point(args, dlv, guest, case, function, nth):
+    j, g = snap(args.program, guest, case, "%s#%d" % (function, nth))
+    ours = {(e["function"]["symbol"], e["owner"]) for e in g["chain"]}
+    with tempfile.NamedTemporaryFile("w", suffix=".dlv") as script:
+        script.write("break b1 %s\ncondition -hitcount b1 == %d\ncontinue\nstack 60 -defer\nexit\n" % ("*" + j["at"]["pc"], nth))
+        script.flush()
+        command = [dlv, "exec", "--check-go-version=false", "--allow-non-terminal-interactive=true", "--init", script.name, guest, "--", case]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
+                              env=dict(os.environ, TERM="dumb", HOME=args.tools))
+    listed = re.findall(r"defer \d+: 0x[0-9a-f]+ in (\S+)\n(?:.*\n)?\s*deferred by (\S+)", done.stdout)
+    wrong = ["%s %s: delve lists %s deferred by %s" % (pathlib.Path(guest).name, case, f, o) for f, o in listed if (f, o) not in ours]
+    print("%-45s %-18s %2d listed by delve, %2d in our chain" % (pathlib.Path(guest).name, case, len(listed), len(g["chain"])))
+    if "hits" not in done.stdout and not listed:
+        wrong.append("%s %s: delve says\n%s%s" % (guest, case, done.stdout[-800:], done.stderr[-800:]))
+    return len(listed), wrong
+
+
+def with_delve(args):
+    if os.uname().machine != "x86_64":
+        print("skipped: delve runs the programs itself, they are for amd64")
+        return 77
+    dlv = delve(args)
+    if not dlv:
+        return 77
+    wrong, n = [], 0
+    guests = [g for g in core(args, "_linux_amd64_nopt_dwarf") + core(args, "_linux_amd64_opt_dwarf") if any(r in g for r in DELVE_RELEASES)]
+    for guest in guests:
+        for point in POINTS:
+            found, why = delve_point(args, dlv, guest, *point)
+            n, wrong = n + found, wrong + why
+    print("\n".join(wrong))
+    print("delve: %d records listed, %d differences" % (n, len(wrong)))
+    return 1 if wrong or not n else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tool", choices=["gdb", "delve"])
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--guests", default=str(ROOT / "build/guests-core"))
+    parser.add_argument("--tools", default=str(ROOT / "build/tools"), help="where delve is built")
+    parser.add_argument("--only", default="", help="guests whose name contains this")
+    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="every point in every guest")
+    args = parser.parse_args()
+    return with_gdb(args) if args.tool == "gdb" else with_delve(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+// What the articles show by hand, on real programs: where a stack record lies, the return address that moves back onto
+// the CALL, results that deferred functions change, the loop of deferreturn, the panic state machine, and who decides
+// whether recover works (golang/go#73916).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/model_run.h"
+
+namespace deferscope::test {
+namespace {
+
+using model::Event;
+using model::EventKind;
+using model::Program;
+using model::RunBy;
+
+std::string base(const std::string& path) { return std::filesystem::path(path).filename(); }
+bool has(const std::string& s, const char* part) { return s.find(part) != std::string::npos; }
+
+std::vector<const Event*> of(const ModelRun& r, EventKind k, std::string_view owner = {}) {
+  std::vector<const Event*> out;
+  for (const Event& e : r.events)
+    if (e.kind == k && e.origin == model::Origin::user &&
+        (owner.empty() || (e.frame.function && e.frame.function->name() == owner)))
+      out.push_back(&e);
+  return out;
+}
+
+// ≤ 1.17: the return address of CALL deferreturn, moved back by the length of the CALL, is that CALL.
+TEST(Article, JmpdeferReturnsOntoTheCall) {
+  size_t n = 0;
+  for (const std::string& path : case_guests()) {
+    const Program p(loader::Image::load(path));
+    if (p.mech().on_return != model::ReturnMechanism::jmpdefer) continue;
+    const ModelRun r = run_model(p, {"defer-loop"});
+    for (const Event* e : of(r, EventKind::jmpdefer)) {
+      EXPECT_EQ(e->return_address - e->return_after, p.amd64() ? 5u : 4u) << base(path);
+      const auto calls = p.calls_in(*e->frame.function);
+      EXPECT_TRUE(std::any_of(calls.begin(), calls.end(),
+                              [&](const model::Call& c) {
+                                return c.pc == e->return_after && p.describe(c.target) == "runtime.deferreturn";
+                              }))
+          << base(path) << " " << p.describe(e->return_after);
+      // deferreturn's frame is gone: SP is that of the function that defers, as behind a CALL.
+      EXPECT_EQ(e->sp_after + (p.amd64() ? 8 : 0), e->frame.sp) << base(path);
+      ++n;
+    }
+  }
+  EXPECT_GT(n, 0u) << "no guests";
+}
+
+// "The record is at SP+8, fn at SP+32" (arm64: SP+16 and SP+40): in a function whose calls take one word of arguments
+// and that defers a closure. resultNamed of the cases is one.
+TEST(Article, Go113StackRecord) {
+  size_t n = 0;
+  for (const std::string& path : case_guests("_1.13.15_linux")) {
+    const Program p(loader::Image::load(path));
+    const ModelRun r = run_model(p, {"defer-results"});
+    const auto push = of(r, EventKind::defer_push, "main.resultNamed");
+    ASSERT_EQ(push.size(), 1u) << base(path);
+    EXPECT_EQ(push[0]->storage, model::Storage::stack);
+    const uint64_t at = push[0]->record - push[0]->frame.sp;
+    EXPECT_EQ(at, p.amd64() ? 8u : 16u) << base(path);
+    EXPECT_EQ(at + static_cast<uint64_t>(p.layouts()[model::F::defer_fn].offset), p.amd64() ? 32u : 40u) << base(path);
+    ++n;
+  }
+  EXPECT_GT(n, 0u) << "no guests";
+}
+
+const model::Effect* effect(const Event& e, std::string_view name) {
+  for (const model::Effect& f : e.effects)
+    if (f.name == name) return &f;
+  return nullptr;
+}
+
+void expect_effect(const Event& e, const char* name, bool result, const char* before, const char* after,
+                   const std::string& where) {
+  const model::Effect* f = effect(e, name);
+  ASSERT_NE(f, nullptr) << where;
+  EXPECT_EQ(f->result, result) << where;
+  EXPECT_EQ(f->before, before) << where;
+  EXPECT_EQ(f->after, after) << where;
+}
+
+// DeferFunc1, 2 and 3: 4 1 3. The first and the third change the result, the second a local that was copied to it
+// before.
+TEST(Article, EffectsOnResults) {
+  const auto guests = case_guests("_nopt_dwarf");
+  ASSERT_FALSE(guests.empty());
+  for (const std::string& path : guests) {
+    const Program p(loader::Image::load(path));
+    const ModelRun r = run_model(p, {"defer-results"});
+    EXPECT_TRUE(has(r.out, "4 1 3 80\n")) << r.out;
+    const auto named = of(r, EventKind::defer_end, "main.resultNamed"),
+               local = of(r, EventKind::defer_end, "main.resultLocal"),
+               set = of(r, EventKind::defer_end, "main.resultSet");
+    ASSERT_TRUE(named.size() == 1 && local.size() == 1 && set.size() == 1) << base(path);
+    expect_effect(*named[0], "t", true, "1", "4", base(path) + " resultNamed");
+    expect_effect(*local[0], "t", false, "1", "4", base(path) + " resultLocal");
+    expect_effect(*set[0], "t", true, "2", "3", base(path) + " resultSet");
+    ASSERT_EQ(local[0]->watched.size(), 1u) << base(path);
+    EXPECT_TRUE(has(local[0]->watched[0], " = 1")) << local[0]->watched[0];
+  }
+}
+
+// Words that a closure captured have the names that DWARF knows: resultSet's captures t and i. To 1.16 the compiler
+// passes what a deferred closure captures as arguments.
+TEST(Article, CapturedWordsHaveNames) {
+  for (const std::string& path : case_guests("_nopt_dwarf")) {
+    const Program p(loader::Image::load(path));
+    const ModelRun r = run_model(p, {"defer-results"});
+    const auto push = of(r, EventKind::defer_push, "main.resultSet");
+    ASSERT_EQ(push.size(), 1u) << base(path);
+    std::vector<std::string> names;
+    for (const auto& c : push[0]->deferred.captured) {
+      names.emplace_back(c.name);
+      EXPECT_TRUE(c.name != "i" || c.value == 1) << base(path);
+    }
+    std::sort(names.begin(), names.end());
+    if (p.minor() >= 17) {
+      EXPECT_EQ(names, (std::vector<std::string>{"&t", "i"})) << base(path);
+    } else {
+      EXPECT_EQ(names.size() * 8 + push[0]->arguments.size(), 16u) << base(path);
+    }
+    EXPECT_TRUE(push[0]->deferred.captured_complete);
+  }
+}
+
+// 1.18+: no trick. One deferreturn calls all deferred functions of the frame in its loop.
+TEST(Article, DeferreturnLoops) {
+  for (const std::string& path : case_guests("linux_arm64")) {
+    const Program p(loader::Image::load(path));
+    if (p.mech().on_return == model::ReturnMechanism::jmpdefer) continue;
+    const ModelRun r = run_model(p, {"defer-loop"});
+    const auto enter = of(r, EventKind::deferreturn_enter, "main.deferLoop"),
+               leave = of(r, EventKind::deferreturn_leave, "main.deferLoop"),
+               start = of(r, EventKind::defer_start, "main.deferLoop");
+    EXPECT_TRUE(of(r, EventKind::jmpdefer).empty());
+    ASSERT_TRUE(enter.size() == 1 && leave.size() == 1 && start.size() == 10) << base(path);
+    for (const Event* e : start) {
+      EXPECT_EQ(e->by, RunBy::deferreturn) << base(path);
+      EXPECT_GT(e->id, enter[0]->id);
+      EXPECT_LT(e->id, leave[0]->id);
+    }
+    EXPECT_EQ(enter[0]->return_address, leave[0]->return_address);
+  }
+}
+
+// 1.21: a panic adds an openDefer record for an open-coded frame. 1.22+: none; the _panic says where the bits are.
+TEST(Article, PanicStateMachine) {
+  size_t n = 0;
+  for (const std::string& path : case_guests("_opt_syms")) {
+    const Program p(loader::Image::load(path));
+    if (p.mech().open == model::OpenEncoding::none) continue;
+    const bool machine = p.mech().on_return == model::ReturnMechanism::machine;
+    size_t looks = 0;
+    run_model(p, {"panic-openframes"}, true,
+              {{}, [&](const emu::Machine& m, const model::Tracker&, const Written& w) {
+                 if (w.text.rfind("mark8", 0) != 0) return;
+                 const model::Guest guest(p, m.state());
+                 const auto g = guest.goroutine(guest.current_g());
+                 ASSERT_TRUE(g.has_value());
+                 const model::Chain c = model::read_chain(guest, *g, guest.unwind(*g));
+                 if (c.panics.empty()) return;
+                 ++looks;
+                 uint64_t bits = 0, retpc = 0;
+                 for (const model::RawField& f : c.panics[0].raw) {
+                   if (f.name == std::string("deferBitsPtr")) bits = f.value;
+                   if (f.name == std::string("retpc")) retpc = f.value;
+                 }
+                 const auto in_frame = std::find_if(c.open_frames.begin(), c.open_frames.end(),
+                                                    [&](const model::OpenFrame& f) { return f.bits_address == bits; });
+                 EXPECT_EQ(in_frame != c.open_frames.end(), machine) << base(path);
+                 EXPECT_EQ(retpc != 0, machine) << base(path);
+                 const bool record = std::any_of(c.open_frames.begin(), c.open_frames.end(),
+                                                 [](const model::OpenFrame& f) { return f.record != 0; });
+                 EXPECT_EQ(record, !machine) << base(path);
+               }});
+    EXPECT_GT(looks, 0u) << base(path);
+    ++n;
+  }
+  EXPECT_GT(n, 0u) << "no guests";
+}
+
+// Where recovery resumes: behind deferproc with result 1, or at the function's deferreturn (open-coded; all from 1.25).
+TEST(Article, RecoveryTarget) {
+  for (const std::string& path : case_guests()) {
+    const Program p(loader::Image::load(path));
+    const ModelRun r = run_model(p, {"recover-loop"});
+    const auto jumps = of(r, EventKind::recovery_jump);
+    ASSERT_EQ(jumps.size(), 8u) << base(path);
+    for (const Event* e : jumps) {
+      const model::Function& f = *e->frame.function;
+      const bool open = p.open_coded(f) != nullptr;
+      const auto at_deferreturn =
+          f.f.entry + f.f.deferreturn - static_cast<uint64_t>(p.amd64() ? p.mech().deferreturn_call_off : 0);
+      if (open || p.mech().recovery == model::RecoveryTarget::deferreturn)
+        EXPECT_EQ(e->to_pc, at_deferreturn) << base(path);
+      else
+        EXPECT_NE(e->to_pc, at_deferreturn) << base(path);
+      EXPECT_EQ(e->returns_one, p.mech().recovery == model::RecoveryTarget::deferproc_returns_1) << base(path);
+      EXPECT_EQ(e->to_sp, e->frame.sp);
+      EXPECT_GT(e->discarded_count, 0u);
+    }
+  }
+}
+
+// golang/go#73916: a helper below a deferred function that is inlined into its wrapper recovers in 1.22–1.25.
+TEST(Article, Issue73916) {
+  for (const std::string& path : case_guests()) {
+    const Program p(loader::Image::load(path));
+    const bool helper = p.minor() >= 22 && p.minor() <= 25 && has(path, "_opt_");
+    const ModelRun r = run_model(p, {"recover-inlined"});
+    EXPECT_EQ(has(r.out, "the helper recovered"), helper) << base(path) << "\n" << r.out;
+    const auto recovered = of(r, EventKind::panic_recovered), refused = of(r, EventKind::recover_refused);
+    ASSERT_EQ(recovered.size(), 1u) << base(path);
+    ASSERT_EQ(refused.size(), helper ? 0u : 1u) << base(path);
+    const Event& e = helper ? *recovered[0] : *refused[0];
+    ASSERT_GE(e.decided_by, 0) << base(path);
+    EXPECT_EQ(e.callers[static_cast<size_t>(e.decided_by)].function,
+              helper ? "main.inlinedHelper" : "main.inlinedWrapper")
+        << base(path);
+    EXPECT_EQ(e.callers[0].function, "main.inlinedHelper") << base(path);
+  }
+}
+
+}  // namespace
+}  // namespace deferscope::test
