@@ -15,7 +15,7 @@ using isa::Lifted;
 using isa::Op;
 using isa::Reg;
 using isa::Uop;
-using Known = std::array<std::optional<uint64_t>, isa::kRegs>;
+using Known = Registers;
 
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
   if (image.arch() == loader::Arch::amd64) {
@@ -31,7 +31,7 @@ unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Li
 
 std::optional<uint64_t> value_of(const Known& k, Reg r) {
   if (r == isa::kZero) return 0;
-  return r < isa::kRegs ? k[r] : std::nullopt;
+  return r < isa::kRegs ? k.constant[r] : std::nullopt;
 }
 
 std::optional<uint64_t> address_of(const Known& k, const isa::Mem& m) {
@@ -67,14 +67,31 @@ std::optional<uint64_t> result_of(const Known& k, const Uop& u) {
   return r;
 }
 
-void forget(Known& k, Reg r) {
-  if (r < isa::kRegs) k[r].reset();
+// The distance from SP of the address that u computes.
+std::optional<int64_t> frame_address(const Known& k, const Uop& u, Reg sp) {
+  const auto of = [&](Reg r) { return r == sp ? 0 : r < isa::kRegs ? k.from_sp[r] : std::nullopt; };
+  if (u.width != 8) return std::nullopt;
+  const auto b = second(k, u);
+  std::optional<int64_t> at;
+  if (u.op == Op::Lea && u.mem.index == isa::kZero && u.mem.seg == isa::kZero) {
+    if ((at = of(u.mem.base))) *at += u.mem.disp;
+  } else if ((u.op == Op::Add || u.op == Op::Sub) && b) {
+    if ((at = of(u.a))) *at += u.op == Op::Add ? static_cast<int64_t>(*b) : -static_cast<int64_t>(*b);
+  } else if (u.op == Op::Mov && !u.b_imm) {
+    at = of(u.b);
+  }
+  return at;
 }
 
-void learn(Known& k, const Lifted& in) {
+void forget(Known& k, Reg r) {
+  if (r < isa::kRegs) k.constant[r].reset(), k.from_sp[r].reset();
+}
+
+void learn(Known& k, const Lifted& in, Reg sp) {
   for (unsigned i = 0; i < in.count; ++i) {
     const Uop& u = in.uops[i];
     const auto r = result_of(k, u);
+    const auto at = frame_address(k, u, sp);
     const bool vector = u.op == Op::LoadV || u.op == Op::LoadVPair || u.op == Op::VecOp || u.op == Op::VecPut ||
                         u.op == Op::VecFp || u.op == Op::StoreV || u.op == Op::StoreVPair;
     if (vector) continue;
@@ -84,9 +101,11 @@ void learn(Known& k, const Lifted& in) {
     }
     forget(k, u.dst2);
     forget(k, u.dst);
-    if (u.dst < isa::kRegs && r) k[u.dst] = r;
+    if (u.dst == sp || u.dst2 == sp) k.from_sp = {};  // the distances were from what SP was
+    if (u.dst < isa::kRegs) k.constant[u.dst] = r;
+    if (u.dst < isa::kRegs && u.dst != sp) k.from_sp[u.dst] = at;
   }
-  for (Reg t = isa::kT0; t < isa::kRegs; ++t) k[t].reset();
+  for (Reg t = isa::kT0; t < isa::kRegs; ++t) forget(k, t);
 }
 
 const Uop* last(const Insn& i) { return i.in->count ? &i.in->uops[i.in->count - 1] : nullptr; }
@@ -151,7 +170,7 @@ void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
     if (lifted.ends_block())
       known = {};  // whatever comes next can be reached from elsewhere
     else
-      learn(known, lifted);
+      learn(known, lifted, image.arch() == loader::Arch::amd64 ? isa::kRsp : isa::kSp);
     off += std::max(1u, size);
   }
 }
@@ -188,10 +207,12 @@ std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
   for (unsigned n = 0; n < i.in->count; ++n) {
     const Uop& u = i.in->uops[n];
     if ((u.op != Op::Store && u.op != Op::StorePair) || u.width != width || u.mem.seg != isa::kZero) continue;
-    const bool base_is_sp = u.mem.base == (x86 ? isa::kRsp : isa::kSp);
+    const auto base = u.mem.base == (x86 ? isa::kRsp : isa::kSp) ? std::optional<int64_t>(0)
+                      : u.mem.base < isa::kRegs                  ? i.known->from_sp[u.mem.base]
+                                                                 : std::nullopt;
     const auto index = value_of(*i.known, u.mem.index);
-    if (!base_is_sp || !index) continue;
-    const int64_t offset = u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
+    if (!base || !index) continue;
+    const int64_t offset = *base + u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
     if (u.op == Op::Store) {
       add(offset, u.b, second(*i.known, u));
     } else {
@@ -204,32 +225,65 @@ std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
 
 bool is_control(const Insn& i) { return i.in->ends_block(); }
 
-// The context register is read at the entry; behind the stack check's call of morestack the function starts over, so
-// the words are those of one straight reading until the register is written or a call may have changed it.
+namespace {
+
+constexpr size_t kMaxPaths = 64;
+
+// Reads the words that one instruction takes through the context register. True: it keeps the register elsewhere.
+bool read_words(const Insn& i, Reg context, std::vector<ContextWords::Word>& words) {
+  bool copied = false;
+  for (unsigned n = 0; n < i.in->count; ++n) {
+    const Uop& u = i.in->uops[n];
+    const bool through = (is_memory(u.op) || u.op == Op::Lea) && u.mem.base == context && u.mem.index == isa::kZero;
+    if (through && u.mem.disp >= 0) {
+      const bool lea = u.op == Op::Lea;
+      const auto offset = static_cast<uint32_t>(u.mem.disp);
+      if (offset) words.push_back({offset, lea ? 8u : u.width, lea, u.dst, i.next(), {}});
+      if (u.op == Op::LoadPair) words.push_back({offset + u.width, u.width, false, u.dst2, i.next(), {}});
+    } else if (u.a == context || u.b == context || u.c == context) {
+      copied = copied || u.op == Op::Mov || u.op == Op::Store || u.op == Op::StorePair || u.op == Op::Add;
+    }
+    if (writes(u, context)) break;
+  }
+  return copied;
+}
+
+bool writes(const Insn& i, Reg r) {
+  for (unsigned n = 0; n < i.in->count; ++n)
+    if (writes(i.in->uops[n], r)) return true;
+  return false;
+}
+
+}  // namespace
+
+// Follows every way from the entry until the register is written or a call may have changed it (behind the stack
+// check's call of morestack the function starts over).
 ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t end, Reg context) {
   ContextWords out;
-  bool copied = false;
-  each_instruction(image, begin, end, [&](const Insn& i) {
-    for (unsigned n = 0; n < i.in->count; ++n) {
-      const Uop& u = i.in->uops[n];
-      if ((is_memory(u.op) || u.op == Op::Lea) && u.mem.base == context && u.mem.index == isa::kZero &&
-          u.mem.disp >= 0) {
-        const bool pair = u.op == Op::LoadPair;
-        const auto offset = static_cast<uint32_t>(u.mem.disp);
-        const bool lea = u.op == Op::Lea;
-        if (offset) out.words.push_back({offset, lea ? 8u : u.width, lea, u.dst, i.next(), {}});
-        if (pair) out.words.push_back({offset + u.width, u.width, false, u.dst2, i.next(), {}});
-      } else if (u.a == context || u.b == context || u.c == context) {
-        if (u.op == Op::Mov || u.op == Op::Store || u.op == Op::StorePair || u.op == Op::Add) copied = true;
-      }
-      if (writes(u, context)) return false;
-    }
-    return !as_call(i) && !is_return(i);
-  });
+  std::vector<uint64_t> ways{begin};
+  std::unordered_set<uint64_t> seen{begin};
+  const auto also = [&](uint64_t pc) {
+    if (pc < begin || pc >= end || !seen.insert(pc).second) return;
+    if (seen.size() <= kMaxPaths)
+      ways.push_back(pc);
+    else
+      out.complete = false;
+  };
+  while (!ways.empty()) {
+    const uint64_t from = ways.back();
+    ways.pop_back();
+    each_instruction(image, from, end, [&](const Insn& i) {
+      if (i.joined && i.pc != from && !seen.insert(i.pc).second) return false;  // read from here on already
+      if (read_words(i, context, out.words)) out.complete = false;
+      if (writes(i, context) || as_call(i) || is_return(i) || is_indirect_jump(i)) return false;
+      const Uop* u = last(i);
+      if (u && is_jump(u->op)) also(static_cast<uint64_t>(u->imm));
+      return !as_jump(i);
+    });
+  }
   std::sort(out.words.begin(), out.words.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
   const auto same = [](const auto& a, const auto& b) { return a.offset == b.offset; };
   out.words.erase(std::unique(out.words.begin(), out.words.end(), same), out.words.end());
-  out.complete = !copied;
   return out;
 }
 
@@ -247,7 +301,7 @@ std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begi
       if (is_memory(u.op) || u.op == Op::Lea) add(address_of(known, u.mem));
       const auto r = result_of(known, u);
       if (u.op != Op::Lea) add(r);
-      if (u.dst < isa::kRegs) known[u.dst] = r;
+      if (u.dst < isa::kRegs) known.constant[u.dst] = r;
     }
     return true;
   });

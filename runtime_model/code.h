@@ -14,12 +14,18 @@
 
 namespace deferscope::model {
 
-// One instruction at hand, with what is known of the registers before it (constants of the straight run it is in).
+// What a straight run says of the registers: constants, and addresses in the frame (distances from SP).
+struct Registers {
+  std::array<std::optional<uint64_t>, isa::kRegs> constant;
+  std::array<std::optional<int64_t>, isa::kRegs> from_sp;
+};
+
+// One instruction at hand, with what is known of the registers before it.
 struct Insn {
   uint64_t pc = 0;
   unsigned size = 0;  // bytes
   const isa::Lifted* in = nullptr;
-  const std::array<std::optional<uint64_t>, isa::kRegs>* known = nullptr;
+  const Registers* known = nullptr;
   bool x86 = true;
   bool joined = false;  // a jump of the range leads here: nothing is known of the registers
   uint64_t next() const { return pc + size; }

@@ -50,8 +50,8 @@ struct Funcvals {
         a = static_cast<uint64_t>(u.mem.disp);
       else if (u.op == isa::Op::Mov && u.b_imm)
         a = static_cast<uint64_t>(u.imm);
-      else if (u.op == isa::Op::Add && u.b_imm && u.a < isa::kRegs && (*i.known)[u.a])
-        a = *(*i.known)[u.a] + static_cast<uint64_t>(u.imm);
+      else if (u.op == isa::Op::Add && u.b_imm && u.a < isa::kRegs && i.known->constant[u.a])
+        a = *i.known->constant[u.a] + static_cast<uint64_t>(u.imm);
       if (!a) continue;
       std::string name = funcval_target(p, a);
       if (name.empty() && u.op != isa::Op::Mov) name = code_target(a);
@@ -102,20 +102,21 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
   for (const SlotStore& x : d.open->dropped) {
     const std::string& f = funcval_before[x.pc];
     seen |= static_cast<uint8_t>(1 << x.slot);
-    d.sites.push_back({x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f)});
+    d.sites.push_back(
+        {x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f), x.slot});
   }
   for (const BitStore& b : d.open->stores) {
     if (b.initial || b.starts >= 0) continue;
     // What a constant sets anew (the compiler may drop a store in between), what code ORs into a computed value.
     const auto fresh = static_cast<uint8_t>(b.store.constant ? b.store.value & ~uint64_t{seen} : b.sets);
     if (b.store.constant) seen |= static_cast<uint8_t>(b.store.value);
-    for (unsigned slot = 0; slot < 8; ++slot) {
+    for (int slot = 0; slot < 8; ++slot) {
       if (!(fresh >> slot & 1)) continue;
       const std::string f = std::has_single_bit(fresh) ? funcval_before[b.pc] : std::string();
-      d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f)});
+      d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f), slot});
     }
     if (!b.store.constant && !fresh && !b.call.pc)  // only running tells which bit
-      d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}});
+      d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}, -1});
   }
 }
 
@@ -144,7 +145,7 @@ FunctionDefers read(const Program& p, const Function& f, const Targets& targets)
     }
     const bool opens_list = t->second->function == "runtime.deferrangefunc";
     const std::string fn = opens_list ? std::string{} : std::exchange(funcvals.last, {});
-    d.sites.push_back({i.pc, t->second->storage, std::string(t->second->function), fn, wraps(p, fn)});
+    d.sites.push_back({i.pc, t->second->storage, std::string(t->second->function), fn, wraps(p, fn), -1});
     return true;
   });
   if (d.open) add_bit_sites(p, d, funcval_before);

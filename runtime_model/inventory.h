@@ -18,6 +18,7 @@ struct DeferSite {
   std::string how;       // "runtime.deferproc", "deferBits |= 1<<2"
   std::string deferred;  // the function, where the code says it; empty: not known before it runs
   std::string wraps;     // what it stands for, if it is a wrapper
+  int slot = -1;         // open-coded: which bit, where the code says it
 };
 
 struct FunctionDefers {

@@ -137,6 +137,7 @@ void Tracker::discard(G& g, Event& jump) {
     if (p.recovered) {
       jump.panic = p.event;
       jump.value = p.value;
+      if (p.frame.function) jump.origin = std::min(jump.origin, p.frame.function->origin);
       break;
     }
   for (const PendingPanic& p : gone) {
@@ -149,10 +150,8 @@ void Tracker::discard(G& g, Event& jump) {
     e.nested_in = jump.panic;
     emit(e);
   }
-  while (!g.running.empty() && g.running.back().call_depth > depth) g.running.pop_back();
-  // An inline call or jmpdefer is made from the owner's own SP; if it panicked and its frame recovers, it is over too.
-  while (!g.running.empty() && g.running.back().call_depth == depth && g.running.back().owner.depth == depth)
-    g.running.pop_back();
+  // Those made from the target's own SP (by its exit code; by Goexit, if that is where execution resumes) are over too.
+  while (!g.running.empty() && g.running.back().call_depth >= depth) g.running.pop_back();
   drop_deeper(g, depth);
   emit(jump);
 }

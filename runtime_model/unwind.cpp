@@ -53,6 +53,8 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     } catch (const loader::Error& e) {
       return out.stopped = e.what(), out;
     }
+    // arm64's jmpdefer stands in the frame of the function that defers, LR on its call; pcsp counts its SUB $8, RSP.
+    if (delta && !amd64 && f.function->name() == "runtime.jmpdefer") delta = 0;
     if (!delta || *delta < 0) return out.stopped = "no frame size for " + std::string(f.function->name()), out;
     f.entered = *delta > 0;
     f.caller_sp = sp + static_cast<uint64_t>(*delta) + (amd64 ? 8 : 0);

@@ -195,8 +195,8 @@ void EventText::recover(std::string& out, const Event& e) {
           : "recover() returns nil: its caller is not what the panic called");
   std::string chain;
   for (const model::CallerFrame& c : e.callers)
-    chain += fmt::format("{}{}{}{}", chain.empty() ? "" : " ← ", c.function, c.wrapper ? " (wrapper)" : "",
-                         c.inlined ? " (inlined)" : "");
+    chain += fmt::format("{}{}{}{}", chain.empty() ? "" : " ← ", c.function,
+                         c.wrapper && !c.runtime ? " (wrapper)" : "", c.inlined ? " (inlined)" : "");
   detail(out, fmt::format("called by {}", chain));
   if (e.decided_by < 0) return;
   const model::CallerFrame& d = e.callers[static_cast<size_t>(e.decided_by)];
@@ -211,13 +211,15 @@ void EventText::recover(std::string& out, const Event& e) {
 void EventText::recovery(std::string& out, const Event& e) {
   const model::Function* to = e.frame.function;
   const bool at_deferreturn = to && e.to_pc == to->f.entry + to->f.deferreturn;
-  const char* meaning = at_deferreturn  ? "   the function's CALL runtime.deferreturn"
-                        : e.returns_one ? "   result 1: deferproc returns a second time"
-                                        : "";
+  const char* meaning = at_deferreturn                         ? "   the function's CALL runtime.deferreturn"
+                        : to && to->name() == "runtime.Goexit" ? "   Goexit goes on with the defers that are left"
+                        : e.returns_one                        ? "   result 1: deferproc returns a second time"
+                                                               : "";
   head(out, e, "runtime.recovery", fmt::format("resume at {}   SP {:#x}{}", place(e.to_pc), e.to_sp, meaning));
   std::string frames;
   for (const std::string& f : e.discarded) frames += fmt::format("{}{}", frames.empty() ? "" : ", ", f);
-  detail(out, fmt::format("{} frames thrown away: {}", e.discarded_count, frames));
+  if (e.discarded_count > e.discarded.size()) frames += ", …";
+  detail(out, fmt::format("{} frame{} thrown away: {}", e.discarded_count, e.discarded_count == 1 ? "" : "s", frames));
 }
 
 void EventText::other(std::string& out, const Event& e) {
@@ -230,15 +232,18 @@ void EventText::other(std::string& out, const Event& e) {
     case EventKind::deferreturn_leave:
       return head(out, e, "runtime.deferreturn",
                   fmt::format("no defer of this frame is left → returns to {}", place(e.return_address)));
-    case EventKind::panic_start:
+    case EventKind::panic_start: {
       ++panics_;
-      return head(out, e, place(e.frame.pc),
-                  fmt::format("panic {}{}", quoted(e.value),
-                              e.nested_in == model::kNoEvent ? "" : "   (while another panic is running)"));
+      const char* while_running = e.nested_in == model::kNoEvent     ? ""
+                                  : goexits_.count(e.nested_in) != 0 ? "   (while Goexit is running)"
+                                                                     : "   (while another panic is running)";
+      return head(out, e, place(e.frame.pc), fmt::format("panic {}{}", quoted(e.value), while_running));
+    }
     case EventKind::panic_aborted:
       return head(out, e, owner,
                   fmt::format("panic {} is aborted: a later panic was recovered beyond it", quoted(e.value)));
     case EventKind::goexit:
+      goexits_.insert(e.id);
       return head(out, e, place(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
     case EventKind::stack_move:
       head(out, e, "runtime.copystack",

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "runtime_model/events.h"
 #include "runtime_model/program.h"
@@ -41,6 +42,7 @@ class EventText {
   const model::Program& p_;
   Scope scope_;
   std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text
+  std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
   uint64_t goroutine_ = 1;
   mutable std::unordered_map<uint64_t, std::string> places_, instructions_;

@@ -11,11 +11,9 @@
 
 namespace deferscope::test {
 
-// All ELF files below DEFERSCOPE_GUESTS (environment, else CMake's variable), sorted; empty if there is no such folder.
-inline std::vector<std::string> guest_files() {
+// All ELF files below a folder, sorted; empty if there is no such folder.
+inline std::vector<std::string> elf_files(const std::filesystem::path& root) {
   namespace fs = std::filesystem;
-  const char* from_environment = std::getenv("DEFERSCOPE_GUESTS");
-  fs::path root = from_environment ? from_environment : DEFERSCOPE_GUESTS_DEFAULT;
   std::vector<std::string> files;
   std::error_code none;
   for (auto i = fs::recursive_directory_iterator(root, none); i != fs::recursive_directory_iterator();
@@ -30,6 +28,12 @@ inline std::vector<std::string> guest_files() {
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+// Those below DEFERSCOPE_GUESTS (environment, else CMake's variable).
+inline std::vector<std::string> guest_files() {
+  const char* from_environment = std::getenv("DEFERSCOPE_GUESTS");
+  return elf_files(from_environment ? from_environment : DEFERSCOPE_GUESTS_DEFAULT);
 }
 
 inline std::vector<uint8_t> read_guest(const std::string& path) {

@@ -79,6 +79,17 @@ inline std::vector<std::string> guests_named(const std::string& prefix, const st
   return out;
 }
 
+// Further builds of the program `tricky`, which is not in the core set: what `./dev guests` made, or
+// DEFERSCOPE_MORE_GUESTS names; none if there are none.
+inline std::vector<std::string> tricky_guests() {
+  const char* from_environment = std::getenv("DEFERSCOPE_MORE_GUESTS");
+  std::vector<std::string> out = elf_files(from_environment ? from_environment : "build/guests");
+  std::erase_if(out, [](const std::string& f) {
+    return f.find("tricky_") == std::string::npos || f.find("linux") == std::string::npos;
+  });
+  return out;
+}
+
 // The core set's programs: "cases" and "casessmall" of every release, with what each lists.
 inline std::vector<std::string> case_guests(const std::string& part = {}) { return guests_named("cases", part); }
 

@@ -127,6 +127,39 @@ TEST(Article, CapturedWordsHaveNames) {
   }
 }
 
+// A heap record is linked before its fields are stored: in between it is there and said to be incomplete; at
+// deferproc's RET, where the event is, it is complete.
+TEST(Article, HeapRecordIsHalfFilledInDeferproc) {
+  for (const char* part : {"_1.12.17_linux_amd64_opt", "_1.13.15_linux_arm64_opt", "_1.17.13_linux_amd64_opt",
+                           "_1.20.7_linux_arm64_opt", "_1.27.4_linux_amd64_opt"})
+    for (const std::string& path : case_guests(part)) {
+      const Program p(loader::Image::load(path));
+      const ModelRun r = run_model(p, {"defer-loop"});
+      const auto push = of(r, EventKind::defer_push, "main.deferLoop");
+      ASSERT_EQ(push.size(), 10u) << base(path);
+      emu::Machine m(p.image(), guest_options(path, {"defer-loop"}));
+      const model::Guest guest(p, m.state());
+      m.run_to(push[0]->position - 100);  // behind newdefer's allocation
+      size_t half = 0;
+      while (m.state().position <= push[0]->position) {
+        const model::Function* f = p.function_at(guest.pc());
+        const bool inside = f && (f->name() == "runtime.deferproc" || f->name() == "runtime.newdefer");
+        const auto g = inside ? guest.goroutine(guest.current_g()) : std::nullopt;
+        if (g && g->defer == push[0]->record) {
+          const model::Chain c = model::read_chain(guest, *g, guest.unwind(*g));
+          ASSERT_FALSE(c.entries.empty());
+          const auto mine = std::find_if(c.entries.begin(), c.entries.end(),
+                                         [&](const model::ChainEntry& e) { return e.record == push[0]->record; });
+          ASSERT_NE(mine, c.entries.end());
+          half += mine->incomplete;
+          EXPECT_TRUE(m.state().position != push[0]->position || !mine->incomplete) << base(path);
+        }
+        m.step();
+      }
+      EXPECT_GT(half, 0u) << base(path);
+    }
+}
+
 // 1.18+: no trick. One deferreturn calls all deferred functions of the frame in its loop.
 TEST(Article, DeferreturnLoops) {
   for (const std::string& path : case_guests("linux_arm64")) {

@@ -150,6 +150,28 @@ TEST(Inventory, DeferreturnOffsetIsTheFirstCall) {
   EXPECT_GT(checked, 0u) << "no guests";
 }
 
+// Every function that pclntab marks registers something, and of an open-coded one as many as the compiler's table says
+// (to 1.21; from 1.22 the table does not say how many).
+TEST(Inventory, FindsAllThatTheTablesSay) {
+  size_t marked = 0, counted = 0;
+  for (const std::string& path : case_guests()) {
+    const Program p(loader::Image::load(path));
+    for (const auto& d : model::inventory(p)) {
+      if (d.deferreturns.empty()) continue;
+      EXPECT_FALSE(d.sites.empty()) << base(path) << " " << d.function->name();
+      ++marked;
+      if (!d.open || !d.open->count_known) continue;
+      std::set<int> slots;
+      for (const auto& s : d.sites)
+        if (s.storage == model::Storage::open_coded) slots.insert(s.slot);
+      EXPECT_EQ(slots.size(), d.open->slots.size()) << base(path) << " " << d.function->name();
+      ++counted;
+    }
+  }
+  EXPECT_GT(marked, 0u) << "no guests";
+  EXPECT_GT(counted, 0u);
+}
+
 // --- laws ---
 
 // One build of each mechanism and instruction set, and cases that use all kinds of events.
