@@ -197,8 +197,21 @@ bool is_indirect_jump(const Insn& i) {
   return u && u->op == Op::JumpReg && u->hint == Hint::None;
 }
 
+namespace {
+
+std::optional<int64_t> frame_offset(const Insn& i, const Uop& u) {
+  if (u.mem.seg != isa::kZero) return std::nullopt;
+  const auto base = u.mem.base == (i.x86 ? isa::kRsp : isa::kSp) ? std::optional<int64_t>(0)
+                    : u.mem.base < isa::kRegs                    ? i.known->from_sp[u.mem.base]
+                                                                 : std::nullopt;
+  const auto index = value_of(*i.known, u.mem.index);
+  if (!base || !index) return std::nullopt;
+  return *base + u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
+}
+
+}  // namespace
+
 std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
-  const bool x86 = i.x86;
   std::vector<FrameStore> out;
   const auto add = [&](int64_t offset, Reg from, std::optional<uint64_t> value) {
     if (!value && from >= isa::kT0) return;  // computed within the instruction: nobody can read it before
@@ -206,19 +219,28 @@ std::vector<FrameStore> frame_stores(const Insn& i, unsigned width) {
   };
   for (unsigned n = 0; n < i.in->count; ++n) {
     const Uop& u = i.in->uops[n];
-    if ((u.op != Op::Store && u.op != Op::StorePair) || u.width != width || u.mem.seg != isa::kZero) continue;
-    const auto base = u.mem.base == (x86 ? isa::kRsp : isa::kSp) ? std::optional<int64_t>(0)
-                      : u.mem.base < isa::kRegs                  ? i.known->from_sp[u.mem.base]
-                                                                 : std::nullopt;
-    const auto index = value_of(*i.known, u.mem.index);
-    if (!base || !index) continue;
-    const int64_t offset = *base + u.mem.disp + static_cast<int64_t>(*index << u.mem.shift);
+    if ((u.op != Op::Store && u.op != Op::StorePair) || u.width != width) continue;
+    const auto offset = frame_offset(i, u);
+    if (!offset) continue;
     if (u.op == Op::Store) {
-      add(offset, u.b, second(*i.known, u));
+      add(*offset, u.b, second(*i.known, u));
     } else {
-      add(offset, u.a, value_of(*i.known, u.a));
-      add(offset + static_cast<int64_t>(width), u.b, value_of(*i.known, u.b));
+      add(*offset, u.a, value_of(*i.known, u.a));
+      add(*offset + static_cast<int64_t>(width), u.b, value_of(*i.known, u.b));
     }
+  }
+  return out;
+}
+
+std::vector<int64_t> frame_stored(const Insn& i) {
+  std::vector<int64_t> out;
+  for (unsigned n = 0; n < i.in->count; ++n) {
+    const Uop& u = i.in->uops[n];
+    const bool pair = u.op == Op::StorePair || u.op == Op::StoreVPair;
+    if (u.op != Op::Store && u.op != Op::StoreV && !pair) continue;
+    const auto offset = frame_offset(i, u);
+    if (offset) out.push_back(*offset);
+    if (offset && pair) out.push_back(*offset + static_cast<int64_t>(u.width));
   }
   return out;
 }

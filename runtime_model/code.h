@@ -57,6 +57,8 @@ struct FrameStore {
 };
 // The instruction's stores of that width: none, one, or a pair.
 std::vector<FrameStore> frame_stores(const Insn& i, unsigned width);
+// Where in the frame the instruction stores anything, of whatever width: distances from SP.
+std::vector<int64_t> frame_stored(const Insn& i);
 // True if execution may come from elsewhere or go elsewhere here: a jump, call or return.
 bool is_control(const Insn& i);
 

@@ -97,6 +97,28 @@ std::string reason_for(const Program& p, const FunctionDefers& d) {
   return {};
 }
 
+// The bits that each store registers: what a constant sets anew, and what code ORs into a computed value less what
+// other stores set (the compiler folds `x|8|16` though 8 was set before). Two bits at once: it dropped the store in
+// between.
+std::map<uint64_t, uint8_t> registered_bits(const OpenCoded& o, uint8_t seen) {
+  std::map<uint64_t, uint8_t> out;
+  uint8_t single = seen;
+  for (const BitStore& b : o.stores) {
+    if (b.initial || b.starts >= 0) continue;
+    const auto bits = static_cast<uint8_t>(b.store.constant ? b.store.value & ~uint64_t{seen} : b.sets);
+    if (b.store.constant) seen |= static_cast<uint8_t>(b.store.value);
+    if (bits) out[b.pc] = bits;
+    if (b.store.constant || std::has_single_bit(bits)) single |= bits;
+  }
+  for (const BitStore& b : o.stores) {
+    const auto it = out.find(b.pc);
+    if (it == out.end() || b.store.constant || std::has_single_bit(it->second)) continue;
+    const auto rest = static_cast<uint8_t>(it->second & ~single);
+    it->second = rest ? rest : std::bit_floor(it->second);
+  }
+  return out;
+}
+
 void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::string>& funcval_before) {
   uint8_t seen = 0;
   for (const SlotStore& x : d.open->dropped) {
@@ -105,17 +127,16 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
     d.sites.push_back(
         {x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f), x.slot});
   }
+  const std::map<uint64_t, uint8_t> fresh = registered_bits(*d.open, seen);
   for (const BitStore& b : d.open->stores) {
     if (b.initial || b.starts >= 0) continue;
-    // What a constant sets anew (the compiler may drop a store in between), what code ORs into a computed value.
-    const auto fresh = static_cast<uint8_t>(b.store.constant ? b.store.value & ~uint64_t{seen} : b.sets);
-    if (b.store.constant) seen |= static_cast<uint8_t>(b.store.value);
-    for (int slot = 0; slot < 8; ++slot) {
-      if (!(fresh >> slot & 1)) continue;
-      const std::string f = std::has_single_bit(fresh) ? funcval_before[b.pc] : std::string();
+    const auto bits = fresh.find(b.pc);
+    for (int slot = 0; bits != fresh.end() && slot < 8; ++slot) {
+      if (!(bits->second >> slot & 1)) continue;
+      const std::string f = std::has_single_bit(bits->second) ? funcval_before[b.pc] : std::string();
       d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f), slot});
     }
-    if (!b.store.constant && !fresh && !b.call.pc)  // only running tells which bit
+    if (!b.store.constant && bits == fresh.end() && !b.call.pc)  // only running tells which bit
       d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}, -1});
   }
 }

@@ -75,6 +75,16 @@ std::unique_ptr<OpenCoded> Program::read_open_coded(const Function& f) const {
 
 namespace {
 
+// Stores of arguments (1.14–1.17) come before or behind that of their closure.
+void note_arguments(const OpenCoded& o, const Insn& i, int64_t varp, std::vector<SlotStore>& slots) {
+  for (SlotStore& x : slots) {
+    if (static_cast<size_t>(x.slot) >= o.arguments.size()) continue;
+    for (const OpenCoded::Argument& a : o.arguments[static_cast<size_t>(x.slot)])
+      for (const int64_t at : frame_stored(i))
+        if (at >= varp - int64_t{a.offset} && at < varp - int64_t{a.offset} + int64_t{a.size}) x.pc = i.next();
+  }
+}
+
 // The bits that OR instructions of the straight run so far put into each register.
 class OredBits {
  public:
@@ -85,7 +95,10 @@ class OredBits {
       if (u.dst >= isa::kRegs) continue;
       const uint8_t had = u.a < isa::kRegs ? bits_[u.a] : uint8_t{0};
       uint8_t now = 0;
-      if (u.op == isa::Op::Or && u.b_imm) now = static_cast<uint8_t>(had | u.imm);
+      const auto b = u.b_imm            ? std::optional<uint64_t>(u.imm)
+                     : u.b < isa::kRegs ? i.known->constant[u.b]
+                                        : std::nullopt;
+      if (u.op == isa::Op::Or && b) now = static_cast<uint8_t>(had | *b);
       if (u.op == isa::Op::Bts && u.b_imm) now = static_cast<uint8_t>(had | 1 << (u.imm & 7));
       if (u.op == isa::Op::Mov && !u.b_imm && u.b < isa::kRegs) now = bits_[u.b];
       bits_[u.dst] = now;
@@ -106,13 +119,14 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
     if (i.joined) straight.clear();
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
-    if (!bytes.empty() || !words.empty()) {
+    if (!frame_stored(i).empty()) {
       const auto delta = go_->funcs.sp_delta(f.f, i.pc);
       const int64_t varp = delta.value_or(0) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
       for (const FrameStore& s : words)
         for (size_t n = 0; n < o.slots.size(); ++n)
           if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0))
-            straight.push_back({i.pc, static_cast<int>(n), s});
+            straight.push_back({i.next(), static_cast<int>(n), s});
+      note_arguments(o, i, varp, straight);
       for (const FrameStore& s : bytes)
         if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) {
           add_bit_store(o, i, s, straight);

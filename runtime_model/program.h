@@ -32,7 +32,7 @@ struct BitStore {
 
 // The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
 struct SlotStore {
-  uint64_t pc = 0;
+  uint64_t pc = 0;  // behind the last store of the closure and its arguments: from here on it is registered
   int slot = 0;
   FrameStore store;
 };

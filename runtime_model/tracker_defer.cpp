@@ -115,7 +115,7 @@ void Tracker::on_bit_store(const Hook& h) {
   if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
 }
 
-// A closure goes to its slot and the compiler dropped the store to deferBits that would follow.
+// A closure went to its slot and the compiler dropped the store to deferBits that would follow.
 void Tracker::on_slot_store(const Hook& h) {
   const auto& s = *static_cast<const SlotStore*>(h.data);
   G* g = current();
@@ -124,8 +124,7 @@ void Tracker::on_slot_store(const Hook& h) {
   const uint64_t varp = guest_.sp() + static_cast<uint64_t>(s.store.offset) + o.slots[static_cast<size_t>(s.slot)];
   uint8_t bits = 0;
   if (!guest_.read(varp - o.bits_offset, &bits, 1)) return;
-  const uint64_t funcval = s.store.constant ? s.store.value : guest_.cpu().r[s.store.from];
-  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, "slot", funcval);
+  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, "slot", slot_word(*h.function, varp, s.slot));
 }
 
 // The closure in slot i of a frame; 0 if there is none.

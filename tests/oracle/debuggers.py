@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# What runs, and where it stops: at a function's first call (behind the check of the stack, which may run twice), and for the how manieth
+# What runs, and where it stops: at a function's first call of another of main (behind the check of the stack, which may run twice), and for the how manieth
 # time. The goroutine there has linked records of several kinds.
 POINTS = [("defer-mixed", "main.markString", 1), ("defer-loop", "main.mark8", 2), ("panic-loopframes", "main.mark8", 3),
           ("panic-through", "main.mark8", 1), ("defer-argsbig", "main.markBulk", 2), ("stack-growloop", "main.descend", 700)]
@@ -61,9 +61,9 @@ kill
 def first_call(program, guest, function):
     done = subprocess.run([program, "disasm", "--json", "-s", "^%s$" % re.escape(function), guest], capture_output=True, text=True, check=True)
     for i in json.loads(done.stdout.splitlines()[0])["instructions"]:
-        if i["go"].startswith("CALL ") and "morestack" not in i["go"]:
+        if i["go"].startswith("CALL main."):
             return i["pc"]
-    sys.exit("%s: %s calls nothing" % (guest, function))
+    sys.exit("%s: %s calls nothing of main" % (guest, function))
 
 
 def snap(program, guest, case, where):
