@@ -69,6 +69,8 @@ const SyscallRow& syscall_row(unsigned row);
     X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(rename) X(renameat) X(truncate) X(chmod) X(fchmodat) X(utimensat) X(symlinkat) \
     X(symlink) X(linkat) X(link) X(umask) X(statfs) X(fstatfs) X(chown) X(lchown) X(fchown) X(fchownat) \
   /* pipes.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
+  /* sockets.cpp */ X(socket) X(socketpair) X(bind) X(listen) X(accept) X(accept4) X(connect) X(getsockname) X(getpeername) X(sendto) \
+    X(recvfrom) X(sendmsg) X(recvmsg) X(setsockopt) X(getsockopt) X(shutdown) \
   /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
   /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \
     X(membarrier) X(getpriority) X(capget) X(sched_getscheduler) X(sched_getparam)
@@ -115,6 +117,7 @@ int new_file(State& s, OpenFile f);                                // its number
 int64_t new_fd(State& s, int file, bool cloexec, int lowest = 0);  // or -EMFILE
 void drop_fd(State& s, int fd);
 void set_up_standard_files(State& s);
+int64_t raise_sigpipe(Call& c);  // -EPIPE
 int64_t open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);
 
 // pipes.cpp

@@ -36,8 +36,8 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
 }
 
 void add(Digest& d, const OpenFile& f) {
-  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.node, f.stream, f.pipe, f.count, f.semaphore, f.changes,
-    f.refs);
+  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.node, f.socket, f.stream, f.pipe, f.count, f.semaphore,
+    f.changes, f.refs);
   for (const auto& [fd, i] : f.items) d(fd, i.events, i.data, i.file, i.seen, i.disarmed);
 }
 
@@ -45,6 +45,15 @@ void add(Digest& d, const ScratchNode& n) {
   d(n.mode, *n.bytes, n.target, n.parent, n.links, n.opens);
   d(n.times.access.sec, n.times.access.nsec, n.times.change.sec, n.times.change.nsec, n.entries.size());
   for (const auto& [name, node] : n.entries) d(name, node);
+}
+
+void add(Digest& d, const Socket& x) {
+  d(x.family, x.type, x.protocol, x.local, x.peer, x.node, x.listening, x.backlog, x.other, x.bytes, x.queued, x.ended,
+    x.read_shut);
+  d(x.write_shut, x.reset, x.error, x.queue.size());
+  for (int id : x.queue) d(id);
+  for (const auto& p : x.packets) d(p.from, p.bytes);
+  for (const auto& [name, value] : x.options) d(name, value);
 }
 
 void add(Digest& d, const Timer& t) {
@@ -72,6 +81,11 @@ void digest_state(const State& s, uint64_t& h) {
     d(id);
     add(d, n);
   }
+  for (const auto& [id, x] : s.sockets) {
+    d(id);
+    add(d, x);
+  }
+  d(s.next_socket, s.next_port);
   for (const auto& [id, p] : s.pipes) d(id, p.bytes, p.capacity, p.readers, p.writers);
   d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.next_file, s.next_pipe, s.cwd, s.umask, s.brk_start, s.brk_end,
     s.mmap_top, s.stack_low, s.stack_high);

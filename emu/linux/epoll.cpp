@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "emu/linux/call.h"
+#include "emu/linux/sockets.h"
 
 namespace deferscope::emu::linux_ {
 
@@ -24,6 +25,7 @@ uint32_t readiness(const State& s, const OpenFile& f) {
       return 0;
     }
     case FileKind::Stdout: return OUT | WRNORM;
+    case FileKind::Socket: return socket_readiness(s.sockets.at(f.socket), s);
     case FileKind::Stdin: return IN | RDNORM;
     default: return IN | OUT | RDNORM | WRNORM;
   }
@@ -68,6 +70,7 @@ bool can_be_polled(const OpenFile& f) {
     case FileKind::PipeWrite:
     case FileKind::Event:
     case FileKind::Epoll:
+    case FileKind::Socket:
     case FileKind::Stdout: return true;
     default: return false;  // EPERM: regular files, directories, and the devices without poll
   }

@@ -6,6 +6,7 @@
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
 #include "emu/linux/scratch.h"
+#include "emu/linux/sockets.h"
 #include "emu/linux/stat.h"
 
 namespace deferscope::emu::linux_ {
@@ -24,7 +25,8 @@ bool seekable(const State& s, const OpenFile& f) {
     case FileKind::PipeRead:
     case FileKind::PipeWrite:
     case FileKind::Event:
-    case FileKind::Epoll: return false;
+    case FileKind::Epoll:
+    case FileKind::Socket: return false;
     default: return true;
   }
 }
@@ -48,6 +50,7 @@ void release(State& s, int file) {
   const OpenFile& f = s.files.at(file);
   close_pipe_end(s, f);
   if (f.node) scratch_close(s, f.node);
+  if (f.socket) close_socket(s, f.socket, file);
   s.files.erase(file);
 }
 }  // namespace
@@ -243,6 +246,7 @@ int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<u
   n = std::min(n, kMaxCount);
   if (f->kind == FileKind::PipeRead) return pipe_read(c, *f, address, n);
   if (f->kind == FileKind::Event) return event_read(c, *f, address, n);
+  if (f->kind == FileKind::Socket) return socket_read(c, *f, address, n);
   n = std::min(n, kChunk);
   if (n > 0 && !c.memory().check_write(address, n)) return -err::FAULT;
   std::string bytes;
@@ -290,11 +294,15 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
   }
 }
 
+}  // namespace
+
 int64_t raise_sigpipe(Call& c) {
   send_to_thread(c.s, c.m, c.thread().tid,
                  SigInfo{sig::PIPE, sig::kSiUser, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
   return -err::PIPE;
 }
+
+namespace {
 
 int64_t write_file(Call& c, int fd, const std::string& bytes, std::optional<uint64_t> position) {
   OpenFile* f = file_of(c.s, fd);
@@ -305,6 +313,7 @@ int64_t write_file(Call& c, int fd, const std::string& bytes, std::optional<uint
     return done == -err::PIPE ? raise_sigpipe(c) : done;
   }
   if (f->kind == FileKind::Event) return event_write(c, *f, bytes);
+  if (f->kind == FileKind::Socket) return socket_write(c, *f, bytes);
   return write_bytes(c, *f, bytes, position);
 }
 

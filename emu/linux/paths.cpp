@@ -124,6 +124,8 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
       return st = Status{mode::REG | 0444, inode_of("stdin"), 0, 0, 1, {}}, 0;
     case FileKind::PipeRead:
     case FileKind::PipeWrite: return fifo(static_cast<uint64_t>(f.pipe));
+    case FileKind::Socket:
+      return st = Status{mode::SOCK | 0777, static_cast<uint64_t>(f.socket) + 2, 0, 0, 1, {}, 0}, 0;
     case FileKind::Event:
     case FileKind::Epoll: return st = Status{0600, 9, 0, 0, 1, {}}, 0;
     case FileKind::Host:

@@ -1,7 +1,8 @@
-// Files that exist without a host: /proc/self and the one below /sys that Go reads.
+// Files that exist without a host: /proc/self, the one below /sys that Go reads, and who and where the guest is (/etc).
 #include <fmt/format.h>
 
 #include "emu/linux/call.h"
+#include "emu/linux/host_files.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -76,6 +77,14 @@ const Row kRows[] = {
      [](const State&, const MachineState&, int) { return std::string("1 0 0:1 / / rw - rootfs rootfs rw\n"); }},
     {"/proc/version",
      [](const State&, const MachineState&, int) { return std::string("Linux version 6.1.0 (deferscope)\n"); }},
+    {"/proc/sys/net/core/somaxconn", [](const State&, const MachineState&, int) { return std::string("4096\n"); }},
+    {"/etc/hosts", [](const State&, const MachineState&, int) { return std::string("127.0.0.1\tlocalhost\n"); }},
+    {"/etc/passwd",
+     [](const State&, const MachineState&, int) {
+       return fmt::format("root:x:0:0::/root:/bin/sh\nguest:x:{}:{}::/:/bin/sh\n", kGuestUid, kGuestUid);
+     }},
+    {"/etc/group",
+     [](const State&, const MachineState&, int) { return fmt::format("root:x:0:\nguest:x:{}:\n", kGuestUid); }},
     {"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
      [](const State&, const MachineState&, int) { return std::string("2097152\n"); }},
 };
@@ -94,7 +103,9 @@ std::string normalised(const State& s, const std::string& path) {
 }  // namespace
 
 std::optional<std::string> synthetic_file(const State& s, const MachineState& m, int tid, const std::string& path) {
-  if (!path.starts_with("/proc/") && !path.starts_with("/sys/")) return std::nullopt;
+  const bool etc = path.starts_with("/etc/");
+  if (!etc && !path.starts_with("/proc/") && !path.starts_with("/sys/")) return std::nullopt;
+  if (etc && is_allowed(*s.options, path, false)) return std::nullopt;  // the host's
   const std::string name = normalised(s, path);
   for (const Row& row : kRows)
     if (name == row.path) return row.make(s, m, tid);

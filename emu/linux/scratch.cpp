@@ -232,6 +232,7 @@ int64_t scratch_open(Call& c, const Place& p, uint32_t flags, uint32_t perm, Ope
     if ((flags & open_flag::DIRECTORY[c.s.column()]) && !is_dir(n)) return -err::NOTDIR;
     if (is_link(n) && !(flags & open_flag::PATH)) return -err::LOOP;
     if (is_dir(n) && (writes || creates)) return -err::ISDIR;
+    if ((n.mode & mode::FMT) == mode::SOCK && !(flags & open_flag::PATH)) return -err::NXIO;
     const uint32_t needs = (how != open_flag::WRONLY ? kMayRead : 0) | (writes ? kMayWrite : 0);
     if (!(flags & open_flag::PATH) && !may(n, needs)) return -err::ACCES;
     if (flags & open_flag::TRUNC) scratch_truncate(c, node, 0);
@@ -278,6 +279,10 @@ int64_t scratch_truncate(Call& c, int node, uint64_t size) {
 int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm) {
   int node = 0;
   return p.node ? -err::EXIST : create(c, p, mode::DIR | perm, node);
+}
+
+int64_t scratch_socket(Call& c, const Place& p, uint32_t perm, int& node) {
+  return p.node ? -err::ADDRINUSE : create(c, p, mode::SOCK | perm, node);
 }
 
 int64_t scratch_symlink(Call& c, const Place& p, const std::string& target) {

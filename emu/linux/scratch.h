@@ -36,6 +36,7 @@ int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std:
 int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
 int64_t scratch_truncate(Call& c, int node, uint64_t size);
 int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm);
+int64_t scratch_socket(Call& c, const Place& p, uint32_t perm, int& node);
 int64_t scratch_symlink(Call& c, const Place& p, const std::string& target);
 int64_t scratch_link(Call& c, const Place& from, const Place& to);
 int64_t scratch_remove(Call& c, const Place& p, bool directory);

@@ -87,7 +87,8 @@ enum class FileKind : uint8_t {
   PipeRead,
   PipeWrite,
   Event,
-  Epoll
+  Epoll,
+  Socket
 };
 
 struct EpollItem {
@@ -109,6 +110,7 @@ struct OpenFile {
   int node = 0;                    // Scratch, and a Directory of it
   int stream = 0;                  // Stdout: 1 or 2
   int pipe = 0;                    // Pipe…
+  int socket = 0;                  // Socket
   uint64_t count = 0;              // Event
   bool semaphore = false;          // Event
   uint64_t changes = 0;            // counts what would wake a poller
@@ -147,6 +149,28 @@ struct Pipe {
   std::string bytes;
   size_t capacity = 65536;
   int readers = 0, writers = 0;  // OpenFiles, not descriptors
+};
+
+// A socket of the guest's own network (sockets.h), held by an open file or by a listener's queue.
+struct Socket {
+  int family = 0, type = 0, protocol = 0;
+  std::string local, peer;  // struct sockaddr; empty: not bound, not connected
+  int node = 0;             // AF_UNIX: the file it is bound to
+  bool listening = false;
+  std::deque<int> queue;  // of a listener: connections to accept
+  uint32_t backlog = 0;   // how many may wait there
+  int other = 0;          // the connected socket, while it lives; of UDP none
+  std::string bytes;      // stream: received, not read
+  struct Packet {
+    std::string from, bytes;
+  };
+  std::deque<Packet> packets;  // datagrams
+  uint64_t queued = 0;         // their bytes
+  bool ended = false;          // the peer writes no more
+  bool read_shut = false, write_shut = false;
+  bool reset = false;  // TCP: wrote to a peer that is gone
+  int error = 0;  // SO_ERROR: the next call's errno
+  std::map<uint64_t, uint32_t> options;
 };
 
 // --- clocks ---
@@ -198,6 +222,9 @@ struct State {
   std::map<int, Pipe> pipes;
   int next_file = 1, next_pipe = 1;
   Scratch scratch;
+  std::map<int, Socket> sockets;
+  int next_socket = 1;
+  uint16_t next_port = 32768;
   bool io_changed = false;  // inside one system call only
   std::string cwd = "/";
   uint32_t umask = 022;

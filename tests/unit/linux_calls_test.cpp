@@ -262,7 +262,7 @@ TEST_P(Files, NothingEscapes) {
   const std::string top = root_.string();
   for (const std::string& path :
        {std::string("../secret"), std::string("escape"), std::string("absolute"), std::string("sub/up/../secret"),
-        top + "/secret", top + "/in/../secret", std::string("/etc/passwd"), std::string("/proc/1/maps"),
+        top + "/secret", top + "/in/../secret", std::string("/etc/shadow"), std::string("/proc/1/maps"),
         std::string("/dev/mem"), std::string("sub/up/up/../../secret"), top + "/in/sub/../../secret"})
     EXPECT_EQ(open(p, path), -err::NOENT) << path;
   EXPECT_EQ(open(p, "loop"), -err::LOOP);
@@ -270,6 +270,17 @@ TEST_P(Files, NothingEscapes) {
   EXPECT_EQ(open(p, "b.txt", open_flag::RDWR), -err::ACCES);
   EXPECT_EQ(p.call("unlinkat", {kHere, p.put_string(0x8000, "b.txt"), 0}), -err::ACCES);
   EXPECT_TRUE(std::filesystem::exists(root_ / "in/b.txt"));
+}
+
+TEST_P(Files, TheGuestIsInPasswdAndTheHostIsNot) {
+  Process p(GetParam());
+  const auto fd = static_cast<uint64_t>(open(p, "/etc/passwd"));
+  std::string text(200, '\0');
+  const int64_t n = p.call("read", {fd, kBuf, text.size()});
+  ASSERT_GT(n, 0);
+  p.m.memory.read(kBuf, text.data(), static_cast<uint64_t>(n));
+  text.resize(static_cast<size_t>(n));
+  EXPECT_EQ(text, "root:x:0:0::/root:/bin/sh\nguest:x:1000:1000::/:/bin/sh\n");
 }
 
 TEST_P(Files, LinksMadeByTheGuestLeadNowhere) {
