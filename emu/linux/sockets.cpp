@@ -238,6 +238,20 @@ int64_t connect_stream(Call& c, int id, const std::string& to, int node) {
   return 0;
 }
 
+// An AF_UNIX datagram socket leaves its peer: what lies in its queue is lost, and a peer that heard only this one is
+// told.
+void leave_peer(State& s, int id) {
+  Socket& x = s.sockets.at(id);
+  if (Socket* old = other_of(s, x); old && old->other == id && !x.packets.empty()) {
+    old->error = err::CONNRESET;
+    note_socket(s, x.other);
+  }
+  x.packets.clear();
+  x.queued = 0;
+  x.other = 0;
+  x.peer.clear();
+}
+
 int64_t connect_datagram(Call& c, int id, const std::string& to, int node) {
   Socket& x = c.s.sockets.at(id);
   if (x.family == kInet) {
@@ -248,6 +262,7 @@ int64_t connect_datagram(Call& c, int id, const std::string& to, int node) {
   if (other == 0) return -err::CONNREFUSED;
   const Socket& y = c.s.sockets.at(other);
   if (y.other != 0 && y.other != id) return -err::PERM;  // it hears another one only
+  if (x.other != 0 && x.other != other) leave_peer(c.s, id);
   x.peer = to;
   x.other = other;
   return 0;
@@ -265,7 +280,7 @@ int64_t send_stream(Call& c, int fd, Socket& x, const std::string& bytes, uint32
     x.reset = true;
     return static_cast<int64_t>(bytes.size());
   }
-  if (!y) return -err::PIPE;
+  if (!y || (x.family == kUnix && y->read_shut)) return -err::PIPE;
   if (bytes.empty()) return 0;
   if (y->bytes.size() >= kBuffer) return wait_for(c, fd, flags);
   const size_t n = std::min<size_t>(bytes.size(), kBuffer - y->bytes.size());
@@ -282,6 +297,7 @@ int64_t send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32
   if (inet && x.write_shut) return -err::PIPE;
   if (!to && x.peer.empty()) return inet ? -err::DESTADDRREQ : -err::NOTCONN;
   if (bytes.size() > (inet ? kMaxDatagram : kBuffer)) return -err::MSGSIZE;
+  if (!inet && x.error) return take_error(x);
   if (!inet && x.write_shut) return -err::PIPE;
   if (const int64_t e = bind_if_needed(c.s, x); e < 0) return e;
   const int id = !to && !inet ? x.other : find_bound(c.s, x.family, x.type, to ? *to : x.peer, node);
@@ -289,7 +305,7 @@ int64_t send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32
   if (it == c.s.sockets.end()) {
     if (x.type == kSeqPacket) return -err::PIPE;
     if (!to && inet) x.error = err::CONNREFUSED;  // the answer to come
-    if (!to && !inet) x.peer.clear(), x.other = 0;
+    if (!to && !inet) leave_peer(c.s, file_of(c.s, fd)->socket);
     return inet ? static_cast<int64_t>(bytes.size()) : -err::CONNREFUSED;
   }
   Socket& y = it->second;
