@@ -169,7 +169,7 @@ struct Socket {
   bool ended = false;          // the peer writes no more
   bool read_shut = false, write_shut = false;
   bool reset = false;  // TCP: wrote to a peer that is gone
-  int error = 0;  // SO_ERROR: the next call's errno
+  int error = 0;       // SO_ERROR: the next call's errno
   std::map<uint64_t, uint32_t> options;
 };
 
