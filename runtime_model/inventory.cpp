@@ -120,14 +120,18 @@ std::map<uint64_t, uint8_t> registered_bits(const OpenCoded& o, uint8_t seen) {
 }
 
 void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::string>& funcval_before) {
-  uint8_t seen = 0;
-  for (const SlotStore& x : d.open->dropped) {
+  const auto add_slot = [&](const SlotStore& x) {
     const std::string& f = funcval_before[x.pc];
-    seen |= static_cast<uint8_t>(1 << x.slot);
     d.sites.push_back(
         {x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f), x.slot});
+  };
+  uint8_t covered = 0;
+  for (const SlotStore& x : d.open->dropped) {
+    covered |= static_cast<uint8_t>(1 << x.slot);
+    add_slot(x);
   }
-  const std::map<uint64_t, uint8_t> fresh = registered_bits(*d.open, seen);
+  const std::map<uint64_t, uint8_t> fresh = registered_bits(*d.open, covered);
+  for (const auto& [pc, bits] : fresh) covered |= bits;
   for (const BitStore& b : d.open->stores) {
     if (b.initial || b.starts >= 0) continue;
     const auto bits = fresh.find(b.pc);
@@ -136,6 +140,11 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
       const std::string f = std::has_single_bit(bits->second) ? funcval_before[b.pc] : std::string();
       d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f), slot});
     }
+    for (const SlotStore& x : b.pending) {
+      if ((covered | b.sets) >> x.slot & 1) continue;
+      covered |= static_cast<uint8_t>(1 << x.slot);
+      add_slot(x);
+    }
     if (!b.store.constant && bits == fresh.end() && !b.call.pc)  // only running tells which bit
       d.sites.push_back({b.pc, Storage::open_coded, "deferBits (computed)", {}, {}, -1});
   }
@@ -143,7 +152,9 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
 
 bool at_site(const OpenCoded& o, uint64_t pc) {
   const auto here = [pc](const auto& x) { return x.pc == pc; };
-  return std::any_of(o.stores.begin(), o.stores.end(), here) || std::any_of(o.dropped.begin(), o.dropped.end(), here);
+  const auto pending = [&](const BitStore& b) { return std::any_of(b.pending.begin(), b.pending.end(), here); };
+  return std::any_of(o.stores.begin(), o.stores.end(), here) || std::any_of(o.dropped.begin(), o.dropped.end(), here) ||
+         std::any_of(o.stores.begin(), o.stores.end(), pending);
 }
 
 FunctionDefers read(const Program& p, const Function& f, const Targets& targets) {

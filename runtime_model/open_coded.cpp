@@ -114,10 +114,16 @@ class OredBits {
 
 // Offsets in the frame are told from SP: varp = SP + pcsp + (amd64's return address) - the distance below caller's SP.
 void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
-  std::vector<SlotStore> straight;  // slot stores since the last control op or store to deferBits
+  // Slot stores since the last store to deferBits that nobody else can have looked at the frame since. The compiler
+  // drops stores before it adds write barriers, so those, with their branches and calls, do not count.
+  std::vector<SlotStore> straight;
+  const auto lets_others_look = [&](const Insn& i) {
+    const auto call = as_call(i);
+    const Function* target = call && call->target ? function_at(call->target) : nullptr;
+    return is_return(i) || (call && !(target && is_helper(target->name())));
+  };
   OredBits ored;
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
-    if (i.joined) straight.clear();
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
     if (!frame_stored(i).empty()) {
       const auto delta = go_->funcs.sp_delta(f.f, i.pc);
@@ -133,7 +139,7 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
           if (!s.constant) o.stores.back().sets = ored.of(s.from);
         }
     }
-    if (is_control(i)) straight.clear();
+    if (lets_others_look(i)) straight.clear();
     ored.see(i);
     return true;
   });
@@ -151,6 +157,7 @@ void Program::add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, st
   for (const SlotStore& x : slots)
     if (s.constant && !b.initial && !(s.value >> x.slot & 1)) b.starts = std::max(b.starts, x.slot);
   if (b.starts >= 0) o.dropped.insert(o.dropped.end(), slots.begin(), slots.end());
+  if (!s.constant) b.pending = slots;
   slots.clear();
   o.stores.push_back(b);
 }

@@ -18,6 +18,13 @@
 
 namespace deferscope::model {
 
+// The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
+struct SlotStore {
+  uint64_t pc = 0;  // behind the last store of the closure and its arguments: from here on it is registered
+  int slot = 0;
+  FrameStore store;
+};
+
 // A store to a function's deferBits byte.
 struct BitStore {
   uint64_t pc = 0, next = 0;
@@ -28,13 +35,8 @@ struct BitStore {
   // Where no call or branch lies between a registration and the exit, the compiler drops the store that sets the bit
   // as dead. Then this one starts the defer of this slot without a bit to clear, and the slot's own store registers it.
   int starts = -1;
-};
-
-// The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
-struct SlotStore {
-  uint64_t pc = 0;  // behind the last store of the closure and its arguments: from here on it is registered
-  int slot = 0;
-  FrameStore store;
+  // The same where the stored value is in a register, so that only running tells: slots stored since the store before.
+  std::vector<SlotStore> pending;
 };
 
 // FUNCDATA_OpenCodedDeferInfo of one function. Offsets are subtracted from varp.

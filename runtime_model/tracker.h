@@ -117,6 +117,7 @@ class Tracker final : public emu::Machine::Companion {
   void end(G& g, size_t index);
   void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address,
                       const char* call, uint64_t funcval);
+  int register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits_address);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
   std::vector<uint8_t> slot_arguments(const Function& f, uint64_t varp, int slot) const;

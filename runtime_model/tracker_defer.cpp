@@ -108,11 +108,29 @@ void Tracker::on_bit_store(const Hook& h) {
   if (!guest_.read(at, &before, 1)) return;
   const uint8_t after = static_cast<uint8_t>(b.store.constant ? b.store.value : guest_.cpu().r[b.store.from]);
   if (b.starts >= 0) return bit_started(*g, h, b.starts, before, after, at);
+  const int missed = register_pending(*g, h, before, after, at);
+  if (missed >= 0) return bit_started(*g, h, missed, before, after, at);
   const uint8_t set = after & static_cast<uint8_t>(~before), cleared = before & static_cast<uint8_t>(~after);
   const uint64_t varp = at + p_.open_coded(*h.function)->bits_offset;
   for (int i = 0; i < 8; ++i)
     if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, "deferBits", slot_word(*h.function, varp, i));
   if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
+}
+
+// Slots whose bit was never stored and is not stored here: they are registered, and this store starts the highest. -1:
+// none.
+int Tracker::register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits) {
+  const auto& b = *static_cast<const BitStore*>(h.data);
+  const uint64_t varp = bits + p_.open_coded(*h.function)->bits_offset;
+  int highest = -1;
+  for (const SlotStore& x : b.pending) {
+    if ((before | after | b.sets) >> x.slot & 1) continue;
+    Hook there = h;
+    there.pc = x.pc;  // its site
+    bit_registered(g, there, x.slot, before, before, bits, "slot", slot_word(*h.function, varp, x.slot));
+    highest = std::max(highest, x.slot);
+  }
+  return highest;
 }
 
 // A closure went to its slot and the compiler dropped the store to deferBits that would follow.

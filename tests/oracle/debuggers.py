@@ -182,9 +182,10 @@ def delve(args):
 
 def delve_point(args, dlv, guest, case, function, nth):
     j, g = snap(args.program, guest, case, "*%s#%d" % (first_call(args.program, guest, function), nth))
-    ours = {(e["function"]["symbol"], e["owner"]) for e in g["chain"]}
+    # Delve names what a wrapper calls, not the wrapper.
+    ours = {(name, e["owner"]) for e in g["chain"] for name in (e["function"]["symbol"], e["function"]["wraps"])}
     with tempfile.NamedTemporaryFile("w", suffix=".dlv") as script:
-        script.write("break b1 %s\ncondition -hitcount b1 == %d\ncontinue\nstack 60 -defer\nexit\n" % ("*" + j["at"]["pc"], nth))
+        script.write("break b1 %s\ncondition -hitcount b1 == %d\ncontinue\nstack 2000 -defer\nexit\n" % ("*" + j["at"]["pc"], nth))
         script.flush()
         command = [dlv, "exec", "--check-go-version=false", "--allow-non-terminal-interactive=true", "--init", script.name, guest, "--", case]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,

@@ -30,6 +30,7 @@ var table = map[string]func(){
 	"spawning":          spawning,
 	"replaced-often":    replacedOften,
 	"exit-deferred":     exitDeferred,
+	"dropped-bits":      droppedBits,
 }
 
 func main() {
@@ -478,6 +479,33 @@ func replacedOften() {
 		defer func() { panic(i) }()
 	}
 	defer func() { panic("open or not") }()
+}
+
+type pointers struct{ a, b *int }
+
+//go:noinline
+func (p *pointers) set(v *int) {
+	old := p.a // from here on the compiler knows that p is not nil
+	defer mark()
+	p.a, p.b = v, old
+}
+
+//go:noinline
+func (p *pointers) setTwice(v *int) (r int) {
+	old := p.a
+	defer mark8(2)
+	defer mark8(1)
+	p.a, p.b = v, old
+	return 5
+}
+
+// droppedBits: nothing between the defer and the exit lets the runtime look, so the compiler drops the store that would say that
+// the defer is there; the stores of pointers have write barriers.
+func droppedBits() {
+	p, v := &pointers{}, 7
+	p.set(&v)
+	p.set(nil)
+	say("twice", p.setTwice(&v))
 }
 
 func exitDeferred() {
