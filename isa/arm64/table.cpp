@@ -15,8 +15,7 @@ namespace {
 
 template <Pattern P, Signature<P>* F>
 consteval Row row(const char* name, const char* bits, Class cls) {
-  constexpr Fields f = parse(P.text);
-  return Row{name, bits, f.mask, f.value, &call_lift<P, F>, cls};
+  return Row{name, bits, kFields<P>.mask, kFields<P>.value, &CallLift<P, F>::call, cls};
 }
 
 #define INSN(name, bits, cls, fn) row<bits, fn>(name, bits, Class::cls),

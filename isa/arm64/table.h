@@ -60,6 +60,9 @@ struct Fields {
   uint32_t mask = 0, value = 0;
   unsigned count = 0;
   std::array<unsigned, 12> low{}, width{};
+  constexpr uint32_t field(size_t i, uint32_t word) const {
+    return word >> low[i] & static_cast<uint32_t>((uint64_t{1} << width[i]) - 1);
+  }
 };
 
 // The fields of a pattern. A malformed one does not compile (the throw is no constant expression).
@@ -88,20 +91,23 @@ consteval Fields parse(const char* text) {
   return f;
 }
 
+template <Pattern P>
+inline constexpr Fields kFields = parse(P.text);
+
 // The type of a row's lift function: void(Emit&, Bits<w>...).
 template <Pattern P, size_t... I>
-auto signature(std::index_sequence<I...>) -> std::type_identity<void(Emit&, Bits<parse(P.text).width[I]>...)>;
+auto signature(std::index_sequence<I...>) -> std::type_identity<void(Emit&, Bits<kFields<P>.width[I]>...)>;
 template <Pattern P>
-using Signature = typename decltype(signature<P>(std::make_index_sequence<parse(P.text).count>{}))::type;
+using Signature = typename decltype(signature<P>(std::make_index_sequence<kFields<P>.count>{}))::type;
 
 // Takes a word's fields apart and calls the lift function.
-template <Pattern P, Signature<P>* F>
-void call_lift(Emit& e, uint32_t word) {
-  constexpr Fields f = parse(P.text);
-  const auto call = [&]<size_t... I>(std::index_sequence<I...>) {
-    F(e, Bits<f.width[I]>{(word >> f.low[I]) & static_cast<uint32_t>((uint64_t{1} << f.width[I]) - 1)}...);
-  };
-  call(std::make_index_sequence<f.count>{});
-}
+template <Pattern P, Signature<P>* F, class = std::make_index_sequence<kFields<P>.count>>
+struct CallLift;
+template <Pattern P, Signature<P>* F, size_t... I>
+struct CallLift<P, F, std::index_sequence<I...>> {
+  static void call(Emit& e, [[maybe_unused]] uint32_t word) {
+    F(e, Bits<kFields<P>.width[I]>{kFields<P>.field(I, word)}...);
+  }
+};
 
 }  // namespace deferscope::isa::arm64

@@ -1,10 +1,10 @@
 # Tests of the stepper: the session library over real guests, and the command with scripts and a pseudo-terminal.
 deferscope_test(session_test
   SOURCES unit/cli_follow_test.cpp unit/cli_golden_test.cpp unit/cli_prompt_test.cpp unit/cli_session_test.cpp unit/cli_walk_test.cpp unit/cli_time_test.cpp
-  LIBS deferscope_session fmt::fmt LABELS release)
+  LIBS deferscope_session fmt::fmt LABELS guests)
 target_compile_definitions(session_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
-deferscope_test(step_test SOURCES unit/cli_step_test.cpp LIBS deferscope_emu fmt::fmt util LABELS release)
+deferscope_test(step_test SOURCES unit/cli_step_test.cpp LIBS deferscope_emu fmt::fmt util LABELS guests)
 target_compile_definitions(step_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
                                              DEFERSCOPE_PROGRAM="$<TARGET_FILE:deferscope>")
 add_dependencies(step_test deferscope)

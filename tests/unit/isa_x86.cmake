@@ -1,10 +1,10 @@
-# x86-64: the lift and its helpers.
+# x86-64: the lift and its helpers. Two tools that are built by name only:
 #   x86_coverage FILE…             what the lift knows of real programs
 #   x86_trace_check PROGRAM ARG…   every instruction of a native run against lift + evaluate (x86-64 hosts)
-add_executable(x86_coverage ${CMAKE_CURRENT_LIST_DIR}/isa_x86_coverage.cpp)
+add_executable(x86_coverage EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/isa_x86_coverage.cpp)
 target_link_libraries(x86_coverage PRIVATE deferscope_options deferscope_isa Zydis::Zydis)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
-  add_executable(x86_trace_check ${CMAKE_CURRENT_LIST_DIR}/isa_x86_trace_check.cpp)
+  add_executable(x86_trace_check EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/isa_x86_trace_check.cpp)
   target_link_libraries(x86_trace_check PRIVATE deferscope_options deferscope_isa)
 endif()
 

@@ -845,8 +845,8 @@ CpuState random_pointers(Random& r, bool repeats) {
   return s;
 }
 
-// Something of this process lies there: the code, or what a random address meets by chance (AddressSanitizer's shadow begins
-// at 2 GiB). It is memory for the host only, and not to be written.
+// Something of this process lies there: the code, or what a random address meets by chance (AddressSanitizer's shadow
+// begins at 2 GiB). It is memory for the host only, and not to be written.
 bool is_host_memory(uint64_t page) {
   const uint64_t offset = page - scratch().address(0);
   if (offset < kAll) return offset < kCodeBytes;

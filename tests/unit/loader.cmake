@@ -3,11 +3,11 @@
 deferscope_test(loader_test
   SOURCES unit/loader_elf_test.cpp unit/loader_text_test.cpp unit/loader_guests_test.cpp unit/loader_oracle_test.cpp
           unit/loader_dwarf_test.cpp unit/loader_fuzz_test.cpp
-  LIBS deferscope_loader fmt::fmt)
+  LIBS deferscope_loader fmt::fmt LABELS guests)
 target_compile_definitions(loader_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 target_include_directories(loader_test SYSTEM PRIVATE ${LIBDWARF_INCLUDE_DIR})
 
-deferscope_test(info_test SOURCES unit/loader_info_test.cpp LIBS PkgConfig::nlohmann_json)
+deferscope_test(info_test SOURCES unit/loader_info_test.cpp LIBS PkgConfig::nlohmann_json LABELS guests)
 target_compile_definitions(info_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
                                              DEFERSCOPE_PROGRAM="$<TARGET_FILE:deferscope>")
 add_dependencies(info_test deferscope)
