@@ -2,29 +2,23 @@
 // never lags behind.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/command_line.h"
 #include "cli/verbs.h"
 
 namespace deferscope::cli {
 namespace {
 
-std::string flags_of(const CLI::App& app) {
+std::string words_of(const std::vector<Described::Flag>& flags) {
   std::string words;
-  for (const CLI::Option* o : app.get_options())
-    for (const std::string& name : o->get_lnames()) words += fmt::format("{}--{}", words.empty() ? "" : " ", name);
+  for (const auto& f : flags) words += fmt::format("{}--{}", words.empty() ? "" : " ", f.name);
   return words;
 }
 
-std::vector<const CLI::App*> verbs_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-void print_bash(const CLI::App& app) {
+void print_bash(const std::vector<Described>& all) {
   std::string verbs, cases;
-  for (const CLI::App* v : verbs_of(app)) {
-    verbs += " " + v->get_name();
-    cases += fmt::format("    {}) words=\"{}\" ;;\n", v->get_name(), flags_of(*v));
+  for (const Described& d : all) {
+    verbs += " " + d.verb;
+    cases += fmt::format("    {}) words=\"{}\" ;;\n", d.verb, words_of(d.flags));
   }
   fmt::print(
       "_deferscope() {{\n"
@@ -43,34 +37,39 @@ void print_bash(const CLI::App& app) {
       verbs.substr(verbs.empty() ? 0 : 1), cases);
 }
 
-void print_fish(const CLI::App& app) {
-  for (const CLI::App* v : verbs_of(app)) {
-    fmt::print("complete -c deferscope -n __fish_use_subcommand -f -a {} -d '{}'\n", v->get_name(),
-               v->get_description());
-    for (const CLI::Option* o : v->get_options())
-      for (const std::string& name : o->get_lnames())
-        fmt::print("complete -c deferscope -n '__fish_seen_subcommand_from {}' -l {} -d '{}'\n", v->get_name(), name,
-                   o->get_description());
+// Within fish's single quotes.
+std::string quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  return out;
+}
+
+void print_fish(const std::vector<Described>& all) {
+  for (const Described& d : all) {
+    fmt::print("complete -c deferscope -n __fish_use_subcommand -f -a {} -d '{}'\n", d.verb, quoted(d.help));
+    for (const auto& f : d.flags)
+      fmt::print("complete -c deferscope -n '__fish_seen_subcommand_from {}' -l {} -d '{}'\n", d.verb, f.name,
+                 quoted(f.help));
   }
 }
 
-int completion(const CLI::App& app, const std::string& shell) {
+int completion(const std::vector<Described>& all, const std::string& shell) {
   if (shell == "fish") {
-    print_fish(app);
+    print_fish(all);
     return 0;
   }
   if (shell == "zsh") fmt::print("autoload -U +X bashcompinit && bashcompinit\n");
-  print_bash(app);
+  print_bash(all);
   return 0;
 }
 
 }  // namespace
 
 void add_completion(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("completion", "Print a completion script for a shell");
+  Verb verb(app, action, "completion", "Print a completion script for a shell");
   auto shell = std::make_shared<std::string>();
-  sub->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  sub->callback([&app, shell, &action] { action = [&app, shell] { return completion(app, *shell); }; });
+  verb.option("shell", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  verb.does([&app, shell] { return completion(described(app), *shell); });
 }
 
 }  // namespace deferscope::cli

@@ -1,10 +1,10 @@
 // `deferscope defers BIN [FUNC]`: the static inventory of a program's defers, without running it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/command_line.h"
 #include "cli/verbs.h"
 #include "runtime_model/inventory.h"
 
@@ -107,13 +107,13 @@ int defers(const DefersFlags& flags) {
 }  // namespace
 
 void add_defers(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("defers", "List where a program registers defers and how, without running it");
+  Verb verb(app, action, "defers", "List where a program registers defers and how, without running it");
   auto flags = std::make_shared<DefersFlags>();
-  sub->add_option("BIN", flags->binary, "The program")->required();
-  sub->add_option("FUNC", flags->function, "Only functions whose name contains this");
-  sub->add_option("--scope", flags->scope, "Whose functions")->check(CLI::IsMember({"user", "std", "all"}));
-  sub->add_flag("--json", flags->json, "As JSON");
-  sub->callback([flags, &action] { action = [flags] { return defers(*flags); }; });
+  verb.option("BIN", flags->binary, "The program").required();
+  verb.option("FUNC", flags->function, "Only functions whose name contains this");
+  verb.option("--scope", flags->scope, "Whose functions").one_of({"user", "std", "all"});
+  verb.flag("--json", flags->json, "As JSON");
+  verb.does([flags] { return defers(*flags); });
 }
 
 }  // namespace deferscope::cli

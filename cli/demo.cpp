@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "cli/command_line.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "runtime_model/tracker.h"
@@ -65,10 +65,10 @@ int demo(const std::string& extract_to) {
 }  // namespace
 
 void add_demo(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("demo", "Run a Go 1.13 program that this program carries, and show its defer");
+  Verb verb(app, action, "demo", "Run a Go 1.13 program that this program carries, and show its defer");
   auto to = std::make_shared<std::string>();
-  sub->add_option("--extract", *to, "Write that program to FILE instead")->type_name("FILE");
-  sub->callback([to, &action] { action = [to] { return demo(*to); }; });
+  verb.option("--extract", *to, "Write that program to FILE instead").unit("FILE");
+  verb.does([to] { return demo(*to); });
 }
 
 }  // namespace deferscope::cli

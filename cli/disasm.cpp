@@ -2,7 +2,6 @@
 // instructions that it shows as `?`, the assembler's own names, inlined calls, the compiler's tables.
 #include <re2/re2.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/columns.h"
+#include "cli/command_line.h"
 #include "cli/function_tables.h"
 #include "cli/listing.h"
 #include "cli/verbs.h"
@@ -318,25 +318,24 @@ int run(const Options& options) {
 
 void add_disasm(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
-      app.add_subcommand("disasm", "List a program's instructions, as go tool objdump of Go 1.27 does, and further");
-  verb->add_option("-s", o->pattern, "Only functions whose name matches this regular expression")->type_name("REGEXP");
-  verb->add_flag("-S", o->source, "Show source lines between the instructions");
-  verb->add_option("--source", o->source_dir,
-                   "Where to look for source files that are not at their recorded place (implies -S)")
-      ->type_name("DIR");
-  verb->add_flag("--gnu,-g", o->gnu, "GNU syntax beside Go's");
-  verb->add_flag("--json", o->json, "One JSON object a function");
-  verb->add_flag("--objdump-compat", o->text.objdump_compat,
-                 "Keep objdump's gaps: ? for instructions that it does not know");
-  verb->add_flag("--asm-names", o->text.asm_names, "The assembler's mnemonics, as in compile -S: JLS, SETEQ, MOVBLZX");
-  verb->add_flag("--inline", o->inlined, "Mark inlined calls");
-  verb->add_flag("--tables", o->tables, "Show FUNCDATA, PCDATA, frame sizes and the deferreturn offset");
-  verb->add_option("BIN", o->binary, "The program")->required();
-  verb->add_option("START END", o->range, "Only functions that overlap these addresses (hexadecimal)")->expected(0, 2);
-  verb->callback([o, &action] {
+  Verb verb(app, action, "disasm", "List a program's instructions, as go tool objdump of Go 1.27 does, and further");
+  verb.option("-s", o->pattern, "Only functions whose name matches this regular expression").unit("REGEXP");
+  verb.flag("-S", o->source, "Show source lines between the instructions");
+  verb.option("--source", o->source_dir,
+              "Where to look for source files that are not at their recorded place (implies -S)")
+      .unit("DIR");
+  verb.flag("--gnu,-g", o->gnu, "GNU syntax beside Go's");
+  verb.flag("--json", o->json, "One JSON object a function");
+  verb.flag("--objdump-compat", o->text.objdump_compat,
+            "Keep objdump's gaps: ? for instructions that it does not know");
+  verb.flag("--asm-names", o->text.asm_names, "The assembler's mnemonics, as in compile -S: JLS, SETEQ, MOVBLZX");
+  verb.flag("--inline", o->inlined, "Mark inlined calls");
+  verb.flag("--tables", o->tables, "Show FUNCDATA, PCDATA, frame sizes and the deferreturn offset");
+  verb.option("BIN", o->binary, "The program").required();
+  verb.option("START END", o->range, "Only functions that overlap these addresses (hexadecimal)").values(0, 2);
+  verb.does([o] {
     o->source = o->source || !o->source_dir.empty();
-    action = [o] { return run(*o); };
+    return run(*o);
   });
 }
 

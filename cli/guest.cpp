@@ -3,36 +3,32 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include "cli/command_line.h"
+
 namespace deferscope::cli {
 
-void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
+Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   if (own_stdin) f.stdin_path = "-";
-  sub.add_option("--allow-read", f.allow_read, "The guest may read files below DIR (repeatable)")
-      ->type_name("DIR")
-      ->allow_extra_args(false);
-  sub.add_option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
-      ->type_name("DIR")
-      ->allow_extra_args(false);
-  sub.add_option("--cwd", f.cwd,
-                 "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
-      ->type_name("DIR");
-  sub.add_option("--env", f.env, "Set an environment variable of the guest (repeatable)")
-      ->type_name("K=V")
-      ->allow_extra_args(false);
-  sub.add_option(
-         "--stdin", f.stdin_path,
-         own_stdin ? "The guest reads FILE instead of our standard input" : "The guest reads FILE; without it, nothing")
-      ->type_name("FILE");
-  sub.add_option("--cpu", f.cpu, "CPU model: v2, v1 (amd64); v8.1, v8.0 (arm64)")->type_name("MODEL");
-  const auto number = [&sub](const char* name, auto& value, const char* what, const char* unit = "N") {
-    return sub.add_option(name, value, what)->type_name(unit)->capture_default_str();
+  verb.option("--allow-read", f.allow_read, "The guest may read files below DIR (repeatable)").unit("DIR").repeatable();
+  verb.option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
+      .unit("DIR")
+      .repeatable();
+  verb.option("--cwd", f.cwd, "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
+      .unit("DIR");
+  verb.option("--env", f.env, "Set an environment variable of the guest (repeatable)").unit("K=V").repeatable();
+  verb.option("--stdin", f.stdin_path,
+              own_stdin ? "The guest reads FILE instead of our standard input"
+                        : "The guest reads FILE; without it, nothing")
+      .unit("FILE");
+  verb.option("--cpu", f.cpu, "CPU model: v2, v1 (amd64); v8.1, v8.0 (arm64)").unit("MODEL");
+  const auto number = [&verb](const char* name, auto& value, const char* what, const char* unit = "N") {
+    return verb.option(name, value, what).unit(unit).show_default();
   };
-  number("--cpus", f.cpus, "CPUs that the guest sees, 1 to 64")->check(CLI::Range(1, 64).description(""));
+  number("--cpus", f.cpus, "CPUs that the guest sees, 1 to 64").between(1, 64);
   number("--seed", f.seed, "Seed of the guest's random numbers");
   number("--clock", f.clock, "The guest's wall clock at the start, in seconds since 1970", "SECONDS");
   number("--memory", f.memory_mib, "Most memory that the guest may touch", "MIB");
@@ -41,15 +37,8 @@ void add_guest_flags(CLI::App& sub, GuestFlags& f, bool own_stdin) {
   number("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)");
   number("--block", f.block,
          "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
-      ->check(CLI::Range(0, 64).description(""));
-  sub.add_option("BIN", f.command, "The program and its arguments")->type_name("[ARGS]")->required();
-  sub.prefix_command();
-  sub.positionals_at_end();
-  // With prefix_command an unknown flag before BIN would be left over without a word.
-  sub.parse_complete_callback([&sub] {
-    if (const auto left = sub.remaining(); !left.empty())
-      throw CLI::ExtrasError("no such flag: " + left.front(), CLI::ExitCodes::ExtrasError);
-  });
+      .between(0, 64);
+  return verb.program("BIN", f.command, "The program and its arguments").required();
 }
 
 // What a flag names must be there now: the guest would only see that it is not.

@@ -7,11 +7,10 @@
 
 #include "emu/machine.h"
 
-namespace CLI {
-class App;
-}
-
 namespace deferscope::cli {
+
+class Option;
+class Verb;
 
 struct GuestFlags {
   std::vector<std::string> command;  // BIN and its arguments
@@ -26,8 +25,8 @@ struct GuestFlags {
 };
 
 // Adds the sandbox's and the world's flags and BIN [ARGS…]. With `own_stdin` the guest reads our standard input unless
-// --stdin names a file.
-void add_guest_flags(CLI::App& sub, GuestFlags& flags, bool own_stdin = true);
+// --stdin names a file. Returns BIN, which is required.
+Option add_guest_flags(Verb& verb, GuestFlags& flags, bool own_stdin = true);
 
 emu::GuestOptions guest_options(const GuestFlags& flags, const loader::Image& image);
 

@@ -1,12 +1,12 @@
 // `deferscope info BIN [--json]`: what a binary says about itself.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/command_line.h"
 #include "cli/verbs.h"
 #include "loader/dwarf.h"
 #include "loader/image.h"
@@ -198,17 +198,14 @@ struct Options {
 
 void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb =
-      app.add_subcommand("info", "Print what a binary says about itself: Go version, build settings, segments, tables");
-  verb->add_option("BIN", options->path, "The program")->required();
-  verb->add_flag("--json", options->json, "As JSON (deferscope.info/1)");
-  verb->callback([options, &action] {
-    action = [options] {
-      Image image = Image::load(options->path);
-      std::string out = options->json ? as_json(image) : as_text(image);
-      std::fwrite(out.data(), 1, out.size(), stdout);
-      return 0;
-    };
+  Verb verb(app, action, "info", "Print what a binary says about itself: Go version, build settings, segments, tables");
+  verb.option("BIN", options->path, "The program").required();
+  verb.flag("--json", options->json, "As JSON (deferscope.info/1)");
+  verb.does([options] {
+    Image image = Image::load(options->path);
+    std::string out = options->json ? as_json(image) : as_text(image);
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    return 0;
   });
 }
 

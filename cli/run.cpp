@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
 
+#include "cli/command_line.h"
 #include "cli/guest.h"
 #include "cli/trace.h"
 #include "cli/verbs.h"
@@ -46,12 +46,12 @@ int run(const RunFlags& flags) {
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("run", "Run a Go program; exit with its status (125: deferscope's own failure)");
+  Verb verb(app, action, "run", "Run a Go program; exit with its status (125: deferscope's own failure)");
   auto flags = std::make_shared<RunFlags>();
-  add_guest_flags(*sub, flags->guest);
-  add_trace_flags(*sub, flags->trace);
-  sub->add_flag("--stats", flags->stats, "Print instructions, wall time and memory to stderr");
-  sub->callback([flags, &action] { action = [flags] { return own_failures_are_125([&] { return run(*flags); }); }; });
+  add_guest_flags(verb, flags->guest);
+  add_trace_flags(verb, flags->trace);
+  verb.flag("--stats", flags->stats, "Print instructions, wall time and memory to stderr");
+  verb.does([flags] { return own_failures_are_125([&] { return run(*flags); }); });
 }
 
 }  // namespace deferscope::cli

@@ -1,10 +1,10 @@
 // `deferscope snap BIN --at WHERE`: the state of all defers at a moment, as JSON.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/command_line.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "runtime_model/where.h"
@@ -39,15 +39,15 @@ int snap(const SnapFlags& flags) {
 }  // namespace
 
 void add_snap(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("snap", "Print the defers, frames and panics of all goroutines at a moment");
+  Verb verb(app, action, "snap", "Print the defers, frames and panics of all goroutines at a moment");
   auto flags = std::make_shared<SnapFlags>();
-  sub->add_option("--at", flags->at,
-                  "Position, event:N, FUNC, FUNC+0xOFF, *ADDR or FILE:LINE; with #N the n-th time (goes before BIN)")
-      ->type_name("WHERE")
-      ->required();
-  sub->add_flag("--raw", flags->raw, "With the bytes of each record");
-  add_guest_flags(*sub, flags->guest, false);
-  sub->callback([flags, &action] { action = [flags] { return snap(*flags); }; });
+  verb.option("--at", flags->at,
+              "Position, event:N, FUNC, FUNC+0xOFF, *ADDR or FILE:LINE; with #N the n-th time (goes before BIN)")
+      .unit("WHERE")
+      .required();
+  verb.flag("--raw", flags->raw, "With the bytes of each record");
+  add_guest_flags(verb, flags->guest, false);
+  verb.does([flags] { return snap(*flags); });
 }
 
 }  // namespace deferscope::cli

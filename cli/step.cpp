@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
 #include <clocale>
@@ -18,6 +17,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "cli/command_line.h"
 #include "cli/demo/demo.h"
 #include "cli/guest.h"
 #include "cli/session/session.h"
@@ -318,28 +318,23 @@ int step(const StepFlags& flags) {
 }  // namespace
 
 void add_step(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("step", "Step through a Go program at a prompt, forwards and backwards");
+  Verb verb(app, action, "step", "Step through a Go program at a prompt, forwards and backwards");
   auto flags = std::make_shared<StepFlags>();
-  add_guest_flags(*sub, flags->guest, false);
-  sub->get_option("BIN")->required(false);
-  sub->add_option("-x", flags->scripts, "Run the commands in FILE, then end (status 1 at the first that fails)")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  sub->add_option("-c", flags->commands, "Run commands (separated by ;), then end")
-      ->type_name("CMDS")
-      ->allow_extra_args(false);
-  sub->add_option("--syntax", flags->syntax, "How instructions are written: go, asm (assembler's mnemonics), gnu")
-      ->check(CLI::IsMember({"go", "asm", "gnu"}));
-  sub->add_option("--source", flags->source_dirs, "Source files may be read below DIR (repeatable)")
-      ->type_name("DIR")
-      ->allow_extra_args(false);
-  sub->add_option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")
-      ->type_name("OLD=NEW")
-      ->allow_extra_args(false);
-  sub->add_option("--snapshots", flags->snapshot_mib, "Most memory for snapshots")
-      ->type_name("MIB")
-      ->capture_default_str();
-  sub->callback([flags, &action] { action = [flags] { return step(*flags); }; });
+  add_guest_flags(verb, flags->guest, false).required(false);
+  verb.option("-x", flags->scripts, "Run the commands in FILE, then end (status 1 at the first that fails)")
+      .unit("FILE")
+      .repeatable();
+  verb.option("-c", flags->commands, "Run commands (separated by ;), then end").unit("CMDS").repeatable();
+  verb.option("--syntax", flags->syntax, "How instructions are written: go, asm (assembler's mnemonics), gnu")
+      .one_of({"go", "asm", "gnu"});
+  verb.option("--source", flags->source_dirs, "Source files may be read below DIR (repeatable)")
+      .unit("DIR")
+      .repeatable();
+  verb.option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")
+      .unit("OLD=NEW")
+      .repeatable();
+  verb.option("--snapshots", flags->snapshot_mib, "Most memory for snapshots").unit("MIB").show_default();
+  verb.does([flags] { return step(*flags); });
 }
 
 }  // namespace deferscope::cli

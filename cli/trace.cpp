@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include "cli/command_line.h"
 #include "cli/guest.h"
 #include "runtime_model/tracker.h"
 #include "traces/event_json.h"
@@ -57,14 +57,12 @@ bool is_json(const std::string& path) { return path.size() > 6 && path.compare(p
 
 }  // namespace
 
-void add_trace_flags(CLI::App& sub, TraceFlags& f) {
-  sub.add_flag(
+void add_trace_flags(Verb& verb, TraceFlags& f) {
+  verb.flag(
       "--events{-}", f.events,
       "Show every defer, panic and recovery: as text on stderr, or --events=FILE; JSON lines if FILE ends in .jsonl");
-  sub.add_option("--snapshots", f.snapshots, "Write the defer chains at every event to FILE, as JSON lines")
-      ->type_name("FILE");
-  sub.add_option("--scope", f.scope, "Whose defers the text shows; JSON always has all")
-      ->check(CLI::IsMember({"user", "std", "all"}));
+  verb.option("--snapshots", f.snapshots, "Write the defer chains at every event to FILE, as JSON lines").unit("FILE");
+  verb.option("--scope", f.scope, "Whose defers the text shows; JSON always has all").one_of({"user", "std", "all"});
 }
 
 struct TraceSession::Body {

@@ -5,11 +5,9 @@
 
 #include "emu/machine.h"
 
-namespace CLI {
-class App;
-}
-
 namespace deferscope::cli {
+
+class Verb;
 
 struct TraceFlags {
   std::string events;     // "": none; "-": text to stderr; FILE; JSON lines if it ends in .jsonl
@@ -18,7 +16,7 @@ struct TraceFlags {
   bool wanted() const { return !events.empty() || !snapshots.empty(); }
 };
 
-void add_trace_flags(CLI::App& sub, TraceFlags& flags);
+void add_trace_flags(Verb& verb, TraceFlags& flags);
 
 // Attached to a machine before it runs. Throws if the guest is no Go program or a file cannot be written.
 class TraceSession {

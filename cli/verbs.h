@@ -1,4 +1,4 @@
-// The verbs of the `deferscope` command. Each verb is one file that adds its subcommand to the CLI11 application.
+// The verbs of the `deferscope` command. Each verb is one file that adds its subcommand (cli/command_line.h).
 #pragma once
 #include <functional>
 

@@ -1,0 +1,61 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+namespace deferscope::cli {
+
+Option& Option::unit(const char* name) { return option_->type_name(name), *this; }
+Option& Option::required(bool yes) { return option_->required(yes), *this; }
+Option& Option::one_of(std::vector<std::string> words) {
+  return option_->check(CLI::IsMember(std::move(words))), *this;
+}
+Option& Option::between(int first, int last) { return option_->check(CLI::Range(first, last).description("")), *this; }
+Option& Option::values(int least, int most) { return option_->expected(least, most), *this; }
+Option& Option::repeatable() { return option_->allow_extra_args(false), *this; }
+Option& Option::show_default() { return option_->capture_default_str(), *this; }
+
+Verb::Verb(CLI::App& app, Action& action, const char* name, const char* help)
+    : app_(*app.add_subcommand(name, help)), action_(action) {}
+
+Option Verb::option(const char* names, std::string& to, const char* help) {
+  return Option(app_.add_option(names, to, help));
+}
+Option Verb::option(const char* names, std::vector<std::string>& to, const char* help) {
+  return Option(app_.add_option(names, to, help));
+}
+Option Verb::option(const char* names, uint64_t& to, const char* help) {
+  return Option(app_.add_option(names, to, help));
+}
+Option Verb::option(const char* names, unsigned& to, const char* help) {
+  return Option(app_.add_option(names, to, help));
+}
+void Verb::flag(const char* names, bool& to, const char* help) { app_.add_flag(names, to, help); }
+void Verb::flag(const char* names, std::string& to, const char* help) { app_.add_flag(names, to, help); }
+
+Option Verb::program(const char* name, std::vector<std::string>& to, const char* help) {
+  CLI::Option* o = app_.add_option(name, to, help)->type_name("[ARGS]");
+  app_.prefix_command();
+  app_.positionals_at_end();
+  // With prefix_command an unknown flag before the program would be left over without a word.
+  app_.parse_complete_callback([&app = app_] {
+    if (const auto left = app.remaining(); !left.empty())
+      throw CLI::ExtrasError("no such flag: " + left.front(), CLI::ExitCodes::ExtrasError);
+  });
+  return Option(o);
+}
+
+void Verb::does(std::function<int()> what) {
+  app_.callback([&action = action_, what = std::move(what)] { action = what; });
+}
+
+std::vector<Described> described(const CLI::App& app) {
+  std::vector<Described> out;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    Described& d = out.emplace_back(Described{verb->get_name(), verb->get_description(), {}});
+    for (const CLI::Option* o : verb->get_options())
+      for (const std::string& name : o->get_lnames()) d.flags.push_back({name, o->get_description()});
+  }
+  return out;
+}
+
+}  // namespace deferscope::cli
