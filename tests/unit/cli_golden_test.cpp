@@ -124,7 +124,7 @@ std::vector<Walk> recovery_walks() {
 }
 
 std::string guest_of(const Walk& w) {
-  for (const std::string& path : guest_files()) {
+  for (const std::string& path : all_guest_files()) {
     const std::string name = std::filesystem::path(path).filename().string();
     if (name.compare(0, std::strlen(w.guest), w.guest) == 0 && has(name, w.arch) && has(name, "_opt_")) return path;
   }
