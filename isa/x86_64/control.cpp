@@ -60,26 +60,14 @@ void jump_if_not_zero(Builder& b, Op op, Reg r, unsigned w) {
 // JRCXZ, JECXZ: param = bytes
 void jrcxz(Builder& b) { jump_if_not_zero(b, Op::Cbz, kRcx, static_cast<unsigned>(b.row.param)); }
 
-// The last REP prefix; 0 if there is none.
-uint8_t last_rep(const Builder& b) {
-  uint8_t rep = 0;
-  for (int i = 0; i < b.in.raw.prefix_count; ++i) {
-    const uint8_t p = b.in.raw.prefixes[i].value;
-    if (p == 0xf2 || p == 0xf3) rep = p;
-  }
-  return rep;
-}
-
-// LOOP E2, LOOPE E1, LOOPNE E0. A REP prefix before the latter two decides instead of the opcode: F3 E0 is a LOOPE, F2
-// E1 a LOOPNE (seen on hardware; the manuals are silent).
+// LOOP E2, LOOPE E1, LOOPNE E0. The manuals leave a REP prefix before them open: Intel's processors ignore it, AMD's
+// let it decide (F3 E0 is a LOOPE).
 void loop(Builder& b) {
   const unsigned w = b.in.address_width / 8;
   b.add_imm(kRcx, kRcx, -1, w);
   if (b.in.opcode == 0xe2) return jump_if_not_zero(b, Op::Cbnz, kRcx, w);
   const Reg t = b.temp();
-  const uint8_t rep = last_rep(b);
-  const bool equal = rep != 0 ? rep == 0xf3 : b.in.opcode == 0xe1;
-  b.select(equal ? Cond::E : Cond::NE, 8, t, kRcx, kZero);
+  b.select(b.in.opcode == 0xe1 ? Cond::E : Cond::NE, 8, t, kRcx, kZero);
   jump_if_not_zero(b, Op::Cbnz, t, w);
 }
 

@@ -68,8 +68,10 @@ void drop_base_that_is_none(Insn& in) {
   const bool none = in.z.address_width == 32 && (in.z.attributes & ZYDIS_ATTRIB_HAS_SIB) && in.z.raw.modrm.mod == 0 &&
                     in.z.raw.sib.base == 5;
   if (!none) return;
-  for (ZydisDecodedOperand& o : in.op)
+  for (int i = 0; i < in.z.operand_count; ++i) {  // behind them nothing is set
+    ZydisDecodedOperand& o = in.op[static_cast<size_t>(i)];
     if (o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.base == ZYDIS_REGISTER_R13D) o.mem.base = ZYDIS_REGISTER_NONE;
+  }
 }
 
 }  // namespace

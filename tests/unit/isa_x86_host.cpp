@@ -795,14 +795,16 @@ bool left_out(const Lifted& l, uint64_t pc) {
   return (bit_test && computed) || checked;
 }
 
-// We do what Intel's processors do. AMD's take 66 before a jump for a 16-bit address, and PREFETCHW of a register for
-// undefined. LZCNT and TZCNT, which the host may have and level v2 has not, differ too.
+// We do what Intel's processors do. AMD's take 66 before a jump for a 16-bit address, PREFETCHW of a register for
+// undefined, and let REP before LOOPE and LOOPNE decide. LZCNT and TZCNT, which the host may have and level v2 has not,
+// differ too.
 bool differs_by_processor(const std::vector<uint8_t>& code, const Lifted& l) {
   const auto has_byte = [&](uint8_t b) { return std::find(code.begin(), code.end(), b) != code.end(); };
   const bool jumps = l.count != 0 && l.uops[l.count - 1].op >= Op::Jump && l.uops[l.count - 1].op <= Op::Cbnz;
   const Op last = l.count != 0 ? l.uops[l.count - 1].op : Op::Nop;
   const bool counts_zeros = (last == Op::Bsf || last == Op::Bsr) && has_byte(0xf3);
-  return (jumps && has_byte(0x66)) || (l.count == 0 && has_byte(0x0d)) || counts_zeros;
+  const bool loop_if = jumps && (has_byte(0xe0) || has_byte(0xe1)) && (has_byte(0xf2) || has_byte(0xf3));
+  return (jumps && has_byte(0x66)) || loop_if || (l.count == 0 && has_byte(0x0d)) || counts_zeros;
 }
 
 Leniency leniency(const Lifted& l, const Case& c) {

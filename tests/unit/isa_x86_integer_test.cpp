@@ -276,8 +276,6 @@ constexpr Form kControl[] = {
     {"loop", "e2 rel8"},
     {"loope", "e1 rel8"},
     {"loopne", "e0 rel8"},
-    {"f3 loopne", "f3 e0 rel8"},
-    {"f2 loope", "f2 e1 rel8"},
     {"loop 32", "67 e2 rel8"},
     {"ud2", "0f 0b"},
     {"hlt", "f4"},
