@@ -12,7 +12,7 @@
 namespace deferscope::cli {
 
 Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
-  if (own_stdin) f.stdin_path = "-";
+  if (own_stdin) f.stdin_path.assign(1, '-');  // g++ 12 warns of ghosts in = "-"
   verb.option("--allow-read", f.allow_read, "The guest may read files below DIR (repeatable)").unit("DIR").repeatable();
   verb.option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
       .unit("DIR")
