@@ -111,6 +111,7 @@ class Terminal {
     pid_ = forkpty(&fd_, nullptr, nullptr, &size);
     if (pid_ != 0) return;
     setenv("TERM", "xterm", 1);
+    setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // libedit does not free the names of EL_ADDFN
     setenv("XDG_STATE_HOME", testing::TempDir().c_str(), 1);
     std::vector<char*> argv;
     for (const std::string& a : command) argv.push_back(const_cast<char*>(a.c_str()));
