@@ -3,8 +3,9 @@
 
 A guest is one program of src/ built by one release for one target in one mode with one amount of symbols:
     <out>/<program>_<release>_<goos>_<goarch>_<mode>_<symbols>
-Modes: opt (default flags) and nopt (-N -l for the program's own packages). The program casessmall is cases with the tag small. Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF),
-bare (-s -w). Builds run in one fixed directory and with trimmed paths, so that equal inputs give equal bytes on any machine.
+Modes: opt (default flags) and nopt (-N -l for the program's own packages). The program casessmall is cases with the tag small.
+Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF), bare (-s -w). go.mod has one go line, 1.12, except in golinesnew:
+1.21 (panic(nil)) with that release, 1.22 (loop variables) from there on. Builds run in one fixed directory and with trimmed paths, so that equal inputs give equal bytes on any machine.
 A build that is there already is kept; the sources' digest stands in <out>/SOURCES, another digest starts afresh.
 The Go command downloads the releases it lacks as toolchain modules (GOTOOLCHAIN).
 """
@@ -18,6 +19,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXED = pathlib.Path("/tmp/deferscope-guests")  # 1.12 has no -trimpath: this path stands in its binaries
@@ -31,7 +33,7 @@ PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew sign
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, and
 # those whose program is the whole `cases`.
-DWARF_RELEASES = {"amd64": "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split(), "arm64": "1.13.15 1.20.7 1.27.4".split()}
+DWARF_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 WHOLE_RELEASES = "1.13.15 1.27.4".split()
 
 
@@ -49,7 +51,7 @@ def exists(program, release, target):
 def core(program, release, target, mode, symbols):
     """What is committed under core/."""
     goos, goarch = target.split("/")
-    if goos == "linux" and release in DWARF_RELEASES[goarch] and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
+    if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
         return True
     whole = goos == "linux" and release in WHOLE_RELEASES
     return (program, mode, symbols) == ("cases" if whole else "casessmall", "opt", "syms")
@@ -76,8 +78,12 @@ def goroot(release, env):
     return link
 
 
-def build(out, program, release, target, mode, symbols):
-    name = "_".join([program, release, target.replace("/", "_"), mode, symbols])
+def file_name(program, release, target, mode, symbols):
+    return "_".join([program, release, target.replace("/", "_"), mode, symbols])
+
+
+def build(out, program, release, target, mode, symbols, cache=None):
+    name = file_name(program, release, target, mode, symbols)
     path = out / name
     if path.exists():
         return None
@@ -87,6 +93,8 @@ def build(out, program, release, target, mode, symbols):
         if keep in os.environ:
             env[keep] = os.environ[keep]
     env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, GOOS=goos, GOARCH=goarch)
+    if cache:
+        env["GOCACHE"] = str(cache)
     gcflags, command = MODES[mode], ["go", "build"]
     if minor(release) == 12:
         root = goroot(release, env)
@@ -123,6 +131,7 @@ def main():
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--symbols", default=",".join(SYMBOLS))
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--twice", action="store_true", help="build each a second time with an empty build cache: equal bytes or an error")
     parser.add_argument("--list", action="store_true", help="print the names, build nothing")
     args = parser.parse_args()
 
@@ -130,7 +139,7 @@ def main():
               for p in args.programs.split(",") for s in args.symbols.split(",")
               if exists(p, r, t) and (not args.core or core(p, r, t, m, s))]
     if args.list:
-        print("\n".join("_".join([p, r, t.replace("/", "_"), m, s]) for p, r, t, m, s in wanted))
+        print("\n".join(file_name(*w) for w in wanted))
         return 0
     out = pathlib.Path(args.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -147,8 +156,22 @@ def main():
     shutil.rmtree(FIXED / "src", ignore_errors=True)
     shutil.copytree(HERE / "src", FIXED / "src")
     failures = 0
+    again = tempfile.TemporaryDirectory() if args.twice else None
+
+    def one(job):
+        problem = build(out, *job)
+        if problem or not again:
+            return problem
+        folder = pathlib.Path(again.name)
+        problem = build(folder, *job, cache=folder / "cache")
+        name = file_name(*job)
+        if not problem and (out / name).read_bytes() != (folder / name).read_bytes():
+            problem = name + ": the second build differs from the first"
+        (folder / name).unlink(missing_ok=True)
+        return problem
+
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for error in pool.map(lambda w: build(out, *w), wanted):
+        for error in pool.map(one, wanted):
             if error:
                 failures += 1
                 print("guests: FAILED", error, file=sys.stderr)

@@ -16,8 +16,8 @@ import build
 
 HERE = pathlib.Path(__file__).resolve().parent
 GROUPS = [build.RELEASES[0:8], build.RELEASES[8:16]]
-# The x86 filter makes call targets absolute, so that equal calls from other places look equal. (arm64's needs xz 5.4: too new.)
-FILTERS = {"amd64": ["--x86"], "arm64": []}
+# The branch filters make call targets absolute, so that equal calls from other places look equal. (arm64's needs xz 5.4: Debian 12 has it.)
+FILTERS = {"amd64": ["--x86"], "arm64": ["--arm64"]}
 
 
 def members(goarch, releases):
@@ -48,7 +48,7 @@ def main():
             data = io.BytesIO()
             with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as tar:
                 for program, release, target, mode, symbols in members(goarch, releases):
-                    name = "_".join([program, release, target.replace("/", "_"), mode, symbols])
+                    name = build.file_name(program, release, target, mode, symbols)
                     content = (bins / name).read_bytes()
                     info = tarfile.TarInfo(name)
                     info.size, info.mode = len(content), 0o755
