@@ -5,11 +5,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "cli/command_line.h"
 #include "cli/guest.h"
 #include "runtime_model/tracker.h"
 #include "traces/event_json.h"
+#include "traces/event_queue.h"
 #include "traces/event_text.h"
 #include "traces/snapshot.h"
 
@@ -29,6 +31,7 @@ class Output {
     if (file_ != stderr) std::fclose(file_);
   }
   Output(const Output&) = delete;
+  bool is_stderr() const { return file_ == stderr; }
   std::string text;  // appended to by writers
   void written() {   // stderr is read beside the guest's output, so nothing is held back there
     if (text.size() >= kBuffer || file_ == stderr) flush();
@@ -67,37 +70,51 @@ void add_trace_flags(Verb& verb, TraceFlags& f) {
 
 struct TraceSession::Body {
   Body(emu::Machine& m, const TraceFlags& flags)
-      : program(m.image()), json(is_json(flags.events)), names(program), text(program, scope_of(flags.scope)) {
+      : program(m.image()),
+        writers(program.for_another_thread()),
+        json(is_json(flags.events)),
+        names(*writers),
+        snapshot_names(program),
+        text(*writers, scope_of(flags.scope)) {
     if (!flags.events.empty()) events = std::make_unique<Output>(flags.events);
+    if (events && !events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
     if (!flags.snapshots.empty()) {
       snapshots = std::make_unique<Output>(flags.snapshots);
       id = traces::BinaryId::of(program);
     }
     for (const std::string& n : program.layouts().notes()) fmt::print(stderr, "deferscope: note: {}\n", n);
     model::TrackerOptions options;
-    options.sink = [this, &m](const model::Event& e) { event(m, e); };
+    options.sink = [this, &m](model::Event& e) { event(m, e); };
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
   }
 
-  void event(const emu::Machine& m, const model::Event& e) {
-    if (events) {
-      json ? traces::append_event_json(events->text, names, e) : text.append(events->text, e);
-      events->written();
-    }
+  void event(const emu::Machine& m, model::Event& e) {
+    if (queue)
+      queue->put(e);
+    else if (events)
+      write(e);
     if (snapshots && e.kind != model::EventKind::transfer) {
       traces::SnapshotOptions o;
       o.only_current = true;
-      traces::append_snapshot_json(snapshots->text, names, m.state(), tracker.get(), id, o, e.id);
+      traces::append_snapshot_json(snapshots->text, snapshot_names, m.state(), tracker.get(), id, o, e.id);
       snapshots->written();
     }
   }
 
+  // In the queue's thread, if there is one.
+  void write(const model::Event& e) {
+    json ? traces::append_event_json(events->text, names, e) : text.append(events->text, e);
+    events->written();
+  }
+
   model::Program program;
+  std::unique_ptr<model::Program> writers;
   bool json;
-  traces::Names names;
+  traces::Names names, snapshot_names;
   traces::EventText text;
   traces::BinaryId id;
   std::unique_ptr<Output> events, snapshots;
+  std::optional<traces::EventQueue> queue;
   std::unique_ptr<model::Tracker> tracker;
 };
 
@@ -108,6 +125,7 @@ TraceSession::~TraceSession() = default;
 
 void TraceSession::finish() {
   Body& b = *body_;
+  if (b.queue) b.queue->finish();
   if (b.events && !b.json) b.text.append_summary(b.events->text);
   if (b.events) b.events->finish();
   if (b.snapshots) b.snapshots->finish();

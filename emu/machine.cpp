@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "emu/linux/linux.h"
 #include "isa/arm64/lift.h"
@@ -48,6 +49,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
   state_.os = os_for(image);
   state_.os->boot(state_, image_, options_);
   state_.slice_end = kSlice;
+  engine_.set_hook_listener(this);
   engine_.set_host_calls([this](uint64_t pc) { return state_.os->is_host_call(pc); });
   settle();
 }
@@ -152,15 +154,20 @@ void Machine::finish(const RunExit& exit) {
   }
 }
 
-// The pc at hand is hooked. Companions hear of it once; true: a stop for the user.
-bool Machine::at_hook(bool stops) {
-  const Position p = state_.position;
+// The pc at hand is hooked. Companions hear of it once; true: a stop for the user. Called from inside the engine's run:
+// for the companion the state is made what it will be if the run ends here, floating-point environment included.
+bool Machine::stops_at_hook(Position p) {
   const uint64_t pc = state_.cpu().pc;
   if (companion_ && companion_seen_ != p && companion_hooks_.count(pc)) {
     companion_seen_ = p;
+    const Position began = std::exchange(state_.position, p);
+    isa::fp_fold(state_.cpu(), state_.isa);
+    isa::fp_leave();
     companion_->reached(pc);
+    isa::fp_enter(state_.cpu(), state_.isa);
+    state_.position = began;
   }
-  const bool stop = stops && passed_at_ != p && user_hooks_.count(pc);
+  const bool stop = !silent_ && passed_at_ != p && user_hooks_.count(pc);
   passed_at_ = p;
   return stop;
 }
@@ -234,7 +241,7 @@ RunExit Machine::run_reference(Position limit) {
   Stop ignored;
   while (state_.position < limit) {
     const uint64_t pc = state_.cpu().pc;
-    if (!pass && engine_.hooks().count(pc)) {
+    if (!pass && engine_.hooks().count(pc) && stops_at_hook(state_.position)) {
       exit.kind = RunExit::Hook;
       break;
     }
@@ -254,6 +261,7 @@ RunExit Machine::run_reference(Position limit) {
 Stop Machine::advance(Position target, bool stops) {
   MachineState& s = state_;
   Stop stop;
+  silent_ = !stops;
   while (true) {
     horizon_ = std::max(horizon_, s.position);
     if (s.exited) {
@@ -288,7 +296,6 @@ Stop Machine::advance(Position target, bool stops) {
     isa::fp_leave();
     if (exit.again) passed_at_ = s.position;
     if (exit.kind == RunExit::Hook) {
-      if (!at_hook(stops)) continue;
       stop.kind = Stop::Hook;
       horizon_ = std::max(horizon_, s.position);
       return stop;

@@ -36,13 +36,14 @@ struct Watch {
   bool read = false, write = true;
 };
 
-class Machine {
+class Machine : private HookListener {
  public:
   // Boots the image: position 0 is before the first instruction. Throws emu::Error if it cannot be run. `max_block`
   // bounds the instructions of a block (1…64) and changes speed only; 0 executes everything with the reference
   // evaluator instead of the engine.
   Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block = 64);
-  ~Machine();
+  ~Machine() override;
+  Machine(const Machine&) = delete;
 
   const MachineState& state() const { return state_; }
   // For observers that change the guest on purpose (`set`): what lay ahead is dropped (drop_future).
@@ -85,10 +86,12 @@ class Machine {
     virtual std::shared_ptr<const void> save() const = 0;
     virtual void restore(const std::shared_ptr<const void>& saved) = 0;
     // Called for each of the companion's own hooks that is reached, also behind the horizon, also in a seek. It may
-    // read the machine.
+    // read the machine, which is in the middle of a run: it must not change anything, hooks included. What it throws
+    // ends the run; the machine then stands there.
     virtual void reached(uint64_t pc) = 0;
   };
-  // `addresses` call companion->reached before the instruction there runs, without stopping.
+  // `addresses` call companion->reached before the instruction there runs, without stopping: some tens of nanoseconds
+  // beside what it does.
   void set_companion(Companion* companion, std::unordered_set<uint64_t> addresses);
 
  private:
@@ -108,7 +111,7 @@ class Machine {
   RunExit step_watched(Stop& stop, bool& touched);
   RunExit run_reference(Position limit);
   void finish(const RunExit& exit);
-  bool at_hook(bool stops);
+  bool stops_at_hook(Position p) override;
   Position next_limit(Position target) const;
   uint64_t next_due() const;
 
@@ -120,6 +123,7 @@ class Machine {
 
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;
   Position passed_at_ = kNever;  // the hook at this position was reported already
+  bool silent_ = false;          // of the run at hand: user hooks do not stop it
   bool reference_ = false;
   std::vector<Watch> watches_;
   Companion* companion_ = nullptr;

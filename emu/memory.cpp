@@ -472,7 +472,7 @@ bool Memory::read_string(uint64_t address, std::string& out, uint64_t limit) {
   return fail(address, isa::Fault::None);
 }
 
-bool Memory::peek(uint64_t address, void* out, uint64_t n) const {
+bool Memory::peek_slowly(uint64_t address, void* out, uint64_t n) const {
   auto* to = static_cast<uint8_t*>(out);
   for (uint64_t done = 0; done < n;) {
     const uint64_t at = address + done;

@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <span>
@@ -85,7 +86,12 @@ class Memory {
 
   // Unchecked access for observers (debuggers, the runtime model): permissions ignored, mapped or not decides. Never
   // changes guest state (peek).
-  bool peek(uint64_t address, void* out, uint64_t n) const;
+  bool peek(uint64_t address, void* out, uint64_t n) const {
+    const TlbEntry& e = tlb_read[tlb_index(address)];  // observers mostly look where the guest has just been
+    if (e.tag != page_of(address + n - 1) || n > kPage) return peek_slowly(address, out, n);
+    std::memcpy(out, reinterpret_cast<const void*>(e.addend + address), n);
+    return true;
+  }
   bool poke(uint64_t address, const void* in, uint64_t n);
 
   uint64_t fault_address = 0;
@@ -123,6 +129,7 @@ class Memory {
   uint64_t frame_limit = UINT64_MAX;  // frames; above it a write throws emu::Error (--memory)
 
  private:
+  bool peek_slowly(uint64_t address, void* out, uint64_t n) const;
   const Mapping* find(uint64_t address) const;
   const uint8_t* frame_for_read(uint64_t page) const;  // nullptr: not resident
   uint8_t* frame_for_write(uint64_t page, const Mapping& m);

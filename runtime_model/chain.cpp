@@ -155,7 +155,7 @@ Deferred read_deferred(const Guest& g, uint64_t funcval) {
   d.funcval = funcval;
   if (!funcval) return d;
   d.entry = g.word(funcval);
-  d.function = g.program().function_at(d.entry);
+  d.function = g.program().location(d.entry).function;  // cached, unlike function_at
   if (!d.function || d.function->f.entry != d.entry) return d;
   const ContextWords& words = g.program().context_words(*d.function);
   d.captured_complete = words.complete;

@@ -112,11 +112,14 @@ void Effects::after(const Guest& guest, const EffectProbe& probe, uint64_t sp, s
   for (size_t i = 0; i < slots.size() && i < probe.before.size(); ++i) {
     const std::vector<uint8_t> now = read(guest, slots[i], sp);
     if (probe.before[i].empty() || now.empty()) continue;
-    const std::string was = shown(guest, slots[i].type, probe.before[i]), is = shown(guest, slots[i].type, now);
-    if (now != probe.before[i])
-      changed.push_back({slots[i].name, slots[i].type, was, is, slots[i].result});
-    else if (slots[i].result)
+    const bool same = now == probe.before[i];
+    if (same && !slots[i].result) continue;
+    const std::string is = shown(guest, slots[i].type, now);
+    if (same)
       unchanged_results.push_back(fmt::format("{} = {}", slots[i].name, is));
+    else
+      changed.push_back(
+          {slots[i].name, slots[i].type, shown(guest, slots[i].type, probe.before[i]), is, slots[i].result});
   }
 }
 

@@ -38,17 +38,26 @@ const loader::GoProgram* require_go(const loader::Image& image) {
   return go;
 }
 
+int minor_of(const loader::GoProgram& go) { return go.version.minor ? go.version.minor : loader::kNewestMinor; }
+
 }  // namespace
 
 Program::Program(const loader::Image& image, bool use_dwarf)
+    : Program(image, Layouts::of(image, minor_of(*require_go(image)), use_dwarf), use_dwarf) {}
+
+Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
     : image_(image),
-      go_(require_go(image_)),
-      minor_(go_->version.minor ? go_->version.minor : loader::kNewestMinor),
+      go_(image_.go()),
+      minor_(minor_of(*go_)),
       mech_(mechanism(minor_)),
-      layouts_(Layouts::of(image_, minor_, use_dwarf)),
+      layouts_(std::move(layouts)),
       use_dwarf_(use_dwarf) {}
 
 Program::~Program() = default;
+
+std::unique_ptr<Program> Program::for_another_thread() const {
+  return std::unique_ptr<Program>(new Program(image_, layouts_, use_dwarf_));
+}
 
 Origin Program::origin_of(std::string_view function) const {
   const std::string_view package = package_of(function);

@@ -87,6 +87,8 @@ class Program {
   // Throws model::Error if the image is no Go program that the model can read. `use_dwarf` false: as if stripped.
   explicit Program(const loader::Image& image, bool use_dwarf = true);
   ~Program();
+  // The same program for another thread, knowing nothing yet. Functions of the one stay valid in the other's calls.
+  std::unique_ptr<Program> for_another_thread() const;
 
   const loader::Image& image() const { return image_; }
   const loader::GoProgram& go() const { return *go_; }
@@ -122,6 +124,7 @@ class Program {
   loader::Dwarf* dwarf() const;
 
  private:
+  Program(const loader::Image& image, Layouts layouts, bool use_dwarf);
   std::unique_ptr<OpenCoded> read_open_coded(const Function& f) const;
   void find_bit_stores(const Function& f, OpenCoded& o) const;
   void add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const;

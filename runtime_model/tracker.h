@@ -2,7 +2,7 @@
 // that cannot be read back from guest memory (which defer is running, which panic a recovery belongs to).
 //
 //     model::Program program(image);
-//     model::Tracker tracker(program, machine, {.sink = [](const model::Event& e) { … }});
+//     model::Tracker tracker(program, machine, {.sink = [](model::Event& e) { … }});
 //     machine.run_to(emu::kNever);
 //
 // Law 5: its state travels with the machine's snapshots; an event found again behind the horizon has the same id and is
@@ -22,7 +22,7 @@
 namespace deferscope::model {
 
 struct TrackerOptions {
-  std::function<void(const Event&)> sink;
+  std::function<void(Event&)> sink;  // may take the event's vectors and strings
   bool effects = true;  // results and locals that a deferred function changes (needs DWARF)
 };
 

@@ -247,7 +247,7 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
 
 void Tracker::end(G& g, size_t index) {
   Event e = make(EventKind::defer_end, g);
-  const Running r = g.running[index];
+  const Running r = std::move(g.running[index]);
   g.running.resize(index);
   e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.record = r.record;
   e.panic = r.panic;
@@ -257,7 +257,7 @@ void Tracker::end(G& g, size_t index) {
   if (r.by == RunBy::jmpdefer) e.return_address = guest_.return_address();
   e.deferred.funcval = r.funcval;
   e.deferred.entry = r.entry;
-  e.deferred.function = p_.function_at(r.entry);
+  e.deferred.function = p_.location(r.entry).function;
   effects_.after(guest_, r.probe, e.frame.sp, e.effects, e.watched);
   emit(e);
 }

@@ -27,8 +27,10 @@ void Tracker::on_gopanic(const Hook&) {
   const uint64_t depth = g->hi - guest_.caller_sp();
   while (!g->panics.empty() && g->panics.back().depth >= depth) g->panics.pop_back();
   if (!g->panics.empty()) e.nested_in = g->panics.back().event;
+  PendingPanic p{0, depth, false, false, e.value, e.frame};
   emit(e);
-  g->panics.push_back({e.id, depth, false, false, e.value, e.frame});
+  p.event = e.id;
+  g->panics.push_back(std::move(p));
 }
 
 void Tracker::on_goexit(const Hook&) {

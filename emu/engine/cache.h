@@ -34,6 +34,7 @@ struct Engine::Context {
   int64_t budget;
   uint64_t count;   // instructions executed by all threads when this call began
   bool skip_first;  // do not stop at the first block's hook
+  HookListener* hooks;
   bool exact;       // one instruction a block: stores to code are allowed
   unsigned shown;   // calls of the observer that the first instruction had already
 

@@ -101,7 +101,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
                 &memory,      &model_,
                 observer_,    cache,
                 block,        static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
-                count + done, pass_hook && block->hooked,
+                count + done, pass_hook && block->hooked, hook_listener_,
                 exact,        shown};
     exit = execute(ctx);
     shown = exit.shown;

@@ -1213,9 +1213,10 @@ L_StackCheck : {  // Go's prologue: CMPQ SP, off(g); JBE. a: g's register, imm: 
 }
 
   // --- stops and observers ---
-L_Hook:
-  budget += block->count - s->index;
-  cpu.pc = block->pc + s->offset;
+L_Hook:  // the first slot of its block
+  cpu.pc = block->pc;
+  if (ctx->hooks && !ctx->hooks->stops_at_hook(ctx->count_at(budget, *block, *s))) NEXT();
+  budget += block->count;
   out.kind = RunExit::Hook;
   goto finish;
 L_Observe:  // imm instructions from this one on

@@ -1,17 +1,14 @@
-// Command bench is the benchmark guest. Each section of package work prints one line with its checksum; output depends on the
-// arguments alone.
+// Command bench is the benchmark guest. Each section prints one line with its checksum; output depends on the arguments alone.
 //
 //	bench [-n SCALE] [SECTION...]
 //
-// SCALE multiplies the work (default 1); without SECTION all run, in the order of the package.
+// SCALE multiplies the work (default 1); without SECTION all run, in order.
 package main
 
 import (
 	"fmt"
 	"os"
 	"strconv"
-
-	"example.com/guests/work"
 )
 
 func main() {
@@ -25,13 +22,13 @@ func main() {
 		scale, args = n, args[2:]
 	}
 	if len(args) == 0 {
-		for _, s := range work.Sections {
+		for _, s := range sections {
 			args = append(args, s.Name)
 		}
 	}
 	for _, name := range args {
 		found := false
-		for _, s := range work.Sections {
+		for _, s := range sections {
 			if s.Name == name {
 				fmt.Printf("%-10s %016x\n", s.Name, s.Run(scale))
 				found = true
