@@ -21,7 +21,7 @@ import time
 import loop
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SECTIONS = "loopdefers defers recovers calls maps sort fmt strings sieve floats trees hash".split()
+SECTIONS = "loopdefers defers recovers calls maps sort fmt strings sieve floats trees hash memmove atomics".split()
 RELEASE = "1.20.7"
 QEMU = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
 HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
@@ -45,10 +45,36 @@ class Sample:
             self.seconds = time.perf_counter() - start
             child.returncode = os.waitstatus_to_exitcode(status)
             self.kib = usage.ru_maxrss
+            self.cpu = usage.ru_utime + usage.ru_stime
             out.seek(0), err.seek(0)
             self.out, self.err = out.read(), err.read().decode(errors="replace")
         if child.returncode not in statuses:
             raise Missing(f"{pathlib.Path(str(argv[0])).name} ended with {child.returncode}: {self.err.strip().splitlines()[-1:] or ''}")
+
+
+class Prompt:
+    """A stepper that is spoken to line by line."""
+
+    def __init__(self, argv):
+        self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.count = 10**9
+        self.ask("si")
+
+    def ask(self, command):
+        """Seconds until the command's answer is there, told by the answer to a print behind it."""
+        self.count += 1
+        start = time.perf_counter()
+        self.process.stdin.write(f"{command}\nprint {self.count}\n".encode())
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith(f"{self.count} =".encode()):
+                return time.perf_counter() - start
+        raise Missing(f"the stepper ended at {command!r}")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.read()
+        self.process.wait()
 
 
 def interleaved(cases, repetitions):
@@ -110,8 +136,6 @@ class Bench:
         self.ds = pathlib.Path(args.build) / "deferscope"
         self.bin = pathlib.Path(args.build) / "bench"
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="deferscope-bench-"))
-        self.words = subprocess.run([self.ds, "--help"], capture_output=True, text=True).stdout
-        self.run_flags = subprocess.run([self.ds, "run", "--help"], capture_output=True, text=True).stdout
         self.parts = []
         self.reached = {}  # target → (value as text, must, aim: bool)
         for peer in [*QEMU.values(), "gdb"]:
@@ -283,21 +307,12 @@ class Bench:
                 note(str(e))
                 continue
             cases = {m: (lambda m=m: self.api(m, argv)) for m in ("plain", "hooks", "record", "pc", "segments", "memory")}
-            has_events = "--events" in self.run_flags
-            if has_events:
-                cases["run"] = lambda: self.deferscope(argv)
-                cases["run --events"] = lambda: self.deferscope(argv, [f"--events={self.tmp}/events.jsonl"])
-            else:
-                note("this deferscope has no run --events: that row is left out")
             got = interleaved(cases, self.repetitions if not self.quick else 2)
             seconds = lambda s: s.json["seconds"] if hasattr(s, "json") else s.seconds
             base = median(got["plain"], seconds)
             n = got["plain"][0].json["instructions"]
             for name, samples in got.items():
-                if name == "run":
-                    continue
-                against = median(got["run"], seconds) if name == "run --events" else base
-                x = median(samples, seconds) / against
+                x = median(samples, seconds) / base
                 what, j = "", getattr(samples[0], "json", {})
                 if name == "hooks":
                     what = f"{j['events']:,} events, one in {n // max(1, j['events']):,} instructions"
@@ -305,14 +320,48 @@ class Bench:
                     per = j["frame_bytes"] / n
                     what = f"{j['snapshots']} snapshots, {j['frame_bytes'] / 2**20:.0f} MiB of pages, {per:.3f} B an instruction"
                     self.reach(f"recording for time travel ({arch})", f"{x:.2f}×, {per:.3f} B", x <= 1.5, x <= 1.1 and per <= 0.35)
-                if name == "run --events":
-                    count = sum(1 for _ in open(self.tmp / "events.jsonl"))
-                    what = f"{count:,} events, one in {n // max(1, count):,} instructions"
-                    self.reach(f"events on ({arch})", f"{1 / x:.2f}× own speed, {what}", 1 / x >= 0.85, 1 / x >= 0.95)
                 rows.append([f"{name} {arch}", f"{number(median(samples, seconds))} ±{50 * spread(samples, seconds):.0f} %", number(n / median(samples, seconds) / 1e6),
                              f"{x:.2f}×", what])
         if rows:
             self.add("Watching the benchmark guest, against the plain run", table(["run", "s", "M/s", "time : plain", ""], rows))
+
+    EVENTS = {"text": ("events.txt", []), "text, --scope all": ("all.txt", ["--scope", "all"]), "JSON": ("events.jsonl", [])}
+
+    def events(self):
+        """run --events, whole processes, against run without."""
+        rows = []
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch)]
+            except Missing as e:
+                note(str(e))
+                continue
+            cases = {"plain": lambda: self.deferscope(argv)}
+            for name, (file, flags) in self.EVENTS.items():
+                cases[name] = lambda file=file, flags=flags: self.fresh(self.tmp / file, lambda path: self.deferscope(argv, [f"--events={path}", *flags]))
+            got = interleaved(cases, self.repetitions)
+            n, base = self.instructions(got["plain"][0]), median(got["plain"])
+            for name, samples in got.items():
+                if samples[0].out != got["plain"][0].out:
+                    note(f"events, {name}: the guest's output differs")
+                what, x = "", median(samples) / base
+                if name == "JSON":
+                    path = self.tmp / "events.jsonl"
+                    count = sum(1 for _ in open(path, "rb"))
+                    what = f"{count:,} events, one in {n // count:,} instructions; {path.stat().st_size / 1e6:,.0f} MB"
+                elif name != "plain":
+                    what = f"{(self.tmp / self.EVENTS[name][0]).stat().st_size / 1e6:,.0f} MB"
+                if name in ("text", "JSON"):
+                    self.reach(f"events on ({name}, {arch})", f"{1 / x:.2f}×", 1 / x >= 0.85, 1 / x >= 0.95)
+                rows.append([f"{name}, {arch}", timed(samples), number(n / median(samples) / 1e6), f"{x:.2f}×",
+                             number(median(samples, lambda s: s.cpu)), what])
+        if rows:
+            self.add("Events to a file, against the run without", table(["run", "s", "M/s", "time : plain", "CPU s of all threads", ""], rows))
+
+    def fresh(self, path, run):
+        """A run that writes a file which was not there: giving back the old one's pages is not its work."""
+        path.unlink(missing_ok=True)
+        return run(path)
 
     def travel(self):
         lengths = "1000000,10000000,100000000" + ("" if self.quick else ",1000000000")
@@ -350,20 +399,45 @@ class Bench:
         self.add("Steps a second", table(["who", "steps/s"], rows))
 
     def prompt_rows(self):
-        if not re.search(r"^\s+step\s", self.words, re.M):
-            note("this deferscope has no step: the prompt's row is left out")
-            return []
-        script = self.tmp / "steps"
-        def timed_steps(n):
-            script.write_text("si\n" * n)
-            return Sample([self.ds, "step", "-x", script, self.guest("bench", "amd64")]).seconds
-        try:
-            n = 2000
-            rate = n / max(1e-9, statistics.median(timed_steps(n) - timed_steps(0) for _ in range(3)))
-            return [["deferscope, si at the prompt, amd64", number(rate)]]
-        except Missing as e:
-            note(f"prompt: {e}")
-            return []
+        rows = []
+        for arch in QEMU:
+            try:
+                guest = self.guest("bench", arch)
+                timed_steps = lambda *commands: Sample([self.ds, "step", "-c", "; ".join(("si",) + commands), guest]).seconds
+                ways = {"si, each shown with its explanation": ("si", 2000), "si 1000000 in one command": ("si 1000000", 1), "si 30000000 in one command": ("si 30000000", 1)}
+                for label, (command, times) in ways.items():
+                    slow = statistics.median(timed_steps(*[command] * times) - timed_steps() for _ in range(3))
+                    rate = times * int((command.split() + ["1"])[1]) / max(1e-9, slow)
+                    rows.append([f"deferscope's prompt, {label}, {arch}", number(rate)])
+                    if "30000000" in command:
+                        self.reach(f"single steps at the prompt ({arch})", f"{rate / 1e6:.2f} M/s", rate >= 1e6, rate >= 1e7)
+            except Missing as e:
+                note(f"prompt: {e}")
+        return rows
+
+    def prompt(self):
+        """goto and rsi as a user meets them: from the line typed to the answer shown."""
+        rows, random_positions = [], random.Random(5)
+        lengths = [10**6, 10**7, 10**8] + ([] if self.quick else [10**9])
+        for arch in QEMU:
+            try:
+                argv = [self.ds, "step", self.guest("bench", arch), "-n", "2"]
+            except Missing as e:
+                note(str(e))
+                continue
+            live = Prompt(argv)
+            for length in lengths:
+                live.ask(f"goto {length}")
+                times = {"goto": [], "rsi": []}
+                for _ in range(10 if self.quick else 40):
+                    times["goto"].append(live.ask(f"goto {random_positions.randrange(length // 10, length)}"))
+                    times["rsi"].append(live.ask("rsi"))
+                cells = [number(1e3 * sorted(t)[int(p * (len(t) - 1))]) for t in times.values() for p in (0.5, 0.95)]
+                rows.append([f"{arch}, {length:,}"] + cells)
+            live.end()
+        if rows:
+            self.add("goto to random positions and rsi there at the prompt, ms, from the line typed to the answer shown",
+                     table(["within", "goto p50", "p95", "rsi p50", "p95"], rows))
 
     def gdb_rows(self):
         if not shutil.which("gdb") or HOST != "amd64":
@@ -420,6 +494,7 @@ class Bench:
         ("recording for time travel", "≤ 1.5× own plain run", "≤ 1.1×, ≤ 0.35 B an instruction"),
         ("seek, reverse step", "p95 ≤ 100 ms, ≤ 20 ms", "p95 ≤ 20 ms, ≤ 1 ms"),
         ("single steps through the API", "≥ 1 M/s", "≥ 10 M/s"),
+        ("single steps at the prompt", "≥ 1 M/s", "≥ 10 M/s"),
         ("boot to exit of a println program", "≤ 0.7× qemu-user's time", "≤ 0.15×"),
         ("peak memory of the benchmark run", "≤ 2× qemu-user's", "≤ 1×"),
     ]
@@ -438,7 +513,7 @@ class Bench:
         return table(["work", "must", "aim", "measured", "reached"], rows)
 
     def go(self):
-        for part in (self.plain, self.callbacks, self.watching, self.travel, self.stepping, self.start_up, self.kernels, self.pieces):
+        for part in (self.plain, self.callbacks, self.watching, self.events, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.pieces):
             part()
         text = self.targets()
         print(f"\nTargets\n\n{text}")
@@ -481,7 +556,7 @@ def main():
     parser.add_argument("--guests", action="append", metavar="DIR", help="where the guests are (also DEFERSCOPE_GUESTS); default build/guests, build/guests-core")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="the build to measure")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching travel stepping start_up kernels pieces")
+    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching events travel stepping prompt start_up kernels pieces")
     args = parser.parse_args()
     environment = os.environ.get("DEFERSCOPE_GUESTS")
     args.guests = args.guests or ([environment] if environment else [ROOT / "build" / "guests", ROOT / "build" / "guests-core"])

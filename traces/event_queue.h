@@ -29,8 +29,8 @@ class EventQueue {
 
  private:
   static constexpr size_t kBatch = 128;                // events handed over at once
-  static constexpr size_t kBatches = 256;              // in all: waiting, at work and free
-  static constexpr size_t kWaiting = kBatch * kBatches;  // some 20 MB
+  static constexpr size_t kBatches = 64;               // in all: waiting, at work and free
+  static constexpr size_t kWaiting = kBatch * kBatches;  // some 5 MB
   struct Batch {
     std::vector<model::Event> events{kBatch};
     size_t used = 0;
