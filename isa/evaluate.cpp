@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "isa/fp_env.h"
+#include "isa/op_traits.h"
 
 namespace deferscope::isa {
 
@@ -139,7 +140,10 @@ struct Evaluation {
   bool arithmetic(const Uop& u);
   bool shift(const Uop& u);
   bool multiply(const Uop& u);
+  bool divide(const Uop& u);
   bool divide_wide(const Uop& u);
+  bool select(const Uop& u);
+  bool compare_if(const Uop& u);
   bool bits(const Uop& u);
   bool memory(const Uop& u);
   bool exclusive(const Uop& u);
@@ -372,6 +376,10 @@ bool Evaluation::bits(const Uop& u) {
 }
 
 bool Evaluation::exclusive(const Uop& u) {
+  if (u.op == Op::ClrEx) {
+    s.monitor = Monitor{};
+    return true;
+  }
   const uint64_t at = address(u);
   const bool pair = u.op == Op::LoadExPair || u.op == Op::StoreExPair;
   const unsigned size = pair ? 2u * u.width : u.width;
@@ -622,111 +630,67 @@ bool Evaluation::vector(const Uop& u) {
   }
 }
 
-bool Evaluation::run(const Uop& u) {
-  switch (u.op) {
-    case Op::Nop: return true;
-    case Op::Mov:
-    case Op::Add:
-    case Op::Sub:
-    case Op::And:
-    case Op::Or:
-    case Op::Xor:
-    case Op::Bic:
-    case Op::Orn:
-    case Op::Eon:
-    case Op::Adc:
-    case Op::Sbb:
-    case Op::Sbc: return arithmetic(u);
-    case Op::Shl:
-    case Op::Shr:
-    case Op::Sar:
-    case Op::Ror:
-    case Op::Rol:
-    case Op::Rcl:
-    case Op::Rcr:
-    case Op::Shld:
-    case Op::Shrd: return shift(u);
-    case Op::Mul:
-    case Op::MulHiU:
-    case Op::MulHiS:
-    case Op::MulWideU:
-    case Op::MulWideS:
-    case Op::Madd:
-    case Op::Msub: return multiply(u);
-    case Op::DivU: {
-      const uint64_t b = cut(rhs(u), u.width);
-      put(u.dst, b == 0 ? 0 : cut(reg(u.a), u.width) / b, u.width);
-      return true;
-    }
-    case Op::DivS: {
-      const int64_t a = sext(reg(u.a), u.width), b = sext(rhs(u), u.width);
-      put(u.dst, b == 0 ? 0 : b == -1 ? uint64_t{0} - static_cast<uint64_t>(a) : static_cast<uint64_t>(a / b), u.width);
-      return true;
-    }
-    case Op::DivWideU:
-    case Op::DivWideS: return divide_wide(u);
-    case Op::Clz:
-    case Op::Cls:
-    case Op::Rbit:
-    case Op::Bswap:
-    case Op::Rev16:
-    case Op::Rev32:
-    case Op::Popcnt:
-    case Op::Bsf:
-    case Op::Bsr:
-    case Op::Bt:
-    case Op::Bts:
-    case Op::Btr:
-    case Op::Btc:
-    case Op::Ubfx:
-    case Op::Sbfx:
-    case Op::Bfi: return bits(u);
-    case Op::Select: put(u.dst, holds(u.cond, f) ? reg(u.a) : reg(u.b), u.width); return true;
-    case Op::Csinc: put(u.dst, holds(u.cond, f) ? reg(u.a) : reg(u.b) + 1, u.width); return true;
-    case Op::Csinv: put(u.dst, holds(u.cond, f) ? reg(u.a) : ~reg(u.b), u.width); return true;
-    case Op::Csneg: put(u.dst, holds(u.cond, f) ? reg(u.a) : uint64_t{0} - reg(u.b), u.width); return true;
-    case Op::Set: put(u.dst, holds(u.cond, f), u.width); return true;
-    case Op::Ccmp: f = holds(u.cond, f) ? sub_flags_arm(reg(u.a), rhs(u), 0, u.width) : u.imm2; return true;
-    case Op::Ccmn: f = holds(u.cond, f) ? add_flags_arm(reg(u.a), rhs(u), 0, u.width) : u.imm2; return true;
-    case Op::Lea: put(u.dst, address(u), u.width); return true;
-    case Op::Load:
-    case Op::LoadRmw:
-    case Op::Store:
-    case Op::StoreCheck:
-    case Op::LoadPair:
-    case Op::StorePair:
-    case Op::LoadV:
-    case Op::StoreV:
-    case Op::LoadVPair:
-    case Op::StoreVPair:
-    case Op::ZeroLine: return memory(u);
-    case Op::LoadEx:
-    case Op::LoadExPair:
-    case Op::StoreEx:
-    case Op::StoreExPair: return exclusive(u);
-    case Op::ClrEx: s.monitor = Monitor{}; return true;
-    case Op::Jump:
-    case Op::JumpReg:
-    case Op::JumpCond:
-    case Op::Cbz:
-    case Op::Cbnz:
-    case Op::Tbz:
-    case Op::Tbnz:
-    case Op::Syscall:
-    case Op::Trap: return control(u);
-    case Op::Movs:
-    case Op::Stos:
-    case Op::Lods:
-    case Op::Scas:
-    case Op::Cmps: return string_op(u);
-    case Op::VecOp:
-    case Op::VecGet:
-    case Op::VecPut:
-    case Op::VecFp:
-    case Op::FpCompare:
-    case Op::Helper: return vector(u);
-    default: return system(u);
+bool Evaluation::divide(const Uop& u) {
+  const uint64_t b = cut(rhs(u), u.width);
+  if (u.op == Op::DivU) {
+    put(u.dst, b == 0 ? 0 : cut(reg(u.a), u.width) / b, u.width);
+    return true;
   }
+  const int64_t x = sext(reg(u.a), u.width), y = sext(b, u.width);
+  put(u.dst, y == 0 ? 0 : y == -1 ? uint64_t{0} - static_cast<uint64_t>(x) : static_cast<uint64_t>(x / y), u.width);
+  return true;
+}
+
+bool Evaluation::select(const Uop& u) {
+  const bool yes = holds(u.cond, f);
+  const uint64_t a = reg(u.a), b = reg(u.b);
+  switch (u.op) {
+    case Op::Select: put(u.dst, yes ? a : b, u.width); return true;
+    case Op::Csinc: put(u.dst, yes ? a : b + 1, u.width); return true;
+    case Op::Csinv: put(u.dst, yes ? a : ~b, u.width); return true;
+    case Op::Csneg: put(u.dst, yes ? a : uint64_t{0} - b, u.width); return true;
+    default: put(u.dst, yes, u.width); return true;  // Set
+  }
+}
+
+bool Evaluation::compare_if(const Uop& u) {
+  if (!holds(u.cond, f))
+    f = u.imm2;
+  else if (u.op == Op::Ccmp)
+    f = sub_flags_arm(reg(u.a), rhs(u), 0, u.width);
+  else
+    f = add_flags_arm(reg(u.a), rhs(u), 0, u.width);
+  return true;
+}
+
+bool Evaluation::run(const Uop& u) {
+  switch (traits(u.op).group) {
+    case OpGroup::Nop: return true;
+    case OpGroup::Alu: return arithmetic(u);
+    case OpGroup::Shift:
+    case OpGroup::DoubleShift: return shift(u);
+    case OpGroup::Mul:
+    case OpGroup::MulWide:
+    case OpGroup::Madd: return multiply(u);
+    case OpGroup::Div: return divide(u);
+    case OpGroup::DivWide: return divide_wide(u);
+    case OpGroup::Count:
+    case OpGroup::BitTest:
+    case OpGroup::Field: return bits(u);
+    case OpGroup::Select: return select(u);
+    case OpGroup::CondCompare: return compare_if(u);
+    case OpGroup::Lea: put(u.dst, address(u), u.width); return true;
+    case OpGroup::Memory: return memory(u);
+    case OpGroup::Exclusive: return exclusive(u);
+    case OpGroup::Jump:
+    case OpGroup::Syscall:
+    case OpGroup::Trap: return control(u);
+    case OpGroup::String: return string_op(u);
+    case OpGroup::Flags:
+    case OpGroup::Machine: return system(u);
+    case OpGroup::Vector: return vector(u);
+  }
+  return true;
 }
 
 Outcome Evaluation::all() {
@@ -792,23 +756,7 @@ void CpuState::set_nzcv(uint64_t x) {
 
 bool Lifted::ends_block() const {
   if (fault != Fault::None || count == 0) return fault != Fault::None;
-  switch (uops[count - 1].op) {
-    case Op::Jump:
-    case Op::JumpReg:
-    case Op::JumpCond:
-    case Op::Cbz:
-    case Op::Cbnz:
-    case Op::Tbz:
-    case Op::Tbnz:
-    case Op::Syscall:
-    case Op::Trap:
-    case Op::Movs:
-    case Op::Stos:
-    case Op::Lods:
-    case Op::Scas:
-    case Op::Cmps: return true;
-    default: return false;
-  }
+  return traits(uops[count - 1].op).ends();
 }
 
 }  // namespace deferscope::isa

@@ -23,7 +23,7 @@ namespace deferscope::model {
 
 struct TrackerOptions {
   std::function<void(Event&)> sink;  // may take the event's vectors and strings
-  bool effects = true;  // results and locals that a deferred function changes (needs DWARF)
+  bool effects = true;               // results and locals that a deferred function changes (needs DWARF)
 };
 
 // A deferred call that is running.

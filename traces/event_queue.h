@@ -28,8 +28,8 @@ class EventQueue {
   void finish();
 
  private:
-  static constexpr size_t kBatch = 128;                // events handed over at once
-  static constexpr size_t kBatches = 64;               // in all: waiting, at work and free
+  static constexpr size_t kBatch = 128;                  // events handed over at once
+  static constexpr size_t kBatches = 64;                 // in all: waiting, at work and free
   static constexpr size_t kWaiting = kBatch * kBatches;  // some 5 MB
   struct Batch {
     std::vector<model::Event> events{kBatch};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "isa/op_traits.h"
+
 namespace deferscope::traces {
 namespace {
 
@@ -324,6 +326,11 @@ void OpWords::arithmetic(const Uop& u, const isa::CpuState& s, Spoken& out) cons
 }
 
 void OpWords::bits(const Uop& u, Spoken& out) const {
+  if (u.op == Op::Bt) {
+    out.compare = true;
+    out.note = fmt::format("CF ← bit {} of {}", rhs(u).inner(), expr(u.a).inner());
+    return;
+  }
   out.integer_result = true;
   const unsigned lsb = static_cast<unsigned>(u.imm) & 255, len = static_cast<unsigned>(u.imm >> 8) & 255;
   const std::string a = expr(u.a).inner();
@@ -553,146 +560,68 @@ void OpWords::vectors(const Uop& u, Spoken& out) const {
   }
 }
 
-OpWords::Spoken OpWords::say(const Uop& u, const isa::CpuState& s) const {
-  Spoken out;
+void OpWords::wide(const Uop& u, Spoken& out) const {
+  out.integer_result = true;
+  const std::string a = expr(u.a).inner(), b = rhs(u).inner();
   switch (u.op) {
-    case Op::Nop: out.note = "nothing"; break;
-    case Op::Mov:
-    case Op::Add:
-    case Op::Sub:
-    case Op::And:
-    case Op::Or:
-    case Op::Xor:
-    case Op::Bic:
-    case Op::Orn:
-    case Op::Eon:
-    case Op::Adc:
-    case Op::Sbb:
-    case Op::Sbc:
-    case Op::Shl:
-    case Op::Shr:
-    case Op::Sar:
-    case Op::Ror:
-    case Op::Rol:
-    case Op::Rcl:
-    case Op::Rcr:
-    case Op::Mul:
-    case Op::MulHiU:
-    case Op::MulHiS:
-    case Op::DivU:
-    case Op::DivS: arithmetic(u, s, out); break;
     case Op::MulWideU:
     case Op::MulWideS:
-      out.integer_result = true;
-      out.how = Expr::other(fmt::format("{} · {}, low half", expr(u.a).inner(), rhs(u).inner()));
+      out.how = Expr::other(fmt::format("{} · {}, low half", a, b));
       out.how2 = Expr::other("high half");
-      break;
+      return;
     case Op::DivWideU:
     case Op::DivWideS:
-      out.integer_result = true;
-      out.how = Expr::other(fmt::format("({}:{}) / {}", expr(u.c).str(), expr(u.a).str(), rhs(u).inner()));
+      out.how = Expr::other(fmt::format("({}:{}) / {}", expr(u.c).str(), expr(u.a).str(), b));
       out.how2 = Expr::other("the remainder");
-      break;
-    case Op::Madd:
-    case Op::Msub:
-      out.integer_result = true;
-      out.how = Expr::other(fmt::format("{} {} {}·{}", expr(u.c).inner(), u.op == Op::Madd ? "+" : "−",
-                                        expr(u.a).inner(), rhs(u).inner()));
-      break;
-    case Op::Bt:
-      out.compare = true;
-      out.note = fmt::format("CF ← bit {} of {}", rhs(u).inner(), expr(u.a).inner());
-      break;
-    case Op::Shld:
-    case Op::Shrd:
-    case Op::Clz:
-    case Op::Cls:
-    case Op::Rbit:
-    case Op::Bswap:
-    case Op::Rev16:
-    case Op::Rev32:
-    case Op::Popcnt:
-    case Op::Bsf:
-    case Op::Bsr:
-    case Op::Bts:
-    case Op::Btr:
-    case Op::Btc:
-    case Op::Ubfx:
-    case Op::Sbfx:
-    case Op::Bfi: bits(u, out); break;
-    case Op::Select:
-    case Op::Csinc:
-    case Op::Csinv:
-    case Op::Csneg:
-    case Op::Set:
-    case Op::Ccmp:
-    case Op::Ccmn: select(u, s, out); break;
-    case Op::Lea: {
-      out.integer_result = true;
-      const isa::Mem& m = u.mem;
-      if (m.index == isa::kZero && m.base != isa::kZero) {
-        out.how = added(expr(m.base), Expr::constant(m.disp, say_number(m.disp)), 1);
-      } else if (m.base == isa::kZero && m.index == isa::kZero) {
-        out.how = Expr::constant(m.disp, say_value(static_cast<uint64_t>(m.disp), 8, names_));
-      } else {
-        std::string t = memory_place(m);
-        out.how = Expr::other(t.substr(1, t.size() - 2));
-      }
-      break;
-    }
-    case Op::Load:
-    case Op::LoadRmw:
-    case Op::Store:
-    case Op::StoreCheck:
-    case Op::LoadPair:
-    case Op::StorePair:
-    case Op::LoadV:
-    case Op::StoreV:
-    case Op::LoadVPair:
-    case Op::StoreVPair:
-    case Op::LoadEx:
-    case Op::LoadExPair:
-    case Op::StoreEx:
-    case Op::StoreExPair:
-    case Op::ClrEx:
-    case Op::ZeroLine: memory(u, s, out); break;
-    case Op::Movs:
-    case Op::Stos:
-    case Op::Lods:
-    case Op::Scas:
-    case Op::Cmps: strings(u, s, out); break;
-    case Op::ReadFlags:
-    case Op::WriteFlags:
-    case Op::ReadNzcv:
-    case Op::WriteNzcv:
-    case Op::FlagBits:
-    case Op::Cpuid:
-    case Op::Xgetbv:
-    case Op::Rdtsc:
-    case Op::Rdtscp:
-    case Op::ReadSys:
-    case Op::WriteSys:
-    case Op::LoadMxcsr:
-    case Op::StoreMxcsr:
-    case Op::Trap: machine(u, s, out); break;
-    case Op::VecOp:
-    case Op::VecGet:
-    case Op::VecPut:
-    case Op::VecFp:
-    case Op::FpCompare:
-    case Op::Helper:
-      if (u.dst == isa::kSink && u.helper->writes == 0 && !u.helper->writes_flags) break;  // only a check
-      vectors(u, out);
-      break;
-    case Op::Jump:
-    case Op::JumpReg:
-    case Op::JumpCond:
-    case Op::Cbz:
-    case Op::Cbnz:
-    case Op::Tbz:
-    case Op::Tbnz:
-    case Op::Syscall: break;  // said by the flow
-    case Op::kCount: break;
+      return;
+    default:  // Madd, Msub
+      out.how = Expr::other(
+          fmt::format("{} {} {}·{}", expr(u.c).inner(), u.op == Op::Madd ? "+" : "−", a, expr(u.b).inner()));
+      return;
+  }
+}
+
+void OpWords::lea(const Uop& u, Spoken& out) const {
+  out.integer_result = true;
+  const isa::Mem& m = u.mem;
+  if (m.index == isa::kZero && m.base != isa::kZero) {
+    out.how = added(expr(m.base), Expr::constant(m.disp, say_number(m.disp)), 1);
+  } else if (m.base == isa::kZero && m.index == isa::kZero) {
+    out.how = Expr::constant(m.disp, say_value(static_cast<uint64_t>(m.disp), 8, names_));
+  } else {
+    std::string t = memory_place(m);
+    out.how = Expr::other(t.substr(1, t.size() - 2));
+  }
+}
+
+OpWords::Spoken OpWords::say(const Uop& u, const isa::CpuState& s) const {
+  using isa::OpGroup;
+  Spoken out;
+  switch (isa::traits(u.op).group) {
+    case OpGroup::Nop: out.note = "nothing"; break;
+    case OpGroup::Alu:
+    case OpGroup::Shift:
+    case OpGroup::Mul:
+    case OpGroup::Div: arithmetic(u, s, out); break;
+    case OpGroup::MulWide:
+    case OpGroup::DivWide:
+    case OpGroup::Madd: wide(u, out); break;
+    case OpGroup::DoubleShift:
+    case OpGroup::Count:
+    case OpGroup::BitTest:
+    case OpGroup::Field: bits(u, out); break;
+    case OpGroup::Select:
+    case OpGroup::CondCompare: select(u, s, out); break;
+    case OpGroup::Lea: lea(u, out); break;
+    case OpGroup::Memory:
+    case OpGroup::Exclusive: memory(u, s, out); break;
+    case OpGroup::String: strings(u, s, out); break;
+    case OpGroup::Flags:
+    case OpGroup::Machine:
+    case OpGroup::Trap: machine(u, s, out); break;
+    case OpGroup::Vector: vectors(u, out); break;
+    case OpGroup::Jump:
+    case OpGroup::Syscall: break;  // said by the flow
   }
   return out;
 }

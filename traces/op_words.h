@@ -44,6 +44,8 @@ class OpWords {
   uint64_t address(const isa::Mem& m, const isa::CpuState& s) const;
   Expr loaded(const isa::Uop& u, uint64_t more = 0) const;
   void arithmetic(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
+  void wide(const isa::Uop& u, Spoken& out) const;
+  void lea(const isa::Uop& u, Spoken& out) const;
   void bits(const isa::Uop& u, Spoken& out) const;
   void select(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
   void memory(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;

@@ -35,8 +35,8 @@ struct Engine::Context {
   uint64_t count;   // instructions executed by all threads when this call began
   bool skip_first;  // do not stop at the first block's hook
   HookListener* hooks;
-  bool exact;       // one instruction a block: stores to code are allowed
-  unsigned shown;   // calls of the observer that the first instruction had already
+  bool exact;      // one instruction a block: stores to code are allowed
+  unsigned shown;  // calls of the observer that the first instruction had already
 
   // Instructions executed before the one that slot `s` belongs to.
   uint64_t count_at(int64_t left, const Block& b, const Slot& s) const {

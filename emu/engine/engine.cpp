@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emu/engine/cache.h"
+#include "isa/op_traits.h"
 
 namespace deferscope::emu {
 
@@ -45,33 +46,15 @@ Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache, unsigned limit) {
 }
 
 bool Engine::Context::careful_uop(const isa::Uop& u) const {
-  using isa::Op;
   const auto& r = cpu->r;
-  switch (u.op) {
-    case Op::Load:
-    case Op::LoadRmw:
-    case Op::Store:
-    case Op::StoreCheck:
-    case Op::LoadPair:
-    case Op::StorePair:
-    case Op::LoadV:
-    case Op::StoreV:
-    case Op::LoadVPair:
-    case Op::StoreVPair:
-    case Op::LoadEx:
-    case Op::LoadExPair:
-    case Op::StoreEx:
-    case Op::StoreExPair:
-      return careful(r[u.mem.base] + (r[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + r[u.mem.seg],
-                     u.width * 2u);
-    case Op::ZeroLine: return careful((r[u.mem.base] + static_cast<uint64_t>(u.mem.disp)) & ~uint64_t{63}, 64);
-    case Op::Movs:
-    case Op::Stos:
-    case Op::Scas:
-    case Op::Cmps:
-    case Op::Lods: return careful(r[isa::kRdi], u.width) || careful(r[isa::kRsi] + r[u.mem.seg], u.width);
-    default: return false;
-  }
+  const isa::OpTraits& t = isa::traits(u.op);
+  if (t.group == isa::OpGroup::String)
+    return careful(r[isa::kRdi], u.width) || careful(r[isa::kRsi] + r[u.mem.seg], u.width);
+  if (t.touch == isa::Touch::None) return false;
+  const uint64_t at =
+      r[u.mem.base] + (r[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + r[u.mem.seg];
+  const unsigned bytes = t.bytes(u);
+  return careful(t.times ? at : at & ~uint64_t{bytes - 1}, bytes);
 }
 
 isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {
@@ -97,12 +80,13 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
       block = find(cpu.pc, memory, *cache, 1);
     }
     const uint64_t left = exact ? 1 : budget - done;
-    Context ctx{this,         &cpu,
-                &memory,      &model_,
-                observer_,    cache,
-                block,        static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
-                count + done, pass_hook && block->hooked, hook_listener_,
-                exact,        shown};
+    Context ctx{this,           &cpu,
+                &memory,        &model_,
+                observer_,      cache,
+                block,          static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
+                count + done,   pass_hook && block->hooked,
+                hook_listener_, exact,
+                shown};
     exit = execute(ctx);
     shown = exit.shown;
     done += exit.executed;

@@ -30,9 +30,10 @@ class Observer {
   virtual void access(uint64_t address, unsigned bytes, bool write) { (void)address, (void)bytes, (void)write; }
 };
 
-// Asked at each arrival at a hook, before its instruction runs: true stops the run (RunExit::Hook), false goes on without
-// leaving it, which costs a few nanoseconds. Called from inside the run with pc, registers, flags and memory exact;
-// `count`: instructions executed by all threads before. It may read everything and must change nothing, hooks included.
+// Asked at each arrival at a hook, before its instruction runs: true stops the run (RunExit::Hook), false goes on
+// without leaving it, which costs a few nanoseconds. Called from inside the run with pc, registers, flags and memory
+// exact; `count`: instructions executed by all threads before. It may read everything and must change nothing, hooks
+// included.
 class HookListener {
  public:
   virtual ~HookListener() = default;

@@ -1,0 +1,408 @@
+// One slot of one micro-op: which handler, and where its operands go. False: no handler does it, the reference
+// evaluator will.
+#include <cstring>
+
+#include "emu/engine/translator.h"
+
+namespace deferscope::emu {
+
+using isa::FlagRule;
+using isa::Op;
+using isa::Reg;
+using isa::Uop;
+
+size_t Translator::one(size_t i) {
+  const Uop& u = items[i].u;
+  const bool made = alu(u) || shift(u) || conditional(u) || bit_tests(u) || bits(u) || multiply(u) || memory_op(u) ||
+                    vector(u) || control(u);
+  if (!made) emit_rare(u);
+  return i + 1;
+}
+
+bool Translator::alu(const Uop& u) {
+  const auto set = [&](H h) {
+    Slot& s = emit(h);
+    s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.imm;
+    return true;
+  };
+  if (u.op == Op::Nop) return true;  // costs nothing: the block counts it
+  if (u.op == Op::Mov) {
+    if (u.dst == isa::kSink) return true;
+    if (u.width == 8) return set(u.b_imm ? H::MovI : H::MovR8);
+    if (u.width == 4 && u.b_imm) {
+      set(H::MovI);
+      slots.back().imm = static_cast<uint32_t>(u.imm);
+      return true;
+    }
+    if (u.width == 4) return set(H::MovR4);
+    return !u.b_imm && set(u.width == 1 ? H::MovM1 : H::MovM2);
+  }
+  H base;
+  switch (u.op) {
+    case Op::Add: base = H::Add_r8n; break;
+    case Op::Sub: base = H::Sub_r8n; break;
+    case Op::And: base = H::And_r8n; break;
+    case Op::Or: base = H::Or_r8n; break;
+    case Op::Xor: base = H::Xor_r8n; break;
+    case Op::Bic: base = H::Bic_r8n; break;
+    case Op::Orn: base = H::Orn_r8n; break;
+    case Op::Eon: base = H::Eon_r8n; break;
+    case Op::Adc:
+    case Op::Sbb:
+    case Op::Sbc: {
+      if (u.width < 4) return false;
+      H h;
+      if (u.op == Op::Adc)
+        h = u.flags == FlagRule::None ? H::Adc_r8 : u.flags == FlagRule::AddArm ? H::AdcM_r8 : H::AdcX_r8;
+      else if (u.op == Op::Sbb)
+        h = u.flags == FlagRule::None ? H::Sbb_r8 : H::SbbX_r8;
+      else if (u.flags != FlagRule::None)
+        h = H::SbcM_r8;
+      else
+        return false;
+      return set(h + ((u.b_imm ? 2 : 0) + (u.width == 4 ? 1 : 0)));
+    }
+    default: return false;
+  }
+  int kind;
+  switch (u.flags) {
+    case FlagRule::None: kind = 0; break;
+    case FlagRule::Add:
+    case FlagRule::Sub:
+    case FlagRule::Logic: kind = 1; break;
+    case FlagRule::AddArm:
+    case FlagRule::SubArm:
+    case FlagRule::LogicArm: kind = 2; break;
+    case FlagRule::Inc: return u.width >= 4 && set(u.width == 8 ? H::Inc8 : H::Inc4);
+    case FlagRule::Dec: return u.width >= 4 && set(u.width == 8 ? H::Dec8 : H::Dec4);
+    default: return false;
+  }
+  if (u.width >= 4) return set(base + ((u.b_imm ? 6 : 0) + (u.width == 4 ? 3 : 0) + kind));
+  if (u.dst == isa::kSink && kind == 1 && (u.op == Op::Sub || u.op == Op::And)) {
+    const H narrow = u.op == Op::Sub ? H::Cmp_r1x : H::Tst_r1x;
+    return set(narrow + ((u.width == 2 ? 2 : 0) + (u.b_imm ? 1 : 0)));
+  }
+  if (u.width != 1 || u.dst == isa::kSink || kind == 2) return false;
+  switch (u.op) {
+    case Op::Add: base = H::Add_r1n; break;
+    case Op::Sub: base = H::Sub_r1n; break;
+    case Op::And: base = H::And_r1n; break;
+    case Op::Or: base = H::Or_r1n; break;
+    case Op::Xor: base = H::Xor_r1n; break;
+    default: return false;
+  }
+  return set(base + ((u.b_imm ? 2 : 0) + kind));
+}
+
+bool Translator::shift(const Uop& u) {
+  H base, flagged = H::kCount;
+  switch (u.op) {
+    case Op::Shl: base = H::Shl_r8, flagged = H::ShlX_i8; break;
+    case Op::Shr: base = H::Shr_r8, flagged = H::ShrX_i8; break;
+    case Op::Sar: base = H::Sar_r8, flagged = H::SarX_i8; break;
+    case Op::Ror: base = H::Ror_r8; break;
+    case Op::Rol: base = H::Ror_r8; break;
+    default: return false;
+  }
+  if (u.width < 4 || (u.op == Op::Rol && !u.b_imm)) return false;
+  H h;
+  if (u.flags == FlagRule::None) {
+    h = base + ((u.b_imm ? 2 : 0) + (u.width == 4 ? 1 : 0));
+  } else {
+    const unsigned count = static_cast<unsigned>(u.imm) & (u.width == 8 ? 63 : 31);
+    if (!u.b_imm || count == 0 || flagged == H::kCount || u.flags != FlagRule::Shift) return false;
+    h = flagged + (u.width == 4 ? 1 : 0);
+  }
+  Slot& s = emit(h);
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.op == Op::Rol ? -u.imm : u.imm;
+  return true;
+}
+
+bool Translator::conditional(const Uop& u) {
+  H base;
+  switch (u.op) {
+    case Op::Select: base = H::Select8; break;
+    case Op::Csinc: base = H::Csinc8; break;
+    case Op::Csinv: base = H::Csinv8; break;
+    case Op::Csneg: base = H::Csneg8; break;
+    case Op::Set: {
+      Slot& s = emit(H::Set);
+      s.dst = u.dst, s.aux = static_cast<uint8_t>(u.cond);
+      return true;
+    }
+    default: return false;
+  }
+  if (u.width < 4) return false;
+  Slot& s = emit(base + (u.width == 4 ? 1 : 0));
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = static_cast<uint8_t>(u.cond);
+  return true;
+}
+
+// BSF, BSR, BT and its kin: the bit's number is a register or an immediate.
+bool Translator::bit_tests(const Uop& u) {
+  if (u.width < 4) return false;
+  const bool four = u.width == 4, test = u.op == Op::Bt;
+  if (u.op == Op::Bsf || u.op == Op::Bsr) {
+    if (u.b_imm || u.flags == FlagRule::None || u.dst != u.a) return false;
+    Slot& s = emit(four ? H::Bsx4 : H::Bsx8);
+    s.dst = u.dst, s.b = u.b, s.aux = u.op == Op::Bsr;
+    return true;
+  }
+  if (!test && u.op != Op::Bts && u.op != Op::Btr && u.op != Op::Btc) return false;
+  if (test && u.flags == FlagRule::None) return true;
+  Slot& s = emit(test ? (four ? H::Bt4 : H::Bt8) : (four ? H::BitOp4 : H::BitOp8));
+  s.dst = u.dst, s.a = u.a, s.b = u.b_imm ? isa::kZero : u.b, s.imm = u.b_imm ? u.imm : 0;
+  s.aux = u.op == Op::Btr ? 1 : u.op == Op::Btc ? 2 : 0, s.imm2 = u.flags != FlagRule::None;
+  return true;
+}
+
+bool Translator::bits(const Uop& u) {
+  if (u.width < 4 || u.b_imm) return false;
+  const unsigned lsb = static_cast<unsigned>(u.imm) & 255, len = static_cast<unsigned>(u.imm >> 8) & 255;
+  const uint64_t field = len >= 64 ? ~uint64_t{0} : (uint64_t{1} << len) - 1;
+  const bool four = u.width == 4;
+  H h;
+  uint8_t aux = 0;
+  int64_t imm = 0;
+  switch (u.op) {
+    case Op::Ubfx:
+      h = H::Ubfx, aux = static_cast<uint8_t>(lsb), imm = static_cast<int64_t>(four ? field & 0xffffffff : field);
+      break;
+    case Op::Sbfx:
+      if (len == 0 || lsb + len > 64) return false;
+      h = four ? H::Sbfx4 : H::Sbfx8, aux = static_cast<uint8_t>(64 - lsb - len), imm = 64 - static_cast<int>(len);
+      break;
+    case Op::Bfi:
+      h = four ? H::Bfi4 : H::Bfi8, aux = static_cast<uint8_t>(lsb), imm = static_cast<int64_t>(field << lsb);
+      break;
+    case Op::Clz: h = four ? H::Clz4 : H::Clz8; break;
+    case Op::Bswap: h = four ? H::Bswap4 : H::Bswap8; break;
+    case Op::Popcnt:
+      if (u.flags != FlagRule::None) return false;
+      h = four ? H::Popcnt4 : H::Popcnt8;
+      break;
+    case Op::Rbit:
+      if (four) return false;
+      h = H::Rbit8;
+      break;
+    default: return false;
+  }
+  Slot& s = emit(h);
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux, s.imm = imm;
+  return true;
+}
+
+bool Translator::multiply(const Uop& u) {
+  if (u.width < 4) return false;
+  const bool four = u.width == 4;
+  H h;
+  uint8_t aux = u.c;
+  switch (u.op) {
+    case Op::Mul:
+      if (u.flags != FlagRule::None && u.flags != FlagRule::Mul) return false;
+      h = (u.flags == FlagRule::None ? H::Mul_r8 : H::MulX_r8) + ((u.b_imm ? 2 : 0) + (four ? 1 : 0));
+      break;
+    case Op::MulHiU: h = H::MulHiU; break;
+    case Op::MulHiS: h = H::MulHiS; break;
+    case Op::MulWideU:
+      if (four || u.b_imm) return false;
+      h = H::MulWideU8, aux = u.dst2;
+      break;
+    case Op::MulWideS:
+      if (four || u.b_imm) return false;
+      h = H::MulWideS8, aux = u.dst2;
+      break;
+    case Op::DivWideU:
+      if (four || u.b_imm) return false;
+      emit_rare(u);
+      slots.back().handler = labels[static_cast<int>(H::DivWideU8)];
+      return true;
+    case Op::Madd: h = four ? H::Madd4 : H::Madd8; break;
+    case Op::Msub: h = four ? H::Msub4 : H::Msub8; break;
+    case Op::DivU: h = four ? H::DivU4 : H::DivU8; break;
+    case Op::DivS: h = four ? H::DivS4 : H::DivS8; break;
+    default: return false;
+  }
+  if (u.b_imm && u.op != Op::Mul) return false;
+  Slot& s = emit(h);
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux,
+  s.imm = u.op == Op::MulWideU || u.op == Op::MulWideS ? u.flags != FlagRule::None : u.imm;
+  return true;
+}
+
+// Base, index, shift and displacement; a segment base takes a free place. False: three registers are needed.
+bool Translator::address(const Uop& u, Slot& s) const {
+  Reg base = u.mem.base, index = u.mem.index;
+  uint8_t shift = u.mem.shift;
+  if (u.mem.seg != isa::kZero) {
+    if (base == isa::kZero)
+      base = u.mem.seg;
+    else if (index == isa::kZero)
+      index = u.mem.seg, shift = 0;
+    else
+      return false;
+  }
+  s.a = base, s.b = index, s.aux = shift, s.imm = u.mem.disp;
+  return true;
+}
+
+bool Translator::memory_op(const Uop& u) {
+  Slot probe{};
+  if (u.op == Op::Lea) {
+    address(u, probe);
+    Slot& s = emit(u.width == 8 ? (probe.b == isa::kZero ? H::LeaB8 : H::LeaI8) : H::LeaI4);
+    s.a = u.mem.base, s.b = u.mem.index, s.aux = u.mem.shift, s.imm = u.mem.disp, s.dst = u.dst;
+    return u.width >= 4 || (slots.pop_back(), false);
+  }
+  if (!address(u, probe)) return false;
+  const bool indexed = probe.b != isa::kZero;
+  const auto with = [&](H h) -> Slot& {
+    Slot& s = emit(h);
+    s.a = probe.a, s.b = probe.b, s.aux = probe.aux, s.imm = probe.imm, s.dst = u.dst, s.width = u.width;
+    return s;
+  };
+  switch (u.op) {
+    case Op::Load: {
+      int k = -1;  // the place in DS_LOAD_VARIANTS
+      switch (u.ext) {
+        case isa::Ext::Zero: k = u.width == 1 ? 0 : u.width == 2 ? 1 : u.width == 4 ? 2 : 3; break;
+        case isa::Ext::Sign64: k = u.width == 1 ? 4 : u.width == 2 ? 6 : u.width == 4 ? 8 : 3; break;
+        case isa::Ext::Sign32: k = u.width == 1 ? 5 : u.width == 2 ? 7 : 2; break;
+        case isa::Ext::Merge: k = u.width == 1 ? 9 : u.width == 2 ? 10 : u.width == 4 ? 2 : 3; break;
+      }
+      with((indexed ? H::LoadU8_i : H::LoadU8_b) + k);
+      return true;
+    }
+    case Op::LoadRmw: {
+      if (u.ext != isa::Ext::Zero) return false;
+      with(u.width == 8 ? H::LoadRmw8 : u.width == 4 ? H::LoadRmw4 : u.width == 2 ? H::LoadRmw2 : H::LoadRmw1);
+      return true;
+    }
+    case Op::Store: {
+      const int w = u.width == 1 ? 0 : u.width == 2 ? 1 : u.width == 4 ? 2 : 3;
+      const H base = indexed ? (u.b_imm ? H::Store1i_i : H::Store1r_i) : (u.b_imm ? H::Store1i_b : H::Store1r_b);
+      Slot& s = with(base + w);
+      s.dst = u.b;
+      s.imm2 = u.imm;
+      return true;
+    }
+    case Op::LoadPair:
+    case Op::StorePair: {
+      if (indexed || u.width < 4 || (u.op == Op::LoadPair && u.ext != isa::Ext::Zero)) return false;
+      const bool load = u.op == Op::LoadPair;
+      Slot& s =
+          with(load ? (u.width == 8 ? H::LoadPair8 : H::LoadPair4) : (u.width == 8 ? H::StorePair8 : H::StorePair4));
+      s.dst = load ? u.dst : u.a;
+      s.aux = load ? u.dst2 : u.b;
+      return true;
+    }
+    case Op::LoadV:
+    case Op::StoreV: {
+      const bool load = u.op == Op::LoadV;
+      H h;
+      if (u.width == 16)
+        h = u.align16 ? (load ? H::LoadV16a : H::StoreV16a) : (load ? H::LoadV16 : H::StoreV16);
+      else if (u.width == 8)
+        h = load ? H::LoadV8 : H::StoreV8;
+      else if (u.width == 4)
+        h = load ? H::LoadV4 : H::StoreV4;
+      else
+        return false;
+      with(h).dst = load ? u.dst : u.a;
+      return true;
+    }
+    case Op::LoadVPair:
+    case Op::StoreVPair: {
+      if (indexed || u.width != 16) return false;
+      const bool load = u.op == Op::LoadVPair;
+      Slot& s = with(load ? H::LoadVPair16 : H::StoreVPair16);
+      s.dst = load ? u.dst : u.a;
+      s.aux = load ? u.dst2 : u.b;
+      return true;
+    }
+    default: return false;
+  }
+}
+
+bool Translator::vector(const Uop& u) {
+  H h;
+  bool keep = true;  // the handler wants the micro-op
+  switch (u.op) {
+    case Op::VecOp:
+      keep = false;
+      h = H::VecOp;
+      if (!arm() && std::strcmp(u.helper->name, "mov128") == 0) h = H::VecMov;
+      if (!arm() && u.a == u.b && u.dst == u.a &&
+          (std::strcmp(u.helper->name, "pxor") == 0 || std::strcmp(u.helper->name, "xorps") == 0))
+        h = H::VecZero;
+      break;
+    case Op::VecGet:
+      if (u.width < 4) return false;
+      h = u.width == 8 ? H::VecGet8 : H::VecGet4;
+      break;
+    case Op::VecPut:
+      if (u.b_imm) return false;
+      h = H::VecPut;
+      break;
+    case Op::VecFp: {
+      struct Row {
+        const char* name;
+        H handler;
+      };
+      static constexpr Row kHot[] = {{"addsd", H::AddSd},  {"subsd", H::SubSd},  {"mulsd", H::MulSd},
+                                     {"divsd", H::DivSd},  {"fadd.d", H::FAddD}, {"fsub.d", H::FSubD},
+                                     {"fmul.d", H::FMulD}, {"fdiv.d", H::FDivD}};
+      h = H::VecFp;
+      for (const Row& r : kHot)
+        if ((arm() || u.dst == u.a) && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
+      break;
+    }
+    case Op::FpCompare:
+      h = std::strcmp(u.helper->name, "ucomisd") == 0  ? H::UComiSd
+          : std::strcmp(u.helper->name, "fcmp.d") == 0 ? H::FCmpD
+                                                       : H::FpCompare;
+      break;
+    default: return false;
+  }
+  Slot& s = emit(h);
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.imm;
+  if (keep) {
+    block->rare.push_back(std::make_unique<Uop>(u));
+    s.uop = block->rare.back().get();
+  } else {
+    s.vec = u.helper->vec;
+  }
+  return true;
+}
+
+bool Translator::control(const Uop& u) {
+  H h;
+  switch (u.op) {
+    case Op::Jump: h = H::Jump; break;
+    case Op::JumpReg: h = H::JumpReg; break;
+    case Op::JumpCond: h = H::Jcc; break;
+    case Op::Cbz: h = u.width == 8 ? H::Cbz8 : H::Cbz4; break;
+    case Op::Cbnz: h = u.width == 8 ? H::Cbnz8 : H::Cbnz4; break;
+    case Op::Tbz: h = H::Tbz; break;
+    case Op::Tbnz: h = H::Tbnz; break;
+    case Op::Syscall: emit(H::Syscall).aux = at->length; return true;
+    case Op::Trap:
+    case Op::Lods:
+    case Op::Scas:
+    case Op::Cmps: emit_rare(u, true); return true;
+    case Op::Movs:
+    case Op::Stos: {
+      emit_rare(u, true);
+      if (u.rep && !engine.observer_)
+        slots.back().handler = labels[static_cast<int>(u.op == Op::Movs ? H::RepMovs : H::RepStos)];
+      return true;
+    }
+    default: return false;
+  }
+  Slot& s = emit(h);
+  s.a = u.a, s.imm2 = u.imm;
+  s.aux = u.op == Op::JumpCond ? static_cast<uint8_t>(u.cond) : static_cast<uint8_t>(u.imm2);
+  return true;
+}
+
+}  // namespace deferscope::emu
