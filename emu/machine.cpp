@@ -300,8 +300,11 @@ Stop Machine::advance(Position target, bool stops) {
       horizon_ = std::max(horizon_, s.position);
       return stop;
     }
-    finish(exit);
-    settle();
+    // In the middle of a slice, with nothing due, settling would change nothing: single steps are spared it.
+    if (exit.kind != RunExit::Budget || s.position >= s.slice_end || s.now_ns() >= next_due()) {
+      finish(exit);
+      settle();
+    }
     if (touched && stops) {
       horizon_ = std::max(horizon_, s.position);
       return stop;

@@ -65,9 +65,6 @@ void fp_fold(CpuState& s, Isa isa) {
   clear_sticky();
 }
 
-void fp_leave() {
-  set_rounding(FE_TONEAREST);
-  clear_sticky();
-}
+void fp_leave() { set_rounding(FE_TONEAREST); }
 
 }  // namespace deferscope::isa

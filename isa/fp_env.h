@@ -11,7 +11,7 @@ void fp_enter(const CpuState& s, Isa isa);
 // After running it, and before MXCSR/FPSR are read or written: OR what the host collected into the guest's sticky bits,
 // clear the host's.
 void fp_fold(CpuState& s, Isa isa);
-// Back to the host's default environment.
+// Back to the host's rounding mode. Its sticky flags are left as they are: fp_enter clears them.
 void fp_leave();
 
 }  // namespace deferscope::isa

@@ -66,7 +66,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
   RunExit exit;
   uint64_t done = 0;
   unsigned shown = 0;
-  bool exact = false;  // the next instruction must be stepped alone
+  bool exact = budget == 1;  // the next instruction must be stepped alone
   while (done < budget) {
     if (memory.code_dirty()) {
       memory.take_dirty_code();
