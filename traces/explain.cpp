@@ -16,7 +16,8 @@ std::string Seen::name(const model::Function* f) const { return f ? model::reada
 
 std::string Seen::short_name(const model::Function* f) const {
   const std::string n = name(f);
-  return n.compare(0, 8, "runtime.") == 0 ? n.substr(8) : n;
+  const bool of_runtime = n.compare(0, 8, "runtime.") == 0 && n.compare(0, 12, "runtime.main") != 0;
+  return of_runtime ? n.substr(8) : n;
 }
 
 std::string Seen::both(uint64_t pc) const { return fmt::format("{:#x} ({})", pc, s.place(pc)); }

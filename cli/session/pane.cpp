@@ -34,6 +34,11 @@ std::string padded(std::string s, size_t width) {
   return n < width ? s + std::string(width - n, ' ') : s;
 }
 
+// What the linker fills up with behind a function's end.
+bool is_padding(const GuestView& v, uint64_t pc) {
+  return v.amd64() ? v.value(pc, 1) == uint64_t{0xcc} : v.value(pc, 4) == uint64_t{0};
+}
+
 std::string instructions_text(const Core& core, uint64_t pc) { return core.view->instruction_text(pc); }
 
 }  // namespace
@@ -102,7 +107,7 @@ std::string Core::pane() {
     unsigned size = 0;
     view->instruction_text(next, &size);
     next += size;
-    if (f && next >= f->f.end) break;
+    if ((f && next >= f->f.end) || is_padding(*view, next)) break;
     rows.push_back(next);
   }
   // Reasons of the instructions executed just before, as far back as the steps are known without a gap.
