@@ -57,8 +57,32 @@ TEST(Time, ReverseContinueFindsTheForwardHitsInReverse) {
   }
 }
 
+// Watchpoints hold in reverse at the same positions, and conditions and breakpoints beside them.
+TEST(Time, ReverseContinueFindsTheWatchedWritesInReverse) {
+  const auto guests = sampled_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-order"});
+    s.session->core().quiet = true;
+    s("c main.panicOrder; watch -rw $sp-8; watch -w -size 2 $sp-40 if $sp > 4096; break main.say");
+    std::vector<uint64_t> hits;
+    for (int i = 0; i < 60; ++i) {
+      s("c");
+      if (s.state().exited) break;
+      hits.push_back(s.position());
+    }
+    ASSERT_GT(hits.size(), 4u);
+    if (!s.state().exited) hits.pop_back();
+    for (size_t i = hits.size(); i-- > 0;) {
+      s("rc");
+      ASSERT_EQ(s.position(), hits[i]) << "hit " << i;
+    }
+  }
+}
+
 TEST(Time, LastwriteIsWhatAForwardWatchpointFinds) {
-  const auto guests = step_guests();
+  const auto guests = sampled_guests();
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
