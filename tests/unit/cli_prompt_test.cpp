@@ -158,6 +158,41 @@ TEST(Prompt, SavedBreakpointsComeBack) {
   EXPECT_TRUE(has(s("note"), "the beginning"));
 }
 
+TEST(Prompt, Completion) {
+  const auto guests = step_guests(22, 22);
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0]);
+  using Words = std::vector<std::string>;
+  const auto all = [&](const std::string& line) { return s.session->complete(line); };
+  EXPECT_EQ(all("lastw"), Words{"lastwrite"});
+  EXPECT_EQ(all("si; nextd"), Words{"nextdefer"});
+  EXPECT_EQ(all("help lastw"), Words{"lastwrite"});
+  EXPECT_EQ(all("break jm"), Words{"jmpdefer"});
+  EXPECT_EQ(all("c main.panicNested3.func1.func1."), Words{"main.panicNested3.func1.func1.1"});
+  EXPECT_EQ(all("list panics.g"), Words{"panics.go:"});
+  EXPECT_EQ(all("syntax g"), (Words{"gnu", "go"}));
+  const std::string file = testing::TempDir() + "/completed_name.ds";
+  std::ofstream(file) << "si\n";
+  EXPECT_EQ(all("source " + file.substr(0, file.size() - 4)), Words{file});
+  EXPECT_TRUE(all("break nothing.like.this").empty());
+}
+
+// An interrupt stops the command at work, or the next if it came between two; then it is over.
+TEST(Prompt, AnInterruptStopsOneCommand) {
+  const auto guests = step_guests(22, 22);
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0], {"panic-nested"});
+  for (const char* command : {"c", "si 1000000", "rsi 100000", "rc", "finish"}) {
+    s.session->interrupt();
+    EXPECT_TRUE(has(s.fails(command), "interrupted")) << command;
+    s("si");
+  }
+  s.session->interrupt();
+  EXPECT_TRUE(s.session->take_interrupt());
+  s("c");
+  EXPECT_TRUE(s.state().exited);
+}
+
 // Delve's locspecs.
 TEST(Prompt, PlacesAreDelves) {
   for (const std::string& path : step_guests(22, 22)) {
