@@ -85,6 +85,26 @@ const char* ansi(char style) {
   }
 }
 
+// A line of progress that the next reply wipes away.
+class Progress {
+ public:
+  void say(const std::string& text) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(300)) return;
+    last_ = now, shown_ = true;
+    fmt::print(stderr, "\r\x1b[K… {}\r", text);
+  }
+  void wipe() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+    shown_ = false, last_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  bool shown_ = false;
+};
+Progress g_progress;
+
 class Front {
  public:
   Front(Session& session, bool colours) : session_(session), colours_(colours) {}
@@ -92,6 +112,7 @@ class Front {
   // Prints a reply; false ends the loop.
   bool show(const Reply& r) {
     std::string text;
+    g_progress.wipe();
     if (!colours_) {
       text = r.plain();
     } else {
@@ -257,14 +278,6 @@ int prompt_loop(Front& front) {
   return 0;
 }
 
-void say_progress(const std::string& text) {
-  static auto last = std::chrono::steady_clock::now();
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last < std::chrono::milliseconds(300)) return;
-  last = now;
-  fmt::print(stderr, "\r\x1b[K… {}\r", text);
-}
-
 SessionOptions session_options(const StepFlags& f) {
   SessionOptions o;
   o.syntax = f.syntax;
@@ -275,7 +288,8 @@ SessionOptions session_options(const StepFlags& f) {
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
   o.snapshot_budget = f.snapshot_mib << 20;
-  if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO)) o.progress = say_progress;
+  if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))
+    o.progress = [](const std::string& text) { g_progress.say(text); };
   return o;
 }
 

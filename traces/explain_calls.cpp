@@ -37,7 +37,6 @@ constexpr Step kSteps[] = {
     {"runtime.(*_panic).nextFrame", "unwinds to the next frame that has defers"},
     {"runtime.(*_panic).initOpenCodedDefers", "finds the frame's deferBits and slots in its function's tables"},
     {"runtime.deferrangefunc", "opens a list for the defers of a loop body: it runs when the function around returns"},
-    {"runtime.deferprocat", "registers a defer of a loop body in the list of the function around"},
     {"runtime.deferconvert", "turns a loop body's list into records of this frame"},
     {"runtime.fatalpanic", "nobody recovered: prints the panics and ends the program"},
     {"runtime.preprintpanics", "turns the panics' values into text before anything is printed"},
@@ -95,6 +94,12 @@ bool registration(const Seen& x, Lines& out) {
                               x.function_name_of(x.argument(model::Arg::deferproc_fn))));
     if (const auto siz = x.argument(model::Arg::deferproc_siz))
       out.push_back(fmt::format("siz = {}: bytes of arguments kept in the record", *siz & 0xffffffff));
+    return true;
+  }
+  if (to->name() == "runtime.deferprocat") {
+    out.push_back(
+        fmt::format("registers {} in the list of the function around this loop body: it runs when that returns",
+                    x.function_name_of(x.argument(model::Arg::deferprocat_fn))));
     return true;
   }
   if (to->name() != "runtime.deferprocStack") return false;

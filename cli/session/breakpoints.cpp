@@ -29,9 +29,9 @@ constexpr const char* kRunners[] = {"runtime.deferreturn", "runtime.gopanic", "r
                                     "runtime.runOpenDeferFrame", "runtime.deferCallSave"};
 constexpr const char* kCallers[] = {"runtime.reflectcall", "reflect.call", "runtime.reflectcallSave"};
 
-// FUNC as typed names this function: the full name, or its last part.
+// FUNC as typed names this function: the full name, or its last part; or a loop body of that function.
 bool names(const std::string& typed, std::string_view function) {
-  const std::string full = model::readable(function);
+  const std::string full = model::readable(function.substr(0, function.find("-range")));
   if (typed == full || typed == function) return true;
   return full.size() > typed.size() && full.compare(full.size() - typed.size(), typed.size(), typed) == 0 &&
          full[full.size() - typed.size() - 1] == '.';
@@ -108,27 +108,38 @@ bool Core::inline_call_runs(const Frame& f) const {
          running.back().owner.function == f.function;
 }
 
-// The functions that an event concerns, where the frames alone do not say it.
+// The functions that an event concerns: whose defer it is, who panics, which frame goes on.
 std::vector<const model::Function*> Core::concerned(Event e) const {
-  std::vector<const model::Function*> out;
   const Who w = view->who();
-  if (e == Event::recovery) {
-    // Where it will go on (facts §2: sigcode1 to 1.21, then the panic's retpc).
-    const uint64_t panic = view->field(w.g, F::g_panic);
-    const uint64_t pc =
-        program->layouts()[F::panic_retpc] ? view->field(panic, F::panic_retpc) : view->field(w.g, F::g_sigcode1);
-    out.push_back(view->function(pc));
-    return out;
+  const auto seen = view->frames(16);
+  const auto first = [&](const std::function<bool(const Frame&)>& want) -> const model::Function* {
+    const auto it = std::find_if(seen.begin(), seen.end(), want);
+    return it == seen.end() ? nullptr : it->function;
+  };
+  const auto by_others = [](const Frame& f) { return !of_runtime(f.function); };
+  const auto owner_of_running = [&]() -> const model::Function* {
+    const auto running = tracker ? tracker->running(w.goid) : std::vector<model::Running>{};
+    return running.empty() ? nullptr : running.back().owner.function;
+  };
+  switch (e) {
+    case Event::defer:  // the function with the store to deferBits, or the caller of deferproc and its kin
+      return {seen[0].function->f.entry == view->pc() && seen.size() > 1 ? seen[1].function : seen[0].function};
+    case Event::jmpdefer:
+      return {first([](const Frame& f) {
+        return f.function && f.function->name() != "runtime.jmpdefer" && f.function->name() != "runtime.deferreturn";
+      })};
+    case Event::run: return {owner_of_running()};
+    case Event::recover: return {owner_of_running(), first(by_others)};
+    case Event::recovery: {
+      // Where it will go on (facts §2: sigcode1 to 1.21, then the panic's retpc).
+      const uint64_t panic = view->field(w.g, F::g_panic);
+      return {view->function(program->layouts()[F::panic_retpc] ? view->field(panic, F::panic_retpc)
+                                                                : view->field(w.g, F::g_sigcode1))};
+    }
+    case Event::panic:
+    case Event::goexit: break;
   }
-  if ((e == Event::run || e == Event::recover) && tracker)
-    if (const auto running = tracker->running(w.goid); !running.empty()) out.push_back(running.back().owner.function);
-  if (e == Event::run) return out;
-  for (const Frame& f : view->frames(16)) {
-    if (of_runtime(f.function)) continue;
-    out.push_back(f.function);
-    break;
-  }
-  return out;
+  return {first(by_others)};
 }
 
 bool Core::event_holds(const Breakpoint& b) const {
@@ -143,10 +154,13 @@ bool Core::event_holds(const Breakpoint& b) const {
   if (!here) return b.function.empty();
   if (b.event == Event::defer && !bit_appears(*here)) return false;
   if (b.event == Event::run && !inline_call_runs(*here)) return false;
-  if (b.function.empty()) return true;
+  // The library's own defers would drown the user's; panics of anybody matter.
+  const bool of_defers = b.event == Event::defer || b.event == Event::run || b.event == Event::jmpdefer;
+  if (b.function == kEverybody || (b.function.empty() && !of_defers)) return true;
   const auto functions = concerned(b.event);
-  return std::any_of(functions.begin(), functions.end(),
-                     [&](const model::Function* f) { return f && names(b.function, f->name()); });
+  return std::any_of(functions.begin(), functions.end(), [&](const model::Function* f) {
+    return f && (b.function.empty() ? f->origin == model::Origin::user : names(b.function, f->name()));
+  });
 }
 
 bool Core::condition_holds(Breakpoint& b, bool count) {

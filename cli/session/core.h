@@ -44,15 +44,18 @@ struct HitCondition {
   bool holds(uint64_t hits) const;
 };
 
+inline constexpr const char* kEverybody = "all";
+
 struct Breakpoint {
   enum Kind : uint8_t { Code, EventPoint, Watch } kind = Code;
   int id = 0;
   std::string spec;            // as typed, without the condition
   std::vector<uint64_t> pcs;   // Code, EventPoint: hooked addresses
   Event event = Event::defer;  // EventPoint
-  std::string function;        // EventPoint: only for this function; empty: all
-  emu::Watch watch;            // Watch
-  std::string condition;       // empty: always
+  // EventPoint: only for this function; empty: defers of the user's functions, panics of all; kEverybody: all.
+  std::string function;
+  emu::Watch watch;       // Watch
+  std::string condition;  // empty: always
   HitCondition hit_condition;
   uint64_t hits = 0;
   bool temporary = false, enabled = true;

@@ -39,6 +39,9 @@ std::string describe(const Core& c, const Breakpoint& b) {
   } else {
     where = fmt::format("{} places", b.pcs.size());
   }
+  const bool narrowed = b.kind == Breakpoint::EventPoint && b.function.empty() &&
+                        (b.event == Event::defer || b.event == Event::run || b.event == Event::jmpdefer);
+  if (narrowed) where += fmt::format(", of the user's functions; break {} all: of libraries too", b.spec);
   std::string t = fmt::format("{} {}{}: {}  ({})", b.kind == Breakpoint::Watch ? "watchpoint" : "breakpoint", b.id,
                               b.temporary ? " (once)" : "", b.spec, where);
   if (!b.condition.empty()) t += " if " + b.condition;
@@ -67,7 +70,7 @@ std::optional<Breakpoint> as_event(Core& c, const std::string& spec) {
     b.spec = spec;
     if (words.size() == 2) {
       b.function = words[1];
-      c.locate(words[1]);  // it must exist
+      if (words[1] != kEverybody) c.locate(words[1]);  // it must exist
     }
     if (!c.program) throw CommandError("this program is no Go program that the model reads: events are not known");
     b.pcs = c.event_addresses(e.event);
@@ -280,7 +283,9 @@ void note_at(Core& c, const std::string& a) {
 
 constexpr SessionVerb kVerbs[] = {
     {"break b breakpoint", "WHERE|EVENT [FUNC] [if COND]",
-     "Stops at a place, or at defer, run, jmpdefer, panic, recover, recovery, goexit (of FUNC)",
+     "Stops at a place, or at defer, run, jmpdefer (of the user's functions, of FUNC, of all), panic, recover, "
+     "recovery, "
+     "goexit (of FUNC)",
      "break jmpdefer main.main", break_},
     {"tbreak", "WHERE [if COND]", "A breakpoint that stops once", "tbreak main.main", tbreak},
     {"condition cond", "[-hitcount] N EXPR", "A condition for breakpoint N", "condition 1 $sp > 0xc000000000",
@@ -294,8 +299,9 @@ constexpr SessionVerb kVerbs[] = {
      watch},
     {"rwatch", "ADDRESS", "watch -r", "rwatch $sp", rwatch},
     {"awatch", "ADDRESS", "watch -rw", "awatch $sp", awatch},
-    {"nextdefer", "", "To the next event that concerns defers: defer, run, panic, recover, recovery, goexit",
-     "nextdefer", nextdefer},
+    {"nextdefer", "",
+     "To the next event: defer, run, jmpdefer (of the user's functions), panic, recover, recovery, goexit", "nextdefer",
+     nextdefer},
     {"prevdefer", "", "To the event before", "prevdefer", prevdefer},
     {"save", "FILE", "Writes breakpoints and notes as commands; `source FILE` reads them", "save walk.ds", save},
     {"note-at", "POSITION TEXT", "A note at another position", "note-at 61,431 the trick", note_at},

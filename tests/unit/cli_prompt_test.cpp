@@ -168,7 +168,7 @@ TEST(Prompt, Completion) {
   EXPECT_EQ(all("si; nextd"), Words{"nextdefer"});
   EXPECT_EQ(all("help lastw"), Words{"lastwrite"});
   EXPECT_EQ(all("break jm"), Words{"jmpdefer"});
-  EXPECT_EQ(all("c main.panicNested3.func1.func1."), Words{"main.panicNested3.func1.func1.1"});
+  EXPECT_EQ(all("c main.deferNoA"), Words{"main.deferNoArgs"});
   EXPECT_EQ(all("list panics.g"), Words{"panics.go:"});
   EXPECT_EQ(all("syntax g"), (Words{"gnu", "go"}));
   const std::string file = testing::TempDir() + "/completed_name.ds";
