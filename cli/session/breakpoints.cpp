@@ -64,9 +64,12 @@ std::vector<uint64_t> Core::event_addresses(Event e) const {
     for (const loader::Func& f : funcs.find("runtime.gorecover"))
       for (uint64_t pc : program->returns_in(*program->function_at(f.entry))) out.push_back(pc);
   if (e == Event::defer)
-    for (const model::Function* f : program->open_coded_functions())
+    for (const model::Function* f : program->open_coded_functions()) {
       for (const model::BitStore& s : program->open_coded(*f)->stores)
         if (!s.initial) out.push_back(s.pc);
+      // Registered without a store to deferBits, which the compiler dropped.
+      for (const model::SlotStore& s : program->open_coded(*f)->dropped) out.push_back(s.pc);
+    }
   if (e != Event::run) return out;
   for (const model::Function* f : program->open_coded_functions())
     for (const model::BitStore& s : program->open_coded(*f)->stores)
