@@ -473,6 +473,31 @@ class Bench:
         if rows:
             self.add("Start-up: println, boot to exit", table(self.PLAIN, rows))
 
+    def listing(self):
+        """Lines of disassembly a second, beside go tool objdump where there is Go."""
+        try:
+            objdump = subprocess.run(["go", "tool", "-n", "objdump"], capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            note("no Go here: go tool objdump's column is left out")
+            objdump = None
+        rows = []
+        for arch in QEMU:
+            try:
+                guest = self.guest("bench", arch)
+            except Missing as e:
+                note(str(e))
+                continue
+            cases = {"ours": lambda: Sample([self.ds, "disasm", guest]), "gnu": lambda: Sample([self.ds, "disasm", "--gnu", guest])}
+            if objdump:
+                cases["objdump"] = lambda: Sample([objdump, guest])
+            got = interleaved(cases, self.repetitions)
+            rate = lambda name: number(got[name][0].out.count(b"\n") / median(got[name]) / 1000) if name in got else "–"
+            rows.append([f"bench {arch}", f"{got['ours'][0].out.count(bytes([10])):,}", rate("ours"), rate("gnu"), rate("objdump")])
+            lines = got["ours"][0].out.count(b"\n") / median(got["ours"])
+            self.reach(f"disassembly ({arch})", f"{lines / 1000:,.0f} thousand lines/s", lines >= 100_000, lines >= 500_000)
+        if rows:
+            self.add("Disassembly, thousand lines a second", table(["guest", "lines", "deferscope", "with --gnu", "go tool objdump"], rows))
+
     def pieces(self):
         micro = self.bin / "micro"
         if not micro.exists():
@@ -497,6 +522,7 @@ class Bench:
         ("single steps at the prompt", "≥ 1 M/s", "≥ 10 M/s"),
         ("boot to exit of a println program", "≤ 0.7× qemu-user's time", "≤ 0.15×"),
         ("peak memory of the benchmark run", "≤ 2× qemu-user's", "≤ 1×"),
+        ("disassembly", "≥ 100,000 lines/s", "≥ 500,000 lines/s"),
     ]
 
     def reach(self, what, value, must, aim):
@@ -513,7 +539,7 @@ class Bench:
         return table(["work", "must", "aim", "measured", "reached"], rows)
 
     def go(self):
-        for part in (self.plain, self.callbacks, self.watching, self.events, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.pieces):
+        for part in (self.plain, self.callbacks, self.watching, self.events, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.listing, self.pieces):
             part()
         text = self.targets()
         print(f"\nTargets\n\n{text}")
@@ -556,7 +582,7 @@ def main():
     parser.add_argument("--guests", action="append", metavar="DIR", help="where the guests are (also DEFERSCOPE_GUESTS); default build/guests, build/guests-core")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="the build to measure")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching events travel stepping prompt start_up kernels pieces")
+    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching events travel stepping prompt start_up kernels listing pieces")
     args = parser.parse_args()
     environment = os.environ.get("DEFERSCOPE_GUESTS")
     args.guests = args.guests or ([environment] if environment else [ROOT / "build" / "guests", ROOT / "build" / "guests-core"])

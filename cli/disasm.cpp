@@ -105,13 +105,14 @@ struct Instruction {
   std::string_view text, gnu;
 };
 
-// Calls visit(const Instruction&) for each instruction of [from, to).
+// Calls visit(const Instruction&) for each instruction of [from, to), and returns where the last one ends.
 template <class Visit>
-void each_instruction(const Listing& listing, std::uint64_t from, std::uint64_t to, const Options& options,
-                      Visit visit) {
+std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::uint64_t to, const Options& options,
+                               Visit visit) {
   std::string text, gnu;
   std::optional<loader::Func> f;
-  for (std::uint64_t pc = from; pc < to;) {
+  std::uint64_t pc = from;
+  for (const std::uint64_t padding = listing.padding_of(from, to); pc < padding;) {
     const std::span<const std::uint8_t> code = listing.bytes(pc, to);
     text.clear();
     gnu.clear();
@@ -122,6 +123,7 @@ void each_instruction(const Listing& listing, std::uint64_t from, std::uint64_t 
     visit(in);
     pc += size.size;
   }
+  return pc;
 }
 
 void put_bytes(const Listing& listing, std::span<const std::uint8_t> bytes, std::string& out) {
@@ -142,17 +144,29 @@ std::string_view base_name(std::string_view path) {
 
 // ---- what only deferscope shows
 
-// The inlined calls at pc, outermost first: "main.f calls main.g (x.go:12)".
-std::string inline_note(const Listing& listing, const loader::Func& f, std::uint64_t pc) {
+struct InlinedCall {
+  std::string_view function;
+  loader::SourceLine at;  // of the call
+};
+
+// The inlined calls at pc, outermost first.
+std::vector<InlinedCall> inlined_at(const Listing& listing, const loader::Func& f, std::uint64_t pc) {
   const auto stack = listing.go()->funcs.inline_stack(f, listing.runtime_address(pc));
+  std::vector<InlinedCall> calls;
+  for (std::size_t i = stack.size(); i-- > 1;) calls.push_back({stack[i - 1].function, stack[i].at});
+  return calls;
+}
+
+// "  // inlined: main.g at x.go:12; main.h at x.go:20"
+std::string text_of(const std::vector<InlinedCall>& calls) {
   std::string note;
-  for (std::size_t i = stack.size(); i-- > 1;) {
+  for (const InlinedCall& c : calls) {
     note += note.empty() ? "  // inlined: " : "; ";
-    note += stack[i - 1].function;
+    note += c.function;
     note += " at ";
-    note += base_name(stack[i].at.file);
+    note += base_name(c.at.file);
     note += ':';
-    isa::text::dec(note, stack[i].at.line);
+    isa::text::dec(note, c.at.line);
   }
   return note;
 }
@@ -174,7 +188,7 @@ class Printer {
     out_ += "(SB) ";
     out_ += listing_.line(f, symbol.address).file;
     out_ += '\n';
-    if (options_.tables && f) out_ += function_notes(listing_, *f);
+    if (options_.tables && f) out_ += text_of(tables_of(listing_, *f));
     Columns columns(out_);
     std::optional<PcNotes> tables;
     if (options_.tables && f) tables.emplace(listing_, *f);
@@ -182,7 +196,7 @@ class Printer {
     loader::SourceLine last;
     each_instruction(listing_, symbol.address, to, options_, [&](const Instruction& in) {
       if (tables)
-        for (const std::string& note : tables->at(in.pc)) columns.whole_line(note);
+        for (const PcNote& note : tables->at(in.pc)) columns.whole_line(text_of(note));
       if (options_.inlined && f) put_inlined(*f, in.pc, inlined, columns);
       if (options_.source && (in.at.file != last.file || in.at.line != last.line)) {
         if (const auto text = sources_.line(in.at.file, in.at.line)) columns.whole_line(*text);
@@ -201,7 +215,7 @@ class Printer {
 
  private:
   void put_inlined(const loader::Func& f, std::uint64_t pc, std::string& last, Columns& columns) {
-    std::string note = inline_note(listing_, f, pc);
+    std::string note = text_of(inlined_at(listing_, f, pc));
     if (note == last) return;
     if (!note.empty()) columns.whole_line(note);
     last = std::move(note);
@@ -235,30 +249,61 @@ class Printer {
     columns.end_line();
   }
 
-  // One JSON object a function, one a line.
+  // ---- JSON: one object a function, one a line (traces/schema/disasm.json)
+
+  using Json = nlohmann::ordered_json;
+
+  static std::string hex(std::uint64_t v) {
+    std::string s;
+    isa::text::hex(s, v);
+    return s;
+  }
+
+  static Json json_of(const FunctionTables& t) {
+    Json funcdata = Json::array();
+    for (const FuncData& d : t.funcdata)
+      funcdata.push_back({{"index", d.index}, {"name", d.name}, {"address", hex(d.address)}, {"detail", d.detail}});
+    Json deferreturn = t.deferreturn ? Json(hex(t.deferreturn)) : Json();
+    return {{"args", t.args}, {"deferreturn", std::move(deferreturn)}, {"funcdata", std::move(funcdata)}};
+  }
+
+  static Json json_of(const PcNote& n) {
+    if (!n.table) return {{"frame", n.value}};
+    return {{"pcdata", *n.table}, {"name", n.name}, {"value", n.value}};
+  }
+
+  static Json json_of(const InlinedCall& c) {
+    return {{"function", c.function}, {"file", c.at.file}, {"line", c.at.line}};
+  }
+
+  Json json_of(const Instruction& in, const std::optional<loader::Func>& f, std::optional<PcNotes>& tables) {
+    cell_.clear();
+    put_bytes(listing_, in.bytes, cell_);
+    Json j{{"pc", hex(in.pc)},   {"bytes", cell_}, {"file", in.at.file},
+           {"line", in.at.line}, {"go", in.text},  {"gnu", in.gnu}};
+    if (tables)
+      for (const PcNote& note : tables->at(in.pc)) j["tables"].push_back(json_of(note));
+    if (options_.inlined && f)
+      for (const InlinedCall& call : inlined_at(listing_, *f, in.pc)) j["inlined"].push_back(json_of(call));
+    return j;
+  }
+
   void function_json(const ListedSymbol& symbol, std::uint64_t to) {
-    using Json = nlohmann::ordered_json;
-    const auto hex = [](std::uint64_t v) {
-      std::string s;
-      isa::text::hex(s, v);
-      return s;
-    };
+    const auto f = listing_.function(symbol.address);
     Json j{{"schema", "deferscope.disasm/1"},
            {"function", symbol.name},
            {"address", hex(symbol.address)},
-           {"size", to - symbol.address}};
-    j["file"] = listing_.line(listing_.function(symbol.address), symbol.address).file;
+           {"size", 0},
+           {"file", listing_.line(f, symbol.address).file}};
+    std::optional<PcNotes> tables;
+    if (options_.tables && f) {
+      j["tables"] = json_of(tables_of(listing_, *f));
+      tables.emplace(listing_, *f);
+    }
     Json& list = j["instructions"] = Json::array();
-    each_instruction(listing_, symbol.address, to, options_, [&](const Instruction& in) {
-      cell_.clear();
-      put_bytes(listing_, in.bytes, cell_);
-      list.push_back({{"pc", hex(in.pc)},
-                      {"bytes", cell_},
-                      {"file", in.at.file},
-                      {"line", in.at.line},
-                      {"go", in.text},
-                      {"gnu", in.gnu}});
-    });
+    const std::uint64_t end = each_instruction(listing_, symbol.address, to, options_,
+                                               [&](const Instruction& in) { list.push_back(json_of(in, f, tables)); });
+    j["size"] = end - symbol.address;
     out_ += j.dump(-1, ' ', false, Json::error_handler_t::replace);
     out_ += '\n';
     write();
@@ -277,7 +322,8 @@ std::uint64_t parse_address(const std::string& text, const char* which) {
   std::uint64_t v = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), v, 16);
   if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
-    throw loader::Error("disasm: " + std::string(which) + " address '" + text + "' is not a hexadecimal number");
+    throw loader::Error("disasm: " + std::string(which) + " address '" + text +
+                        "' is not a hexadecimal number of 64 bits");
   return v;
 }
 
@@ -297,12 +343,17 @@ std::unique_ptr<RE2> compile(const std::string& pattern) {
 int run(const Options& options) {
   const std::unique_ptr<RE2> pattern = compile(options.pattern);
   if (options.range.size() == 1) throw loader::Error("disasm: give both START and END, or neither");
+  if (!options.source_dir.empty() && !fs::is_directory(options.source_dir))
+    throw loader::Error("disasm: --source " + options.source_dir + ": no such directory");
   const loader::Image image = loader::Image::load(options.binary);
   const Listing listing(image);
   std::uint64_t from = listing.text_start(), to = listing.text_end();
   if (options.range.size() == 2) {
-    from = std::max(from, parse_address(options.range[0], "start"));
-    to = std::min(to, parse_address(options.range[1], "end"));
+    const std::uint64_t start = parse_address(options.range[0], "start"), end = parse_address(options.range[1], "end");
+    if (start > end)
+      throw loader::Error("disasm: start address " + options.range[0] + " lies behind end address " + options.range[1]);
+    from = std::max(from, start);
+    to = std::min(to, end);
   }
   Printer printer(listing, options);
   for (const ListedSymbol& s : listing.symbols()) {

@@ -69,17 +69,17 @@ void put_varp(std::uint64_t offset, std::string& out) {
   dec(out, static_cast<std::int64_t>(offset));
 }
 
-// ": deferBits varp-57, closures varp-56" (1.22+) or each closure's place, last defer first (before).
+// "deferBits varp-57, closures from varp-56" (1.22+) or each closure's place, last defer first (before).
 std::string open_coded(const loader::Bytes& bytes, int minor) {
   constexpr std::uint64_t kMostDefers = 8;
   Varints v(bytes);
-  std::string out = ": deferBits";
+  std::string out = "deferBits";
   if (minor < 18) v.next();  // maxargsize
   put_varp(v.next(), out);
   if (minor >= 22) {
     out += ", closures from";
     put_varp(v.next(), out);
-    return v.ok() ? out : ": damaged";
+    return v.ok() ? out : "damaged";
   }
   const std::uint64_t defers = v.next();
   out += ", closures, last defer first:";
@@ -92,56 +92,70 @@ std::string open_coded(const loader::Bytes& bytes, int minor) {
       v.next();
     }
   }
-  return v.ok() ? out : ": damaged";
+  return v.ok() ? out : "damaged";
 }
 
 }  // namespace
 
-std::string function_notes(const Listing& listing, const loader::Func& f) {
+FunctionTables tables_of(const Listing& listing, const loader::Func& f) {
   const int minor = listing.go()->version.minor;
   const Names* names = names_for(minor);
-  std::string out = "  // args ";
-  dec(out, f.args);
-  out += ", deferreturn ";
-  if (f.deferreturn != 0)
-    hex(out += '+', f.deferreturn);
-  else
-    out += "none";
-  out += '\n';
+  FunctionTables t{f.args, f.deferreturn, {}};
   for (std::uint32_t i = 0; i < f.nfuncdata; ++i) {
     const auto address = listing.go()->funcs.funcdata(f, i);
     if (!address) continue;
-    const std::string_view name = names ? name_at(names->funcdata, i) : "?";
-    dec(out += "  // FUNCDATA $", i);
-    hex(out += ", ", *address);
-    out += ' ';
-    out += name;
-    if (name == "OpenCodedDeferInfo") out += open_coded(listing.memory().bytes_from(*address), minor);
+    FuncData& d = t.funcdata.emplace_back(FuncData{i, *address, names ? name_at(names->funcdata, i) : "?", {}});
+    if (d.name == "OpenCodedDeferInfo") d.detail = open_coded(listing.memory().bytes_from(*address), minor);
+  }
+  return t;
+}
+
+std::string text_of(const FunctionTables& t) {
+  std::string out = "  // args ";
+  dec(out, t.args);
+  out += ", deferreturn ";
+  if (t.deferreturn != 0)
+    hex(out += '+', t.deferreturn);
+  else
+    out += "none";
+  out += '\n';
+  for (const FuncData& d : t.funcdata) {
+    dec(out += "  // FUNCDATA $", d.index);
+    hex(out += ", ", d.address);
+    (out += ' ') += d.name;
+    if (!d.detail.empty()) (out += ": ") += d.detail;
     out += '\n';
   }
   return out;
 }
 
-PcNotes::PcNotes(const Listing& listing, const loader::Func& f)
-    : listing_(listing), f_(f), values_(f.npcdata + 1, INT64_MIN) {}
+PcNotes::PcNotes(const Listing& listing, const loader::Func& f) : listing_(listing), f_(f), values_(f.npcdata + 1) {}
 
-std::vector<std::string> PcNotes::at(std::uint64_t pc) {
-  std::vector<std::string> notes;
+std::vector<PcNote> PcNotes::at(std::uint64_t pc) {
+  std::vector<PcNote> notes;
   const auto& funcs = listing_.go()->funcs;
   const Names* names = names_for(listing_.go()->version.minor);
   const std::uint64_t address = listing_.runtime_address(pc);
-  for (std::uint32_t i = 0; i <= f_.npcdata; ++i) {
-    const bool frame = i == f_.npcdata;
-    const std::int64_t v = frame ? funcs.sp_delta(f_, address).value_or(0) : funcs.pcdata(f_, i, address);
-    if (v == values_[i]) continue;
+  const auto note = [&](std::uint32_t i, std::int64_t v) -> PcNote* {
+    if (values_[i] == v) return nullptr;
     values_[i] = v;
-    std::string& note = notes.emplace_back(frame ? "  // frame " : "  // PCDATA $");
-    if (!frame) dec(note, i);
-    if (!frame) note += ", $";
-    dec(note, v);
-    if (!frame && names) (note += ' ') += name_at(names->pcdata, i);
-  }
+    return &notes.emplace_back(PcNote{{}, {}, v});
+  };
+  for (std::uint32_t i = 0; i < f_.npcdata; ++i)
+    if (PcNote* n = note(i, funcs.pcdata(f_, i, address))) {
+      n->table = i;
+      if (names) n->name = name_at(names->pcdata, i);
+    }
+  note(f_.npcdata, funcs.sp_delta(f_, address).value_or(0));
   return notes;
+}
+
+std::string text_of(const PcNote& n) {
+  std::string out = n.table ? "  // PCDATA $" : "  // frame ";
+  if (n.table) dec(out, *n.table), out += ", $";
+  dec(out, n.value);
+  if (!n.name.empty()) (out += ' ') += n.name;
+  return out;
 }
 
 }  // namespace deferscope::cli

@@ -1,28 +1,50 @@
-// What the compiler wrote down beside a function's code: FUNCDATA, PCDATA, frame size, deferreturn, open-coded defers;
-// as lines of text for the listing.
+// What the compiler wrote down beside a function's code: FUNCDATA, PCDATA, frame size, deferreturn, open-coded defers.
 #pragma once
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/listing.h"
 
 namespace deferscope::cli {
 
-// The lines under a function's header: argument bytes, where deferreturn is called, each FUNCDATA with its address and,
-// for open-coded defers, where deferBits and the closures lie (relative to varp: the caller's SP less 16 on x86-64,
-// less 8 on arm64).
-std::string function_notes(const Listing& listing, const loader::Func& f);
+struct FuncData {
+  std::uint32_t index = 0;
+  std::uint64_t address = 0;
+  std::string_view name;  // "?": not known for this release
+  std::string detail;     // of open-coded defers: where deferBits and the closures lie, relative to varp
+};
 
-// Lines for the PCDATA values and the frame size that start to hold at an address. Ask in order of address.
+// varp, which OpenCodedDeferInfo counts from, is the caller's SP less 16 on x86-64, less 8 on arm64.
+struct FunctionTables {
+  std::int32_t args = 0;          // bytes of stack arguments; negative: unknown
+  std::uint32_t deferreturn = 0;  // offset of the call; 0: none
+  std::vector<FuncData> funcdata;
+};
+FunctionTables tables_of(const Listing& listing, const loader::Func& f);
+
+// A value that starts to hold at an instruction.
+struct PcNote {
+  std::optional<std::uint32_t> table;  // PCDATA's index; nothing: the frame size
+  std::string_view name;               // of the table; empty: not known for this release
+  std::int64_t value = 0;
+};
+
+// Finds the values that change. Ask in order of address.
 class PcNotes {
  public:
   PcNotes(const Listing& listing, const loader::Func& f);
-  std::vector<std::string> at(std::uint64_t pc);
+  std::vector<PcNote> at(std::uint64_t pc);
 
  private:
   const Listing& listing_;
   const loader::Func& f_;
-  std::vector<std::int64_t> values_;  // PCDATA tables, then the frame size
+  std::vector<std::optional<std::int64_t>> values_;  // PCDATA tables, then the frame size
 };
+
+// As lines of the listing.
+std::string text_of(const FunctionTables& tables);  // several, each ends in a newline
+std::string text_of(const PcNote& note);
 
 }  // namespace deferscope::cli

@@ -80,12 +80,16 @@ void Listing::take_file_symbols(const loader::Image& image) {
 void Listing::take_pclntab() {
   for (std::size_t i = 0; i < go_->funcs.size(); ++i) {
     const loader::Func f = go_->funcs.func(i);
-    const std::uint64_t from = f.entry - bias_;
-    const std::span<const std::uint8_t> code = bytes(from, f.end - bias_);
-    std::size_t size = code.size();
-    while (size > 0 && is_padding(code, size, arch_)) size -= arch_ == isa::Arch::x86_64 ? 1 : 4;
-    symbols_.push_back({from, size, f.name, true});
+    symbols_.push_back({f.entry - bias_, f.end - f.entry, f.name, true});
   }
+}
+
+std::uint64_t Listing::padding_of(std::uint64_t from, std::uint64_t to) const {
+  if (!stripped_) return to;
+  const std::span<const std::uint8_t> code = bytes(from, to);
+  std::size_t size = code.size();
+  while (size > 0 && is_padding(code, size, arch_)) size -= arch_ == isa::Arch::x86_64 ? 1 : 4;
+  return from + size;
 }
 
 isa::SymbolAt Listing::at(std::uint64_t address) const {

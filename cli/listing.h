@@ -2,8 +2,8 @@
 // bytes of .text.
 //
 // Names come from the file's symbol table, as objdump takes them. A stripped file has none: then the functions of Go's
-// pclntab stand in (names as the runtime knows them, no data symbols), without the padding behind each function. All
-// addresses here are those of the file (position-independent programs: before relocation), as objdump prints them.
+// pclntab stand in (names as the runtime knows them, no data symbols), and padding counts to the function before it.
+// All addresses here are those of the file (position-independent programs: before relocation), as objdump prints them.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -34,6 +34,10 @@ class Listing : public isa::Symbols {
   std::uint64_t text_end() const { return start_ + text_.size(); }
   // The bytes [from, to) cut to .text.
   std::span<const std::uint8_t> bytes(std::uint64_t from, std::uint64_t to) const;
+
+  // Where the padding at the end of the function [from, to) starts, to the byte: the last instruction may reach into
+  // what looks like it. `to` if there is none, or the size is known from the symbol table.
+  std::uint64_t padding_of(std::uint64_t from, std::uint64_t to) const;
 
   // The function of pclntab that holds `address`; nothing for code that is not Go's.
   std::optional<loader::Func> function(std::uint64_t address) const;

@@ -2,7 +2,9 @@
 """What `go tool objdump` of Go 1.27.4 prints for guests: as digests to commit, or compared in full with ours.
 
     tests/oracle/objdump.py digests GUEST...                  writes tests/digests/objdump/<guest>.txt
-    tests/oracle/objdump.py diff DEFERSCOPE [FLAG] GUEST...   both with --objdump-compat; FLAG is -S or -gnu; exit 1 if a line differs
+    tests/oracle/objdump.py diff DEFERSCOPE [FLAG] GUEST... [0xSTART 0xEND]
+                                                              both with --objdump-compat; FLAG is -S, -gnu or -s=REGEXP; exit 1 if a line
+                                                              differs
     tests/oracle/objdump.py rules DEFERSCOPE GUEST...         without --objdump-compat: every difference must fall under a rule
     tests/oracle/objdump.py all DEFERSCOPE FOLDER CACHE       diff (plain, -gnu, -S) and rules over the ELF guests of FOLDER, gofmt, and
                                                               esbuild for both instruction sets, built in CACHE; exit 77: no Go here
@@ -29,13 +31,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ENV = dict(os.environ, GOENV="off", GOFLAGS="", GOTOOLCHAIN=VERSION)
 
 
-def objdump(guest, flags=()):
-    return subprocess.run(["go", "tool", "objdump", *flags, guest], env=ENV, check=True, capture_output=True).stdout
+def objdump(guest, flags=(), span=()):
+    return subprocess.run(["go", "tool", "objdump", *flags, guest, *span], env=ENV, check=True, capture_output=True).stdout
 
 
-def ours(deferscope, guest, flags=()):
-    flags = ["--gnu" if f == "-gnu" else f for f in flags]
-    return subprocess.run([deferscope, "disasm", *flags, guest], check=True, capture_output=True).stdout
+def ours(deferscope, guest, flags=(), span=()):
+    flags = ["--gnu" if f == "-gnu" else "-s" + f[3:] if f.startswith("-s=") else f for f in flags]
+    return subprocess.run([deferscope, "disasm", *flags, guest, *span], check=True, capture_output=True).stdout
 
 
 def functions(listing):
@@ -68,11 +70,12 @@ def digests(guests):
 
 def diff(deferscope, arguments):
     flags = [a for a in arguments if a.startswith("-")]
+    span = [a for a in arguments if a.startswith("0x")]
     status = 0
-    for guest in (a for a in arguments if not a.startswith("-")):
-        want, got = objdump(guest, flags), ours(deferscope, guest, ["--objdump-compat", *flags])
+    for guest in (a for a in arguments if not a.startswith(("-", "0x"))):
+        want, got = objdump(guest, flags, span), ours(deferscope, guest, ["--objdump-compat", *flags], span)
         if want == got:
-            print("same", *flags, want.count(b"\n"), os.path.basename(guest), flush=True)
+            print("same", *flags, *span, want.count(b"\n"), os.path.basename(guest), flush=True)
             continue
         status = 1
         print("DIFFERENT", *flags, guest)
@@ -193,7 +196,9 @@ def everything(deferscope, folder, cache):
     guests += gofmt() + esbuild(cache)
     print(len(guests), "programs", flush=True)
     status = diff(deferscope, guests) | diff(deferscope, ["-gnu", *guests])
-    return status | diff(deferscope, ["-S", *gofmt()]) | rules(deferscope, guests)
+    status |= diff(deferscope, ["-S", *gofmt()]) | diff(deferscope, ["-S", "-gnu", r"-s=(?i)^go/PRINTER\.\(", *gofmt()])
+    status |= diff(deferscope, [*gofmt(), "0x480123", "0x490000"])
+    return status | rules(deferscope, guests)
 
 
 def main(argv):

@@ -1,15 +1,22 @@
 // The disasm verb on whole guests: plain and --gnu listings against the digests of what Go 1.27.4's objdump prints
-// (made by tests/oracle/objdump.py).
+// (made by tests/oracle/objdump.py); JSON against its schema; lengths against Zydis; stripped programs against whole
+// ones.
+#include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
 
 #include "unit/disasm_run.h"
+#include "unit/json_schema.h"
 
 namespace deferscope::test {
 namespace {
@@ -99,6 +106,151 @@ TEST(DisasmGuests, EveryFunctionAsObjdump) {
                  << " digest files; DEFERSCOPE_GUESTS names the folder)";
   EXPECT_EQ(missing, 0u) << "of the guests with digests, in " << guests_folder();
   std::printf("%zu guests compared\n", compared);
+}
+
+// ---- what objdump does not have
+
+std::string guest(const std::string& name) { return (fs::path(guests_folder()) / name).string(); }
+
+constexpr const char* kGuests[] = {"casessmall_1.13.15_linux_amd64_nopt_dwarf",
+                                   "casessmall_1.20.7_linux_arm64_opt_syms", "cases_1.27.4_linux_amd64_opt_syms"};
+
+TEST(DisasmGuests, JsonIsValid) {
+  std::ifstream in("traces/schema/disasm.json");
+  const JsonSchema schema(nlohmann::json::parse(in));
+  for (const char* name : kGuests) {
+    if (!fs::exists(guest(name))) GTEST_SKIP() << "no " << name;
+    const Output o = run(
+        "--json --tables --inline -s '^main\\.main$|^runtime\\.(main|gopanic|deferreturn|newstack)$' " + guest(name));
+    ASSERT_EQ(o.status, 0) << o.text.substr(0, 300);
+    std::istringstream lines(o.text);
+    std::size_t functions = 0, inlined = 0, notes = 0, deferreturns = 0;
+    for (std::string l; std::getline(lines, l); ++functions) {
+      const auto j = nlohmann::json::parse(l);
+      ASSERT_EQ(schema.check(j), "") << name << ": " << j["function"];
+      deferreturns += !j["tables"]["deferreturn"].is_null();
+      for (const auto& i : j["instructions"]) inlined += i.contains("inlined"), notes += i.contains("tables");
+    }
+    EXPECT_GE(functions, 4u) << name;
+    EXPECT_GT(notes, functions) << name;
+    EXPECT_GE(deferreturns, 1u) << name;
+    EXPECT_GT(inlined, 0u) << name;
+  }
+}
+
+struct Listed {
+  std::string pc, code, text;
+};
+
+struct Function {
+  std::string name;
+  std::vector<Listed> lines;
+};
+
+// The functions of a listing by the address of their first instruction.
+std::map<std::string, Function> functions_in(const std::string& listing) {
+  std::map<std::string, Function> all;
+  std::istringstream in(listing);
+  std::string name;
+  Function* current = nullptr;
+  for (std::string l; std::getline(in, l);) {
+    if (l.starts_with("TEXT ")) name = l.substr(5, l.find("(SB) ") - 5), current = nullptr;
+    std::vector<std::string> cells;
+    std::istringstream parts(l);
+    for (std::string c; std::getline(parts, c, '\t');)
+      if (!c.empty()) cells.push_back(c);
+    if (cells.size() < 4) continue;
+    if (!current) *(current = &all[cells[1]]) = {name, {}};
+    current->lines.push_back({cells[1], cells[2], cells[3]});
+  }
+  return all;
+}
+
+TEST(DisasmGuests, EveryInstructionHasZydisLength) {
+  const std::string path = guest("cases_1.27.4_linux_amd64_opt_syms");
+  if (!fs::exists(path)) GTEST_SKIP() << "no " << path;
+  ZydisDecoder decoder;
+  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  std::size_t seen = 0;
+  for (const auto& [start, function] : functions_in(run(path).text))
+    for (const Listed& l : function.lines) {
+      std::uint8_t code[15] = {};
+      const std::size_t size = l.code.size() / 2;
+      for (std::size_t i = 0; i < size; ++i)
+        code[i] = static_cast<std::uint8_t>(std::stoi(l.code.substr(2 * i, 2), nullptr, 16));
+      ZydisDecodedInstruction z;
+      const bool known = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code, size, &z));
+      ASSERT_EQ(known, l.text != "?") << function.name << ' ' << l.pc;
+      ASSERT_EQ(known ? z.length : 1u, size) << function.name << ' ' << l.pc;
+      ++seen;
+    }
+  EXPECT_GT(seen, 100'000u);
+}
+
+// A copy of the program without its symbol table: the section's header is blanked, as strip would take it away.
+std::string stripped(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(in), {});
+  const auto number = [&](std::size_t at, std::size_t size) {
+    std::uint64_t v = 0;
+    std::memcpy(&v, bytes.data() + at, size);
+    return v;
+  };
+  const std::uint64_t table = number(0x28, 8), size = number(0x3a, 2), count = number(0x3c, 2);  // e_shoff, …
+  for (std::uint64_t at = table; at < table + size * count; at += size)
+    if (number(at + 4, 4) == 2) std::memset(bytes.data() + at, 0, size);  // SHT_SYMTAB
+  const std::string copy = testing::TempDir() + "disasm_stripped";
+  std::ofstream(copy, std::ios::binary) << bytes;
+  return copy;
+}
+
+// The symbol table tells which calling convention a function of assembly has, pclntab does not.
+std::string without_abi(std::string text) {
+  if (const std::size_t at = text.find(".abi0(SB)"); at != text.npos) text.erase(at, 5);
+  return text;
+}
+
+// pclntab writes the type arguments of generic functions as [...], and · where the symbol table has a point.
+std::string comparable(std::string name) {
+  name = without_abi(name.substr(0, name.find('[')) + "(SB)");
+  for (std::size_t at; (at = name.find("·")) != name.npos;) name.replace(at, 2, 1, '.');
+  return name;
+}
+
+void expect_same_lines(const Function& bare, const Function& whole) {
+  ASSERT_LE(bare.lines.size(), whole.lines.size()) << bare.name;
+  for (std::size_t i = 0; i < bare.lines.size(); ++i) {
+    const Listed &a = bare.lines[i], &b = whole.lines[i];
+    ASSERT_EQ(a.pc + a.code, b.pc + b.code) << bare.name;
+    if (b.text.find("(SB)") == b.text.npos || b.text.starts_with("CALL ")) {
+      ASSERT_EQ(a.text, without_abi(b.text)) << bare.name << ' ' << a.pc;
+    }
+  }
+}
+
+// Names of functions come from pclntab then; data has no names, and the padding behind functions is not listed.
+TEST(DisasmGuests, StrippedProgramsKeepTheirFunctions) {
+  for (const char* name : kGuests) {
+    if (!fs::exists(guest(name))) GTEST_SKIP() << "no " << name;
+    const auto whole = functions_in(run(guest(name)).text);
+    const std::string copy = stripped(guest(name));
+    const Output o = run(copy);
+    fs::remove(copy);
+    ASSERT_EQ(o.status, 0) << o.text.substr(0, 300);
+    std::size_t compared = 0, unnamed = 0;
+    for (const auto& [start, function] : functions_in(o.text)) {
+      const auto same = whole.find(start);
+      if (same == whole.end()) {
+        ++unnamed;
+        continue;
+      }
+      EXPECT_EQ(comparable(function.name), comparable(same->second.name));
+      expect_same_lines(function, same->second);
+      ++compared;
+    }
+    EXPECT_GT(compared, 1000u) << name;
+    EXPECT_LT(unnamed, compared / 50) << name;
+  }
 }
 
 }  // namespace

@@ -15,8 +15,18 @@ namespace fs = std::filesystem;
 TEST(Disasm, BadInputGivesOneLineAndStatus2) {
   const fs::path bad = fs::path(testing::TempDir()) / "disasm_bad_input";
   std::ofstream(bad) << "not a program";
-  const std::string arguments[] = {"/nonexistent", bad.string(), "-s '(' " DEFERSCOPE_BINARY, DEFERSCOPE_BINARY " 10",
-                                   DEFERSCOPE_BINARY " xyz 20"};
+  const std::string arguments[] = {"/nonexistent",
+                                   bad.string(),
+                                   "-s '(' " DEFERSCOPE_BINARY,
+                                   DEFERSCOPE_BINARY " 10",
+                                   DEFERSCOPE_BINARY " xyz 20",
+                                   DEFERSCOPE_BINARY " 10 ''",
+                                   DEFERSCOPE_BINARY " 10000000000000000 0",
+                                   DEFERSCOPE_BINARY " 20 10",
+                                   DEFERSCOPE_BINARY " 1 2 3",
+                                   "--source /nonexistent " DEFERSCOPE_BINARY,
+                                   "--nonesuch " DEFERSCOPE_BINARY,
+                                   ""};
   for (const std::string& a : arguments) {
     const Output o = run(a);
     EXPECT_EQ(o.status, 2) << a;
@@ -24,6 +34,15 @@ TEST(Disasm, BadInputGivesOneLineAndStatus2) {
     EXPECT_TRUE(o.text.starts_with("deferscope: ")) << o.text;
   }
   fs::remove(bad);
+}
+
+// As objdump: nothing is printed, and nothing is wrong.
+TEST(Disasm, NothingToList) {
+  for (const char* arguments : {"-s '^no such function$' " DEFERSCOPE_BINARY, DEFERSCOPE_BINARY " 1 2"}) {
+    const Output o = run(arguments);
+    EXPECT_EQ(o.status, 0) << arguments;
+    EXPECT_EQ(o.text, "") << arguments;
+  }
 }
 
 // A C++ program is no Go program, but its functions have names: the verb lists them.
