@@ -126,16 +126,6 @@ void xchg(Builder& b) {
   set(1, t);
 }
 
-// F3 90; with REX.B it is XCHG R8, RAX.
-void pause(Builder& b) {
-  if (!b.in.raw.rex.B) return;
-  const unsigned w = b.in.raw.rex.W ? 8 : b.operand_width();
-  const Reg t = b.temp(), r8 = 8;
-  b.mov(t, from(kRax), 8);
-  b.mov(kRax, from(r8), w);
-  b.mov(r8, from(t), w);
-}
-
 void xadd(Builder& b) {
   const unsigned w = b.width(0);
   const Source s = b.source(1);
@@ -330,7 +320,7 @@ const Row kRows[] = {
     {ZYDIS_MNEMONIC_CQO, sign_to_rdx, Op::Nop, kKeep, 8},
 
     {ZYDIS_MNEMONIC_NOP, nop},
-    {ZYDIS_MNEMONIC_PAUSE, pause},
+    {ZYDIS_MNEMONIC_PAUSE, nop},  // with REX.B too, as on Intel's processors (AMD's exchange R8 and RAX)
 
     {ZYDIS_MNEMONIC_CMOVO, cmov, Op::Nop, kKeep, 0, Cond::O},
     {ZYDIS_MNEMONIC_CMOVNO, cmov, Op::Nop, kKeep, 0, Cond::NO},

@@ -122,16 +122,24 @@ void horizontal(CpuState& s, Vec& d, const Vec& a, const Vec& b, uint64_t) {
   d = r;
 }
 
-// DPPS, DPPD: products of the lanes in imm's high half, summed pairwise, into the lanes of its low half
+// DPPS, DPPD: products of the lanes in imm's high half, summed pairwise, into the lanes of its low half. Every lane
+// makes its own sum, so that of several NaNs each may keep another one: DPPD's begins with its own product, DPPS's with
+// its neighbour's. That is what Intel's processors do; the manual leaves it open.
 template <class T>
 void dot(CpuState& s, Vec& d, const Vec& a, const Vec& b, uint64_t imm) {
   constexpr unsigned n = kLanes<T>;
   T p[n];
   for (unsigned i = 0; i < n; ++i)
     p[i] = imm >> (4 + i) & 1 ? arithmetic<mul>(s.mxcsr, a.lane<T>(i), b.lane<T>(i)) : T{0};
-  T sum = arithmetic<add>(s.mxcsr, p[0], p[1]);
-  if constexpr (n == 4) sum = arithmetic<add>(s.mxcsr, sum, arithmetic<add>(s.mxcsr, p[2], p[3]));
-  for (unsigned i = 0; i < n; ++i) d.set(i, imm >> i & 1 ? sum : T{0});
+  for (unsigned i = 0; i < n; ++i) {
+    const auto pair = [&](unsigned first) { return arithmetic<add>(s.mxcsr, p[first], p[first ^ 1]); };
+    T sum;
+    if constexpr (n == 2)
+      sum = pair(i);
+    else
+      sum = arithmetic<add>(s.mxcsr, pair(i ^ 1), pair(i ^ 3));
+    d.set(i, imm >> i & 1 ? sum : T{0});
+  }
 }
 
 // ---- RCPSS, RSQRTSS: approximations that every processor makes its own way (relative error ≤ 1.5·2^-12). Ours: the

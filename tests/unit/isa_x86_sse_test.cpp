@@ -54,7 +54,7 @@ constexpr Form kMoves[] = {
     {"pinsrw", "66 0f c4 /r ib"},
     {"pinsrd", "66 q 0f 3a 22 /r ib"},
     {"insertps", "66 0f 3a 21 /r ib"},
-    {"maskmovdqu", "66 0f f7 /r r rdi"},
+    {"maskmovdqu", "66 0f f7 /r r rdi either"},
 };
 
 constexpr Form kIntegers[] = {
@@ -248,8 +248,8 @@ constexpr Form kFloats[] = {
     {"haddps", "f2 0f 7c /r"},
     {"hsubpd", "66 0f 7d /r"},
     {"hsubps", "f2 0f 7d /r"},
-    {"dpps", "66 0f 3a 40 /r ib"},
-    {"dppd", "66 0f 3a 41 /r ib"},
+    {"dpps", "66 0f 3a 40 /r ib nans"},
+    {"dppd", "66 0f 3a 41 /r ib nans"},
     {"rcpss", "f3 0f 53 /r estimate"},
     {"rcpps", "0f 53 /r estimate"},
     {"rsqrtss", "f3 0f 52 /r estimate"},
