@@ -50,7 +50,7 @@ void on_interrupt(int) {
 
 // The prompt's next character for libedit: a typed one, or Ctrl-C's number after a signal. -1, 0: no more input.
 int next_character(EditLine*, wchar_t* out) {
-  constexpr wchar_t kCtrlC = 3;
+  constexpr wchar_t kCtrlC = 3, kCtrlD = 4;
   std::mbstate_t shift{};
   while (true) {
     struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {g_wake[0], POLLIN, 0}};
@@ -66,6 +66,10 @@ int next_character(EditLine*, wchar_t* out) {
     const ssize_t n = read(STDIN_FILENO, &byte, 1);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return static_cast<int>(n);
+    if (byte == 0) {  // what a terminal keeps of a Ctrl-D that came before libedit had set it up
+      *out = kCtrlD;
+      return 1;
+    }
     const size_t used = std::mbrtowc(out, &byte, 1, &shift);
     if (used == static_cast<size_t>(-2)) continue;  // a part of a character
     if (used == static_cast<size_t>(-1)) *out = static_cast<unsigned char>(byte), shift = {};
