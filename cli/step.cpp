@@ -252,6 +252,7 @@ class Editor {
   // False: the end of input.
   bool line(std::string& out) {
     int n = 0;
+    el_set(el_, EL_PREP_TERM, 1);  // before the prompt shows: what is typed at it is libedit's, not the terminal's
     const char* text = el_gets(el_, &n);
     if (!text || n <= 0) return false;
     out.assign(text, static_cast<size_t>(n));
