@@ -1,6 +1,5 @@
 // The table against capstone 4.0.2, an independent decoder: the same words are instructions, and the same ones. Where
 // they differ a list says who is right.
-#include <capstone/capstone.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -14,34 +13,10 @@
 
 #include "isa/arm64/lift.h"
 #include "isa/arm64/table.h"
+#include "tests/unit/isa_capstone.h"
 
 namespace deferscope::isa::arm64 {
 namespace {
-
-class Capstone {
- public:
-  Capstone() {
-    cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle_);
-    insn_ = cs_malloc(handle_);
-  }
-  ~Capstone() {
-    cs_free(insn_, 1);
-    cs_close(&handle_);
-  }
-  Capstone(const Capstone&) = delete;
-  Capstone& operator=(const Capstone&) = delete;
-  // The mnemonic, or "" if there is no such instruction.
-  std::string operator()(uint32_t word) {
-    const auto* code = reinterpret_cast<const uint8_t*>(&word);
-    size_t size = 4;
-    uint64_t at = 0x1000;
-    return cs_disasm_iter(handle_, &code, &size, &at, insn_) ? insn_->mnemonic : "";
-  }
-
- private:
-  csh handle_ = 0;
-  cs_insn* insn_ = nullptr;
-};
 
 // Capstone's aliases and what they stand for.
 const std::multimap<std::string_view, std::string_view> kAliases = {
@@ -142,7 +117,7 @@ TEST(Arm64Table, EveryRowIsCapstonesInstruction) {
       Lifted l;
       lift(word, 0x1000, l);
       const bool ours = l.fault == Fault::None || row.cls == Class::System;
-      const std::string theirs = capstone(word);
+      const std::string theirs = capstone.mnemonic(word, 0x1000);
       std::string what;
       if (ours && theirs.empty() && !capstone_lacks(row) && !capstone_rejects(row, word))
         what = "capstone has no such instruction";
@@ -172,7 +147,7 @@ TEST(Arm64Table, NoInstructionOfCapstonesIsMissing) {
   for (int k = 0; k < 1'000'000; ++k) {
     const uint32_t word = static_cast<uint32_t>(rng());
     if (find(word)) continue;
-    const std::string theirs = capstone(word);
+    const std::string theirs = capstone.mnemonic(word, 0x1000);
     if (theirs.empty() || for_the_kernel(theirs)) continue;
     auto& [example, count] = missing[theirs];
     example = word, ++count;

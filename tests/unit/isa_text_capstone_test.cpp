@@ -1,7 +1,6 @@
 // The arm64 text against capstone 4.0.2, an independent decoder: every row of the text's table is filled with random
 // fields, and the GNU form must say the same as capstone, mnemonic and operands, after both are brought to one
 // spelling. What differs for a reason is listed by rule.
-#include <capstone/capstone.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,36 +13,11 @@
 
 #include "isa/arm64/lift.h"
 #include "isa/arm64/table.h"
+#include "tests/unit/isa_capstone.h"
 #include "tests/unit/isa_text_lines.h"
 
 namespace deferscope::isa {
 namespace {
-
-class Capstone {
- public:
-  Capstone() {
-    cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle_);
-    insn_ = cs_malloc(handle_);
-  }
-  ~Capstone() {
-    cs_free(insn_, 1);
-    cs_close(&handle_);
-  }
-  Capstone(const Capstone&) = delete;
-  Capstone& operator=(const Capstone&) = delete;
-  // "add x0, x1, #2"; "" if there is no such instruction.
-  std::string operator()(std::uint32_t word) {
-    const auto* code = reinterpret_cast<const std::uint8_t*>(&word);
-    std::size_t size = 4;
-    std::uint64_t at = kPc;
-    if (!cs_disasm_iter(handle_, &code, &size, &at, insn_)) return "";
-    return std::string(insn_->mnemonic) + " " + insn_->op_str;
-  }
-
- private:
-  csh handle_ = 0;
-  cs_insn* insn_ = nullptr;
-};
 
 constexpr std::string_view kPatterns[] = {
 #define ROW(mnemonic, encoding, operands, condition, gnu) encoding,
@@ -210,7 +184,7 @@ TEST(Arm64Text, SaysWhatCapstoneSays) {
     for (int k = 0; k < kEach; ++k) {
       const std::uint32_t word = filled(bits, rng);
       const Text text = gnu(Arch::arm64, bytes_of(word), {});
-      const std::string theirs = capstone(word);
+      const std::string theirs = capstone.text(word, kPc);
       if (!text.size.known) {
         if (!theirs.empty() && ++shown[fmt::format("?{}", theirs.substr(0, theirs.find(' ')))] == 1)
           ADD_FAILURE() << fmt::format("{:08x} ? | {}", word, theirs);
@@ -238,7 +212,8 @@ TEST(Arm64Text, MissesNothingThatCapstoneKnows) {
     const std::uint32_t word = static_cast<std::uint32_t>(rng());
     if (gnu(Arch::arm64, bytes_of(word), {}).size.known) continue;
     if ((word & 0xffd00000) == 0xd5000000) continue;  // op0 is 0: unallocated but for MSR; capstone shows MSR and MRS
-    if (const std::string theirs = capstone(word); !theirs.empty()) missing[theirs.substr(0, theirs.find(' '))] = word;
+    if (const std::string theirs = capstone.text(word, kPc); !theirs.empty())
+      missing[theirs.substr(0, theirs.find(' '))] = word;
   }
   for (const auto& [name, word] : missing) ADD_FAILURE() << fmt::format("{:08x} is {}", word, name);
 }
@@ -296,7 +271,7 @@ TEST(Arm64Text, GoSyntaxNamesTheRegistersThatCapstoneNames) {
   for (const Line& l : lines_of("tests/unit/data/text_arm64.tsv")) {
     const std::vector<std::uint8_t> code = from_hex(l.hex);
     const Text ours = go(Arch::arm64, code, {});
-    const std::string theirs = capstone(word_of(code));
+    const std::string theirs = capstone.text(word_of(code), kPc);
     if (!ours.size.known || theirs.empty() || left_out(ours.text, theirs)) continue;
     ++compared;
     const std::string operands = ours.text.substr(std::min(ours.text.find(' '), ours.text.size()));

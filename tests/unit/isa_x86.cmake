@@ -9,6 +9,8 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
 endif()
 
 deferscope_test(isa_x86_lift_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa_x86_lift_test.cpp LIBS deferscope_isa)
-deferscope_test(isa_x86_host_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa_x86_host.cpp
-                ${CMAKE_CURRENT_LIST_DIR}/isa_x86_integer_test.cpp ${CMAKE_CURRENT_LIST_DIR}/isa_x86_sse_test.cpp
-                LIBS deferscope_isa)
+set(isa_x86_host unit/isa_x86_host.cpp unit/isa_x86_integer_test.cpp unit/isa_x86_sse_test.cpp)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  list(APPEND isa_x86_host unit/isa_x86_native.cpp unit/isa_x86_cases.cpp unit/isa_x86_compare.cpp)
+endif()
+deferscope_test(isa_x86_host_test SOURCES ${isa_x86_host} LIBS deferscope_isa)

@@ -1,0 +1,364 @@
+// The generator of isa_x86_cases.h.
+#include "isa_x86_cases.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <sstream>
+
+namespace deferscope::isa::test {
+namespace {
+
+constexpr uint64_t kIntegers[] = {0,           1,
+                                  2,           7,
+                                  8,           15,
+                                  16,          31,
+                                  32,          63,
+                                  64,          0x7f,
+                                  0x80,        0xff,
+                                  0x7fff,      0x8000,
+                                  0xffff,      0x7fffffff,
+                                  0x80000000,  0xffffffff,
+                                  0x100000000, ~0ull >> 1,
+                                  1ull << 63,  ~0ull,
+                                  ~1ull,       0xffffffff80000000};
+constexpr uint32_t kFloats[] = {0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
+                                0xffc00001, 0x7f800001, 0xffa00000, 1,          0x807fffff, 0x00800000, 0x7f7fffff,
+                                0x3f000000, 0x3fc00000, 0x40200000, 0x4f000000, 0xcf000000, 0x5f000000, 0xdf000000,
+                                0x4b000001, 0x3eaaaaab, 0xbf000000, 0x4effffff, 0x34000000};
+constexpr uint64_t kDoubles[] = {0,
+                                 0x8000000000000000,
+                                 0x3ff0000000000000,
+                                 0xbff0000000000000,
+                                 0x7ff0000000000000,
+                                 0xfff0000000000000,
+                                 0x7ff8000000000000,
+                                 0xfff8000000000001,
+                                 0x7ff0000000000001,
+                                 0xfff4000000000000,
+                                 1,
+                                 0x800fffffffffffff,
+                                 0x0010000000000000,
+                                 0x7fefffffffffffff,
+                                 0x3fe0000000000000,
+                                 0x3ff8000000000000,
+                                 0x4004000000000000,
+                                 0x41e0000000000000,
+                                 0xc1e0000000000000,
+                                 0xc1e0000000200000,
+                                 0x41dfffffffc00000,
+                                 0x43e0000000000000,
+                                 0xc3e0000000000000,
+                                 0x43dfffffffffffff,
+                                 0x4330000000000001,
+                                 0x36a0000000000000,
+                                 0x47efffffe0000000,
+                                 0x47effffff0000000,
+                                 0x3810000000000000,
+                                 0x380fffffffffffff,
+                                 0xbfe0000000000000,
+                                 0x3fd5555555555555};
+
+uint64_t random_integer(Random& r) {
+  switch (r.below(4)) {
+    case 0: return pick(r, kIntegers);
+    case 1: return pick(r, kIntegers) + pick(r, kIntegers);
+    case 2: return r.next() >> r.below(64);
+    default: return r.next();
+  }
+}
+
+uint32_t random_float(Random& r) {
+  switch (r.below(4)) {
+    case 0: return static_cast<uint32_t>(r.next());
+    case 1: return static_cast<uint32_t>(r.next() & 0x807fffff) | (110u + r.below(40)) << 23;
+    case 2: return static_cast<uint32_t>(r.next() & 0x80700000) | (124u + r.below(12)) << 23;
+    default: return pick(r, kFloats);
+  }
+}
+
+uint64_t random_double(Random& r) {
+  switch (r.below(4)) {
+    case 0: return r.next();
+    case 1: return (r.next() & 0x800fffffffffffff) | (1000ull + r.below(90)) << 52;
+    case 2: return (r.next() & 0x800e000000000000) | (1020ull + r.below(12)) << 52;
+    default: return pick(r, kDoubles);
+  }
+}
+
+Vec random_vec(Random& r) {
+  Vec v{r.next(), r.next()};
+  switch (r.below(6)) {
+    case 0: break;
+    case 1: v = Vec{random_integer(r), random_integer(r)}; break;
+    case 2:
+      for (unsigned i = 0; i < 16; ++i) v.set(i, static_cast<uint8_t>(random_integer(r)));
+      if (r.one_in(2)) v.set(r.below(16), uint8_t{0});
+      break;
+    case 3:
+      for (unsigned i = 0; i < 4; ++i) v.set(i, random_float(r));
+      break;
+    default: v = Vec{random_double(r), random_double(r)}; break;
+  }
+  return v;
+}
+
+// An address for an operand: mostly inside, often aligned, and at every edge.
+uint64_t random_address(Random& r) {
+  const auto near = [&](uint64_t offset) { return scratch().address(offset) - 16 + r.below(20); };
+  switch (r.below(12)) {
+    case 0: return near(kData);
+    case 1: return near(kData + kPage);
+    case 2: return near(kReadOnly);
+    case 3: return near(kEnd);
+    case 4: return scratch().address(kReadOnly) + 16 * r.below(100);
+    case 5: return r.one_in(4) ? 0x123400000000aaaa + (r.next() & 0xff00) : scratch().address(kData) + 99;
+    case 6:
+    case 7: return scratch().address(kData) + 64 + r.below(7000);
+    default: return scratch().address(kData) + 64 + 16 * r.below(400);
+  }
+}
+
+class Generator {
+ public:
+  Generator(const Parsed& p, Random& r, ScratchBus& bus) : p_(p), r_(r), bus_(bus) {}
+  Case make();
+
+ private:
+  const Parsed& p_;
+  Random& r_;
+  ScratchBus& bus_;
+  Case c_;
+  bool narrow_ = false;  // address-size prefix
+
+  bool needs(const char* what) const { return p_.has(what); }
+  void poke(uint64_t address, const void* p, size_t n);
+  void modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after);
+  void place(unsigned base, int index, unsigned scale, int64_t disp);
+  void immediates(std::vector<uint8_t>& tail);
+  void adjust();
+};
+
+// Writes to both sides' data pages.
+void Generator::poke(uint64_t address, const void* p, size_t n) {
+  const uint64_t offset = address - scratch().address(0);
+  if (offset < kData || offset + n > kReadOnly || offset + n < offset) return;
+  std::memcpy(scratch().base + offset, p, n);
+  std::memcpy(&bus_.bytes[offset], p, n);
+}
+
+// Sets registers so that the operand lies at c_.operand.
+void Generator::place(unsigned base, int index, unsigned scale, int64_t disp) {
+  uint64_t rest = c_.operand - static_cast<uint64_t>(disp);
+  if (index >= 0) {
+    if (r_.one_in(2))
+      c_.state.r[static_cast<unsigned>(index)] = static_cast<uint64_t>(static_cast<int64_t>(r_.below(200)) - 100);
+    rest -= c_.state.r[static_cast<unsigned>(index)] << scale;
+  }
+  c_.state.r[base] = rest;
+  if (narrow_ && r_.one_in(2)) c_.state.r[base] ^= r_.next() << 32;
+}
+
+void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
+  const unsigned reg = p_.digit >= 0 ? static_cast<unsigned>(p_.digit) : r_.below(rex ? 16 : 8);
+  if (reg & 8) rex |= 4;
+  c_.digit = static_cast<uint8_t>(reg);
+  if (needs("bit")) {  // near, or so far that the address is not canonical: never in the test's own memory
+    c_.state.r[reg] = static_cast<uint64_t>(static_cast<int64_t>(r_.below(2000)) - 1000);
+    if (!narrow_ && r_.one_in(4)) c_.state.r[reg] ^= uint64_t{1} << 62;
+  }
+  c_.memory = p_.memory_only || (!p_.register_only && r_.one_in(2));
+  const auto put = [&](unsigned mod, unsigned rm) {
+    tail.push_back(static_cast<uint8_t>(mod << 6 | (reg & 7) << 3 | (rm & 7)));
+  };
+  const auto put_disp = [&](int64_t d, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) tail.push_back(static_cast<uint8_t>(d >> (8 * i)));
+  };
+  if (!c_.memory) {
+    const unsigned rm = r_.below(rex ? 16 : 8);
+    if (rm & 8) rex |= 1;
+    c_.rm = static_cast<uint8_t>(rm);
+    return put(3, rm);
+  }
+  c_.operand = random_address(r_);
+  if (narrow_) c_.operand &= 0xffffffff;
+  if (r_.one_in(10) && !narrow_ && c_.operand < 1u << 31) {  // RIP-relative; the length is known up to the immediates
+    put(0, 5);
+    return put_disp(static_cast<int64_t>(c_.operand - (c_.state.pc + after + 5)), 4);
+  }
+  const unsigned mod = 1 + r_.below(2), bytes = mod == 1 ? 1 : 4;
+  const int64_t disp = mod == 1 ? static_cast<int8_t>(r_.next()) : static_cast<int32_t>(r_.next()) >> 8;
+  // A bit offset is not an address register too.
+  const auto address_register = [&] {
+    const unsigned n = r_.below(rex ? 16 : 8);
+    return needs("bit") && n == reg ? (n ^ 1) : n;
+  };
+  unsigned base = address_register();
+  if (base & 8) rex |= 1;
+  const bool sib = (base & 7) == 4 || r_.one_in(2);
+  if (!sib) {
+    put(mod, base);
+    put_disp(disp, bytes);
+    return place(base, -1, 0, disp);
+  }
+  unsigned index = address_register();
+  const unsigned scale = r_.below(4);
+  if (index == base) index = 4;
+  if (index & 8) rex |= 2;
+  put(mod, 4);
+  tail.push_back(static_cast<uint8_t>(scale << 6 | (index & 7) << 3 | (base & 7)));
+  put_disp(disp, bytes);
+  place(base, index == 4 ? -1 : static_cast<int>(index), scale, disp);
+}
+
+void Generator::immediates(std::vector<uint8_t>& tail) {
+  for (const std::string& kind : p_.immediates) {
+    uint64_t x = random_integer(r_);
+    unsigned n = kind == "ib" || kind == "i0" ? 1 : kind == "iw" ? 2 : kind == "iq" ? 8 : 4;
+    if (kind == "i0") x = 0;
+    if (kind == "iz") n = c_.bytes == 2 ? 2 : 4;
+    if (kind[0] == 'r') n = kind == "rel8" ? 1 : 4, x = 16 + r_.below(100);
+    if (kind == "ib") c_.count = static_cast<unsigned>(x & 0xff);
+    for (unsigned i = 0; i < n; ++i) tail.push_back(static_cast<uint8_t>(x >> (8 * i)));
+  }
+}
+
+// What the form's words ask for.
+void Generator::adjust() {
+  CpuState& s = c_.state;
+  const auto near = [&] { return scratch().address(kData) + 300 + 8 * r_.below(600); };
+  if (needs("stack")) s.r[kRsp] = r_.one_in(4) ? random_address(r_) : near();
+  if (needs("frame")) s.r[kRbp] = r_.one_in(4) ? random_address(r_) : near();
+  if (needs("str")) {
+    s.r[kRsi] = r_.one_in(3) ? random_address(r_) : near(), s.r[kRdi] = r_.one_in(3) ? random_address(r_) : near();
+    s.r[kRcx] = r_.below(12);
+    const Vec same = random_vec(r_);
+    if (r_.one_in(2)) poke(s.r[kRsi], &same, 16), poke(s.r[kRdi], &same, 16);
+    if (r_.one_in(2)) s.r[kRax] = same.lo;
+  }
+  if (needs("rbx")) s.r[kRbx] = random_address(r_);
+  if (needs("rdi")) s.r[kRdi] = random_address(r_);
+  if (needs("div") && r_.one_in(2)) s.r[kRdx] = r_.one_in(2) ? 0 : r_.below(100);
+  if (needs("len") && r_.one_in(2)) s.r[kRax] = r_.below(18) - 1, s.r[kRdx] = r_.below(18) - 1;
+}
+
+Case Generator::make() {
+  c_ = Case{};
+  c_.state = random_state(r_);
+  c_.state.pc = scratch().address(64);
+  uint8_t rex = r_.one_in(3) ? 0 : 0x40;
+  bool word = false;
+  if (p_.size == 'v') {
+    const unsigned which = r_.below(3);
+    word = which == 0, c_.bytes = which == 0 ? 2 : which == 1 ? 4 : 8;
+  }
+  if (p_.size == 'q') c_.bytes = r_.one_in(2) ? 4 : 8;
+  if (p_.size == 'W') c_.bytes = 8;
+  if (p_.size == 'b') c_.bytes = 1;
+  if (c_.bytes == 8) rex |= 0x48;
+  adjust();
+  std::vector<uint8_t> head;
+  if (p_.lock) head.push_back(0xf0);
+  if (p_.modrm && r_.one_in(16)) narrow_ = true, head.push_back(0x67);
+  const bool gs = p_.modrm && r_.one_in(16) && !narrow_;
+  if (gs) head.push_back(0x65);
+  if (word) head.push_back(0x66);
+  head.insert(head.end(), p_.prefixes.begin(), p_.prefixes.end());
+  std::vector<uint8_t> opcode = p_.opcode, tail;
+  if (p_.plus_r) {
+    const unsigned reg = r_.below(rex ? 16 : 8);
+    if (reg & 8) rex |= 1;
+    opcode.back() = static_cast<uint8_t>(opcode.back() + (reg & 7));
+  }
+  if (p_.modrm) modrm(rex, tail, head.size() + (rex ? 1 : 0) + opcode.size());
+  if (gs && c_.memory) c_.operand += kGsBaseValue;
+  if (c_.memory) {
+    const Vec v = random_vec(r_), w = random_vec(r_);
+    poke(c_.operand, &v, 16), poke(c_.operand + 16, &w, 16);
+  }
+  immediates(tail);
+  c_.code = head;
+  if (rex) c_.code.push_back(rex);
+  c_.code.insert(c_.code.end(), opcode.begin(), opcode.end());
+  c_.code.insert(c_.code.end(), tail.begin(), tail.end());
+  CpuState& s = c_.state;
+  if (needs("shift") || needs("shiftd"))
+    if (p_.immediates.empty())
+      c_.count = p_.opcode[0] == 0xd0 || p_.opcode[0] == 0xd1 ? 1 : static_cast<unsigned>(s.r[kRcx] & 0xff);
+  if (needs("cmpx") && r_.one_in(2)) {
+    if (c_.memory) {
+      const unsigned half = p_.opcode[1] == 0xc7 && c_.bytes == 4 ? 4 : 8;
+      poke(c_.operand, &s.r[kRax], half), poke(c_.operand + half, &s.r[kRdx], half);
+    } else {
+      s.r[c_.rm] = s.r[kRax];
+    }
+  }
+  if (needs("go")) {
+    const uint64_t target = scratch().address(1024 + r_.below(1000));
+    if (c_.memory)
+      poke(c_.operand, &target, 8);
+    else if (p_.modrm && c_.rm != kRsp)
+      s.r[c_.rm] = target;  // (RSP points at the stack)
+    else if (p_.modrm)
+      return c_;
+    else
+      poke(s.r[kRsp], &target, 8);
+  }
+  if (needs("popf")) {
+    const uint64_t image = r_.next() & 0xcd5;
+    for (unsigned i = 0; i < 8; ++i)
+      poke(s.r[kRsp] + i, reinterpret_cast<const char*>(&image) + i, 1);  // whatever is writable
+  }
+  if (needs("mxcsr") && !r_.one_in(8)) {
+    const uint32_t image = static_cast<uint32_t>(r_.next()) & 0xffff;
+    poke(c_.operand, &image, 4);
+  }
+  return c_;
+}
+}  // namespace
+
+CpuState random_state(Random& r) {
+  CpuState s;
+  for (size_t i = 0; i < 16; ++i) s.r[i] = random_integer(r);
+  for (size_t i = 0; i < 16; ++i) s.v[i] = random_vec(r);
+  s.set_flags(static_cast<uint32_t>(r.next()));
+  s.df = r.one_in(2);
+  s.mxcsr = 0x1f80 | static_cast<uint32_t>(r.next() & 0x3f);
+  if (r.one_in(2)) s.mxcsr |= static_cast<uint32_t>(r.next() & 0x6000);
+  if (r.one_in(8)) s.mxcsr |= static_cast<uint32_t>(r.next() & 0x8040);
+  s.r[kGsBase] = kGsBaseValue;
+  return s;
+}
+Parsed parse(const char* text) {
+  Parsed p;
+  std::istringstream in(text);
+  for (std::string t; in >> t;) {
+    if (t == "v" || t == "q" || t == "W" || t == "b")
+      p.size = t[0];
+    else if (t == "m")
+      p.memory_only = true;
+    else if (t == "r")
+      p.register_only = true;
+    else if (t == "+r")
+      p.plus_r = true;
+    else if (t == "lock")
+      p.lock = p.memory_only = true;
+    else if (t[0] == '/')
+      p.modrm = true, p.digit = t[1] == 'r' ? -1 : t[1] - '0';
+    else if (t == "i0" || t == "ib" || t == "iw" || t == "id" || t == "iz" || t == "iq" || t == "rel8" || t == "rel32")
+      p.immediates.push_back(t);
+    else if (t.size() == 2 && std::isxdigit(t[0]) && std::isxdigit(t[1])) {
+      const auto byte = static_cast<uint8_t>(std::stoul(t, nullptr, 16));
+      const bool prefix = p.opcode.empty() && (byte == 0x66 || byte == 0xf2 || byte == 0xf3);
+      (prefix ? p.prefixes : p.opcode).push_back(byte);
+    } else
+      p.words.push_back(t);
+  }
+  return p;
+}
+
+bool Parsed::has(const char* word) const { return std::find(words.begin(), words.end(), word) != words.end(); }
+
+Case make_case(const Parsed& p, Random& r, ScratchBus& bus) { return Generator(p, r, bus).make(); }
+
+}  // namespace deferscope::isa::test
