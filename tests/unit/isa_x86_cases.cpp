@@ -134,6 +134,9 @@ class Generator {
   bool needs(const char* what) const { return p_.has(what); }
   void poke(uint64_t address, const void* p, size_t n);
   void modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after);
+  unsigned address_register(unsigned reg, uint8_t rex);
+  void no_base(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail);
+  void based(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail);
   void place(unsigned base, int index, unsigned scale, int64_t disp);
   void immediates(std::vector<uint8_t>& tail);
   void adjust();
@@ -159,6 +162,15 @@ void Generator::place(unsigned base, int index, unsigned scale, int64_t disp) {
   if (narrow_ && r_.one_in(2)) c_.state.r[base] ^= r_.next() << 32;
 }
 
+namespace encode {
+uint8_t modrm(unsigned mod, unsigned reg, unsigned rm) {
+  return static_cast<uint8_t>(mod << 6 | (reg & 7) << 3 | (rm & 7));
+}
+void little_endian(std::vector<uint8_t>& to, int64_t x, unsigned bytes) {
+  for (unsigned i = 0; i < bytes; ++i) to.push_back(static_cast<uint8_t>(x >> (8 * i)));
+}
+}  // namespace encode
+
 void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
   const unsigned reg = p_.digit >= 0 ? static_cast<unsigned>(p_.digit) : r_.below(rex ? 16 : 8);
   if (reg & 8) rex |= 4;
@@ -168,46 +180,64 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
     if (!narrow_ && r_.one_in(4)) c_.state.r[reg] ^= uint64_t{1} << 62;
   }
   c_.memory = p_.memory_only || (!p_.register_only && r_.one_in(2));
-  const auto put = [&](unsigned mod, unsigned rm) {
-    tail.push_back(static_cast<uint8_t>(mod << 6 | (reg & 7) << 3 | (rm & 7)));
-  };
-  const auto put_disp = [&](int64_t d, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; ++i) tail.push_back(static_cast<uint8_t>(d >> (8 * i)));
-  };
   if (!c_.memory) {
     const unsigned rm = r_.below(rex ? 16 : 8);
     if (rm & 8) rex |= 1;
     c_.rm = static_cast<uint8_t>(rm);
-    return put(3, rm);
+    return tail.push_back(encode::modrm(3, reg, rm));
   }
   c_.operand = random_address(r_);
   if (narrow_) c_.operand &= 0xffffffff;
-  if (r_.one_in(10) && !narrow_ && c_.operand < 1u << 31) {  // RIP-relative; the length is known up to the immediates
-    put(0, 5);
-    return put_disp(static_cast<int64_t>(c_.operand - (c_.state.pc + after + 5)), 4);
+  const unsigned form = c_.operand < 1u << 31 ? r_.below(10) : 9;
+  if (form == 0) {  // RIP-relative; the length is known up to the immediates
+    tail.push_back(encode::modrm(0, reg, 5));
+    return encode::little_endian(tail, static_cast<int64_t>(c_.operand - (c_.state.pc + after + 5)), 4);
   }
-  const unsigned mod = 1 + r_.below(2), bytes = mod == 1 ? 1 : 4;
-  const int64_t disp = mod == 1 ? static_cast<int8_t>(r_.next()) : static_cast<int32_t>(r_.next()) >> 8;
-  // A bit offset is not an address register too.
-  const auto address_register = [&] {
-    const unsigned n = r_.below(rex ? 16 : 8);
-    return needs("bit") && n == reg ? (n ^ 1) : n;
-  };
-  unsigned base = address_register();
+  if (form == 1) return no_base(reg, rex, tail);
+  based(reg, rex, tail);
+}
+
+// A register of an address; a bit offset is not one too.
+unsigned Generator::address_register(unsigned reg, uint8_t rex) {
+  const unsigned n = r_.below(rex ? 16 : 8);
+  return needs("bit") && n == reg ? (n ^ 1) : n;
+}
+
+// [index·scale + disp32] and [disp32], with REX.B too, which changes nothing.
+void Generator::no_base(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) {
+  const unsigned index = address_register(reg, rex), scale = r_.below(4);
+  if (index & 8) rex |= 2;
+  if (rex && r_.one_in(2)) rex |= 1;
+  tail.push_back(encode::modrm(0, reg, 4));
+  tail.push_back(encode::modrm(scale, index, 5));
+  uint64_t offset = 0;
+  if (index != 4) {
+    c_.state.r[index] = static_cast<uint64_t>(static_cast<int64_t>(r_.below(200)) - 100);
+    offset = c_.state.r[index] << scale;
+    if (narrow_ && r_.one_in(2)) c_.state.r[index] ^= r_.next() << 32;
+  }
+  encode::little_endian(tail, static_cast<int64_t>(c_.operand - offset), 4);
+}
+
+void Generator::based(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) {
+  const unsigned base = address_register(reg, rex);
   if (base & 8) rex |= 1;
+  // Without displacement there is no base 5.
+  const unsigned mod = (base & 7) == 5 ? 1 + r_.below(2) : r_.below(3), bytes = mod == 2 ? 4 : mod;
+  const int64_t disp = mod == 0 ? 0 : mod == 1 ? static_cast<int8_t>(r_.next()) : static_cast<int32_t>(r_.next()) >> 8;
   const bool sib = (base & 7) == 4 || r_.one_in(2);
   if (!sib) {
-    put(mod, base);
-    put_disp(disp, bytes);
+    tail.push_back(encode::modrm(mod, reg, base));
+    encode::little_endian(tail, disp, bytes);
     return place(base, -1, 0, disp);
   }
-  unsigned index = address_register();
+  unsigned index = address_register(reg, rex);
   const unsigned scale = r_.below(4);
   if (index == base) index = 4;
   if (index & 8) rex |= 2;
-  put(mod, 4);
-  tail.push_back(static_cast<uint8_t>(scale << 6 | (index & 7) << 3 | (base & 7)));
-  put_disp(disp, bytes);
+  tail.push_back(encode::modrm(mod, reg, 4));
+  tail.push_back(encode::modrm(scale, index, base));
+  encode::little_endian(tail, disp, bytes);
   place(base, index == 4 ? -1 : static_cast<int>(index), scale, disp);
 }
 

@@ -17,6 +17,7 @@
 //   frame  RBP in the scratch area                    either  of two faults either may be reported
 //   below  memory may differ after a fault
 //   shift shiftd  flags defined by the count         estimate  results within 1.5·2^-12, not equal
+//   intel the manuals leave it open: compared on Intel's processors only
 //   nans  which of several NaNs a lane keeps differs by processor: compared on Intel's only
 #pragma once
 #include <cstdint>
