@@ -115,7 +115,7 @@ int own_failures_are_125(const std::function<int()>& f) {
     return f();
   } catch (const std::exception& e) {
     std::fflush(stdout);
-    fmt::print(stderr, "deferscope: {}\n", e.what());
+    std::fprintf(stderr, "deferscope: %s\n", e.what());  // fmt's throws where standard error fails too
     return 125;
   }
 }

@@ -69,8 +69,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const std::string_view first = argc > 1 ? argv[1] : "";
-    fmt::print(stderr, "deferscope: {}\n", usage_error(app, e, first));
-    return first == "run" ? 125 : 2;
+    return failed(usage_error(app, e, first).c_str(), first == "run" ? 125 : 2);
   }
   try {
     const int status = action ? action() : 2;

@@ -315,7 +315,13 @@ std::string absolute_path(const std::string& path) {
 }
 
 std::string start_directory(const GuestOptions& options) {
-  if (!options.cwd.empty()) return absolute_path(options.cwd);
+  if (!options.cwd.empty()) {
+    std::string path = absolute_path(options.cwd);
+    const Found f = Walk(options, absolute_path(options.exe_path)).find(path + "/", true);
+    if (f.error == 0 && f.exists) return f.path;
+    if (path == "/tmp") return path;  // the guest's own
+    throw Error("--cwd " + options.cwd + ": the guest sees no such directory (--allow-read DIR, --allow-write DIR)");
+  }
   const std::string here = absolute_path(".");
   Walk walk(options, "");
   const Found f = walk.find(here, true);

@@ -14,7 +14,8 @@ namespace deferscope::emu::linux_ {
 
 std::string absolute_path(const std::string& path);  // lexically clean; relative to the host's current directory
 std::string clean_path(const std::string& path);     // absolute path without `.`, `..` and doubled slashes, lexically
-std::string start_directory(const GuestOptions& options);  // --cwd, or the host's if it is allowed, else "/"
+// --cwd (throws if the guest sees no such directory), or the host's if it is allowed, else "/"
+std::string start_directory(const GuestOptions& options);
 
 std::deque<std::string> path_components(const std::string& path);  // the names between the slashes
 // An absolute path lies in an allowed directory (for writing).
