@@ -104,8 +104,8 @@ def guests(args):
     if args.more:
         for path in sorted(pathlib.Path(args.more).glob("*_linux_*")):
             *program, release, _, goarch, mode, symbols = path.name.split("_")
-            # One amount of symbols is enough for hundreds of cases; the small programs run stripped too.
-            if program == ["casessmall"] or program == ["cases"] and symbols != "syms":
+            # One amount of symbols is enough for hundreds of cases and for what takes long; the small programs run stripped too.
+            if program == ["casessmall"] or program in (["cases"], ["bench"]) and symbols != "syms":
                 continue
             found.append({"file": path.name, "path": str(path), "program": "_".join(program), "go": release, "goarch": goarch, "mode": mode,
                           "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
@@ -128,7 +128,7 @@ class Live:
     """Records made now, by native runs of the amd64 builds of a folder; those of an earlier time are kept in a file."""
 
     def __init__(self, folder, file):
-        self.folder, self.file = pathlib.Path(folder), pathlib.Path(file)
+        self.folder, self.file = pathlib.Path(folder).resolve(), pathlib.Path(file)
         self.able = platform.machine() == "x86_64" and platform.system() == "Linux"
         stamp = self.folder / "SOURCES"
         self.sources = stamp.read_text() if stamp.exists() else ""

@@ -267,9 +267,11 @@ L_RepStos : {
   const uint64_t may = static_cast<uint64_t>(budget) + 1;
   uint64_t n = left < may ? left : may;
   const uint64_t di = R[isa::kRdi], si = R[isa::kRsi] + R[s->uop->mem.seg];
-  // Elements that lie whole in the current pages, in the direction of travel.
+  // Elements that lie whole in the current pages, in the direction of travel; none if the first straddles two.
   const auto room = [&](uint64_t a) {
-    return cpu.df ? (a & 4095) / w + ((a & 4095) + w <= 4096 ? 1 : 0) : (4096 - (a & 4095)) / w;
+    const uint64_t at = a & 4095;
+    if (at + w > 4096) return uint64_t{0};
+    return cpu.df ? at / w + 1 : (4096 - at) / w;
   };
   n = std::min(n, room(di));
   if (movs) n = std::min(n, room(si));

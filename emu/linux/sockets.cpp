@@ -278,7 +278,7 @@ int64_t send_stream(Call& c, int fd, Socket& x, const std::string& bytes, uint32
   Socket* y = other_of(c.s, x);
   if (!y && x.family == kInet && !x.reset) {  // the first one is answered with a reset
     x.reset = true;
-    return static_cast<int64_t>(bytes.size());
+    return static_cast<int64_t>(std::min<size_t>(bytes.size(), kBuffer));
   }
   if (!y || (x.family == kUnix && y->read_shut)) return -err::PIPE;
   if (bytes.empty()) return 0;
@@ -309,7 +309,7 @@ int64_t send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32
     return inet ? static_cast<int64_t>(bytes.size()) : -err::CONNREFUSED;
   }
   Socket& y = it->second;
-  const std::string from = x.local.empty() ? unnamed(x.family) : x.local;
+  const std::string& from = x.local;  // of an unnamed AF_UNIX socket: none
   if (inet && !y.peer.empty() && y.peer != from) return static_cast<int64_t>(bytes.size());  // not for it
   if (!inet && y.other != 0 && &c.s.sockets.at(y.other) != &x) return -err::PERM;
   if (!inet && (y.read_shut || y.ended)) return -err::PIPE;
@@ -343,7 +343,7 @@ int64_t receive(Call& c, int fd, uint64_t n, uint32_t flags, std::string& out, s
   if (x->listening) return x->family == kInet ? -err::NOTCONN : -err::INVAL;
   if (x->type == kStream) {
     if (x->peer.empty()) return x->family == kInet ? -err::NOTCONN : -err::INVAL;
-    from.clear();
+    from = x->family == kUnix && x->peer != unnamed(kUnix) ? x->peer : "";
     if (x->bytes.empty() && x->error) return take_error(*x);
     if (x->bytes.empty()) return x->ended || x->read_shut || n == 0 ? 0 : wait_for(c, fd, flags);
     out = x->bytes.substr(0, n);

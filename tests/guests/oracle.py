@@ -83,7 +83,7 @@ def record(guest, case):
     """One (exit, out, err); err without numbers or None if native runs differ; None if it can't be recorded."""
     native = "_amd64_" in guest.name
     prefix = [] if native else ["qemu-aarch64"]
-    results = [run(prefix + [str(guest), case], 20 if native else 120) for _ in range(RUNS)]
+    results = [run(prefix + [str(guest), *([case] if case else [])], 20 if native else 120) for _ in range(RUNS)]
     if None in results:
         return None
     if len({r[:2] for r in results}) > 1:

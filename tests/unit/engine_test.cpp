@@ -3,8 +3,10 @@
 #include "emu/engine/engine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -189,6 +191,40 @@ TEST(Engine, ObserversSeeTheSameInAnyBlocks) {
       EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, 30, 0)), expected) << p.name;
       EXPECT_EQ(describe(bare, bare.engine.run(bare.cpu, bare.memory, 30, 0)), expected) << p.name;
       EXPECT_EQ(second.text, first.text) << p.name;
+    }
+  }
+}
+
+// REP MOVS and STOS, from and to every place of two pages and over their ends, overlaps within one too, down and up:
+// the engine moves what lies in a page at once; observed it takes element by element.
+TEST(Engine, RepeatedMovesAndStoresAsOneByOne) {
+  std::mt19937 random(1);
+  const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
+  // Often within a few bytes of a page's edge.
+  const auto place = [&] { return kData + (below(2) ? 4096 * below(3) + below(40) - 20 : below(8192)); };
+  for (const uint8_t op : {0xa4, 0xa5, 0xaa, 0xab}) {
+    for (const uint8_t prefix : {0x66, 0x48, 0x40}) {
+      const Program p{"rep", isa::Isa::x86_64,
+                      prefix == 0x66 ? std::vector<uint8_t>{0x66, 0xf3, op} : std::vector<uint8_t>{0xf3, prefix, op}};
+      Bed many(p, 64), one(p, 64);
+      Log log;
+      one.engine.set_observer(&log, false);
+      for (Bed* b : {&many, &one}) b->memory.map(kData + 4096, 4096, kRead | kWrite);
+      for (int i = 0; i < 400; ++i) {
+        const uint64_t from = place(), to = below(2) ? place() : from + below(64) - 32,
+                       count = below(4) ? below(40) : 1500, budget = 1 + below(2000);
+        const bool down = below(2);
+        std::string ends[2];
+        for (Bed* b : {&many, &one}) {
+          b->cpu.pc = kCode, b->cpu.df = down;
+          b->cpu.r[isa::kRsi] = from, b->cpu.r[isa::kRdi] = to, b->cpu.r[isa::kRcx] = count;
+          b->cpu.r[isa::kRax] = 0x9e3779b97f4a7c15 * static_cast<unsigned>(i);
+          ends[b == &one] = describe(*b, b->engine.run(b->cpu, b->memory, budget, 0));
+        }
+        ASSERT_EQ(ends[0], ends[1]) << fmt::format("{:x} {}, from {:x} to {:x}, {} elements, {} instructions",
+                                                   fmt::join(p.code, " "), down ? "down" : "up", from, to, count,
+                                                   budget);
+      }
     }
   }
 }

@@ -99,9 +99,15 @@ class Twins {
   }
   void receive(int i, size_t n, int flags = 0) {
     std::string want(n, '\0'), got(n, '\0');
-    const int64_t r = result(::recv(of(i).host, want.data(), n, flags));
-    same("recvfrom", r, p_.call("recvfrom", {of(i).guest, kData, n, u(flags), 0, 0}));
+    sockaddr_storage from{};
+    socklen_t from_size = sizeof from;
+    const int64_t r =
+        result(::recvfrom(of(i).host, want.data(), n, flags, reinterpret_cast<sockaddr*>(&from), &from_size));
+    p_.m.memory.write_value(kSizeAt, static_cast<uint32_t>(sizeof from));
+    same("recvfrom", r, p_.call("recvfrom", {of(i).guest, kData, n, u(flags), kAt, kSizeAt}));
     if (r <= 0) return;
+    // Names differ by port and root; a sender has one on both sides or on none.
+    same("sender", from_size != 0, p_.get<uint32_t>(kSizeAt) != 0);
     p_.m.memory.read(kData, got.data(), n);
     EXPECT_EQ(want.substr(0, std::min<size_t>(n, u(r))), got.substr(0, std::min<size_t>(n, u(r))));
   }
