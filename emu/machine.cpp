@@ -158,7 +158,7 @@ void Machine::finish(const RunExit& exit) {
 // for the companion the state is made what it will be if the run ends here, floating-point environment included.
 bool Machine::stops_at_hook(Position p) {
   const uint64_t pc = state_.cpu().pc;
-  if (companion_ && companion_seen_ != p && companion_hooks_.count(pc)) {
+  if (companion_ && companion_seen_ != p && (user_hooks_.empty() || companion_hooks_.count(pc))) {
     companion_seen_ = p;
     const Position began = std::exchange(state_.position, p);
     isa::fp_fold(state_.cpu(), state_.isa);
@@ -167,7 +167,7 @@ bool Machine::stops_at_hook(Position p) {
     isa::fp_enter(state_.cpu(), state_.isa);
     state_.position = began;
   }
-  const bool stop = !silent_ && passed_at_ != p && user_hooks_.count(pc);
+  const bool stop = !silent_ && passed_at_ != p && !user_hooks_.empty() && user_hooks_.count(pc);
   passed_at_ = p;
   return stop;
 }

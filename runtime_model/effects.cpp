@@ -97,11 +97,11 @@ std::vector<uint8_t> Effects::read(const Guest& g, const Slot& s, uint64_t sp) {
 EffectProbe Effects::before(const Guest& guest, const FrameId& owner) {
   EffectProbe probe;
   if (!owner.function || !owner.pc) return probe;
-  const auto [it, fresh] = by_pc_.try_emplace(owner.pc);
-  if (fresh) it->second = find(owner);
-  if (it->second.empty()) return probe;
-  probe.variables = &it->second;
-  for (const Slot& s : it->second) probe.before.push_back(read(guest, s, owner.sp));
+  const auto [slots, fresh] = by_pc_.at(owner.pc);
+  if (fresh) *slots = find(owner);
+  if (slots->empty()) return probe;
+  probe.variables = slots;
+  for (const Slot& s : *slots) probe.before.push_back(read(guest, s, owner.sp));
   return probe;
 }
 

@@ -2,7 +2,6 @@
 // the frame (or are reached from it): values before and after the call.
 #pragma once
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -39,7 +38,7 @@ class Effects {
   static std::vector<uint8_t> read(const Guest& guest, const Slot& s, uint64_t sp);
 
   const Program& p_;
-  std::map<uint64_t, Slots> by_pc_;
+  Kept<Slots> by_pc_;
 };
 
 }  // namespace deferscope::model

@@ -28,7 +28,7 @@ uint64_t Guest::g_of(const emu::Thread& t) const {
 
 uint64_t Guest::user_g(const emu::Thread& t) const {
   const uint64_t g = g_of(t), m = field(g, F::g_m);
-  if (!m) return 0;
+  if (!m || goid(g)) return m ? g : 0;  // g0 and gsignal have no number
   const bool system = field(m, F::m_g0) == g || field(m, F::m_gsignal) == g;
   return system ? field(m, F::m_curg) : g;
 }

@@ -187,12 +187,12 @@ Call Program::call_behind(const Function& f, uint64_t pc) const {
 }
 
 const OpenCoded* Program::open_coded(const Function& f) const {
-  const auto [it, fresh] = open_.try_emplace(&f);
+  const auto [open, fresh] = open_.of(&f);
   if (fresh) try {
-      it->second = read_open_coded(f);
+      *open = read_open_coded(f);
     } catch (const loader::Error&) {  // a corrupt table: as if it had none
     }
-  return it->second.get();
+  return open->get();
 }
 
 const std::vector<const Function*>& Program::open_coded_functions() const {

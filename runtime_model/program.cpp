@@ -85,8 +85,8 @@ const Function* Program::function_named(std::string_view name) const {
 }
 
 const Location& Program::location(uint64_t pc) const {
-  const auto [it, fresh] = locations_.try_emplace(pc);
-  Location& l = it->second;
+  const auto [known, fresh] = locations_.at(pc);
+  Location& l = *known;
   if (!fresh) return l;
   l.pc = pc;
   try {
@@ -106,6 +106,12 @@ std::string Program::describe(uint64_t pc) const {
   const Location& l = location(pc);
   if (!l.function) return fmt::format("{:#x}", pc);
   return l.offset ? fmt::format("{}+{}", readable(l.function->name()), l.offset) : readable(l.function->name());
+}
+
+std::optional<int32_t> Program::sp_delta(const Function& f, uint64_t pc) const {
+  if (const auto* known = sp_deltas_.find(pc)) return *known;
+  const std::optional<int32_t> found = go_->funcs.sp_delta(f.f, pc);
+  return sp_deltas_[pc] = found;
 }
 
 std::vector<uint64_t> Program::returns_in(const Function& f) const {
@@ -148,12 +154,12 @@ const std::vector<uint64_t>& Program::global(const GlobalSpec& spec) const {
 }
 
 const ContextWords& Program::context_words(const Function& f) const {
-  const auto [it, fresh] = context_.try_emplace(&f);
+  const auto [words, fresh] = context_.of(&f);
   if (fresh) {
-    it->second = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
-    name_words(f, it->second);
+    *words = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
+    name_words(f, *words);
   }
-  return it->second;
+  return *words;
 }
 
 std::string readable(std::string_view function) {

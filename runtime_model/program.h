@@ -14,6 +14,7 @@
 #include "runtime_model/code.h"
 #include "runtime_model/error.h"
 #include "runtime_model/go_facts.h"
+#include "runtime_model/kept.h"
 #include "runtime_model/layouts.h"
 
 namespace deferscope::model {
@@ -105,6 +106,8 @@ class Program {
   // The same for a pc; cached.
   const Location& location(uint64_t pc) const;
   std::string describe(uint64_t pc) const;  // "main.f+12", or the address
+  // loader::FuncTable::sp_delta; cached. Throws loader::Error if the table is corrupt.
+  std::optional<int32_t> sp_delta(const Function& f, uint64_t pc) const;
 
   const OpenCoded* open_coded(const Function& f) const;  // nullptr: none
   const Wrapped& wrapped(const Function& f) const;
@@ -139,10 +142,11 @@ class Program {
   Layouts layouts_;
   bool use_dwarf_;
   mutable std::unordered_map<uint32_t, std::unique_ptr<Function>> functions_;
-  mutable std::unordered_map<uint64_t, Location> locations_;
-  mutable std::unordered_map<const Function*, std::unique_ptr<OpenCoded>> open_;
-  mutable std::unordered_map<const Function*, Wrapped> wrapped_;
-  mutable std::unordered_map<const Function*, ContextWords> context_;
+  mutable Kept<Location> locations_;  // by pc
+  mutable Kept<std::optional<int32_t>> sp_deltas_;
+  mutable Kept<std::unique_ptr<OpenCoded>> open_;  // these three by Function
+  mutable Kept<Wrapped> wrapped_;
+  mutable Kept<ContextWords> context_;
   mutable std::optional<std::vector<const Function*>> open_functions_;
   mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
   mutable std::unique_ptr<loader::Dwarf> dwarf_;

@@ -34,7 +34,7 @@ Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions o
   add_open_coded();
   add_transfers();
   std::unordered_set<uint64_t> addresses;
-  for (const auto& [pc, hooks] : hooks_) addresses.insert(pc);
+  hooks_.each([&](uint64_t pc, const auto&) { addresses.insert(pc); });
   m_.set_companion(this, std::move(addresses));
 }
 
@@ -152,9 +152,9 @@ void Tracker::add_transfers() {
 // --- the companion ---
 
 void Tracker::reached(uint64_t pc) {
-  const auto it = hooks_.find(pc);
-  if (it == hooks_.end()) return;
-  for (const Hook& h : it->second) (this->*h.handler)(h);
+  const std::vector<Hook>* hooks = hooks_.find(pc);
+  if (!hooks) return;
+  for (const Hook& h : *hooks) (this->*h.handler)(h);
 }
 
 std::shared_ptr<const void> Tracker::save() const { return std::make_shared<const State>(*state_); }

@@ -134,7 +134,7 @@ class Tracker final : public emu::Machine::Companion {
   TrackerOptions options_;
   Guest guest_;
   Effects effects_;
-  std::unordered_map<uint64_t, std::vector<Hook>> hooks_;
+  Kept<std::vector<Hook>> hooks_;  // by pc
   std::unique_ptr<State> state_;
   std::vector<emu::Position> positions_;  // of every event found; never rewound
 };

@@ -39,6 +39,7 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
   Unwound out;
   const bool amd64 = p_.amd64();
   const Mechanism& mech = p_.mech();
+  out.frames.reserve(std::min<size_t>(limit, 8));
   while (true) {
     Frame f;
     f.pc = pc;
@@ -46,10 +47,10 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     f.sp = sp;
     f.function = p_.location(f.lookup).function;
     if (!f.function) return out.stopped = fmt::format("no Go function at {:#x}", pc), out;
-    if (out.frames.size() >= limit) return out.stopped = fmt::format("more than {} frames", limit), out;
+    if (out.frames.size() >= limit) return out.stopped = "more than " + std::to_string(limit) + " frames", out;
     std::optional<int32_t> delta;
     try {
-      delta = p_.go().funcs.sp_delta(f.function->f, f.lookup);
+      delta = p_.sp_delta(*f.function, f.lookup);
     } catch (const loader::Error& e) {
       return out.stopped = e.what(), out;
     }

@@ -39,12 +39,12 @@ Wrapped Program::find_wrapped(const Function& f) const {
 }
 
 const Wrapped& Program::wrapped(const Function& f) const {
-  const auto [it, fresh] = wrapped_.try_emplace(&f);
+  const auto [wrapped, fresh] = wrapped_.of(&f);
   if (fresh) try {
-      it->second = find_wrapped(f);
+      *wrapped = find_wrapped(f);
     } catch (const loader::Error&) {
     }
-  return it->second;
+  return *wrapped;
 }
 
 }  // namespace deferscope::model

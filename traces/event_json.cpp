@@ -39,11 +39,11 @@ void bits(JsonWriter& w, const Event& e) {
 void defer(JsonWriter& w, Names& p, const Event& e) {
   w.open("defer");
   id_or_null(w, "id", e.kind == EventKind::defer_push ? e.id : e.push);
-  w.text("storage", to_string(e.storage));
+  w.word("storage", to_string(e.storage));
   if (e.kind == EventKind::defer_push)
-    w.text("registered_by", e.call);
+    w.word("registered_by", e.call);
   else
-    w.text("run_by", to_string(e.by));
+    w.word("run_by", to_string(e.by));
   w.hex_or_null("record", e.record);
   if (e.slot < 0)
     w.null("slot");
@@ -153,7 +153,7 @@ void details(JsonWriter& w, Names& p, const Event& e) {
     case EventKind::recovery_jump: return recovery(w, p, e);
     case EventKind::stack_move: return stack_move(w, e);
     case EventKind::transfer:
-      w.text("what", e.what);
+      w.word("what", e.what);
       write_place(w, p, "from", e.frame.pc);
       write_place(w, p, "to", e.to_pc);
       w.hex("to_sp", e.to_sp);
@@ -184,15 +184,14 @@ void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Defer
 
 void append_event_json(std::string& out, Names& p, const Event& e) {
   JsonWriter w(out);
-  w.open().text("schema", "deferscope.event/1").number("id", e.id).text("event", to_string(e.kind));
-  w.text("origin", to_string(e.origin)).number("position", e.position).number("goroutine", e.goid);
+  w.open().word("schema", "deferscope.event/1").number("id", e.id).word("event", to_string(e.kind));
+  w.word("origin", to_string(e.origin)).number("position", e.position).number("goroutine", e.goid);
   w.number("thread", static_cast<uint64_t>(e.tid)).hex("pc", e.pc);
   w.fragment(p.symbol(e.pc));
   w.hex("sp", e.sp);
   frame(w, p, e);
   details(w, p, e);
-  w.close();
-  out += '\n';
+  w.close().end_line();
 }
 
 }  // namespace deferscope::traces

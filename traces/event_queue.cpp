@@ -5,50 +5,56 @@
 namespace deferscope::traces {
 
 EventQueue::EventQueue(std::function<void(const model::Event&)> write)
-    : write_(std::move(write)), filling_(std::make_unique<Batch>()), thread_([this] { work(); }) {}
+    : write_(std::move(write)), thread_([this] { work(); }) {}
 
 EventQueue::~EventQueue() { stop(); }
 
-void EventQueue::put(model::Event& e) {
-  filling_->events[filling_->used++] = std::move(e);
-  if (filling_->used == kBatch) hand_over();
+void EventQueue::put(const model::Event& e) {
+  packer_.append(filling_.bytes, filling_.used, e);
+  if (filling_.used >= kBatch) hand_over();
 }
 
 void EventQueue::hand_over() {
   std::unique_lock lock(mutex_);
-  full_.push_back(std::move(filling_));
-  changed_.notify_all();
-  changed_.wait(lock, [this] { return failure_ || !free_.empty() || made_ < kBatches; });
+  full_.push_back(std::exchange(filling_, Batch{{}, 0}));
+  filled_.notify_one();
+  freed_.wait(lock, [this] { return failure_ || !free_.empty() || made_ < kBytes / kBatch; });
+  if (failure_) std::rethrow_exception(failure_);
   if (free_.empty()) {
-    filling_ = std::make_unique<Batch>();
     ++made_;
+    lock.unlock();
+    filling_ = Batch{};
   } else {
     filling_ = std::move(free_.back());
     free_.pop_back();
   }
-  if (failure_) std::rethrow_exception(failure_);
+}
+
+void EventQueue::write(const Batch& batch) {
+  const uint8_t* p = batch.bytes.data();
+  while (p != batch.bytes.data() + batch.used) write_(unpacker_.next(p));
 }
 
 void EventQueue::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return ended_ || !full_.empty(); });
+    filled_.wait(lock, [this] { return ended_ || !full_.empty(); });
     if (full_.empty()) return;
-    std::unique_ptr<Batch> batch = std::move(full_.front());
+    Batch batch = std::move(full_.front());
     full_.pop_front();
     const bool failed = failure_ != nullptr;
     lock.unlock();
     std::exception_ptr failure;
     try {
-      for (size_t i = 0; i < batch->used && !failed; ++i) write_(batch->events[i]);
+      if (!failed) write(batch);
     } catch (...) {
       failure = std::current_exception();
     }
-    batch->used = 0;
+    batch.used = 0;
     lock.lock();
-    if (failure && !failure_) failure_ = failure;
+    if (failure) failure_ = failure;
     free_.push_back(std::move(batch));
-    changed_.notify_all();
+    freed_.notify_one();
   }
 }
 
@@ -56,9 +62,9 @@ void EventQueue::stop() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
-    if (filling_) full_.push_back(std::move(filling_));
+    full_.push_back(std::move(filling_));
     ended_ = true;
-    changed_.notify_all();
+    filled_.notify_one();
   }
   thread_.join();
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "traces/instruction_text.h"
 
 namespace deferscope::traces {
@@ -26,16 +28,20 @@ std::string quoted(const std::string& s) {  // control characters made visible
   return out;
 }
 
-std::string signed_offset(uint64_t at, uint64_t base) {
+void put_offset(TextBuffer& out, uint64_t at, uint64_t base) {
   const auto d = static_cast<int64_t>(at - base);
-  return d < 0 ? fmt::format("-{}", -d) : fmt::format("+{}", d);
+  out.put(d < 0 ? '-' : '+').decimal(d < 0 ? base - at : at - base);
 }
+
+// What event.position and the place take of a line, and what a detail is indented by.
+constexpr size_t kPosition = 12, kIndent = 18;
+std::string in_column(std::string_view place) { return fmt::format("  {:<32} ", place); }
 
 }  // namespace
 
 std::string with_commas(uint64_t n) {
-  std::string s = fmt::format("{}", n);
-  for (size_t i = s.size(); i > 3; i -= 3) s.insert(i - 3, 1, ',');
+  std::string s;
+  TextBuffer(s).grouped(n);
   return s;
 }
 
@@ -43,215 +49,316 @@ bool in_scope(Scope scope, model::Origin o) {
   return scope == Scope::all || o == model::Origin::user || (scope == Scope::std_ && o == model::Origin::std_);
 }
 
-void EventText::head(std::string& out, const Event& e, const std::string& where, const std::string& what) {
+// --- the pieces ---
+
+// Up to what happens there; the caller writes that, and the line's end.
+void EventText::head(const Event& e, std::string_view column) {
+  TextBuffer& out = *out_;
   if (e.goid != goroutine_) {
-    out += fmt::format("goroutine {}:\n", e.goid);
+    out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }
-  out += fmt::format("  {:>12}  {:<32} {}\n", fmt::format("@{}", with_commas(e.position)), where, what);
+  const size_t n = TextBuffer::grouped_size(e.position) + 1;
+  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(e.position).put(column);
 }
 
-const std::string& EventText::place(uint64_t pc) const {
-  const auto [it, fresh] = places_.try_emplace(pc);
-  if (fresh) it->second = p_.describe(pc);
-  return it->second;
+void EventText::head(const Event& e, std::string_view column, std::string_view what) {
+  head(e, column);
+  out_->put(what).put('\n');
 }
 
-const std::string& EventText::instruction(uint64_t pc) const {
-  const auto [it, fresh] = instructions_.try_emplace(pc);
-  if (fresh) it->second = instruction_text(p_, pc);
-  return it->second;
+TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
+
+template <class Make>
+const std::string& EventText::once(model::Kept<std::string>& kept, uint64_t key, Make make) {
+  const auto [text, fresh] = kept.at(key);
+  if (fresh) *text = make();
+  return *text;
 }
 
-void EventText::detail(std::string& out, const std::string& text) const {
-  out += fmt::format("  {:>12}    {}\n", "", text);
+const std::string& EventText::place(uint64_t pc) {
+  return once(places_, pc, [&] { return p_.describe(pc); });
 }
 
-std::string EventText::name(const model::Deferred& d) const {
-  if (!d.funcval) return "nil func";
-  if (!d.function) return fmt::format("{:#x}", d.entry);
-  const model::Wrapped& w = p_.wrapped(*d.function);
-  std::string s = model::readable(d.function->name());
-  if (!w.function.empty()) s += fmt::format(" → {}", model::readable(w.function));
-  return s;
+const std::string& EventText::column(uint64_t pc) {
+  return once(columns_, pc, [&] { return in_column(place(pc)); });
 }
 
-std::string EventText::number(uint64_t push) const {
-  const auto it = numbers_.find(push);
-  return it == numbers_.end() ? "(registered unseen)" : fmt::format("#{}", it->second);
+const std::string& EventText::column(const char* name) {
+  return once(name_columns_, reinterpret_cast<uintptr_t>(name), [&] { return in_column(name); });
+}
+
+const std::string& EventText::column(const model::Function* f) {
+  return once(function_columns_, reinterpret_cast<uintptr_t>(f), [&] { return in_column(function(f)); });
+}
+
+const std::string& EventText::function(const model::Function* f) {
+  return once(functions_, reinterpret_cast<uintptr_t>(f),
+              [&] { return f ? model::readable(f->name()) : std::string("?"); });
+}
+
+const std::string& EventText::instruction(uint64_t pc) {
+  return once(instructions_, pc, [&] { return instruction_text(p_, pc); });
+}
+
+const std::string& EventText::deferred(const model::Function* f) {
+  return once(deferred_, reinterpret_cast<uintptr_t>(f), [&] {
+    const model::Wrapped& w = p_.wrapped(*f);
+    return function(f) + (w.function.empty() ? "" : " → " + model::readable(w.function));
+  });
+}
+
+void EventText::put_name(const model::Deferred& d) {
+  if (!d.funcval)
+    out_->put("nil func");
+  else if (!d.function)
+    out_->hex(d.entry);
+  else
+    out_->put(deferred(d.function));
+}
+
+void EventText::put_number(uint64_t push) {
+  if (const uint64_t* n = numbers_.find(push))
+    out_->put('#').decimal(*n);
+  else
+    out_->put("(registered unseen)");
 }
 
 // The CALL that returns there: 5 bytes before on amd64, 4 on arm64.
-std::string EventText::call_site(uint64_t return_address) const {
-  return return_address ? place(return_address - (p_.amd64() ? 5 : 4)) : std::string("?");
+uint64_t EventText::call_site(uint64_t return_address) const { return return_address - (p_.amd64() ? 5 : 4); }
+
+void EventText::put_call_site(uint64_t return_address) {
+  out_->put(return_address ? std::string_view(place(call_site(return_address))) : "?");
 }
 
-std::string EventText::captured(const model::Deferred& d) const {
-  std::string s;
-  for (const auto& c : d.captured)
-    s += fmt::format("{}{}: {:#x}", s.empty() ? "" : ", ", c.name.empty() ? fmt::format("+{}", c.offset) : c.name,
-                     c.value);
-  if (!s.empty()) s = fmt::format("captured {}", s);
-  if (!d.captured_complete && d.function)
-    s += s.empty() ? std::string("captured words unknown") : std::string(", maybe more");
-  return s;
+const std::string& EventText::call_column(uint64_t return_address) {
+  return return_address ? column(call_site(return_address)) : column("?");
 }
 
-void EventText::push(std::string& out, const Event& e) {
+void EventText::captured(const model::Deferred& d) {
+  const bool unknown = !d.captured_complete && d.function;
+  if (d.captured.empty() && !unknown) return;
+  detail().put("      captured ");
+  const char* between = "";
+  for (const auto& c : d.captured) {
+    out_->put(std::exchange(between, ", "));
+    if (c.name.empty())
+      out_->put('+').decimal(c.offset);
+    else
+      out_->put(c.name);
+    out_->put(": ").hex(c.value);
+  }
+  if (unknown) out_->put(d.captured.empty() ? "words unknown" : ", maybe more");
+  out_->put('\n');
+}
+
+// "SP 0x… → 0x…"
+void EventText::put_change(std::string_view what, uint64_t before, uint64_t after) {
+  out_->put("  ").put(what).put(' ').hex(before).put(" → ").hex(after);
+}
+
+void EventText::put_bits(const Event& e) {
+  out_->put("deferBits ").hex(e.bits_before).put(" → ").hex(e.bits_after).put('\n');
+}
+
+// --- the kinds ---
+
+void EventText::push(const Event& e) {
   numbers_[e.id] = ++pushed_;
   const bool open = e.storage == Storage::open_coded;
-  const char* call = p_.amd64() ? "CALL" : "BL";
-  if (open && e.bits_before == e.bits_after)
-    head(out, e, place(e.site), "store to its slot; deferBits stays: the exit follows at once");
-  else if (open)
-    head(out, e, place(e.site), fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
+  head(e, open ? column(e.site) : call_column(e.site));
+  if (!open)
+    out_->put(p_.amd64() ? "CALL " : "BL ").put(e.call).put('\n');
+  else if (e.bits_before == e.bits_after)
+    out_->put("store to its slot; deferBits stays: the exit follows at once\n");
   else
-    head(out, e, call_site(e.site), fmt::format("{} {}", call, e.call));
-  std::string text = fmt::format("push  #{}  {}   ", pushed_, name(e.deferred));
+    put_bits(e);
+  detail().put("push  #").decimal(pushed_).put("  ");
+  put_name(e.deferred);
   if (open) {
-    text += fmt::format("open-coded: slot {} in the frame, no record", e.slot);
+    out_->put("   open-coded: slot ").decimal(static_cast<uint64_t>(e.slot)).put(" in the frame, no record\n");
   } else {
-    text += fmt::format("{} record {:#x}", to_string(e.storage), e.record);
+    out_->put("   ").put(to_string(e.storage)).put(" record ").hex(e.record);
     if (e.storage == Storage::stack) {
-      const auto fn = p_.layouts()[model::F::defer_fn];
-      text += fmt::format(" = SP{}   fn at SP{}", signed_offset(e.record, e.frame.sp),
-                          signed_offset(e.record + static_cast<uint64_t>(fn.offset), e.frame.sp));
+      const auto fn = static_cast<uint64_t>(p_.layouts()[model::F::defer_fn].offset);
+      put_offset(out_->put(" = SP"), e.record, e.frame.sp);
+      put_offset(out_->put("   fn at SP"), e.record + fn, e.frame.sp);
     }
+    out_->put('\n');
   }
-  detail(out, text);
-  const std::string words = captured(e.deferred);
-  if (!words.empty()) detail(out, fmt::format("      {}", words));
+  captured(e.deferred);
   if (!e.arguments.empty()) {
-    std::string hex;
-    for (uint8_t b : e.arguments) hex += fmt::format("{:02x}", b);
-    detail(out, fmt::format("      {} bytes of arguments: {}", e.arguments.size(), hex));
+    detail().put("      ").decimal(e.arguments.size()).put(" bytes of arguments: ");
+    for (uint8_t b : e.arguments) out_->byte(b);
+    out_->put('\n');
   }
 }
 
-void EventText::start(std::string& out, const Event& e) {
+void EventText::run(const Event& e, std::string_view how) {
+  out_->put("run   ");
+  put_number(e.push);
+  out_->put("  ");
+  put_name(e.deferred);
+  out_->put(how).put('\n');
+}
+
+void EventText::start(const Event& e) {
   ++run_;
-  const std::string what = fmt::format("run   {}  {}", number(e.push), name(e.deferred));
+  if (e.by == RunBy::jmpdefer) return;  // the jmpdefer event has said it
+  head(e, column(e.pc));
+  if (e.by == RunBy::inline_exit) {
+    if (e.bits_before == e.bits_after)
+      out_->put("exit: slot ").decimal(static_cast<uint64_t>(e.slot)).put('\n');
+    else
+      put_bits(e);
+    detail();
+    return run(e, "   called by the function itself, no runtime involved");
+  }
+  run(e, "");
   switch (e.by) {
-    case RunBy::jmpdefer: return;  // the jmpdefer event has said it
-    case RunBy::inline_exit:
-      head(out, e, place(e.pc),
-           e.bits_before == e.bits_after ? fmt::format("exit: slot {}", e.slot)
-                                         : fmt::format("deferBits {:#x} → {:#x}", e.bits_before, e.bits_after));
-      return detail(out, what + "   called by the function itself, no runtime involved");
     case RunBy::deferreturn:
-      head(out, e, place(e.pc), what);
-      return detail(out, "called by the loop in deferreturn: its frame stays, no return address is rewritten");
-    case RunBy::panic: head(out, e, place(e.pc), what); return detail(out, "called by the running panic");
-    case RunBy::goexit: head(out, e, place(e.pc), what); return detail(out, "called by runtime.Goexit");
-    case RunBy::none: head(out, e, place(e.pc), what); return;
+      detail().put("called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
+      return;
+    case RunBy::panic: detail().put("called by the running panic\n"); return;
+    case RunBy::goexit: detail().put("called by runtime.Goexit\n"); return;
+    default: return;
   }
 }
 
-void EventText::end(std::string& out, const Event& e) {
-  const std::string to = e.by == RunBy::jmpdefer
-                             ? fmt::format("RET → {}: CALL runtime.deferreturn again", call_site(e.return_address))
-                             : fmt::format("RET → {}", place(e.pc));
-  head(out, e, e.deferred.function ? model::readable(e.deferred.function->name()) : "?", to);
+void EventText::end(const Event& e) {
+  head(e, column(e.deferred.function));
+  out_->put("RET → ");
+  if (e.by == RunBy::jmpdefer) {
+    put_call_site(e.return_address);
+    out_->put(": CALL runtime.deferreturn again\n");
+  } else {
+    out_->put(place(e.pc)).put('\n');
+  }
   for (const model::Effect& f : e.effects)
-    detail(out,
-           fmt::format("{} {}: {} → {}", f.result ? "result" : "variable", f.name, quoted(f.before), quoted(f.after)));
-  if (!e.effects.empty())
-    for (const std::string& s : e.watched) detail(out, fmt::format("result unchanged: {}", quoted(s)));
+    detail()
+        .put(f.result ? "result " : "variable ")
+        .put(f.name)
+        .put(": ")
+        .put(quoted(f.before))
+        .put(" → ")
+        .put(quoted(f.after))
+        .put('\n');
+  if (e.effects.empty()) return;
+  for (const std::string& s : e.watched) detail().put("result unchanged: ").put(quoted(s)).put('\n');
 }
 
-void EventText::jmpdefer(std::string& out, const Event& e) {
+// One instruction of jmpdefer, and what it changed as far as the state before the next one tells.
+void EventText::jmpdefer_step(const Event& e, size_t i) {
   const bool amd64 = p_.amd64();
-  head(out, e, "runtime.jmpdefer", "");
-  for (size_t i = 0; i < e.steps.size(); ++i) {
-    const model::JmpStep& s = e.steps[i];
-    const std::string text = instruction(s.pc);
-    std::string change;
-    if (i + 1 < e.steps.size()) {
-      const model::JmpStep& n = e.steps[i + 1];
-      if (n.sp != s.sp) change += fmt::format("  SP {:#x} → {:#x}", s.sp, n.sp);
-      if (n.frame_pointer != s.frame_pointer)
-        change += fmt::format("  {} {:#x} → {:#x}", amd64 ? "BP" : "R29", s.frame_pointer, n.frame_pointer);
-      if (amd64 && n.return_word != s.return_word)
-        change += fmt::format("  [SP] {} → {}", place(s.return_word), place(n.return_word));
-      if (!amd64 && n.scratch != s.scratch) change += fmt::format("  R0 {}", place(n.scratch));
-      if (!amd64 && n.link != s.link) change += fmt::format("  LR → {}", place(n.link));
-    } else {
-      change = fmt::format("  PC → {}", name(e.deferred));
-    }
-    detail(out, fmt::format("{:#x} {:<28}{}", s.pc, text == "?" ? "" : text, change));
+  const model::JmpStep& s = e.steps[i];
+  const std::string& text = instruction(s.pc);
+  detail().hex(s.pc).put(fmt::format(" {:<28}", text == "?" ? "" : text));
+  if (i + 1 == e.steps.size()) {
+    out_->put("  PC → ");
+    put_name(e.deferred);
+  } else {
+    const model::JmpStep& n = e.steps[i + 1];
+    if (n.sp != s.sp) put_change("SP", s.sp, n.sp);
+    if (n.frame_pointer != s.frame_pointer) put_change(amd64 ? "BP" : "R29", s.frame_pointer, n.frame_pointer);
+    if (amd64 && n.return_word != s.return_word)
+      out_->put("  [SP] ").put(place(s.return_word)).put(" → ").put(place(n.return_word));
+    if (!amd64 && n.scratch != s.scratch) out_->put("  R0 ").put(place(n.scratch));
+    if (!amd64 && n.link != s.link) out_->put("  LR → ").put(place(n.link));
   }
-  detail(out, fmt::format("SP              {:#x} → {:#x}    deferreturn's frame is gone", e.sp, e.sp_after));
-  detail(out, fmt::format("return address  {} → {}    −{}: back onto the {}   ◀ the trick", place(e.return_address),
-                          place(e.return_after), e.return_address - e.return_after, amd64 ? "CALL" : "BL"));
-  detail(out, fmt::format("run   {}  {}", number(e.push), name(e.deferred)));
+  out_->put('\n');
 }
 
-void EventText::recover(std::string& out, const Event& e) {
+void EventText::jmpdefer(const Event& e) {
+  head(e, column("runtime.jmpdefer"), "");
+  for (size_t i = 0; i < e.steps.size(); ++i) jmpdefer_step(e, i);
+  detail().put("SP              ").hex(e.sp).put(" → ").hex(e.sp_after).put("    deferreturn's frame is gone\n");
+  detail().put("return address  ").put(place(e.return_address)).put(" → ").put(place(e.return_after));
+  out_->put("    −").decimal(e.return_address - e.return_after).put(": back onto the ").put(p_.amd64() ? "CALL" : "BL");
+  out_->put("   ◀ the trick\n");
+  detail();
+  run(e, "");
+}
+
+void EventText::recover(const Event& e) {
   const bool ok = e.kind == EventKind::panic_recovered;
   recovered_ += ok;
-  const std::string who = e.frame.function ? model::readable(e.frame.function->name()) : "?";
-  head(out, e, who,
-       ok ? fmt::format("recover() stops panic {}", quoted(e.value))
-          : "recover() returns nil: its caller is not what the panic called");
-  std::string chain;
+  head(e, column(e.frame.function));
+  if (ok)
+    out_->put("recover() stops panic ").put(quoted(e.value)).put('\n');
+  else
+    out_->put("recover() returns nil: its caller is not what the panic called\n");
+  detail().put("called by ");
+  const char* between = "";
   for (const model::CallerFrame& c : e.callers)
-    chain += fmt::format("{}{}{}{}", chain.empty() ? "" : " ← ", c.function,
-                         c.wrapper && !c.runtime ? " (wrapper)" : "", c.inlined ? " (inlined)" : "");
-  detail(out, fmt::format("called by {}", chain));
+    out_->put(std::exchange(between, " ← "))
+        .put(c.function)
+        .put(c.wrapper && !c.runtime ? " (wrapper)" : "")
+        .put(c.inlined ? " (inlined)" : "");
+  out_->put('\n');
   if (e.decided_by < 0) return;
-  const model::CallerFrame& d = e.callers[static_cast<size_t>(e.decided_by)];
-  const bool unseen = ok && static_cast<size_t>(e.decided_by) + 1 < e.callers.size() &&
-                      e.callers[static_cast<size_t>(e.decided_by) + 1].inlined;
-  detail(out, fmt::format("decided by {}: it {}", d.function,
-                          !ok      ? "is the deferred function, and recover was called by another"
-                          : unseen ? "passes for the deferred function, for the one between is inlined into the wrapper"
-                                   : "is the deferred function"));
+  const auto by = static_cast<size_t>(e.decided_by);
+  const bool unseen = ok && by + 1 < e.callers.size() && e.callers[by + 1].inlined;
+  detail().put("decided by ").put(e.callers[by].function).put(": it ");
+  out_->put(!ok      ? "is the deferred function, and recover was called by another\n"
+            : unseen ? "passes for the deferred function, for the one between is inlined into the wrapper\n"
+                     : "is the deferred function\n");
 }
 
-void EventText::recovery(std::string& out, const Event& e) {
+void EventText::recovery(const Event& e) {
   const model::Function* to = e.frame.function;
   const bool at_deferreturn = to && e.to_pc == to->f.entry + to->f.deferreturn;
   const char* meaning = at_deferreturn                         ? "   the function's CALL runtime.deferreturn"
                         : to && to->name() == "runtime.Goexit" ? "   Goexit goes on with the defers that are left"
                         : e.returns_one                        ? "   result 1: deferproc returns a second time"
                                                                : "";
-  head(out, e, "runtime.recovery", fmt::format("resume at {}   SP {:#x}{}", place(e.to_pc), e.to_sp, meaning));
-  std::string frames;
-  for (const std::string& f : e.discarded) frames += fmt::format("{}{}", frames.empty() ? "" : ", ", f);
-  if (e.discarded_count > e.discarded.size()) frames += ", …";
-  detail(out, fmt::format("{} frame{} thrown away: {}", e.discarded_count, e.discarded_count == 1 ? "" : "s", frames));
+  head(e, column("runtime.recovery"));
+  out_->put("resume at ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp).put(meaning).put('\n');
+  detail().decimal(e.discarded_count).put(e.discarded_count == 1 ? " frame" : " frames").put(" thrown away: ");
+  const char* between = "";
+  for (const std::string& f : e.discarded) out_->put(std::exchange(between, ", ")).put(f);
+  out_->put(e.discarded_count > e.discarded.size() ? ", …\n" : "\n");
 }
 
-void EventText::other(std::string& out, const Event& e) {
-  const std::string owner = e.frame.function ? model::readable(e.frame.function->name()) : "?";
+void EventText::panic(const Event& e) {
+  ++panics_;
+  const char* while_running = e.nested_in == model::kNoEvent ? ""
+                              : goexits_.count(e.nested_in)  ? "   (while Goexit is running)"
+                                                             : "   (while another panic is running)";
+  head(e, column(e.frame.pc));
+  out_->put("panic ").put(quoted(e.value)).put(while_running).put('\n');
+}
+
+void EventText::stack_move(const Event& e) {
+  head(e, column("runtime.copystack"));
+  out_->put("stack [").hex(e.old_lo).put(", ").hex(e.old_hi).put(") → [");
+  out_->hex(e.new_lo).put(", ").hex(e.new_hi).put(")\n");
+  for (const model::MovedRecord& m : e.moved) detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
+}
+
+void EventText::other(const Event& e) {
   switch (e.kind) {
     case EventKind::deferreturn_enter:
-      return head(out, e, call_site(e.return_address),
-                  fmt::format("{} runtime.deferreturn   return address {}", p_.amd64() ? "CALL" : "BL",
-                              place(e.return_address)));
+      head(e, call_column(e.return_address));
+      out_->put(p_.amd64() ? "CALL" : "BL").put(" runtime.deferreturn   return address ");
+      out_->put(place(e.return_address)).put('\n');
+      return;
     case EventKind::deferreturn_leave:
-      return head(out, e, "runtime.deferreturn",
-                  fmt::format("no defer of this frame is left → returns to {}", place(e.return_address)));
-    case EventKind::panic_start: {
-      ++panics_;
-      const char* while_running = e.nested_in == model::kNoEvent     ? ""
-                                  : goexits_.count(e.nested_in) != 0 ? "   (while Goexit is running)"
-                                                                     : "   (while another panic is running)";
-      return head(out, e, place(e.frame.pc), fmt::format("panic {}{}", quoted(e.value), while_running));
-    }
+      head(e, column("runtime.deferreturn"));
+      out_->put("no defer of this frame is left → returns to ").put(place(e.return_address)).put('\n');
+      return;
+    case EventKind::panic_start: return panic(e);
     case EventKind::panic_aborted:
-      return head(out, e, owner,
-                  fmt::format("panic {} is aborted: a later panic was recovered beyond it", quoted(e.value)));
+      head(e, column(e.frame.function));
+      out_->put("panic ").put(quoted(e.value)).put(" is aborted: a later panic was recovered beyond it\n");
+      return;
     case EventKind::goexit:
       goexits_.insert(e.id);
-      return head(out, e, place(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
-    case EventKind::stack_move:
-      head(out, e, "runtime.copystack",
-           fmt::format("stack [{:#x}, {:#x}) → [{:#x}, {:#x})", e.old_lo, e.old_hi, e.new_lo, e.new_hi));
-      for (const model::MovedRecord& m : e.moved) detail(out, fmt::format("record {:#x} → {:#x}", m.before, m.after));
-      return;
+      return head(e, column(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
+    case EventKind::stack_move: return stack_move(e);
     case EventKind::transfer:
-      return head(out, e, place(e.frame.pc), fmt::format("{} → {}   SP {:#x}", e.what, place(e.to_pc), e.to_sp));
+      head(e, column(e.frame.pc));
+      out_->put(e.what).put(" → ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp).put('\n');
+      return;
     default: return;
   }
 }
@@ -261,15 +368,17 @@ void EventText::append(std::string& out, const Event& e) {
     hidden_ += e.kind == EventKind::defer_push;
     return;
   }
+  TextBuffer buffer(out);
+  out_ = &buffer;
   switch (e.kind) {
-    case EventKind::defer_push: return push(out, e);
-    case EventKind::defer_start: return start(out, e);
-    case EventKind::defer_end: return end(out, e);
-    case EventKind::jmpdefer: return jmpdefer(out, e);
+    case EventKind::defer_push: return push(e);
+    case EventKind::defer_start: return start(e);
+    case EventKind::defer_end: return end(e);
+    case EventKind::jmpdefer: return jmpdefer(e);
     case EventKind::panic_recovered:
-    case EventKind::recover_refused: return recover(out, e);
-    case EventKind::recovery_jump: return recovery(out, e);
-    default: return other(out, e);
+    case EventKind::recover_refused: return recover(e);
+    case EventKind::recovery_jump: return recovery(e);
+    default: return other(e);
   }
 }
 

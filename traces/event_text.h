@@ -2,11 +2,12 @@
 #pragma once
 #include <functional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <unordered_set>
 
 #include "runtime_model/events.h"
 #include "runtime_model/program.h"
+#include "traces/text_buffer.h"
 
 namespace deferscope::traces {
 
@@ -23,29 +24,50 @@ class EventText {
   void append_summary(std::string& out) const;
 
  private:
-  void head(std::string& out, const model::Event& e, const std::string& where, const std::string& what);
-  void detail(std::string& out, const std::string& text) const;
-  std::string name(const model::Deferred& d) const;
-  std::string number(uint64_t push) const;
-  std::string call_site(uint64_t return_address) const;
-  const std::string& place(uint64_t pc) const;  // "main.f+12"
-  const std::string& instruction(uint64_t pc) const;
-  std::string captured(const model::Deferred& d) const;
-  void push(std::string& out, const model::Event& e);
-  void start(std::string& out, const model::Event& e);
-  void end(std::string& out, const model::Event& e);
-  void jmpdefer(std::string& out, const model::Event& e);
-  void recover(std::string& out, const model::Event& e);
-  void recovery(std::string& out, const model::Event& e);
-  void other(std::string& out, const model::Event& e);
+  // Lines: a head with position and place in a column, then details below.
+  void head(const model::Event& e, std::string_view column);
+  void head(const model::Event& e, std::string_view column, std::string_view what);
+  TextBuffer& detail();
+  // Texts that repeat, made once each.
+  template <class Make>
+  const std::string& once(model::Kept<std::string>& kept, uint64_t key, Make make);
+  const std::string& place(uint64_t pc);  // "main.f+12"
+  const std::string& instruction(uint64_t pc);
+  const std::string& function(const model::Function* f);
+  const std::string& deferred(const model::Function* f);  // and what it wraps
+  const std::string& column(uint64_t pc);                 // the same as places of a head
+  const std::string& column(const model::Function* f);
+  const std::string& column(const char* name);  // of a static text
+  const std::string& call_column(uint64_t return_address);
+  uint64_t call_site(uint64_t return_address) const;
+
+  void put_name(const model::Deferred& d);
+  void put_number(uint64_t push);
+  void put_call_site(uint64_t return_address);
+  void put_change(std::string_view what, uint64_t before, uint64_t after);
+  void put_bits(const model::Event& e);
+  void captured(const model::Deferred& d);
+  void push(const model::Event& e);
+  void run(const model::Event& e, std::string_view how);
+  void start(const model::Event& e);
+  void end(const model::Event& e);
+  void jmpdefer_step(const model::Event& e, size_t i);
+  void jmpdefer(const model::Event& e);
+  void recover(const model::Event& e);
+  void recovery(const model::Event& e);
+  void panic(const model::Event& e);
+  void stack_move(const model::Event& e);
+  void other(const model::Event& e);
 
   const model::Program& p_;
   Scope scope_;
-  std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text
+  TextBuffer* out_ = nullptr;      // of the event at hand
+  model::Kept<uint64_t> numbers_;  // push event → its number in this text
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
   uint64_t goroutine_ = 1;
-  mutable std::unordered_map<uint64_t, std::string> places_, instructions_;
+  model::Kept<std::string> places_, instructions_, columns_;  // by pc
+  model::Kept<std::string> functions_, deferred_, function_columns_, name_columns_;
 };
 
 std::string with_commas(uint64_t n);  // 61,204

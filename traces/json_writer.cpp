@@ -1,8 +1,6 @@
 // JSON text of strings and numbers.
 #include "traces/json_writer.h"
 
-#include <fmt/format.h>
-
 namespace deferscope::traces {
 namespace {
 
@@ -21,52 +19,41 @@ size_t sequence(std::string_view s, size_t i) {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view s) {
-  out += '"';
+void append_json_string(TextBuffer& out, std::string_view s) {
+  out.put('"');
   for (size_t i = 0; i < s.size();) {
     const auto c = static_cast<uint8_t>(s[i]);
     if (c == '"' || c == '\\') {
-      out += '\\', out += s[i++];
+      out.put('\\').put(s[i++]);
     } else if (c < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+      out.put("\\u00").byte(c);
       ++i;
     } else if (c < 0x80) {
       const size_t from = i;  // the plain run at once
       const auto plain = [&](size_t k) { return s[k] >= 0x20 && s[k] != '"' && s[k] != '\\'; };
       while (i < s.size() && plain(i)) ++i;
-      out += s.substr(from, i - from);
+      out.put(s.substr(from, i - from));
     } else if (const size_t n = sequence(s, i)) {
-      out += s.substr(i, n);
+      out.put(s.substr(i, n));
       i += n;
     } else {
-      out += "\xef\xbf\xbd";
+      out.put("\xef\xbf\xbd");
       ++i;
     }
   }
-  out += '"';
+  out.put('"');
 }
 
-void append_hex(std::string& out, uint64_t v) {
-  char b[18];
-  char* p = b + sizeof b;
-  do {
-    *--p = "0123456789abcdef"[v & 15];
-    v >>= 4;
-  } while (v);
-  *--p = 'x', *--p = '0';
-  out.append(p, static_cast<size_t>(b + sizeof b - p));
-}
-
-void append_decimal(std::string& out, uint64_t v) {
-  const fmt::format_int f(v);
-  out.append(f.data(), f.size());
+void append_json_string(std::string& out, std::string_view s) {
+  TextBuffer b(out);
+  append_json_string(b, s);
 }
 
 JsonWriter& JsonWriter::bytes(std::string_view key, const uint8_t* p, size_t n) {
   name(key);
-  out_ += '"';
-  for (size_t i = 0; i < n; ++i) out_ += "0123456789abcdef"[p[i] >> 4], out_ += "0123456789abcdef"[p[i] & 15];
-  out_ += '"';
+  out_.put('"');
+  for (size_t i = 0; i < n; ++i) out_.byte(p[i]);
+  out_.put('"');
   return *this;
 }
 

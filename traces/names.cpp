@@ -9,12 +9,14 @@ namespace deferscope::traces {
 namespace {
 
 // `make` fills the text when the key is new.
-template <class Map, class Key, class Make>
-const std::string& once(Map& map, const Key& key, Make make) {
-  const auto [it, fresh] = map.try_emplace(key);
-  if (fresh) make(it->second);
-  return it->second;
+template <class Make>
+const std::string& once(model::Kept<std::string>& kept, uint64_t key, Make make) {
+  const auto [text, fresh] = kept.at(key);
+  if (fresh) make(*text);
+  return *text;
 }
+
+uint64_t key(const model::Function* f) { return reinterpret_cast<uintptr_t>(f); }
 
 }  // namespace
 
@@ -33,16 +35,15 @@ const std::string& Names::symbol(uint64_t pc) {
 
 const std::string& Names::place(uint64_t pc) {
   return once(places_, pc, [&](std::string& out) {
-    JsonWriter w(out);
     if (pc)
-      w.open().hex("pc", pc).fragment(symbol(pc)).close();
+      JsonWriter(out).open().hex("pc", pc).fragment(symbol(pc)).close();
     else
       out = "null";
   });
 }
 
 const std::string& Names::function(const model::Function* f) {
-  return once(functions_, f, [&](std::string& out) {
+  return once(functions_, key(f), [&](std::string& out) {
     if (f)
       append_json_string(out, model::readable(f->name()));
     else
@@ -51,7 +52,7 @@ const std::string& Names::function(const model::Function* f) {
 }
 
 const std::string& Names::deferred(const model::Function* f) {
-  return once(deferred_, f, [&](std::string& out) {
+  return once(deferred_, key(f), [&](std::string& out) {
     const model::Wrapped& wrapped = p_.wrapped(*f);
     JsonWriter(out)
         .text("symbol", model::readable(f->name()))

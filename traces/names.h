@@ -2,7 +2,6 @@
 #pragma once
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 
 #include "runtime_model/chain.h"
 #include "runtime_model/program.h"
@@ -28,8 +27,8 @@ class Names {
 
  private:
   const model::Program& p_;
-  std::unordered_map<uint64_t, std::string> symbols_, places_, instructions_;
-  std::unordered_map<const model::Function*, std::string> functions_, deferred_;
+  model::Kept<std::string> symbols_, places_, instructions_;  // by pc
+  model::Kept<std::string> functions_, deferred_;             // by Function
 };
 
 }  // namespace deferscope::traces

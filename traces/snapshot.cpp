@@ -186,8 +186,7 @@ void append_snapshot_json(std::string& out, Names& names, const emu::MachineStat
     for (const model::Goroutine& g : guest.goroutines()) goroutine(w, names, guest, g, t, o);
   else if (const auto g = guest.goroutine(guest.current_g()))
     goroutine(w, names, guest, *g, t, o);
-  w.end_list().close();
-  out += '\n';
+  w.end_list().close().end_line();
 }
 
 }  // namespace deferscope::traces

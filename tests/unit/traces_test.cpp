@@ -8,6 +8,7 @@
 #include "tests/unit/json_schema.h"
 #include "tests/unit/model_run.h"
 #include "traces/event_json.h"
+#include "traces/event_queue.h"
 #include "traces/event_text.h"
 #include "traces/json_writer.h"
 #include "traces/sha256.h"
@@ -92,6 +93,67 @@ TEST(Stream, StrippedGivesTheSame) {
     ++next;
   }
   EXPECT_GT(next, 0u) << "no guests";
+}
+
+// What the queue's thread writes is what is written without one, whatever waits packed in between.
+TEST(Queue, GivesWhatItWasGiven) {
+  static constexpr const char* kCases[] = {"defer-argsmany", "panic-nested",   "goexit-recovered", "recover-inlined",
+                                           "stack-growloop", "recover-depths", "rangefunc-defer",  "fault-nil"};
+  struct Streams {
+    explicit Streams(const model::Program& p) : names(p), text(p, traces::Scope::all) {}
+    void append(const model::Event& e) {
+      traces::append_event_json(json, names, e);
+      text.append(lines, e);
+    }
+    traces::Names names;
+    traces::EventText text;
+    std::string json, lines;
+  };
+  size_t next = 0;
+  for (const std::string& path : case_guests()) {
+    ++next;
+    for (size_t i = 0; i < std::size(kCases); ++i) {
+      if (!whole() && i != next % std::size(kCases)) continue;
+      const model::Program p(loader::Image::load(path));
+      const std::unique_ptr<model::Program> there = p.for_another_thread();
+      Streams direct(p), queued(*there);
+      traces::EventQueue queue([&](const model::Event& e) { queued.append(e); });
+      run_model(p, {kCases[i]}, true,
+                {[&](const auto&, const auto&, const auto& e) {
+                   direct.append(e);
+                   queue.put(e);
+                 },
+                 {}});
+      queue.finish();
+      EXPECT_FALSE(direct.json.empty());
+      EXPECT_TRUE(direct.json == queued.json) << path << " " << kCases[i];
+      EXPECT_TRUE(direct.lines == queued.lines) << path << " " << kCases[i];
+    }
+  }
+  EXPECT_GT(next, 0u) << "no guests";
+}
+
+// A burst of more events than may wait, and an error of the writer, which the guest's side gets to know.
+TEST(Queue, FullAndFailing) {
+  const std::string text(500, 'x');
+  size_t written = 0;
+  model::Event e;
+  e.kind = model::EventKind::panic_start;
+  traces::EventQueue queue([&](const model::Event& got) { written += got.value == text && got.id == written; });
+  for (e.id = 0; e.id < 100'000; ++e.id) {
+    e.value = text;
+    queue.put(e);
+  }
+  queue.finish();
+  EXPECT_EQ(written, 100'000u);
+
+  traces::EventQueue failing([](const model::Event&) { throw std::runtime_error("full"); });
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 1'000'000; ++i) failing.put(e);
+        failing.finish();
+      },
+      std::runtime_error);
 }
 
 TEST(Text, Numbers) {

@@ -1,0 +1,37 @@
+// Events as some fifty bytes each, for those that wait for their writer: differences to the event before, as varints.
+// No file format: pointers (functions, static texts, names in the Program) go as they are.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "runtime_model/events.h"
+
+namespace deferscope::traces {
+
+namespace detail {
+constexpr size_t kPackedNumbers = 64;                // more than any kind of event has
+using Before = std::array<uint64_t, kPackedNumbers>;  // the numbers of the event before, in packing order
+}  // namespace detail
+
+// Appends events to buffers; an EventUnpacker that gets all of them in this order gives them back.
+class EventPacker {
+ public:
+  // Appends e to out[used…], growing `out` where it must, and moves `used`. Cost: tens of nanoseconds.
+  void append(std::vector<uint8_t>& out, size_t& used, const model::Event& e);
+
+ private:
+  detail::Before before_{};
+};
+
+class EventUnpacker {
+ public:
+  // The event at p; moves p behind it. Valid until the next event of its kind is unpacked.
+  const model::Event& next(const uint8_t*& p);
+
+ private:
+  detail::Before before_{};
+  std::array<model::Event, static_cast<size_t>(model::EventKind::count)> events_;  // reused, with what they hold
+};
+
+}  // namespace deferscope::traces
