@@ -353,8 +353,9 @@ bool Translator::vector(const Uop& u) {
                                      {"divsd", H::DivSd},  {"fadd.d", H::FAddD}, {"fsub.d", H::FSubD},
                                      {"fmul.d", H::FMulD}, {"fdiv.d", H::FDivD}};
       h = H::VecFp;
+      // arm64's vectors have the same names, with a form in imm.
       for (const Row& r : kHot)
-        if ((arm() || u.dst == u.a) && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
+        if ((arm() ? u.imm == 0 : u.dst == u.a) && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
       break;
     }
     case Op::FpCompare:

@@ -1,0 +1,252 @@
+// The engine against the reference evaluator on random straight code of both instruction sets, run several times over
+// so that blocks are chained, operands fused, flags dropped and translations at hand: same registers, flags, memory,
+// count and fault. DEFERSCOPE_CASES sets the programs (default 300), DEFERSCOPE_SEED the seed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "emu/engine/engine.h"
+#include "isa/arm64/lift.h"
+#include "isa/arm64/table.h"
+#include "isa/fp_env.h"
+#include "isa/x86_64/lift.h"
+
+using namespace deferscope;
+using emu::kExec;
+using emu::kRead;
+using emu::kWrite;
+
+namespace {
+
+// Code; two pages of data, one that cannot be written, nothing.
+constexpr uint64_t kCode = 0x401000, kData = 0x600000, kReadOnly = kData + 0x2000, kHole = kData + 0x3000;
+
+unsigned number_from(const char* variable, unsigned otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 0)) : otherwise;
+}
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : bits_(seed) {}
+  uint64_t next() { return bits_(); }
+  unsigned below(unsigned n) { return static_cast<unsigned>(bits_() % n); }
+  bool one_in(unsigned n) { return below(n) == 0; }
+
+ private:
+  std::mt19937_64 bits_;
+};
+
+// What compilers write most of the time.
+constexpr uint8_t kOften[] = {0x89, 0x8b, 0x8a, 0x88, 0x8d, 0x63, 0x01, 0x03, 0x29, 0x2b, 0x39, 0x3b, 0x38, 0x3a,
+                              0x21, 0x23, 0x09, 0x0b, 0x31, 0x33, 0x11, 0x13, 0x19, 0x1b, 0x85, 0x84, 0x81, 0x83,
+                              0x80, 0xc1, 0xd1, 0xd3, 0xf7, 0xf6, 0xff, 0xfe, 0xc7, 0xc6, 0x87, 0x86, 0x50, 0x58,
+                              0x72, 0x74, 0x75, 0x77, 0x7c, 0x7f, 0xa4, 0xa5, 0xaa, 0xab, 0xb8, 0x98, 0x99};
+
+std::vector<uint8_t> x86_instruction(Random& r) {
+  for (;;) {
+    std::vector<uint8_t> code;
+    constexpr uint8_t kPrefixes[] = {0x66, 0xf2, 0xf3, 0x67, 0xf0};
+    while (r.one_in(3) && code.size() < 3) code.push_back(kPrefixes[r.below(5)]);
+    if (!r.one_in(3)) code.push_back(static_cast<uint8_t>(0x40 | r.below(16)));
+    if (r.one_in(2)) {
+      code.push_back(kOften[r.below(std::size(kOften))]);
+    } else {
+      code.push_back(0x0f);
+      if (r.one_in(4)) code.push_back(r.one_in(2) ? 0x38 : 0x3a);
+    }
+    while (code.size() < 15) code.push_back(static_cast<uint8_t>(r.one_in(3) ? r.below(16) : r.next()));
+    isa::Lifted l;
+    isa::x86_64::lift(code.data(), code.size(), kCode, l);
+    if (l.fault != isa::Fault::None) continue;
+    const isa::Op last = l.count ? l.uops[l.count - 1].op : isa::Op::Nop;
+    if (last == isa::Op::Syscall || last == isa::Op::Trap || last == isa::Op::LoadMxcsr) continue;
+    code.resize(l.length);
+    return code;
+  }
+}
+
+std::vector<uint8_t> arm64_instruction(Random& r) {
+  const auto rows = isa::arm64::rows();
+  for (;;) {
+    const isa::arm64::Row& row = rows[r.below(static_cast<unsigned>(rows.size()))];
+    const uint32_t word = (static_cast<uint32_t>(r.next()) & ~row.mask) | row.value;
+    isa::Lifted l;
+    isa::arm64::lift(word, kCode, l);
+    if (l.fault != isa::Fault::None) continue;
+    const isa::Op last = l.count ? l.uops[l.count - 1].op : isa::Op::Nop;
+    if (last == isa::Op::Syscall || last == isa::Op::Trap) continue;
+    std::vector<uint8_t> code(4);
+    std::memcpy(code.data(), &word, 4);
+    return code;
+  }
+}
+
+// Some instructions and a jump back to the first.
+std::vector<uint8_t> program(Random& r, isa::Isa isa) {
+  const bool x86 = isa == isa::Isa::x86_64;
+  std::vector<uint8_t> code;
+  for (unsigned n = 2 + r.below(7); n > 0; --n) {
+    const std::vector<uint8_t> one = x86 ? x86_instruction(r) : arm64_instruction(r);
+    code.insert(code.end(), one.begin(), one.end());
+  }
+  const auto size = static_cast<int32_t>(code.size());
+  const uint32_t back =
+      x86 ? static_cast<uint32_t>(-size - 5) : 0x14000000 | (static_cast<uint32_t>(-size / 4) & 0x3ffffff);
+  if (x86) code.push_back(0xe9);
+  for (unsigned i = 0; i < 32; i += 8) code.push_back(static_cast<uint8_t>(back >> i));
+  return code;
+}
+
+struct Side {
+  emu::Memory memory;
+  isa::CpuState cpu;
+};
+
+// Half of the registers point into the data, often at an edge; the others are small, or anything.
+void randomise(Random& r, isa::Isa isa, isa::CpuState& s) {
+  constexpr uint64_t kEdges[] = {kData, kData + 0x1000, kReadOnly, kHole};
+  for (unsigned i = 0; i < 32; ++i) {
+    uint64_t& x = s.r[i];
+    switch (r.below(8)) {
+      case 0:
+      case 1: x = kEdges[r.below(4)] + r.below(48) - 24; break;
+      case 2:
+      case 3: x = kData + 64 + 8 * r.below(900); break;
+      case 4: x = kData + 64 + 16 * r.below(450); break;
+      case 5: x = r.below(64); break;
+      default: x = r.next() >> r.below(64);
+    }
+  }
+  for (auto& v : s.v) v = isa::Vec{r.next() >> r.below(64), r.one_in(2) ? r.next() : 0};
+  for (unsigned i = 0; i < 8; ++i) s.v[r.below(16)].set<double>(0, static_cast<double>(r.below(100)) / 4);
+  s.set_flags(static_cast<uint32_t>(r.next()));
+  if (isa == isa::Isa::x86_64) s.df = r.one_in(4);
+  if (r.one_in(3)) s.mxcsr = 0x1f80 | (r.next() & 0xe040);  // rounding, flush to zero, denormals are zeros
+  if (r.one_in(3)) s.fpcr = static_cast<uint32_t>(r.next()) & 0x3c00000;  // the same, and default NaN
+  s.pc = kCode;
+}
+
+class Log final : public isa::Bus {
+ public:
+  explicit Log(emu::Memory& m) : m_(m) {}
+  bool read(uint64_t a, void* out, unsigned n) override { return m_.read(a, out, n) || fail(); }
+  bool write(uint64_t a, const void* in, unsigned n) override { return m_.write(a, in, n) || fail(); }
+  bool check_write(uint64_t a, unsigned n) override { return m_.check_write(a, n) || fail(); }
+
+ private:
+  bool fail() {
+    fault_address = m_.fault_address, fault = m_.fault;
+    return false;
+  }
+  emu::Memory& m_;
+};
+
+// At most `budget` instructions by lift and evaluate.
+emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget) {
+  emu::RunExit e;
+  Log bus(side.memory);
+  for (; e.executed < budget && e.kind == emu::RunExit::Budget; ++e.executed) {
+    uint8_t bytes[16] = {};
+    const bool x86 = isa == isa::Isa::x86_64;
+    const uint64_t pc = side.cpu.pc;
+    const unsigned n = side.memory.fetch(pc, bytes, x86 ? 15 : 4);
+    isa::Lifted in;
+    uint32_t word;
+    std::memcpy(&word, bytes, 4);
+    if (!x86 && pc % 4 != 0)
+      in.fault = isa::Fault::PcAlignment;
+    else if (n == 0 || (!x86 && n < 4))
+      in.fault = isa::Fault::Page;
+    else if (x86)
+      isa::x86_64::lift(bytes, n, pc, in);
+    else
+      isa::arm64::lift(word, pc, in);
+    e.outcome = isa::evaluate(in, side.cpu, bus, isa::default_cpu_model(isa), e.executed);
+    if (in.fault == isa::Fault::Page) e.outcome.address = pc + n;
+    if (e.outcome.kind == isa::Outcome::Fault) e.kind = emu::RunExit::Fault;
+    if (e.outcome.kind == isa::Outcome::Syscall) e.kind = emu::RunExit::Syscall;
+  }
+  return e;
+}
+
+std::string describe(const Side& s, const emu::RunExit& e) {
+  const bool faulted = e.kind == emu::RunExit::Fault;
+  std::string out = fmt::format(
+      "exit {} after {} fault {} at {:x} pc {:x} flags {:x} df {} mxcsr {:x} fpsr {:x} memory {:x}\n",
+      static_cast<int>(e.kind), e.executed, faulted ? static_cast<int>(e.outcome.fault) : 0,
+      faulted ? e.outcome.address : 0, s.cpu.pc, s.cpu.flags(), s.cpu.df, s.cpu.mxcsr, s.cpu.fpsr, s.memory.digest());
+  for (unsigned r = 0; r < 36; ++r)
+    if (r != isa::kSink) out += fmt::format("  r{} {:x}\n", r, s.cpu.r[r]);
+  for (unsigned v = 0; v < 32; ++v) out += fmt::format("  v{} {:x}_{:x}\n", v, s.cpu.v[v].hi, s.cpu.v[v].lo);
+  return out;
+}
+
+// The lines that differ.
+std::string difference(const std::string& a, const std::string& b) {
+  std::string out;
+  for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    const size_t p = a.find('\n', i), q = b.find('\n', j);
+    const std::string x = a.substr(i, p - i), y = b.substr(j, q - j);
+    if (x != y) out += "  evaluator: " + x + "\n  engine:    " + y + "\n";
+    i = p + 1, j = q + 1;
+  }
+  return out;
+}
+
+class EngineRandom : public testing::TestWithParam<isa::Isa> {};
+INSTANTIATE_TEST_SUITE_P(BothIsas, EngineRandom, testing::Values(isa::Isa::x86_64, isa::Isa::arm64),
+                         [](const auto& i) { return i.param == isa::Isa::x86_64 ? "amd64" : "arm64"; });
+
+TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
+  const isa::Isa isa = GetParam();
+  Random r(number_from("DEFERSCOPE_SEED", 1));
+  unsigned failures = 0;
+  for (unsigned i = number_from("DEFERSCOPE_CASES", 300); i > 0 && failures < 5; --i) {
+    const std::vector<uint8_t> code = program(r, isa);
+    emu::Engine engine(isa, isa::default_cpu_model(isa), 1 + r.below(64));
+    Side slow, fast;
+    for (Side* s : {&slow, &fast}) {
+      s->memory.map(kCode, 0x1000, kRead | kExec);
+      s->memory.map(kData, 0x2000, kRead | kWrite);
+      s->memory.map(kReadOnly, 0x1000, kRead);
+      s->memory.poke(kCode, code.data(), code.size());
+      for (uint64_t a = kData; a < kHole; a += 8) {
+        const uint64_t word = a * 0x9e3779b97f4a7c15;
+        s->memory.poke(a, &word, 8);
+      }
+    }
+    for (unsigned pass = 0; pass < 20 && failures < 5; ++pass) {
+      randomise(r, isa, slow.cpu);
+      fast.cpu = slow.cpu;
+      const uint64_t budget = 1 + r.below(60);
+      isa::fp_enter(slow.cpu, isa);
+      const std::string want = describe(slow, [&] {
+        const emu::RunExit e = evaluated(isa, slow, budget);
+        isa::fp_fold(slow.cpu, isa);
+        isa::fp_leave();
+        return e;
+      }());
+      isa::fp_enter(fast.cpu, isa);
+      const emu::RunExit e = engine.run(fast.cpu, fast.memory, budget, 0);
+      isa::fp_fold(fast.cpu, isa);
+      isa::fp_leave();
+      const std::string got = describe(fast, e);
+      if (want == got) continue;
+      ++failures;
+      std::string bytes;
+      for (const uint8_t b : code) bytes += fmt::format("{:02x}", b);
+      ADD_FAILURE() << fmt::format("code {}, pass {}, budget {}, block {}\n", bytes, pass, budget, engine.max_block())
+                    << difference(want, got);
+      break;
+    }
+  }
+}
+
+}  // namespace
