@@ -2,6 +2,7 @@
 #include "loader/dwarf.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "loader/dwarf_die.h"
@@ -14,12 +15,25 @@ namespace {
 constexpr int kMaxDepth = 64;                  // of typedef chains and nested blocks
 constexpr unsigned kGoClosureOffset = 0x2907;  // DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go, go1.23)
 
+// Attributes and kinds that Go's compiler adds (cmd/internal/dwarf/dwarf.go; the kinds are reflect's).
+constexpr unsigned kGoKind = 0x2900, kGoKey = 0x2901, kGoElem = 0x2902;
+enum GoKind : uint8_t { kArray = 17, kChan, kFunc, kInterface, kMap, kPointer, kSlice, kString };
+constexpr const char* kBasicKinds[] = {
+    nullptr,  "bool",   "int",    "int8",    "int16",   "int32",   "int64",     "uint",       "uint8",
+    "uint16", "uint32", "uint64", "uintptr", "float32", "float64", "complex64", "complex128", nullptr,
+    nullptr,  nullptr,  nullptr,  nullptr,   nullptr,   nullptr,   "string",    nullptr,      "unsafe.Pointer"};
+
 struct Unit {
   ListUnit lists;
 };
 
 struct FunctionEntry {
   uint64_t low, high, die;  // addresses as in the file
+  size_t unit;
+};
+
+struct GlobalEntry {
+  uint64_t die;
   size_t unit;
 };
 
@@ -45,6 +59,7 @@ struct Dwarf::State {
   std::vector<Unit> units;
   std::unordered_map<std::string_view, uint64_t> types;  // name → entry
   std::vector<FunctionEntry> functions;                  // sorted by low
+  std::map<std::string_view, GlobalEntry> globals;       // by name
 
   explicit State(const Image& i) : image(i), sections(i), source(sections), bias(i.elf().bias) { index(); }
 
@@ -96,6 +111,8 @@ void Dwarf::State::index_unit(int version) {
     unsigned tag = die->tag();
     if (tag == DW_TAG_subprogram)
       add_function(*die);
+    else if (tag == DW_TAG_variable)
+      globals.emplace(die->name(), GlobalEntry{die->offset(), units.size() - 1});
     else if (is_type(tag))
       types.emplace(die->name(), die->offset());
   }
@@ -309,6 +326,42 @@ std::optional<uint64_t> Dwarf::type_size(std::string_view type) const {
   auto found = state_->types.find(type);
   if (found == state_->types.end()) return std::nullopt;
   return state_->size_of(Die::at(state_->debug(), found->second));
+}
+
+std::string Dwarf::underlying(std::string_view type) const {
+  auto found = state_->types.find(type);
+  if (found == state_->types.end()) return std::string(type);
+  Die die = Die::at(state_->debug(), found->second);
+  const uint64_t kind = die.number(kGoKind).value_or(0);
+  auto name_of = [&](unsigned attribute) -> std::string {
+    auto a = die.attribute(attribute);
+    return a ? std::string(Die::at(state_->debug(), a->reference()).name()) : "?";
+  };
+  if (kind < std::size(kBasicKinds) && kBasicKinds[kind]) return kBasicKinds[kind];
+  switch (kind) {
+    case kArray: {
+      auto range = die.first_child();
+      return "[" + std::to_string(range ? range->number(DW_AT_count).value_or(0) : 0) + "]" + name_of(DW_AT_type);
+    }
+    case kChan: return "chan " + name_of(kGoElem);
+    case kFunc: return type.starts_with("func(") ? std::string(type) : "func()";
+    case kMap: return "map[" + name_of(kGoKey) + "]" + name_of(kGoElem);
+    case kPointer: return "*" + name_of(DW_AT_type);
+    case kSlice: return "[]" + name_of(kGoElem);
+    default: return std::string(type);
+  }
+}
+
+std::optional<Variable> Dwarf::global(std::string_view name) const {
+  auto found = state_->globals.find(name);
+  if (found == state_->globals.end()) return std::nullopt;
+  return state_->variable(Die::at(state_->debug(), found->second.die), found->second.unit);
+}
+
+std::vector<std::string_view> Dwarf::globals() const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, entry] : state_->globals) names.push_back(name);
+  return names;
 }
 
 std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {

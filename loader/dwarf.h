@@ -75,6 +75,12 @@ class Dwarf {
   std::optional<StructLayout> struct_layout(std::string_view type) const;
   // Size of any named type; pointers and functions are 8.
   std::optional<uint64_t> type_size(std::string_view type) const;
+  // What a type is made of, as Go spells it: "main.Stack" → "[]int", "main.Colour" → "uint8"; of every function type
+  // "func()" or its own name. Structs, interfaces and what is not known keep their names.
+  std::string underlying(std::string_view type) const;
+  // A package's variable, "main.counter" or "golang.org/x/text/language.und"; its location holds at any pc.
+  std::optional<Variable> global(std::string_view name) const;
+  std::vector<std::string_view> globals() const;  // their names, sorted; they live as long as this object
   // The function that holds pc, with its variables.
   std::optional<FunctionInfo> function_at(uint64_t pc) const;
   // Where the variable is when the frame stands at pc (a return address: give pc-1). Location::optimised_away() says

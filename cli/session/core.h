@@ -13,6 +13,7 @@
 
 #include "cli/session/guest_view.h"
 #include "cli/session/session.h"
+#include "cli/session/values.h"
 #include "emu/machine.h"
 #include "runtime_model/program.h"
 #include "runtime_model/tracker.h"
@@ -159,9 +160,13 @@ class Core {
   // --- places and values ---
   std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
   std::optional<emu::Position> as_position(const std::string& t) const;  // 61431, @61,431, 50%, start, end
-  uint64_t evaluate(const std::string& expression) const;
-  // "*(*uint32)(ADDRESS)", "*ADDRESS" or "ADDRESS": the address and how many bytes.
-  std::pair<uint64_t, unsigned> memory_place(const std::string& text) const;
+  // Expressions (expressions.cpp); all of these throw CommandError.
+  Value value_of(const std::string& expression) const;
+  uint64_t evaluate(const std::string& expression) const;  // as a number
+  uint64_t address(const std::string& expression) const;   // of "$sp+8", of a pointer: its value; else where it lies
+  // What a variable, "*ADDRESS", "*(*TYPE)(ADDRESS)" or "ADDRESS" occupies: the address and how many bytes.
+  std::pair<uint64_t, uint64_t> memory_place(const std::string& expression) const;
+  std::string text_of(const Value& v) const;
   // "$sp", "SP", "R14", "rax", "lr", "pc": the register, or nothing.
   std::optional<isa::Reg> register_named(std::string name) const;
 

@@ -1,9 +1,10 @@
-// Expressions in conditions and addresses: numbers, registers, memory, symbols, variables.
+// Expressions: numbers, registers, memory, symbols, variables and their parts.
 //
 //   or  = and { "||" and }          cmp = sum [ (==|!=|<|<=|>|>=) sum ]
 //   and = bit { "&&" bit }          sum = term { (+|-) term }
 //   bit = cmp { (&|'|') cmp }       term = unary { (*|/|%) unary }
-//   unary = "*" unary | "-" unary | "!" unary | "(" or ")" | "*(*TYPE)(" or ")" | NUMBER | NAME
+//   unary = ("*" | "&" | "-" | "!") unary | primary { "." FIELD | "[" or "]" }
+//   primary = "(" or ")" | "(*TYPE)(" or ")" | (TYPE|len|cap) "(" or ")" | NUMBER | "STRING" | NAME
 #include <fmt/format.h>
 
 #include <cctype>
@@ -20,18 +21,14 @@ struct X86Name {
 };
 constexpr X86Name kX86[] = {{"ax", 0}, {"cx", 1}, {"dx", 2}, {"bx", 3}, {"sp", 4}, {"bp", 5}, {"si", 6}, {"di", 7}};
 
-unsigned type_bytes(const std::string& type) {
-  if (type == "byte" || type == "uint8" || type == "int8" || type == "bool") return 1;
-  if (type == "uint16" || type == "int16") return 2;
-  if (type == "uint32" || type == "int32" || type == "rune") return 4;
-  return 8;
-}
+constexpr std::string_view kConversions[] = {"int",    "int8",   "int16",  "int32",   "int64", "uint", "uint8",
+                                             "uint16", "uint32", "uint64", "uintptr", "byte",  "rune"};
 
 class Parser {
  public:
-  Parser(const Core& core, std::string_view text) : core_(core), t_(text) {}
-  int64_t all() {
-    const int64_t v = either();
+  Parser(const Core& core, std::string_view text) : core_(core), values_(core), t_(text) {}
+  Value all() {
+    Value v = either();
     space();
     if (i_ != t_.size()) wrong();
     return v;
@@ -42,124 +39,174 @@ class Parser {
   void space() {
     while (i_ < t_.size() && std::isspace(static_cast<unsigned char>(t_[i_]))) ++i_;
   }
+  bool next_is(std::string_view token) const { return t_.substr(i_, token.size()) == token; }
   bool eat(std::string_view token) {
     space();
-    if (t_.substr(i_, token.size()) != token) return false;
+    if (!next_is(token)) return false;
     i_ += token.size();
     return true;
   }
-  int64_t either() {
-    int64_t v = both();
+  int64_t number(const Value& v) const { return values_.as_number(v); }
+  static Value truth(bool b) { return Value::number(b, "bool"); }
+  static Value wrap(uint64_t x) { return Value::number(x); }
+
+  Value either() {
+    Value v = both();
     while (eat("||")) {
-      const int64_t w = both();
-      v = v || w;
+      const Value w = both();
+      v = truth(number(v) != 0 || number(w) != 0);
     }
     return v;
   }
-  int64_t both() {
-    int64_t v = bits();
+  Value both() {
+    Value v = bits();
     while (eat("&&")) {
-      const int64_t w = bits();
-      v = v && w;
+      const Value w = bits();
+      v = truth(number(v) != 0 && number(w) != 0);
     }
     return v;
   }
-  int64_t bits() {
-    int64_t v = compare();
+  Value bits() {
+    Value v = compare();
     while (true) {
       space();
-      const std::string_view two = t_.substr(i_, 2);
-      if (two == "&&" || two == "||") return v;
+      if (next_is("&&") || next_is("||")) return v;
       if (eat("&"))
-        v &= compare();
+        v = wrap(static_cast<uint64_t>(number(v) & number(compare())));
       else if (eat("|"))
-        v |= compare();
+        v = wrap(static_cast<uint64_t>(number(v) | number(compare())));
       else
         return v;
     }
   }
-  int64_t compare() {
-    const int64_t v = sum();
-    if (eat("==")) return v == sum();
-    if (eat("!=")) return v != sum();
-    if (eat("<=")) return v <= sum();
-    if (eat(">=")) return v >= sum();
-    if (eat("<")) return v < sum();
-    if (eat(">")) return v > sum();
+  Value compare() {
+    const Value v = sum();
+    for (const std::string_view op : {"==", "!=", "<=", ">=", "<", ">"})
+      if (eat(op)) return truth(holds(op, v, sum()));
     return v;
   }
-  static int64_t wrap(uint64_t x) { return static_cast<int64_t>(x); }
-  int64_t sum() {
-    int64_t v = term();
+  bool holds(std::string_view op, const Value& v, const Value& w) const {
+    const bool text = values_.is_string(v) && values_.is_string(w);
+    const int64_t a = text ? values_.text_of(v).compare(values_.text_of(w)) : number(v), b = text ? 0 : number(w);
+    if (op == "==") return a == b;
+    if (op == "!=") return a != b;
+    if (op == "<=") return a <= b;
+    if (op == ">=") return a >= b;
+    return op == "<" ? a < b : a > b;
+  }
+  Value sum() {
+    Value v = term();
     while (true) {
       if (eat("+"))
-        v = wrap(static_cast<uint64_t>(v) + static_cast<uint64_t>(term()));
+        v = wrap(static_cast<uint64_t>(number(v)) + static_cast<uint64_t>(number(term())));
       else if (eat("-"))
-        v = wrap(static_cast<uint64_t>(v) - static_cast<uint64_t>(term()));
+        v = wrap(static_cast<uint64_t>(number(v)) - static_cast<uint64_t>(number(term())));
       else
         return v;
     }
   }
-  int64_t term() {
-    int64_t v = unary();
+  Value term() {
+    Value v = unary();
     while (true) {
       if (eat("*"))
-        v = wrap(static_cast<uint64_t>(v) * static_cast<uint64_t>(unary()));
+        v = wrap(static_cast<uint64_t>(number(v)) * static_cast<uint64_t>(number(unary())));
       else if (eat("/"))
-        v = divided(v, unary(), false);
+        v = divided(number(v), number(unary()), false);
       else if (eat("%"))
-        v = divided(v, unary(), true);
+        v = divided(number(v), number(unary()), true);
       else
         return v;
     }
   }
-  int64_t divided(int64_t a, int64_t b, bool rest) const {
+  static Value divided(int64_t a, int64_t b, bool rest) {
     if (b == 0) throw CommandError("division by zero");
-    if (b == -1) return rest ? 0 : wrap(uint64_t{0} - static_cast<uint64_t>(a));
-    return rest ? a % b : a / b;
+    if (b == -1) return wrap(rest ? 0 : uint64_t{0} - static_cast<uint64_t>(a));
+    return wrap(static_cast<uint64_t>(rest ? a % b : a / b));
   }
-  int64_t memory(int64_t address, unsigned bytes) const {
-    const auto v = core_.view->value(static_cast<uint64_t>(address), bytes);
-    if (!v) throw CommandError(fmt::format("{:#x} is not mapped", static_cast<uint64_t>(address)));
-    return static_cast<int64_t>(*v);
-  }
-  int64_t unary() {
+  Value unary() {
     if (++nesting_ > 200) wrong();
-    space();
-    int64_t v = 0;
-    if (eat("*(*")) {
-      const size_t close = t_.find(')', i_);
-      if (close == std::string_view::npos) wrong();
-      const std::string type(t_.substr(i_, close - i_));
-      i_ = close + 1;
-      if (!eat("(")) wrong();
-      v = either();
-      if (!eat(")")) wrong();
-      v = memory(v, type_bytes(type));
-    } else if (eat("*")) {
-      v = memory(unary(), 8);
+    Value v;
+    if (eat("*")) {
+      v = values_.pointed_at(unary());
+    } else if (eat("&")) {
+      v = address_of(unary());
     } else if (eat("-")) {
-      v = wrap(uint64_t{0} - static_cast<uint64_t>(unary()));
+      v = wrap(uint64_t{0} - static_cast<uint64_t>(number(unary())));
     } else if (eat("!")) {
-      v = !unary();
-    } else if (eat("(")) {
-      v = either();
-      if (!eat(")")) wrong();
+      v = truth(number(unary()) == 0);
     } else {
-      v = name();
+      v = parts(primary());
     }
     --nesting_;
     return v;
   }
-  int64_t name() {
+  static Value address_of(const Value& v) {
+    if (v.gone) throw CommandError("it is optimised away here");
+    if (!v.address)
+      throw CommandError(v.type.empty() || v.literal ? "a number or literal has no address"
+                                                     : "it has no address: it lies in registers, or is computed");
+    return Value::number(*v.address, v.type.empty() ? "" : "*" + v.type);
+  }
+  Value parts(Value v) {
+    while (i_ < t_.size() && (t_[i_] == '.' || t_[i_] == '[')) {
+      if (t_[i_++] == '[') {
+        const int64_t index = number(either());
+        if (!eat("]")) throw CommandError("']' is missing");
+        v = values_.element(v, index);
+      } else {
+        const size_t begin = i_;
+        while (i_ < t_.size() && is_word(t_[i_])) ++i_;
+        v = values_.field(v, std::string(t_.substr(begin, i_ - begin)));
+      }
+    }
+    return v;
+  }
+  static bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  }
+  // The text up to the parenthesis that closes the one before i_; i_ goes behind it.
+  std::string enclosed() {
+    const size_t begin = i_;
+    for (int open = 1; i_ < t_.size(); ++i_) {
+      open += t_[i_] == '(' ? 1 : t_[i_] == ')' ? -1 : 0;
+      if (open == 0) return std::string(t_.substr(begin, i_++ - begin));
+    }
+    wrong();
+  }
+  Value primary() {
     space();
+    if (i_ < t_.size() && t_[i_] == '"') return literal();
+    if (eat("(")) {
+      const size_t begin = i_;
+      const std::string type = t_.substr(i_, 1) == "*" ? enclosed() : "";
+      if (!type.empty() && eat("(")) return Value::number(values_.as_address(argument()), type);  // (*T)(address)
+      i_ = begin;
+      return argument();
+    }
+    return name();
+  }
+  Value argument() {
+    Value v = either();
+    if (!eat(")")) wrong();
+    return v;
+  }
+  Value literal() {
+    const size_t end = t_.find('"', ++i_);
+    if (end == std::string_view::npos) throw CommandError("the closing '\"' is missing");
+    Value v;
+    v.type = "string", v.literal = true;
+    v.bytes.assign(t_.begin() + static_cast<ptrdiff_t>(i_), t_.begin() + static_cast<ptrdiff_t>(end));
+    i_ = end + 1;
+    return v;
+  }
+  Value name() {
     const size_t begin = i_;
     int open = 0;
     while (i_ < t_.size()) {
-      const unsigned char c = static_cast<unsigned char>(t_[i_]);
+      const char c = t_[i_];
       const bool in_path = c == '/' && i_ > begin && std::isalpha(static_cast<unsigned char>(t_[begin])) != 0 &&
                            t_.find('.', i_) != std::string_view::npos;
-      const bool part = std::isalnum(c) || c == '_' || c == '.' || c == '$' || c == '@' || c >= 0x80 || in_path;
+      const bool part = is_word(c) || c == '.' || c == '$' || c == '@' || in_path;
       if (c == '(' && i_ > begin && t_[i_ - 1] == '.' && t_.substr(i_ + 1, 1) == "*")
         ++open;  // pkg.(*T).f
       else if (c == ')' && open > 0)
@@ -179,33 +226,81 @@ class Parser {
       }
       wrong();
     }
+    if (next_is("(")) {
+      if (word == "len" || word == "cap") return ++i_, values_.length(argument(), word == "cap");
+      for (const std::string_view type : kConversions)
+        if (word == type) return ++i_, converted(number(argument()), word);
+    }
     return value_of(word);
   }
-  int64_t value_of(const std::string& word) const {
-    if (word == "true") return 1;
-    if (word == "false" || word == "nil") return 0;
+  Value converted(int64_t n, const std::string& type) const {
+    Value v = Value::number(static_cast<uint64_t>(n), type);
+    v.bytes.resize(values_.size_of(type));
+    return v;
+  }
+
+  // --- names ---
+
+  Value fields(Value v, const std::string& path) const {  // ".f.g", or nothing
+    for (size_t at = 0; at < path.size();) {
+      const size_t end = std::min(path.find('.', at + 1), path.size());
+      v = values_.field(v, path.substr(at + 1, end - at - 1));
+      at = end;
+    }
+    return v;
+  }
+  std::optional<Value> variable(const std::string& word) const {
+    const size_t dot = std::min(word.find('.'), word.size());
+    if (auto v = local_variable(core_, word.substr(0, dot))) return fields(std::move(*v), word.substr(dot));
+    for (size_t cut = word.size(); cut != std::string::npos && cut > 0; cut = word.rfind('.', cut - 1))
+      if (auto v = global_variable(core_, word.substr(0, cut))) return fields(std::move(*v), word.substr(cut));
+    return std::nullopt;
+  }
+  std::optional<uint64_t> special(const std::string& word) const {
     std::string low;
     for (char c : word) low += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (low == "$pc" || low == "pc" || low == "$rip" || low == "rip") return wrap(core_.standing().pc);
-    if (low == "goid" || low == "$goid") return wrap(core_.me().goid);
-    if (low == "thread" || low == "$thread") return core_.me().tid;
-    if (low == "pos" || low == "$pos" || low == "@") return wrap(core_.position());
-    if (low == "g" || low == "$g")
-      return wrap(core_.chosen ? core_.chosen->g : core_.view->current_g(core_.view->cpu()));
-    if (const auto v = scalar_variable(core_, word)) return *v;
-    if (const auto r = core_.register_named(word)) return wrap(core_.register_value(*r));
-    if (const auto s = core_.machine->image().find_symbol(word)) return wrap(s->address);
-    if (word[0] != '$' && core_.program) {
-      try {
-        const auto at = core_.locate(word);
-        if (at.size() == 1) return wrap(at[0]);
-      } catch (const CommandError&) {
-      }
+    if (low == "$pc" || low == "pc" || low == "$rip" || low == "rip") return core_.standing().pc;
+    if (low == "goid" || low == "$goid") return core_.me().goid;
+    if (low == "thread" || low == "$thread") return static_cast<uint64_t>(core_.me().tid);
+    if (low == "pos" || low == "$pos" || low == "@") return core_.position();
+    if (low == "g" || low == "$g") return core_.chosen ? core_.chosen->g : core_.view->current_g(core_.view->cpu());
+    if (const auto r = core_.register_named(word)) return core_.register_value(*r);
+    return std::nullopt;
+  }
+  // A symbol without a type stands for its address.
+  std::optional<Value> symbol(const std::string& word) const {
+    if (const auto s = core_.machine->image().find_symbol(word)) {
+      Value v = wrap(s->address);
+      v.address = s->address;
+      if (s->kind == loader::SymbolKind::data)
+        v.note = fmt::format(
+            "the address: {} says its type; *(*TYPE)({}) reads it",
+            core_.program && core_.program->dwarf() ? "no DWARF entry" : "the program has no DWARF that", word);
+      return v;
     }
-    throw CommandError(fmt::format("'{}' is no register, variable, symbol or number here", word));
+    if (word[0] == '$' || !core_.program) return std::nullopt;
+    try {
+      const auto at = core_.locate(word);
+      if (at.size() == 1) return wrap(at[0]);
+    } catch (const CommandError&) {
+    }
+    return std::nullopt;
+  }
+  // Variables come before registers: "$sp" is always the register.
+  Value value_of(const std::string& word) const {
+    if (word == "true" || word == "false") return truth(word == "true");
+    if (word == "nil") return wrap(0);
+    if (word[0] != '$')
+      if (auto v = variable(word)) return *v;
+    if (const auto v = special(word)) return wrap(*v);
+    if (auto v = symbol(word)) return *v;
+    const bool nameless = core_.program && !core_.program->dwarf();
+    throw CommandError(fmt::format("'{}' is no register, variable, symbol or number here{}", word,
+                                   nameless ? " (the program has no DWARF: its variables have no names)" : ""));
   }
 
   const Core& core_;
+  const Values values_;
   std::string_view t_;
   size_t i_ = 0;
   int nesting_ = 0;
@@ -213,15 +308,29 @@ class Parser {
 
 }  // namespace
 
+Value Core::value_of(const std::string& expression) const { return Parser(*this, expression).all(); }
+
 uint64_t Core::evaluate(const std::string& expression) const {
-  return static_cast<uint64_t>(Parser(*this, expression).all());
+  return static_cast<uint64_t>(Values(*this).as_number(value_of(expression)));
 }
 
-std::pair<uint64_t, unsigned> Core::memory_place(const std::string& text) const {
-  const size_t close = text.find(')');
-  if (text.compare(0, 3, "*(*") == 0 && close != std::string::npos)
-    return {evaluate(text.substr(close + 1)), type_bytes(text.substr(3, close - 3))};
-  return {evaluate(text[0] == '*' ? text.substr(1) : text), 8};
+uint64_t Core::address(const std::string& expression) const { return Values(*this).as_address(value_of(expression)); }
+
+std::pair<uint64_t, uint64_t> Core::memory_place(const std::string& expression) const {
+  const Value v = value_of(expression);
+  if (v.gone) throw CommandError(fmt::format("{} is optimised away here", expression));
+  if (v.type.empty()) return {v.address.value_or(v.word()), 8};
+  if (!v.address) throw CommandError(fmt::format("{} lies in a register, or in pieces: it has no address", expression));
+  return {*v.address, v.bytes.size()};
+}
+
+std::string Core::text_of(const Value& v) const {
+  std::string text = Values(*this).print(v);
+  if (v.type.empty()) {
+    const std::string name = view->of(v.word());
+    text = fmt::format("{} = {:#x}{}", static_cast<int64_t>(v.word()), v.word(), name.empty() ? "" : "  " + name);
+  }
+  return v.note.empty() ? text : text + "  " + mark('d', "(" + v.note + ")");
 }
 
 uint64_t Core::register_value(isa::Reg r) const {

@@ -207,8 +207,8 @@ void Core::show_stop(const Halt& h) {
   if (std::string chain = chain_line(); !chain.empty()) say(chain);
   for (const std::string& d : displays) {
     try {
-      const uint64_t v = evaluate(d);
-      say(fmt::format("{} = {}", d, traces::say_value(v, 8, *view)));
+      const Value v = value_of(d);
+      say(fmt::format("{} = {}", d, v.type.empty() ? traces::say_value(v.word(), 8, *view) : text_of(v)));
     } catch (const CommandError& e) {
       say(fmt::format("{}: {}", d, e.what()));
     }

@@ -119,7 +119,7 @@ std::optional<emu::Position> Core::as_position(const std::string& text) const {
 
 std::vector<uint64_t> Core::locate(const std::string& spec) const {
   if (spec.empty()) return {standing().pc};
-  if (spec[0] == '*') return {evaluate(spec.substr(1))};
+  if (spec[0] == '*') return {address(spec.substr(1))};
   if (!program) throw CommandError(fmt::format("'{}': this program has no Go function table; use *ADDRESS", spec));
   const auto& funcs = program->go().funcs;
   if (spec[0] == '/' && spec.size() > 2 && spec.back() == '/') {

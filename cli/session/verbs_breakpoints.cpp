@@ -193,13 +193,9 @@ void set_watch(Core& c, const std::string& args, bool read, bool write) {
   }
   b.condition = take_condition(spec);
   if (spec.empty()) throw CommandError("watch [-r|-w|-rw] [-size N] ADDRESS: which word?");
-  // A variable, or "*(*int)(ADDR)" and "*EXPR", which name the word behind the address, as delve and gdb write it.
   uint64_t size = 8;
-  if (const auto variable = spec[0] == '*' ? std::nullopt : variable_place(c, spec))
-    b.watch.address = variable->address, size = variable->bytes;
-  else
-    std::tie(b.watch.address, size) = c.memory_place(spec);
-  if (!sized) b.watch.size = size;
+  std::tie(b.watch.address, size) = c.memory_place(spec);
+  if (!sized) b.watch.size = std::clamp<uint64_t>(size, 1, 4096);
   if (!c.view->value(b.watch.address, 1)) throw CommandError(fmt::format("{:#x} is not mapped", b.watch.address));
   b.spec = spec;
   add(c, std::move(b));

@@ -60,17 +60,18 @@ void set(Core& c, const std::string& args) {
   const Standing at = c.standing();
   e.value = c.evaluate(right);
   std::string was;
-  if (left == "pc" || left == "PC" || left == "$pc" || left == "$rip") {
+  const bool is_variable = left[0] != '$' && (local_variable(c, left) || global_variable(c, left));
+  const auto r = is_variable ? std::nullopt : c.register_named(left);
+  if (!is_variable && (left == "pc" || left == "PC" || left == "$pc" || left == "$rip")) {
     e.is_register = e.is_pc = true;
     was = fmt::format("{:#x}", at.pc);
-  } else if (const auto r = c.register_named(left)) {
+  } else if (r) {
     e.is_register = true, e.reg = *r;
     was = fmt::format("{:#x}", c.register_value(*r));
   } else {
-    if (const auto variable = left[0] == '*' ? std::nullopt : variable_place(c, left))
-      e.address = variable->address, e.bytes = variable->bytes;
-    else
-      std::tie(e.address, e.bytes) = c.memory_place(left);
+    const auto [address, bytes] = c.memory_place(left);
+    if (bytes > 8) throw CommandError(fmt::format("{} is longer than a word: set its parts", left));
+    e.address = address, e.bytes = static_cast<unsigned>(bytes);
     const auto old = c.view->value(e.address, e.bytes);
     if (!old) throw CommandError(fmt::format("{:#x} is not mapped", e.address));
     was = fmt::format("{:#x}", *old);
@@ -167,7 +168,7 @@ void x(Core& c, const std::string& a) {
   const Format f = take_format(args);
   if (args.empty()) throw CommandError("x ADDRESS: which memory?");
   if (f.count > 100'000) throw CommandError("too much at once: at most 100,000");
-  uint64_t at = c.evaluate(args);
+  uint64_t at = c.address(args);
   if (f.letter == 'i') {
     for (uint64_t i = 0; i < f.count; ++i) {
       unsigned n = 0;
@@ -208,17 +209,10 @@ void print(Core& c, const std::string& a) {
   if (e.empty()) throw CommandError("print EXPRESSION");
   char letter = 'x';
   if (e[0] == '/' && e.size() > 2) letter = e[1], e = e.substr(3);
-  if (const auto text = print_variable(c, e)) return c.say(*text);
-  if (e.compare(0, 3, "*(*") == 0) {
-    const size_t close = e.find(')');
-    const std::string type = close == std::string::npos ? "" : e.substr(3, close - 3);
-    if (!type.empty() && c.program && c.program->dwarf())
-      return c.say(print_at(c, type, c.evaluate(e.substr(close + 1))));
-  }
-  const uint64_t v = c.evaluate(e);
-  if (letter != 'x') return c.say(one_value(c, v, {letter, 8, 1}));
-  const std::string name = c.view->of(v);
-  c.say(fmt::format("{} = {:#x}{}", static_cast<int64_t>(v), v, name.empty() ? "" : "  " + name));
+  const Value v = c.value_of(e);
+  if (letter == 'x') return c.say(c.text_of(v));
+  const uint64_t n = static_cast<uint64_t>(Values(c).as_number(v));
+  c.say(one_value(c, n, {letter, v.type.empty() ? 8u : static_cast<unsigned>(std::min<size_t>(v.bytes.size(), 8)), 1}));
 }
 
 void locals(Core& c, const std::string& a) {
@@ -230,6 +224,10 @@ void arguments(Core& c, const std::string& a) {
   const auto lines = variable_lines(c, VariableSet::arguments, a);
   for (const std::string& l : lines) c.say(l);
   if (lines.empty()) c.say("(no args)");
+}
+
+void globals(Core& c, const std::string& a) {
+  for (const std::string& l : global_lines(c, a)) c.say(l);
 }
 
 void display(Core& c, const std::string& a) {
@@ -248,7 +246,7 @@ void display(Core& c, const std::string& a) {
     for (size_t i = 0; i < c.displays.size(); ++i) c.say(fmt::format("{}: {}", i, c.displays[i]));
     return;
   }
-  c.evaluate(a);
+  c.value_of(a);
   c.displays.push_back(a);
 }
 
@@ -257,9 +255,12 @@ constexpr SessionVerb kVerbs[] = {
     {"set", "REG|*ADDRESS|*(*TYPE)(ADDRESS)|VARIABLE VALUE",
      "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set *($sp-64) 1", set},
     {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS", "Memory: gdb's and delve's spelling", "x/4a $sp", x},
-    {"print p inspect", "EXPRESSION", "A variable, field, register, address or sum of them", "print $sp+8", print},
+    {"print p inspect", "EXPRESSION",
+     "A variable, x.f, x[2], *p, &x, len(x), (*T)(ADDRESS), a register, or what is computed from them",
+     "print main.table", print},
     {"locals", "[FILTER]", "Local variables of the chosen frame", "locals", locals},
     {"args", "[FILTER]", "Arguments and results of the chosen frame", "args", arguments},
+    {"vars", "FILTER", "Packages' variables whose name contains FILTER", "vars main.", globals},
     {"display", "[EXPRESSION | -d N]", "Prints an expression after each stop", "display *$sp", display},
 };
 

@@ -158,7 +158,7 @@ void dis(Core& c, const std::string& a) {
   uint64_t begin, end;
   auto words = split_words(a);
   if (words.size() >= 3 && words[0] == "-a") {
-    begin = c.evaluate(words[1]), end = c.evaluate(words[2]);
+    begin = c.address(words[1]), end = c.address(words[2]);
   } else {
     if (!words.empty() && words[0] == "-l") words.erase(words.begin());
     uint64_t at = c.standing().pc;
@@ -273,7 +273,7 @@ void info(Core& c, const std::string& a) {
     return;
   }
   if (a.compare(0, 7, "symbol ") == 0 || a.compare(0, 5, "line ") == 0) {
-    const uint64_t at = a[0] == 's' ? c.evaluate(a.substr(7)) : c.locate(a.substr(5)).front();
+    const uint64_t at = a[0] == 's' ? c.address(a.substr(7)) : c.locate(a.substr(5)).front();
     c.say(fmt::format("{:#x}  {}  {}", at, c.view->place(at), c.view->line(at)));
     return;
   }

@@ -140,10 +140,20 @@ std::optional<emu::Position> find_last_write(Core& c, uint64_t address, unsigned
   return std::nullopt;
 }
 
+// Where `set` last changed a word in [address, address + size), up to position p.
+std::optional<emu::Position> last_edit(const Core& c, emu::Position p, uint64_t address, unsigned size) {
+  for (auto it = c.edits.upper_bound(p); it != c.edits.begin();) {
+    --it;
+    for (const Edit& e : it->second)
+      if (!e.is_register && e.address < address + size && address < e.address + e.bytes) return it->first;
+  }
+  return std::nullopt;
+}
+
 void lastwrite(Core& c, const std::string& args) {
   auto words = split_words(args);
   bool go_there = false;
-  unsigned size = 8;
+  unsigned size = 0;
   std::string expression;
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "-g")
@@ -154,7 +164,8 @@ void lastwrite(Core& c, const std::string& args) {
       expression += (expression.empty() ? "" : " ") + words[i];
   }
   if (expression.empty()) throw CommandError("lastwrite ADDRESS: of which word?");
-  const uint64_t address = c.evaluate(expression);
+  const auto [address, bytes] = c.memory_place(expression);
+  if (size == 0) size = static_cast<unsigned>(std::clamp<uint64_t>(bytes, 1, 8));
   const emu::Position from = c.position();
   const auto value = c.view->value(address, size);
   if (!value) throw CommandError(fmt::format("{:#x} is not mapped", address));
@@ -164,6 +175,13 @@ void lastwrite(Core& c, const std::string& args) {
   } catch (...) {
     c.seek(from);
     throw;
+  }
+  if (const auto by_hand = last_edit(c, from, address, size); by_hand && by_hand >= found) {
+    c.seek(go_there ? *by_hand : from);
+    c.say(fmt::format("[{:#x}] = {}, changed at @{} by your set", address, traces::say_value(*value, size, *c.view),
+                      grouped(*by_hand)));
+    if (go_there) remember(c, from), c.show_stop({});
+    return;
   }
   if (!found) {
     c.seek(from);

@@ -6,6 +6,7 @@
 
 #include "loader/dwarf.h"
 #include "loader/dwarf_lists.h"
+#include "tests/unit/loader_compressed.h"
 #include "tests/unit/loader_guests.h"
 
 namespace deferscope::test {
@@ -273,6 +274,95 @@ TEST(LoaderDwarf, FunctionsAreThoseOfPclntabAndEveryLocationDecodes) {
     EXPECT_FALSE(dwarf->function_at(0));
     EXPECT_FALSE(dwarf->function_at(UINT64_MAX));
   }
+}
+
+// Packages' variables: each lies where the symbol table says.
+TEST(LoaderDwarf, GlobalsLieAtTheirSymbols) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    auto dwarf = Dwarf::open(image);
+    if (!dwarf) continue;
+    size_t found = 0;
+    for (std::string_view name : dwarf->globals()) {
+      auto variable = dwarf->global(name);
+      ASSERT_TRUE(variable) << name;
+      EXPECT_EQ(variable->name, name);
+      auto symbol = image.find_symbol(std::string(name));
+      if (!symbol) continue;
+      Location location = dwarf->locate(*variable, 0, frame());
+      ASSERT_EQ(location.pieces.size(), 1u) << name;
+      EXPECT_EQ(location.pieces[0].value, symbol->address) << name;
+      EXPECT_LE(variable->size, symbol->size) << name;
+      ++found;
+    }
+    EXPECT_GT(found, 200u);
+    EXPECT_EQ(dwarf->global("runtime.buildVersion")->type, "string");
+    EXPECT_FALSE(dwarf->global("runtime.nothing_of_that_name"));
+  }
+}
+
+TEST(LoaderDwarf, DefinedTypesAreMadeOf) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  struct Row {
+    const char* type;
+    const char* made_of;
+  };
+  constexpr Row kRows[] = {{"int", "int"},
+                           {"string", "string"},
+                           {"unsafe.Pointer", "unsafe.Pointer"},
+                           {"[]string", "[]string"},
+                           {"*runtime.g", "*runtime.g"},
+                           {"runtime.waitReason", "uint8"},
+                           {"runtime.g", "runtime.g"},
+                           {"syscall.Errno", "uintptr"},
+                           {"runtime.plainError", "string"},
+                           {"main.method", "main.method"}};
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    auto dwarf = Dwarf::open(image);
+    if (!dwarf) continue;
+    for (const Row& r : kRows) EXPECT_EQ(dwarf->underlying(r.type), r.made_of) << r.type;
+  }
+}
+
+// Types, variables and locations are the same when the sections are compressed, in both ways; so is a program's
+// version.
+TEST(LoaderDwarf, CompressedSectionsReadTheSame) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  size_t tested = 0;
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    Image plain = Image::load(file);
+    auto expected = Dwarf::open(plain);
+    if (!expected) continue;
+    ASSERT_TRUE(plain.section(".debug_info"));
+    for (Packing packing : {Packing::flagged, Packing::renamed}) {
+      Image image = Image::parse(with_compressed_dwarf(read_guest(file), packing), "compressed");
+      ASSERT_EQ(image.section(".zdebug_info") != nullptr, packing == Packing::renamed);
+      auto dwarf = Dwarf::open(image);
+      ASSERT_TRUE(dwarf);
+      EXPECT_EQ(dwarf_version(image), expected->version());
+      EXPECT_EQ(dwarf->globals(), expected->globals());
+      for (const char* type : {"runtime.g", "runtime._defer", "runtime._panic"})
+        EXPECT_EQ(dwarf->struct_layout(type)->fields.size(), expected->struct_layout(type)->fields.size());
+      const FuncTable& funcs = plain.go()->funcs;
+      for (size_t i = 0; i < funcs.size(); i += 41) {
+        auto theirs = expected->function_at(funcs.func(i).entry), ours = dwarf->function_at(funcs.func(i).entry);
+        ASSERT_EQ(theirs.has_value(), ours.has_value());
+        if (!theirs) continue;
+        ASSERT_EQ(theirs->variables.size(), ours->variables.size());
+        for (size_t v = 0; v < theirs->variables.size(); v++)
+          for (uint64_t pc = theirs->entry; pc < theirs->end; pc += 1 + (theirs->end - theirs->entry) / 4)
+            EXPECT_EQ(spell(dwarf->locate(ours->variables[v], pc, frame())),
+                      spell(expected->locate(theirs->variables[v], pc, frame())));
+      }
+    }
+    tested++;
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF";
 }
 
 }  // namespace
