@@ -40,15 +40,17 @@ bool names(const std::string& typed, std::string_view function) {
 }  // namespace
 
 void Core::apply_hooks(const std::unordered_set<uint64_t>& more) {
-  std::unordered_set<uint64_t> all = more;
   std::vector<emu::Watch> watches;
+  hooked_.clear();
   for (const auto& [id, b] : breakpoints) {
     if (!b.enabled) continue;
     if (b.kind == Breakpoint::Watch)
       watches.push_back(b.watch);
     else
-      all.insert(b.pcs.begin(), b.pcs.end());
+      hooked_.insert(b.pcs.begin(), b.pcs.end());
   }
+  std::unordered_set<uint64_t> all = more;
+  all.insert(hooked_.begin(), hooked_.end());
   machine->set_hooks(std::move(all));
   machine->set_watches(std::move(watches));
 }
@@ -166,16 +168,28 @@ bool Core::event_holds(const Breakpoint& b) const {
   });
 }
 
-bool Core::condition_holds(Breakpoint& b, bool count) {
-  if (!b.condition.empty()) {
-    try {
-      if (evaluate(b.condition) == 0) return false;
-    } catch (const CommandError&) {
-      return false;  // what it names is not there yet
-    }
+uint64_t Hits::number(emu::Position p) {
+  const auto at =
+      std::lower_bound(seen_.begin(), seen_.end(), p, [](const Hit& h, emu::Position q) { return h.position < q; });
+  if (at != seen_.end() && at->position == p) return at->number;
+  return seen_.insert(at, {p, seen_.size() + 1})->number;
+}
+
+void Hits::drop_after(emu::Position p) {
+  std::erase_if(seen_, [p](const Hit& h) { return h.position > p; });
+  std::vector<Hit*> order;
+  for (Hit& h : seen_) order.push_back(&h);
+  std::sort(order.begin(), order.end(), [](const Hit* a, const Hit* b) { return a->number < b->number; });
+  for (size_t i = 0; i < order.size(); ++i) order[i]->number = i + 1;
+}
+
+bool Core::condition_holds(const Breakpoint& b) const {
+  if (b.condition.empty()) return true;
+  try {
+    return evaluate(b.condition) != 0;
+  } catch (const CommandError&) {
+    return false;  // what it names is not there yet
   }
-  if (count) ++b.hits;
-  return b.hit_condition.holds(b.hits);
 }
 
 HitCondition HitCondition::parse(const std::string& text) {
@@ -204,29 +218,40 @@ bool HitCondition::holds(uint64_t hits) const {
   return hits == count;
 }
 
-Breakpoint* Core::hit_here(bool count) {
+std::vector<Breakpoint*> Core::reached() {
+  std::vector<Breakpoint*> out;
   const uint64_t pc = view->pc();
+  if (!hooked_.count(pc)) return out;
   for (auto& [id, b] : breakpoints) {
-    if (!b.enabled || b.kind == Breakpoint::Watch) continue;
-    if (!std::count(b.pcs.begin(), b.pcs.end(), pc)) continue;
+    if (!b.enabled || b.kind == Breakpoint::Watch || !std::count(b.pcs.begin(), b.pcs.end(), pc)) continue;
     if (b.kind == Breakpoint::EventPoint && !event_holds(b)) continue;
-    if (condition_holds(b, count)) return &b;
+    if (condition_holds(b)) out.push_back(&b);
   }
-  return nullptr;
+  return out;
 }
 
-Breakpoint* Core::watch_hit(uint64_t address, bool write, bool count) {
+std::vector<Breakpoint*> Core::touched(const emu::Stop& s) {
+  std::vector<Breakpoint*> out;
   for (auto& [id, b] : breakpoints) {
-    if (!b.enabled || b.kind != Breakpoint::Watch) continue;
-    if (address < b.watch.address || address >= b.watch.address + b.watch.size ||
-        !(write ? b.watch.write : b.watch.read))
-      continue;
-    if (condition_holds(b, count)) return &b;
+    if (!b.enabled || b.kind != Breakpoint::Watch || !(s.write ? b.watch.write : b.watch.read)) continue;
+    if (s.address < b.watch.address || s.address >= b.watch.address + b.watch.size) continue;
+    if (condition_holds(b)) out.push_back(&b);
   }
-  return nullptr;
+  return out;
 }
 
-void Core::after_stop(Halt& h) {
+std::optional<Halt> Core::count_hits(const std::vector<Breakpoint*>& there, emu::Position p, Halt::Kind kind) {
+  std::optional<Halt> stop;
+  for (Breakpoint* b : there) {
+    const uint64_t number = b->hits.number(p);
+    if (stop || !b->hit_condition.holds(number)) continue;
+    stop.emplace();
+    stop->kind = kind, stop->id = b->id, stop->hit = number;
+  }
+  return stop;
+}
+
+void Core::after_stop(const Halt& h) {
   const auto it = breakpoints.find(h.id);
   if ((h.kind == Halt::Breakpoint || h.kind == Halt::Watchpoint) && it != breakpoints.end() && it->second.temporary)
     breakpoints.erase(it);

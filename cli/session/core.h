@@ -31,6 +31,7 @@ class CommandError : public std::runtime_error {
 struct Halt {
   enum Kind : uint8_t { Done, Breakpoint, Watchpoint, Exited, Deadlock, Limit, Beginning, Cut } kind = Done;
   int id = 0;        // of the breakpoint
+  uint64_t hit = 0;  // its how manieth
   std::string note;  // what should be said beside the position
 };
 
@@ -43,6 +44,22 @@ struct HitCondition {
   uint64_t count = 0;
   static HitCondition parse(const std::string& text);  // throws CommandError
   bool holds(uint64_t hits) const;
+};
+
+// Where a breakpoint was reached, numbered in the order in which that was found out. A position keeps its number, so
+// that going back and forth counts nothing twice and a hit condition holds at the same positions in both directions.
+class Hits {
+ public:
+  uint64_t number(emu::Position p);  // of the hit at p; a new one gets the next
+  uint64_t count() const { return seen_.size(); }
+  void drop_after(emu::Position p);
+
+ private:
+  struct Hit {
+    emu::Position position;
+    uint64_t number;
+  };
+  std::vector<Hit> seen_;  // by position
 };
 
 inline constexpr const char* kEverybody = "all";
@@ -58,7 +75,7 @@ struct Breakpoint {
   emu::Watch watch;       // Watch
   std::string condition;  // empty: always
   HitCondition hit_condition;
-  uint64_t hits = 0;
+  Hits hits;
   bool temporary = false, enabled = true;
 };
 
@@ -143,19 +160,23 @@ class Core {
   Halt finish_back();
   Halt step_line_back(bool into);
   Halt continue_back();
+  // The end of a motion back from `before`: the last breakpoint or watchpoint on the way, else where it is.
+  Halt stopped_on_the_way(Halt h, emu::Position before);
   void check_interrupt() const;
 
   // --- breakpoints ---
   std::map<int, Breakpoint> breakpoints;
   int next_id = 1;
   void apply_hooks(const std::unordered_set<uint64_t>& more = {});
-  // The breakpoint that stops here; hits are counted if `count`.
-  Breakpoint* hit_here(bool count);
-  Breakpoint* watch_hit(uint64_t address, bool write, bool count);
+  // Those whose place, event and condition hold at this position; a hit condition is another matter.
+  std::vector<Breakpoint*> reached();
+  std::vector<Breakpoint*> touched(const emu::Stop& watchpoint);
+  // The first of them that stops at position p; all of them count the hit.
+  std::optional<Halt> count_hits(const std::vector<Breakpoint*>& there, emu::Position p, Halt::Kind kind);
+  std::optional<Halt> hit_here() { return count_hits(reached(), position(), Halt::Breakpoint); }
   bool event_holds(const Breakpoint& b) const;
-  bool condition_holds(Breakpoint& b, bool count);
   std::vector<uint64_t> event_addresses(Event e) const;
-  void after_stop(Halt& h);  // temporary breakpoints go
+  void after_stop(const Halt& h);  // temporary breakpoints go
 
   // --- places and values ---
   std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
@@ -192,6 +213,11 @@ class Core {
   bool edit_between(emu::Position after, emu::Position upto) const;
   void apply_edits_here();
   Halt arrive(const Who& me);
+  bool condition_holds(const Breakpoint& b) const;
+  // The last stop of a breakpoint or watchpoint in [from, before), and goes there.
+  std::optional<Halt> last_stop(emu::Position from, emu::Position before);
+  std::optional<Halt> last_stop_of_stretch(emu::Position from, emu::Position before);
+  std::unordered_set<uint64_t> hooked_;  // by breakpoints
   bool ended(const Who& me) const;
   std::optional<Halt> search_others(const Who& me);
   LineAt line_here() const;

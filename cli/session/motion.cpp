@@ -25,8 +25,8 @@ Halt Core::halt_of(const emu::Stop& s) {
     case emu::Stop::Deadlock: h.kind = Halt::Deadlock; break;
     case emu::Stop::Limit: h.kind = Halt::Limit; break;
     case emu::Stop::Watchpoint:
-      if (Breakpoint* b = watch_hit(s.address, s.write, true)) {
-        h.kind = Halt::Watchpoint, h.id = b->id;
+      if (const auto stop = count_hits(touched(s), position(), Halt::Watchpoint)) {
+        h = *stop;
         h.note = fmt::format("{} at {:#x}", s.write ? "written" : "read", s.address);
       }
       break;
@@ -53,11 +53,8 @@ Halt Core::run_until(const std::unordered_set<uint64_t>& temps, const std::funct
     }
     if (s.kind == emu::Stop::Hook) {
       if (position() == from) continue;  // it stood here already
+      if (const auto stop = hit_here()) return *stop;
       Halt h;
-      if (Breakpoint* b = hit_here(true)) {
-        h.kind = Halt::Breakpoint, h.id = b->id;
-        return h;
-      }
       if (temps.count(view->pc()) && done(h)) return h;
       continue;
     }
@@ -100,11 +97,7 @@ std::optional<Halt> Core::search_others(const Who& who) {
     if ((i & 0xffff) == 0) check_interrupt();
     emu::Stop s = run(position() + 1);
     if (s.kind == emu::Stop::Hook) {
-      if (Breakpoint* b = hit_here(true)) {
-        Halt h;
-        h.kind = Halt::Breakpoint, h.id = b->id;
-        return h;
-      }
+      if (const auto stop = hit_here()) return *stop;
       s = run(position() + 1);
     }
     if (s.kind == emu::Stop::Reached) continue;
@@ -114,7 +107,7 @@ std::optional<Halt> Core::search_others(const Who& who) {
   return std::nullopt;
 }
 
-// A hook at the present position reports itself once; the second call executes.
+// A hook at the present position reports itself once; the second call executes. A breakpoint where it arrives is hit.
 Halt Core::step(const Who& who, bool any) {
   emu::Stop s = run(position() + 1);
   if (s.kind == emu::Stop::Hook) s = run(position() + 1);
@@ -122,14 +115,15 @@ Halt Core::step(const Who& who, bool any) {
     const Halt h = halt_of(s);
     if (h.kind != Halt::Done) return h;
   }
-  if (any || view->who().same(who)) return {};
+  if (any || view->who().same(who)) return hooked_.empty() ? Halt{} : hit_here().value_or(Halt{});
   if (ended(who)) {
     Halt h;
     h.kind = Halt::Cut;
     h.note = fmt::format("g{} has ended; {} goes on", who.goid, view->who_text(view->who()));
     return h;
   }
-  return search_others(who).value_or(Halt{});
+  if (const auto stop = search_others(who)) return *stop;
+  return hit_here().value_or(Halt{});
 }
 
 Halt Core::step_many(uint64_t n, bool any) {
@@ -138,13 +132,8 @@ Halt Core::step_many(uint64_t n, bool any) {
   for (uint64_t i = 0; i < n; ++i) {
     if ((i & 0xffff) == 0) check_interrupt();
     if (i + 1 == n) remember_step();
-    Halt h = step(who, any);
+    const Halt h = step(who, any);
     if (h.kind != Halt::Done) return h;
-    if (i + 1 == n || breakpoints.empty()) continue;
-    if (Breakpoint* b = hit_here(true)) {
-      h.kind = Halt::Breakpoint, h.id = b->id;
-      return h;
-    }
   }
   return {};
 }

@@ -203,42 +203,62 @@ Halt Core::step_line_back(bool into) {
 
 Halt Core::continue_back() {
   follow();
-  const emu::Position p = position();
-  apply_hooks();
-  std::vector<emu::Position> marks = machine->snapshot_positions();
-  emu::Position end = p;
-  for (auto it = marks.rbegin(); it != marks.rend(); ++it) {
-    if (*it >= end) continue;
-    check_interrupt();
-    seek(*it);
-    std::optional<emu::Position> found;
-    Halt last;
-    while (position() < end) {
-      const emu::Stop s = run(end);
-      if (s.kind == emu::Stop::Hook) {
-        if (found == position()) continue;
-        if (const Breakpoint* b = hit_here(false)) {
-          found = position();
-          last.kind = Halt::Breakpoint, last.id = b->id;
-        }
-      } else if (s.kind == emu::Stop::Watchpoint) {
-        const Breakpoint* b = position() < end ? watch_hit(s.address, s.write, false) : nullptr;
-        if (!b) continue;
-        found = position();
-        last.kind = Halt::Watchpoint, last.id = b->id;
-        last.note = fmt::format("{} at {:#x}", s.write ? "written" : "read", s.address);
-      } else {
-        break;
-      }
-    }
-    if (found) {
-      seek(*found);
-      return last;
-    }
-    if (options.progress) options.progress(fmt::format("looking before @{}", grouped(*it)));
-    end = *it;
-  }
+  if (auto stop = last_stop(0, position())) return *stop;
   return to_beginning();
+}
+
+Halt Core::stopped_on_the_way(Halt h, emu::Position before) {
+  const bool any = std::any_of(breakpoints.begin(), breakpoints.end(), [](const auto& b) { return b.second.enabled; });
+  if (!any || position() >= before) return h;
+  const emu::Position reached = position();
+  if (auto stop = last_stop(reached, before)) return *stop;
+  seek(reached);
+  return h;
+}
+
+std::optional<Halt> Core::last_stop(emu::Position from, emu::Position before) {
+  apply_hooks();
+  const std::vector<emu::Position> marks = machine->snapshot_positions();
+  for (auto it = marks.rbegin(); it != marks.rend() && before > from; ++it) {
+    if (*it >= before) continue;
+    check_interrupt();
+    if (auto stop = last_stop_of_stretch(std::max(*it, from), before)) return stop;
+    if (options.progress) options.progress(fmt::format("looking before @{}", grouped(*it)));
+    before = *it;
+  }
+  return std::nullopt;
+}
+
+// All that is reached in between counts, last first: that is the order of a motion back.
+std::optional<Halt> Core::last_stop_of_stretch(emu::Position from, emu::Position before) {
+  struct Arrival {
+    emu::Position position;
+    std::vector<Breakpoint*> there;
+    std::string note;  // of a watchpoint
+  };
+  std::vector<Arrival> arrivals;
+  seek(from);
+  while (position() < before) {
+    const emu::Stop s = run(before);
+    if (position() >= before || (s.kind != emu::Stop::Hook && s.kind != emu::Stop::Watchpoint)) break;
+    const bool watch = s.kind == emu::Stop::Watchpoint;
+    if (!watch && !arrivals.empty() && arrivals.back().position == position() && arrivals.back().note.empty()) continue;
+    Arrival a{position(), watch ? touched(s) : reached(), ""};
+    if (a.there.empty()) continue;
+    if (watch) a.note = fmt::format("{} at {:#x}", s.write ? "written" : "read", s.address);
+    // It stops there for sure: what comes before does not matter.
+    if (std::any_of(a.there.begin(), a.there.end(), [](const Breakpoint* b) { return b->hit_condition.text.empty(); }))
+      arrivals.clear();
+    arrivals.push_back(std::move(a));
+  }
+  for (auto it = arrivals.rbegin(); it != arrivals.rend(); ++it) {
+    auto stop = count_hits(it->there, it->position, it->note.empty() ? Halt::Breakpoint : Halt::Watchpoint);
+    if (!stop) continue;
+    stop->note = it->note;
+    seek(it->position);
+    return stop;
+  }
+  return std::nullopt;
 }
 
 }  // namespace deferscope::cli

@@ -161,7 +161,7 @@ void Core::show_stop(const Halt& h) {
       const auto it = breakpoints.find(h.id);
       if (it != breakpoints.end())
         say(mark('b', fmt::format("{} {}: {}{}  (hit {})", h.kind == Halt::Watchpoint ? "watchpoint" : "breakpoint",
-                                  h.id, it->second.spec, h.note.empty() ? "" : ", " + h.note, it->second.hits)));
+                                  h.id, it->second.spec, h.note.empty() ? "" : ", " + h.note, h.hit)));
       break;
     }
     case Halt::Exited:

@@ -70,7 +70,7 @@ void help(Core& core, const std::string& args) { show_help(core, args); }
 void leave(Core&, const std::string&) {}
 void source(Core&, const std::string&) {}  // done by Session, which runs the lines
 void where(Core& core, const std::string&) {
-  core.show_stop(core.machine->state().exited ? Halt{Halt::Exited, 0, ""} : Halt{});
+  core.show_stop(core.machine->state().exited ? Halt{Halt::Exited, 0, 0, ""} : Halt{});
 }
 void syntax(Core& core, const std::string& args) {
   if (args != "go" && args != "gnu" && args != "asm") throw CommandError("syntax go, asm or gnu");
@@ -169,7 +169,7 @@ void Session::interrupt() { core_->interrupted.store(true, std::memory_order_rel
 Reply Session::greeting() {
   Reply r;
   core_->output.clear();
-  core_->show_stop(core_->machine->state().exited ? Halt{Halt::Exited, 0, ""} : Halt{});
+  core_->show_stop(core_->machine->state().exited ? Halt{Halt::Exited, 0, 0, ""} : Halt{});
   r.text = std::move(core_->output);
   return r;
 }

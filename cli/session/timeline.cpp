@@ -36,6 +36,7 @@ void Core::edit(const Edit& e) {
   apply_edits_here();
   machine->drop_future();
   trail.erase(trail.lower_bound(p), trail.end());
+  for (auto& [id, b] : breakpoints) b.hits.drop_after(p);
 }
 
 void Core::seek(emu::Position p) {

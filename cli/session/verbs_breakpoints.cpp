@@ -161,7 +161,7 @@ void clear(Core& c, const std::string& a) {
 
 void list(Core& c, const std::string&) {
   if (c.breakpoints.empty()) c.say("no breakpoints");
-  for (const auto& [id, b] : c.breakpoints) c.say(fmt::format("{}  hits {}", describe(c, b), b.hits));
+  for (const auto& [id, b] : c.breakpoints) c.say(fmt::format("{}  hits {}", describe(c, b), b.hits.count()));
 }
 void disable(Core& c, const std::string& a) { of_number(c, a).enabled = false; }
 void enable(Core& c, const std::string& a) { of_number(c, a).enabled = true; }

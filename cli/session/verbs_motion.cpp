@@ -6,21 +6,25 @@
 namespace deferscope::cli {
 namespace {
 
-// Does `once` n times, silently but for the last; stops early for anything but an ordinary end.
-void repeat(Core& core, const std::string& args, Halt (*once)(Core&)) {
+void show(Core& core, const Halt& h) {
+  core.show_stop(h);
+  core.after_stop(h);
+}
+
+enum class Way : uint8_t { forwards, back };
+
+// Does `once` n times, silently but for the last; stops early for anything but an ordinary end. On the way back too
+// breakpoints and watchpoints hold.
+void repeat(Core& core, const std::string& args, Halt (*once)(Core&), Way way = Way::forwards) {
   const uint64_t n = parse_count(args);
   Halt h;
   for (uint64_t i = 0; i < n && h.kind == Halt::Done; ++i) {
     core.check_interrupt();
+    const emu::Position from = core.position();
     h = once(core);
+    if (way == Way::back) h = core.stopped_on_the_way(h, from);
   }
-  core.after_stop(h);
-  core.show_stop(h);
-}
-
-void show(Core& core, Halt h) {
-  core.show_stop(h);
-  core.after_stop(h);
+  show(core, h);
 }
 
 void si(Core& c, const std::string& args) {
@@ -76,19 +80,24 @@ void rsi(Core& c, const std::string& args) {
   std::string a = args;
   const bool any = a.compare(0, 4, "-any") == 0;
   if (any) a = a.size() > 4 ? a.substr(5) : "";
-  show(c, c.step_back(c.follow(), parse_count(a), any));
+  const emu::Position from = c.position();
+  show(c, c.stopped_on_the_way(c.step_back(c.follow(), parse_count(a), any), from));
 }
 void rni(Core& c, const std::string& a) {
-  repeat(c, a, [](Core& k) { return k.next_back(); });
+  repeat(
+      c, a, [](Core& k) { return k.next_back(); }, Way::back);
 }
 void rs(Core& c, const std::string& a) {
-  repeat(c, a, [](Core& k) { return k.step_line_back(true); });
+  repeat(
+      c, a, [](Core& k) { return k.step_line_back(true); }, Way::back);
 }
 void rn(Core& c, const std::string& a) {
-  repeat(c, a, [](Core& k) { return k.step_line_back(false); });
+  repeat(
+      c, a, [](Core& k) { return k.step_line_back(false); }, Way::back);
 }
 void rfinish(Core& c, const std::string& a) {
-  repeat(c, a, [](Core& k) { return k.finish_back(); });
+  repeat(
+      c, a, [](Core& k) { return k.finish_back(); }, Way::back);
 }
 void rc(Core& c, const std::string&) { show(c, c.continue_back()); }
 

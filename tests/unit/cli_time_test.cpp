@@ -57,6 +57,75 @@ TEST(Time, ReverseContinueFindsTheForwardHitsInReverse) {
   }
 }
 
+// A breakpoint is the same hit however it is reached: by running, by steps, by steps over calls, backwards.
+TEST(Time, HitsAreNumberedByWhereTheyAre) {
+  const auto guests = sampled_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-order"});
+    s("c main.panicOrder; break main.say");
+    const uint64_t start = s.position();
+    std::vector<uint64_t> hits;
+    for (s("c"); !s.state().exited; s("c")) hits.push_back(s.position());
+    ASSERT_GT(hits.size(), 3u);
+    EXPECT_TRUE(has(s("bp"), fmt::format("hits {}\n", hits.size())));
+    const auto hit = [](size_t i) { return fmt::format("breakpoint 1: main.say  (hit {})", i + 1); };
+    for (size_t i = hits.size(); i-- > 0;) EXPECT_TRUE(has(s("rc"), hit(i))) << i;
+    for (size_t i = 0; i < hits.size(); ++i) {
+      for (const char* reached :
+           {"-1; si", "-1; ni", "-1; si 5", "+1; rsi", "+1; rni", "+2; rsi 5", "+3; rsi 2; rsi"}) {
+        const std::string text = s(fmt::format("goto {}; goto {}", hits[i], reached));
+        EXPECT_TRUE(has(text, hit(i))) << reached << ": " << text;
+        EXPECT_EQ(s.position(), hits[i]) << reached;
+      }
+      s("finish; rfinish");  // back at the call, past the breakpoint on the way?
+      EXPECT_EQ(s.position(), hits[i]) << "it holds on the way back too";
+    }
+    EXPECT_TRUE(has(s("bp"), fmt::format("hits {}\n", hits.size()))) << "nothing was counted twice";
+
+    // A condition on the count holds at the same positions in both directions.
+    s(fmt::format("condition -hitcount 1 % 2; goto {}", start));
+    for (size_t i = 1; i < hits.size(); i += 2) {
+      s("c");
+      EXPECT_EQ(s.position(), hits[i]);
+    }
+    s("c");
+    ASSERT_TRUE(s.state().exited);
+    for (size_t i = hits.size() / 2 * 2; i > 0; i -= 2) {
+      s("rc");
+      EXPECT_EQ(s.position(), hits[i - 1]);
+    }
+    EXPECT_TRUE(has(s("rc"), "this is the beginning"));
+    s(fmt::format("goto {}; si 2; set *($sp-512) 1", start));
+    EXPECT_TRUE(has(s("bp"), "hits 0\n")) << "what lay ahead is dropped";
+  }
+}
+
+// Line steps stop at breakpoints in what they step over, backwards as forwards; a temporary one goes, and is named.
+TEST(Time, BreakpointsHoldInWhatIsSteppedOver) {
+  const auto guests = sampled_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-order"});
+    s("c main.panicOrder; break main.say; c");
+    const uint64_t inside = s.position();
+    s("finish");
+    const uint64_t behind = s.position();
+    for (const char* back : {"rn 3", "rs 90", "rni 3", "rev next 3", "rfinish"}) {
+      const std::string text = s(fmt::format("goto {}; {}", behind, back));
+      EXPECT_TRUE(has(text, "breakpoint 1")) << back << ": " << text;
+      EXPECT_EQ(s.position(), inside) << back;
+    }
+    s("clear all; finish; tbreak main.say; goto -1; si");
+    s(fmt::format("goto {}; clear all; tbreak main.say", inside - 1));
+    const std::string text = s("ni");
+    EXPECT_TRUE(has(text, "main.say  (hit 1)")) << text;
+    EXPECT_TRUE(has(s("bp"), "no breakpoints"));
+  }
+}
+
 // Watchpoints hold in reverse at the same positions, and conditions and breakpoints beside them.
 TEST(Time, ReverseContinueFindsTheWatchedWritesInReverse) {
   const auto guests = sampled_guests();
