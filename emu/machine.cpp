@@ -287,6 +287,7 @@ Stop Machine::advance(Position target, bool stops) {
                        ? run_reference(limit)
                        : engine_.run(s.cpu(), s.memory, limit - s.position, s.position, passed_at_ == s.position);
     bool touched = false;
+    const size_t thread = s.current;
     s.position += exit.executed;
     if (exit.kind == RunExit::Watch) {
       exit = step_watched(stop, touched);
@@ -310,6 +311,11 @@ Stop Machine::advance(Position target, bool stops) {
       return stop;
     }
     stop = Stop{};
+    if (thread_stops_ && stops && s.current != thread && !s.exited) {
+      horizon_ = std::max(horizon_, s.position);
+      stop.kind = Stop::Thread;
+      return stop;
+    }
   }
 }
 

@@ -25,6 +25,7 @@ struct Stop {
     Watchpoint,  // the instruction just run touched a watched address
     Deadlock,    // all threads wait, no timer runs, no input is left
     Limit,       // max_instructions
+    Thread,      // another thread executes next; only with set_thread_stops
   } kind = Reached;
   uint64_t address = 0;  // Watchpoint: what was touched
   bool write = false;
@@ -64,6 +65,8 @@ class Machine : private HookListener {
   // that starts there because of an earlier stop at them.
   void set_hooks(std::unordered_set<uint64_t> addresses);
   void set_watches(std::vector<Watch> watches);
+  // Whether runs stop where another thread's turn begins.
+  void set_thread_stops(bool on) { thread_stops_ = on; }
 
   // --- time travel ---
   // Keep snapshots while running, from here on. `budget` bounds the bytes of all frames alive.
@@ -124,7 +127,7 @@ class Machine : private HookListener {
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;
   Position passed_at_ = kNever;  // the hook at this position was reported already
   bool silent_ = false;          // of the run at hand: user hooks do not stop it
-  bool reference_ = false;
+  bool reference_ = false, thread_stops_ = false;
   std::vector<Watch> watches_;
   Companion* companion_ = nullptr;
   Position companion_seen_ = kNever;

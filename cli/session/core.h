@@ -3,6 +3,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -127,6 +128,8 @@ class Core {
   emu::Stop run(emu::Position target);
   void edit(const Edit& e);  // from here on
   emu::Position start = 0;   // main.main's first instruction
+  // Where the run ends (exit, deadlock, limit), once that was reached.
+  std::optional<emu::Position> known_end;
   std::map<emu::Position, std::vector<Edit>> edits;
   std::deque<emu::Position> back_stack, forward_stack;  // of jumps
 
@@ -179,8 +182,11 @@ class Core {
   void after_stop(const Halt& h);  // temporary breakpoints go
 
   // --- places and values ---
-  std::vector<uint64_t> locate(const std::string& spec) const;           // delve's locspecs
-  std::optional<emu::Position> as_position(const std::string& t) const;  // 61431, @61,431, 50%, start, end
+  std::vector<uint64_t> locate(const std::string& spec) const;  // delve's locspecs
+  // 61431, @61,431, +N, -N, 50%, start, end; nothing if it is none. A share is one of the whole run, which must be
+  // known.
+  std::optional<emu::Position> as_position(const std::string& t) const;
+  static std::optional<double> as_share(const std::string& text);
   // Expressions (expressions.cpp); all of these throw CommandError.
   Value value_of(const std::string& expression) const;
   uint64_t evaluate(const std::string& expression) const;  // as a number
@@ -219,7 +225,13 @@ class Core {
   std::optional<Halt> last_stop_of_stretch(emu::Position from, emu::Position before);
   std::unordered_set<uint64_t> hooked_;  // by breakpoints
   bool ended(const Who& me) const;
-  std::optional<Halt> search_others(const Who& me);
+  // While others execute: to where `who` is next, or to `limit`; whatever else ended it is returned. Breakpoints and
+  // watchpoints of the others hold if `stops`.
+  std::optional<Halt> skip_others(const Who& who, emu::Position limit, bool stops);
+  std::unordered_set<int> threads_taking_up() const;
+  std::unordered_set<uint64_t> entries_of(std::initializer_list<const char*> functions) const;
+  // Entries of the functions in which a thread takes up another goroutine, and of what they end with.
+  std::unordered_set<uint64_t> take_up_, taken_up_;
   LineAt line_here() const;
   Halt step_into(const Who& who, uint64_t back);
   struct Passed {

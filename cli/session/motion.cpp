@@ -91,16 +91,59 @@ Halt Core::arrive(const Who& who) {
   return h;
 }
 
-// Runs until `who` executes next; nothing if that is reached. Breakpoints hold in the others too.
-std::optional<Halt> Core::search_others(const Who& who) {
-  for (unsigned i = 0; !view->who().same(who); ++i) {
-    if ((i & 0xffff) == 0) check_interrupt();
-    emu::Stop s = run(position() + 1);
+std::unordered_set<uint64_t> Core::entries_of(std::initializer_list<const char*> functions) const {
+  std::unordered_set<uint64_t> out;
+  if (!program) return out;
+  for (const char* name : functions) {
+    if (const auto s = machine->image().find_symbol(name)) out.insert(s->address);
+    for (const loader::Func& f : program->go().funcs.find(name)) out.insert(f.entry);
+  }
+  return out;
+}
+
+// Threads in the middle of it.
+std::unordered_set<int> Core::threads_taking_up() const {
+  std::unordered_set<int> out;
+  for (const emu::Thread& t : machine->state().threads) {
+    if (t.status == emu::ThreadStatus::Exited) continue;
+    const isa::CpuState& c = t.cpu;
+    for (const Frame& f : view->frames_from(c.pc, c.r[view->sp_register()], view->amd64() ? 0 : c.r[isa::kX30], 8))
+      if (f.function && take_up_.count(f.function->f.entry)) out.insert(t.tid);
+  }
+  return out;
+}
+
+// A thread begins to execute for a goroutine where its turn comes and where it takes one up; between these it is run
+// without looking. `who` without a goroutine is a thread that has let go of one: that is looked for at each
+// instruction.
+std::optional<Halt> Core::skip_others(const Who& who, emu::Position limit, bool stops) {
+  const bool looks = who.goid == 0 || take_up_.empty() || taken_up_.empty();
+  std::unordered_set<int> taking = looks ? std::unordered_set<int>{} : threads_taking_up();
+  std::unordered_set<uint64_t> hooks = take_up_;
+  hooks.insert(taken_up_.begin(), taken_up_.end());
+  apply_hooks(looks ? std::unordered_set<uint64_t>{} : hooks);
+  struct ThreadStops {
+    emu::Machine& m;
+    explicit ThreadStops(emu::Machine& machine) : m(machine) { m.set_thread_stops(true); }
+    ~ThreadStops() { m.set_thread_stops(false); }
+  } stops_at_turns(*machine);
+  for (unsigned i = 0; !view->who().same(who) && position() < limit; ++i) {
+    if ((i & 0xfff) == 0) check_interrupt();
+    const int tid = machine->state().thread().tid;
+    const bool closely = looks || taking.count(tid) != 0;
+    const emu::Stop s = run(closely ? position() + 1 : std::min(limit, position() + kChunk));
     if (s.kind == emu::Stop::Hook) {
-      if (const auto stop = hit_here()) return *stop;
-      s = run(position() + 1);
+      const auto stop = stops ? hit_here() : std::nullopt;
+      if (stop) return stop;
+      if (take_up_.count(view->pc())) taking.insert(machine->state().thread().tid);
+      if (taken_up_.count(view->pc())) taking.erase(machine->state().thread().tid);
+      continue;
     }
-    if (s.kind == emu::Stop::Reached) continue;
+    if (s.kind == emu::Stop::Reached || s.kind == emu::Stop::Thread) {
+      if (options.progress && !closely) options.progress(fmt::format("@{}", grouped(position())));
+      continue;
+    }
+    if (s.kind == emu::Stop::Watchpoint && !stops) continue;
     const Halt h = halt_of(s);
     if (h.kind != Halt::Done) return h;
   }
@@ -122,7 +165,7 @@ Halt Core::step(const Who& who, bool any) {
     h.note = fmt::format("g{} has ended; {} goes on", who.goid, view->who_text(view->who()));
     return h;
   }
-  if (const auto stop = search_others(who)) return *stop;
+  if (const auto stop = skip_others(who, emu::kNever, true)) return *stop;
   return hit_here().value_or(Halt{});
 }
 
@@ -140,15 +183,7 @@ Halt Core::step_many(uint64_t n, bool any) {
 
 // Where a goroutine can leave frames without returning from them: every resumption passes gogo; a goroutine that ends,
 // goexit0.
-std::unordered_set<uint64_t> Core::cut_hooks() const {
-  std::unordered_set<uint64_t> out;
-  if (!program) return out;
-  for (const char* name : {"runtime.gogo", "runtime.goexit0"})
-    if (const auto s = machine->image().find_symbol(name)) out.insert(s->address);
-  for (const char* name : {"runtime.gogo", "runtime.goexit0"})
-    for (const loader::Func& f : program->go().funcs.find(name)) out.insert(f.entry);
-  return out;
-}
+std::unordered_set<uint64_t> Core::cut_hooks() const { return entries_of({"runtime.gogo", "runtime.goexit0"}); }
 
 // At gogo or goexit0, which the goroutine `me` reached: does it leave the frame of that depth? Then goes to where it
 // resumes.

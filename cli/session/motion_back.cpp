@@ -21,7 +21,11 @@ std::vector<Core::Passed> Core::passed(const Who& me, emu::Position from, emu::P
   for (unsigned i = 0; position() < to; ++i) {
     if ((i & 0xffff) == 0) check_interrupt();
     const Who w = view->who();
-    if (any || w.same(me)) out.push_back({position(), view->pc(), view->depth(w, view->sp())});
+    if (!any && !w.same(me)) {
+      if (skip_others(me, to, false)) break;
+      continue;
+    }
+    out.push_back({position(), view->pc(), view->depth(w, view->sp())});
     const emu::Position at = position();
     emu::Stop s = run(at + 1);
     if (position() == at && s.kind == emu::Stop::Hook) s = run(at + 1);

@@ -95,19 +95,26 @@ std::vector<uint64_t> line_addresses(const loader::Image& image, const model::Pr
 
 }  // namespace
 
+// "50%" → 0.5
+std::optional<double> Core::as_share(const std::string& text) {
+  if (text.empty() || text.back() != '%') return std::nullopt;
+  try {
+    size_t used = 0;
+    const double part = std::stod(text, &used);
+    return used + 1 == text.size() && part >= 0 && part <= 100 ? std::optional(part / 100) : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<emu::Position> Core::as_position(const std::string& text) const {
   std::string t = text;
   if (!t.empty() && t[0] == '@') t.erase(0, 1);
   if (t == "start") return start;
   if (t == "end") return emu::kNever;
-  if (!t.empty() && t.back() == '%') {
-    try {
-      const double part = std::stod(t.substr(0, t.size() - 1));
-      if (!(part >= 0 && part <= 100)) return std::nullopt;
-      return static_cast<emu::Position>(static_cast<double>(machine->horizon()) * part / 100);
-    } catch (const std::exception&) {
-      return std::nullopt;
-    }
+  if (const auto share = as_share(t)) {
+    if (!known_end) throw CommandError("a share of the run: its end is not known yet (goto end runs there)");
+    return static_cast<emu::Position>(static_cast<double>(*known_end) * *share);
   }
   if (!t.empty() && (t[0] == '+' || t[0] == '-')) {
     const auto n = number(t.substr(1));

@@ -144,6 +144,8 @@ Core::Core(std::unique_ptr<emu::Machine> m, SessionOptions o) : machine(std::mov
   }
   view = std::make_unique<GuestView>(*machine, program.get());
   view->syntax = options.syntax;
+  take_up_ = entries_of({"runtime.execute", "runtime.coroswitch_m"});
+  taken_up_ = entries_of({"runtime.gogo"});
 }
 
 std::string Core::chain_line() { return chain_summary(*this); }

@@ -35,6 +35,7 @@ void Core::edit(const Edit& e) {
   edits.erase(edits.upper_bound(p), edits.end());
   apply_edits_here();
   machine->drop_future();
+  known_end.reset();
   trail.erase(trail.lower_bound(p), trail.end());
   for (auto& [id, b] : breakpoints) b.hits.drop_after(p);
 }
@@ -62,6 +63,8 @@ emu::Stop Core::run(emu::Position target) {
     const auto next = edits.upper_bound(position());
     const emu::Position until = next == edits.end() ? target : std::min(target, next->first);
     const emu::Stop s = machine->run_to(until);
+    if (s.kind == emu::Stop::Exited || s.kind == emu::Stop::Deadlock || s.kind == emu::Stop::Limit)
+      known_end = position();
     if (s.kind != emu::Stop::Reached) return s;
     if (next != edits.end() && position() == next->first) apply_edits_here();
     if (position() >= target) return s;

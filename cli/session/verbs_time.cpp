@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "cli/session/verbs.h"
 
@@ -17,21 +18,24 @@ void remember(Core& c, emu::Position from) {
   c.forward_stack.clear();
 }
 
-void go(Core& c, emu::Position p) {
-  const emu::Position from = c.position();
+// Forwards with breakpoints silent, also beyond what was seen.
+Halt run_silently(Core& c, emu::Position p) {
+  const auto kept = std::exchange(c.breakpoints, {});
+  try {
+    const Halt h = c.run_until(
+        {}, [](Halt&) { return false; }, p);
+    c.breakpoints = kept;
+    return h;
+  } catch (...) {
+    c.breakpoints = kept;
+    throw;
+  }
+}
+
+void go(Core& c, emu::Position from, emu::Position p) {
   Halt h;
   if (p > c.machine->horizon()) {
-    // Beyond what was seen: run there, breakpoints silent.
-    const auto kept = std::move(c.breakpoints);
-    c.breakpoints.clear();
-    try {
-      h = c.run_until(
-          {}, [](Halt&) { return false; }, p);
-    } catch (...) {
-      c.breakpoints = kept;
-      throw;
-    }
-    c.breakpoints = kept;
+    h = run_silently(c, p);
     if (h.kind == Halt::Exited && p != emu::kNever) h.note = "the guest ends before that position";
   } else {
     c.seek(p);
@@ -42,21 +46,25 @@ void go(Core& c, emu::Position p) {
 }
 
 void goto_(Core& c, const std::string& a) {
+  const emu::Position from = c.position();
+  if (Core::as_share(a) && !c.known_end) {
+    run_silently(c, emu::kNever);
+    c.say(fmt::format("ran to the end first: @{}", grouped(c.position())));
+  }
   const auto p = c.as_position(a);
-  if (!p) throw CommandError("goto POSITION: a number (61,431), +N, -N, 50%, start or end");
-  go(c, *p);
+  if (!p) throw CommandError("goto POSITION: a number (61,431), +N, -N, 50% of the run, start or end");
+  go(c, from, *p);
 }
 
-void restart(Core& c, const std::string&) { go(c, c.start); }
+void restart(Core& c, const std::string&) { go(c, c.position(), c.start); }
 
 void when(Core& c, const std::string&) {
   const auto& s = c.machine->state();
-  const double share = c.machine->horizon()
-                           ? 100.0 * static_cast<double>(c.position()) / static_cast<double>(c.machine->horizon())
-                           : 100;
-  c.say(fmt::format("@{}  ({:.1f}% of {} seen so far)  {}  guest clock {} ns, {} snapshots", grouped(c.position()),
-                    share, grouped(c.machine->horizon()), c.view->who_text(c.view->who()), grouped(s.now_ns()),
-                    c.machine->snapshots()));
+  const emu::Position whole = c.known_end.value_or(c.machine->horizon());
+  const double share = whole ? 100.0 * static_cast<double>(c.position()) / static_cast<double>(whole) : 100;
+  c.say(fmt::format("@{}  ({:.1f}% of {})  {}  guest clock {} ns, {} snapshots", grouped(c.position()), share,
+                    grouped(whole) + (c.known_end ? ", the whole run" : " seen so far"),
+                    c.view->who_text(c.view->who()), grouped(s.now_ns()), c.machine->snapshots()));
 }
 
 void back(Core& c, const std::string&) {
@@ -214,7 +222,10 @@ void note(Core& c, const std::string& a) {
 }
 
 constexpr SessionVerb kVerbs[] = {
-    {"goto seek", "POSITION", "To a position: a number of instructions, +N, -N, 50%, start, end", "goto 61,431", goto_},
+    {"goto seek", "POSITION",
+     "To a position: a number of instructions, +N, -N, start, end, 50% of the run (which goes to its end first if that "
+     "was not reached yet)",
+     "goto 61,431", goto_},
     {"when", "", "Which position this is", "when", when},
     {"back", "", "To where the last jump in time came from", "back", back},
     {"forward", "", "Undoes back", "forward", forward},

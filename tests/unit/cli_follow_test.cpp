@@ -73,6 +73,46 @@ TEST(Follow, AChosenGoroutineIsSteppedWhereverItRuns) {
   }
 }
 
+// Where main's goroutine waits for others: the positions of `si N` and `rsi N` are those found by looking at each.
+TEST(Follow, WaitsAreSkippedToTheVeryPosition) {
+  const auto guests = sampled();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  constexpr const char* kBusy[] = {"go-select",  "go-mutex",  "go-fanin", "gc-parallel",
+                                   "go-preempt", "go-timers", "go-pool",  "go-many"};
+  for (size_t n = 0; n < guests.size(); ++n) {
+    const char* const argument = kBusy[n % std::size(kBusy)];
+    SCOPED_TRACE(guests[n] + " " + argument);
+    Stepped s(guests[n], {argument});
+    cli::Core& core = s.session->core();
+    core.quiet = true;
+    const cli::Who me = core.view->who();
+    const uint64_t from = s.position();
+    std::vector<uint64_t> mine;  // where it executes next
+    uint64_t waited = 0;
+    while (mine.size() < 60'000 && waited < 4'000'000 && !s.state().exited) {
+      if (core.view->who().same(me))
+        mine.push_back(s.position());
+      else
+        ++waited;
+      core.run(s.position() + 1);
+    }
+    if (!s.state().exited) {
+      while (!mine.empty() && mine.size() % 700 != 1) mine.pop_back();
+    }
+    s(fmt::format("goto {}", from));
+    for (size_t i = 700; i < mine.size(); i += 700) {
+      s("si 700");
+      ASSERT_EQ(s.position(), mine[i]) << i;
+    }
+    const size_t last = (mine.size() - 1) / 700 * 700;
+    ASSERT_EQ(s.position(), mine[last]);
+    for (size_t i = last; i >= 1900; i -= 1900) {
+      s("rsi 1900");
+      ASSERT_EQ(s.position(), mine[i - 1900]) << i;
+    }
+  }
+}
+
 // A goroutine that ends: the step says so and stops where another goes on.
 TEST(Follow, TheEndOfAGoroutineIsSaid) {
   const auto guests = sampled();

@@ -236,6 +236,20 @@ TEST(Time, TheEndIsAPosition) {
     EXPECT_TRUE(s.state().exited);
     EXPECT_EQ(s.position(), end);
     EXPECT_EQ(s.output, written) << "output must happen once";
+    // A share is one of the whole run, which is run first if need be; output still happens once.
+    for (const bool known : {true, false}) {
+      Stepped t(path);
+      if (known) t("c");
+      EXPECT_EQ(has(t("goto 25%"), fmt::format("ran to the end first: @{}", cli::grouped(end))), !known);
+      EXPECT_EQ(t.position(), end / 4);
+      EXPECT_TRUE(has(t("when"), fmt::format("(25.0% of {}, the whole run)", cli::grouped(end))));
+      t("goto 100%");
+      EXPECT_TRUE(t.state().exited);
+      EXPECT_EQ(t.output, written);
+      t("back; back");
+      t("goto start; set *($sp-512) 1");
+      EXPECT_TRUE(has(t("when"), "seen so far")) << "a changed guest may end elsewhere";
+    }
   }
 }
 
