@@ -1,8 +1,27 @@
 #include "cli/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string_view>
 
 namespace deferscope::cli {
+
+namespace {
+
+// What CLI11 says of a wrong command line, with the verb at hand; a verb that does not exist is named.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error, std::string_view first) {
+  const bool is_word = !first.empty() && first[0] != '-';
+  const auto named =
+      app.get_subcommands([&](const CLI::App* sub) { return is_word && sub->check_name(std::string(first)); });
+  const CLI::App* verb = named.empty() ? nullptr : named.front();
+  if (is_word && !verb) return fmt::format("there is no verb '{}' (see deferscope --help)", first);
+  if (!verb) return fmt::format("{} (see deferscope --help)", error.what());
+  return fmt::format("{} (see deferscope {} --help)", error.what(), verb->get_name());
+}
+
+}  // namespace
 
 Option& Option::unit(const char* name) { return option_->type_name(name), *this; }
 Option& Option::required(bool yes) { return option_->required(yes), *this; }
@@ -46,6 +65,27 @@ Option Verb::program(const char* name, std::vector<std::string>& to, const char*
 
 void Verb::does(std::function<int()> what) {
   app_.callback([&action = action_, what = std::move(what)] { action = what; });
+}
+
+std::optional<int> parse(int argc, char** argv, const char* version, std::span<const AddVerb> verbs, Action& action) {
+  // It lives as long as the action does: completion's looks at it.
+  const auto owned =
+      std::make_shared<CLI::App>("deferscope: step through the defer paths of real Go programs", "deferscope");
+  CLI::App& app = *owned;
+  app.set_version_flag("--version", version, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.require_subcommand(1);
+  for (AddVerb add : verbs) add(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    std::fprintf(stderr, "deferscope: %s\n", usage_error(app, e, first).c_str());
+    return first == "run" ? 125 : 2;
+  }
+  action = [owned, chosen = std::move(action)] { return chosen(); };
+  return std::nullopt;
 }
 
 std::vector<Described> described(const CLI::App& app) {

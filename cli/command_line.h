@@ -1,8 +1,10 @@
-// What the verbs say of their command lines. CLI11 stands behind it in command_line.cpp and main.cpp alone: its headers
-// cost seconds in every file that includes them.
+// What the verbs say of their command lines. CLI11 stands behind it in command_line.cpp alone: its headers cost
+// seconds in every file that includes them.
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,10 @@ class Verb {
   CLI::App& app_;
   Action& action_;
 };
+
+// Reads the command line and leaves what its verb does in `action`. An exit status instead if nothing is left to do:
+// --help and --version were printed, or what is wrong was said.
+std::optional<int> parse(int argc, char** argv, const char* version, std::span<const AddVerb> verbs, Action& action);
 
 // The command line as completion scripts want it.
 struct Described {

@@ -36,6 +36,7 @@ class Bench:
 
     def __init__(self, args, folder):
         self.program, self.guests, self.folder = args.program, pathlib.Path(args.guests), pathlib.Path(folder)
+        self.releases = RELEASES[-1:] if args.sample else RELEASES
 
     def guest(self, release, goarch):
         for program in ("casessmall", "cases"):
@@ -220,7 +221,7 @@ def beginning(bench, guest, case, damaged, flags=()):
 
 def unimplemented(bench, what, pattern):
     for goarch, patch in PATCHES.items():
-        for release in RELEASES if what in patch else ():
+        for release in bench.releases if what in patch else ():
             guest = bench.guest(release, goarch)
             # markString runs as the third deferred call of defer-mixed, behind pushes, runs and output.
             damaged, address = patched(bench, guest, "main.markString", patch[what])
@@ -330,7 +331,7 @@ REAL = [  # name, source, flags, environment, what `run` says (None: runs and pr
 def real(bench):
     if not shutil.which("go"):
         raise Failed("Go is not on PATH")
-    for release in RELEASES:
+    for release in bench.releases:
         for name, source, flags, env, pattern, readable in REAL:
             pattern = pattern.get(release) if isinstance(pattern, dict) else pattern
             folder = bench.folder / "src"
@@ -372,6 +373,7 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--guests", default=str(ROOT / "build/guests-core"))
     parser.add_argument("--only", default="")
+    parser.add_argument("--sample", action="store_true", help="one release instead of three")
     parser.add_argument("--real", action="store_true", help="only the programs that Go must build")
     args = parser.parse_args()
     failures = 0

@@ -1,9 +1,9 @@
 // Places as people write them: delve's locspecs, positions in time.
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <cctype>
-#include <regex>
 
 #include "cli/session/core.h"
 #include "runtime_model/code.h"
@@ -130,15 +130,13 @@ std::vector<uint64_t> Core::locate(const std::string& spec) const {
   if (!program) throw CommandError(fmt::format("'{}': this program has no Go function table; use *ADDRESS", spec));
   const auto& funcs = program->go().funcs;
   if (spec[0] == '/' && spec.size() > 2 && spec.back() == '/') {
+    // RE2's syntax is that of Go's regexp, and so of delve's /REGEX/.
+    const RE2 pattern(spec.substr(1, spec.size() - 2), RE2::Quiet);
+    if (!pattern.ok()) throw CommandError(fmt::format("'{}' is no regular expression: {}", spec, pattern.error()));
     std::vector<uint64_t> out;
-    try {
-      const std::regex re(spec.substr(1, spec.size() - 2));
-      for (size_t i = 0; i < funcs.size(); ++i) {
-        const loader::Func f = funcs.func(i);
-        if (std::regex_search(model::readable(f.name), re)) out.push_back(f.entry);
-      }
-    } catch (const std::regex_error&) {
-      throw CommandError(fmt::format("'{}' is no regular expression", spec));
+    for (size_t i = 0; i < funcs.size(); ++i) {
+      const loader::Func f = funcs.func(i);
+      if (RE2::PartialMatch(model::readable(f.name), pattern)) out.push_back(f.entry);
     }
     if (out.empty()) throw CommandError(fmt::format("no function matches {}", spec));
     return out;

@@ -3,10 +3,11 @@
 //
 // What may differ between two builds of deferscope without anybody being wrong is normalised: addresses of the
 // goroutine's stack are told from SP at the walk's start, other addresses of the heap by their order of appearance.
+#include <re2/re2.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <sstream>
 
 #include "tests/unit/cli_guests.h"
@@ -137,15 +138,14 @@ class Normalised {
   explicit Normalised(const Stepped& s) : s_(s), sp_(s.sp()) {}
 
   std::string operator()(const std::string& text) {
-    static const std::regex kNumber("0x[0-9a-f]{9,}");
+    static const RE2 kNumber("(0x[0-9a-f]{9,})");
     std::string out;
-    auto from = text.cbegin();
-    for (std::sregex_iterator i(text.begin(), text.end(), kNumber), end; i != end; ++i) {
-      out.append(from, text.cbegin() + i->position());
-      out += i->length() > 18 ? "wide" : name(std::stoull(i->str(), nullptr, 16));
-      from = text.cbegin() + i->position() + i->length();
+    re2::StringPiece number, rest(text);
+    for (const char* from = text.data();; from = rest.data()) {
+      if (!RE2::FindAndConsume(&rest, kNumber, &number)) return out.append(from);
+      out.append(from, number.data());
+      out += number.size() > 18 ? "wide" : name(std::stoull(std::string(number.data(), number.size()), nullptr, 16));
     }
-    return out.append(from, text.cend());
   }
 
  private:

@@ -1,6 +1,7 @@
 // Everything that can be typed: every verb in every spelling on guests of all kinds, and nonsense.
+#include <re2/re2.h>
+
 #include <random>
-#include <regex>
 
 #include "cli/session/verbs.h"
 #include "tests/unit/cli_guests.h"
@@ -89,7 +90,7 @@ TEST(Prompt, SavedBreakpointsComeBack) {
   std::string after = s("bp");
   // Numbers go on, and a place told from another place is told absolutely.
   for (std::string* text : {&before, &after})
-    *text = std::regex_replace(*text, std::regex("(breakpoint|watchpoint) [0-9]+|: [*+0-9a-fx]+ |: [$]sp-64 "), "$1");
+    RE2::GlobalReplace(text, "(breakpoint|watchpoint) [0-9]+|: [*+0-9a-fx]+ |: [$]sp-64 ", "\\1");
   EXPECT_EQ(before, after);
   EXPECT_TRUE(has(s("note"), "the beginning"));
 }

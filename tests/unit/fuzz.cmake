@@ -9,7 +9,11 @@ if(NOT DEFERSCOPE_SANITIZE)
                       ${PROJECT_SOURCE_DIR}/build/asan/deferscope --guests ${guests_parent}/guests-core --files 400 --seed 2 --limit 600)
 endif()
 # Bad input, limits, streams that fail: each gives one line and the right status.
+set(bad_input_sample)
+if(DEFERSCOPE_SANITIZE)
+  set(bad_input_sample --sample)
+endif()
 add_test(NAME bad_input COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope>
-                                --guests ${guests_parent}/guests-core)
+                                --guests ${guests_parent}/guests-core ${bad_input_sample})
 set_tests_properties(bad_input PROPERTIES LABELS guests)
 deferscope_all_test(bad_input.real ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope> --real)
