@@ -57,7 +57,7 @@ struct JmpStep {
 struct CallerFrame {
   std::string function;
   bool wrapper = false, inlined = false;
-  bool runtime = false;  // gopanic and what it calls deferred functions by
+  bool runs_defers = false;  // gopanic and what it calls deferred functions by
   uint64_t sp = 0;
 };
 

@@ -109,6 +109,15 @@ Place place_of(Arg arg, int minor, loader::Arch arch) {
 isa::Reg context_register(loader::Arch arch) { return arch == Arch::amd64 ? isa::kRdx : kR26; }
 int varp_below_caller_sp(loader::Arch arch) { return arch == Arch::amd64 ? 16 : 8; }
 
+bool runs_defers(std::string_view f) {
+  static constexpr std::string_view names[] = {
+      "runtime.gopanic",       "runtime.Goexit",      "runtime.deferreturn",    "runtime.runOpenDeferFrame",
+      "runtime.deferCallSave", "runtime.reflectcall", "runtime.reflectcallSave"};
+  static constexpr std::string_view call = "runtime.call";  // call16, call32 …: what reflectcall jumps to
+  return std::find(std::begin(names), std::end(names), f) != std::end(names) ||
+         (f.size() > call.size() && f.substr(0, call.size()) == call && f[call.size()] >= '0' && f[call.size()] <= '9');
+}
+
 std::string_view status_name(uint32_t status) {
   static constexpr std::string_view names[] = {"idle", "runnable", "running",   "syscall",   "waiting", "moribund",
                                                "dead", "enqueued", "copystack", "preempted", "leaked",  "deadextra"};

@@ -91,6 +91,9 @@ isa::Reg context_register(loader::Arch arch);
 // Bytes between a frame's varp and its caller's SP: 16 on amd64 (return address, saved BP), 8 on arm64.
 int varp_below_caller_sp(loader::Arch arch);
 
+// gopanic, Goexit, deferreturn and what they call deferred functions by, as physical frames (facts §2).
+bool runs_defers(std::string_view function);
+
 // g.atomicstatus without its scan bit as text (src/runtime/runtime2.go): "waiting".
 std::string_view status_name(uint32_t status);
 

@@ -59,7 +59,10 @@ void Tracker::each_function(std::string_view name, Each each) {
 }
 
 void Tracker::add_entry(std::string_view name, Handler h, const char* text) {
-  each_function(name, [&](const Function& f) { add(f.f.entry, h, &f, nullptr, 0, text); });
+  each_function(name, [&](const Function& f) {
+    add(f.f.entry, h, &f, nullptr, 0, text);
+    hooks_[f.f.entry].back().entry = true;
+  });
 }
 
 void Tracker::add_returns(std::string_view name, Handler h, const char* text) {
@@ -69,14 +72,14 @@ void Tracker::add_returns(std::string_view name, Handler h, const char* text) {
 }
 
 // In the functions that run defers, a call through a register or of reflectcall calls a deferred function.
-void Tracker::add_deferred_calls(std::string_view name, RunBy by) {
+void Tracker::add_deferred_calls(std::string_view name) {
   each_function(name, [&](const Function& f) {
     for (const Call& c : p_.calls_in(f)) {
       const Function* target = c.target ? p_.function_at(c.target) : nullptr;
       const bool reflect = target && target->name() == "runtime.reflectcall";
       if (c.target && !reflect) continue;
       // `data` set: the closure is reflectcall's argument, not in the context register.
-      add(c.pc, &Tracker::on_deferred_call, &f, reflect ? target : nullptr, c.next, to_string(by));
+      add(c.pc, &Tracker::on_deferred_call, &f, reflect ? target : nullptr, c.next);
       add(c.next, &Tracker::on_call_end, &f);
     }
   });
@@ -92,7 +95,7 @@ void Tracker::add_registration() {
 void Tracker::add_returning() {
   add_entry("runtime.deferreturn", &Tracker::on_deferreturn_enter);
   add_returns("runtime.deferreturn", &Tracker::on_deferreturn_leave);
-  add_deferred_calls("runtime.deferreturn", RunBy::deferreturn);
+  add_deferred_calls("runtime.deferreturn");
   each_function("runtime.jmpdefer", [&](const Function& f) {
     each_instruction(p_.image(), f.f.entry, f.f.end, [&](const Insn& i) {
       const bool jump = is_indirect_jump(i);
@@ -105,10 +108,9 @@ void Tracker::add_returning() {
 void Tracker::add_panics() {
   add_entry("runtime.gopanic", &Tracker::on_gopanic);
   add_entry("runtime.Goexit", &Tracker::on_goexit);
-  add_deferred_calls("runtime.gopanic", RunBy::panic);
-  add_deferred_calls("runtime.Goexit", RunBy::goexit);
-  for (const char* helper : {"runtime.runOpenDeferFrame", "runtime.deferCallSave", "runtime.reflectcallSave"})
-    add_deferred_calls(helper, RunBy::none);
+  for (const char* runner : {"runtime.gopanic", "runtime.Goexit", "runtime.runOpenDeferFrame", "runtime.deferCallSave",
+                             "runtime.reflectcallSave"})
+    add_deferred_calls(runner);
   add_returns("runtime.gorecover", &Tracker::on_gorecover_return);
   add_entry("runtime.recovery", &Tracker::on_recovery);
   each_function("runtime.recovery", [&](const Function& f) {
@@ -140,6 +142,7 @@ void Tracker::add_transfers() {
   add_entry("runtime.copystack", &Tracker::on_copystack);
   add_returns("runtime.copystack", &Tracker::on_copystack_return);
   add_entry("runtime.goexit1", &Tracker::on_goroutine_end);
+  add_entry("runtime.morestack", &Tracker::on_morestack);
   // amd64 1.17+: the signal handler injects sigpanic0, which goes on to sigpanic.
   const bool zero = p_.function_named("runtime.sigpanic0") != nullptr;
   add_entry(zero ? "runtime.sigpanic0" : "runtime.sigpanic", &Tracker::on_transfer, "sigpanic");
@@ -153,7 +156,7 @@ void Tracker::add_transfers() {
 
 void Tracker::reached(uint64_t pc) {
   const std::vector<Hook>* hooks = hooks_.find(pc);
-  if (!hooks) return;
+  if (!hooks || (state_->beginning_anew && hooks->front().entry && entered_again(pc))) return;
   for (const Hook& h : *hooks) (this->*h.handler)(h);
 }
 
@@ -166,6 +169,25 @@ uint64_t Tracker::events_before() const { return state_->next; }
 std::vector<Running> Tracker::running(uint64_t goid) const {
   const auto it = state_->goroutines.find(goid);
   return it == state_->goroutines.end() ? std::vector<Running>{} : it->second.running;
+}
+
+// Where a stack check fails, the function runs from its first instruction a second time when the stack has grown (or
+// the goroutine was preempted): that is one entry.
+void Tracker::on_morestack(const Hook&) {
+  G* g = current();
+  const Function* f = g ? p_.location(guest_.return_address() - 1).function : nullptr;
+  const std::vector<Hook>* hooks = f ? hooks_.find(f->f.entry) : nullptr;
+  if (!hooks || !hooks->front().entry || g->again) return;
+  g->again = f->f.entry;
+  ++state_->beginning_anew;
+}
+
+bool Tracker::entered_again(uint64_t entry) {
+  G* g = current();
+  if (!g || g->again != entry) return false;
+  g->again = 0;
+  --state_->beginning_anew;
+  return true;
 }
 
 // --- making events ---

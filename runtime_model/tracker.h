@@ -31,7 +31,7 @@ struct Running {
   uint64_t push = kNoEvent, start = kNoEvent;
   RunBy by = RunBy::none;
   Storage storage = Storage::heap;
-  uint64_t record = 0;
+  uint64_t record = 0;  // address; of a stack record the distance from stack.hi
   int slot = -1;
   FrameId owner;
   uint64_t call_depth = 0;  // stack.hi - SP at the call
@@ -70,6 +70,7 @@ class Tracker final : public emu::Machine::Companion {
     const Function* function = nullptr;
     uint64_t number = 0;
     const char* text = "";
+    bool entry = false;  // a function's first instruction
   };
   using Handler = void (Tracker::*)(const Hook&);
 
@@ -79,7 +80,7 @@ class Tracker final : public emu::Machine::Companion {
   void each_function(std::string_view name, Each each);
   void add_entry(std::string_view name, Handler h, const char* text = "");
   void add_returns(std::string_view name, Handler h, const char* text = "");
-  void add_deferred_calls(std::string_view name, RunBy by);
+  void add_deferred_calls(std::string_view name);
   void add_registration();
   void add_returning();
   void add_panics();
@@ -106,7 +107,9 @@ class Tracker final : public emu::Machine::Companion {
   void on_copystack_return(const Hook&);
   void on_transfer(const Hook&);
   void on_goroutine_end(const Hook&);
+  void on_morestack(const Hook&);
 
+  bool entered_again(uint64_t entry);
   G* current();
   Event make(EventKind kind, const G& g);
   void emit(Event& e);
@@ -124,6 +127,7 @@ class Tracker final : public emu::Machine::Companion {
   void find_push(G& g, Event& e, uint64_t funcval, bool same_frame);
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;
+  void nil_called(G& g, const Unwound& frames);
   void drop_deeper(G& g, uint64_t depth);
   void discard(G& g, Event& jump);
   std::vector<CallerFrame> recover_callers(const G& g) const;

@@ -11,6 +11,18 @@ constexpr uint64_t kMaxArguments = 1 << 16;
 
 bool on_stack(uint64_t address, uint64_t sp, uint64_t hi) { return address >= sp && address < hi; }
 
+// The function that runs a defer, seen from the frame that calls it or faults on the way.
+RunBy run_by(const std::vector<Frame>& frames, size_t from) {
+  static constexpr std::pair<std::string_view, RunBy> kRunners[] = {{"runtime.gopanic", RunBy::panic},
+                                                                    {"runtime.Goexit", RunBy::goexit},
+                                                                    {"runtime.deferreturn", RunBy::deferreturn},
+                                                                    {"runtime.jmpdefer", RunBy::jmpdefer}};
+  for (; from < frames.size(); ++from)
+    for (const auto& [name, by] : kRunners)
+      if (frames[from].function->name() == name) return by;
+  return RunBy::none;
+}
+
 Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
 
 }  // namespace
@@ -210,7 +222,8 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
     }
   emit(e);
   Running r;
-  r.push = e.push, r.start = e.id, r.by = e.by, r.storage = e.storage, r.record = e.record, r.slot = e.slot;
+  r.push = e.push, r.start = e.id, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
+  r.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
   r.owner = e.frame;
   r.call_depth = g.hi - e.sp;
   r.return_pc = return_pc;
@@ -249,7 +262,8 @@ void Tracker::end(G& g, size_t index) {
   Event e = make(EventKind::defer_end, g);
   const Running r = std::move(g.running[index]);
   g.running.resize(index);
-  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.record = r.record;
+  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot;
+  e.record = r.storage == Storage::stack ? g.hi - r.record : r.record;
   e.panic = r.panic;
   e.frame = r.owner;
   e.frame.sp = g.hi - r.owner.depth;
@@ -356,20 +370,8 @@ void Tracker::on_deferred_call(const Hook& h) {
   if (!g) return;
   const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.arch())];
   Event e = make(EventKind::defer_start, *g);
-  const bool in_deferreturn = h.text == std::string_view("deferreturn");
-  e.by = in_deferreturn                         ? RunBy::deferreturn
-         : h.text == std::string_view("panic")  ? RunBy::panic
-         : h.text == std::string_view("goexit") ? RunBy::goexit
-                                                : RunBy::none;
   const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, 6);
-  if (e.by == RunBy::none)
-    for (const Frame& f : u.frames) {
-      const std::string_view name = f.function->name();
-      if (name == "runtime.gopanic") e.by = RunBy::panic;
-      if (name == "runtime.Goexit") e.by = RunBy::goexit;
-      if (name == "runtime.deferreturn") e.by = RunBy::deferreturn;
-      if (e.by != RunBy::none) break;
-    }
+  e.by = run_by(u.frames, 0);
   bool owner_known = false;
   for (size_t i = 0; i + 1 < u.frames.size() && e.by == RunBy::deferreturn; ++i)
     if (u.frames[i].function->name() == "runtime.deferreturn") {
@@ -380,6 +382,23 @@ void Tracker::on_deferred_call(const Hook& h) {
     }
   find_push(*g, e, funcval, owner_known);
   start(*g, e, funcval, h.number);
+}
+
+// A nil function: the code that would call it faults on its way to the CALL. It starts, and the panic is its doing.
+void Tracker::nil_called(G& g, const Unwound& u) {
+  static constexpr std::string_view kCallers[] = {"runtime.deferreturn",   "runtime.jmpdefer",
+                                                  "runtime.gopanic",       "runtime.Goexit",
+                                                  "runtime.deferCallSave", "runtime.runOpenDeferFrame"};
+  if (g.pushed.empty() || g.pushed.back().funcval || g.pushed.back().on_stack) return;
+  size_t i = 0;
+  while (i < u.frames.size() && u.frames[i].function->name() != "runtime.sigpanic") ++i;
+  if (++i >= u.frames.size()) return;
+  if (std::find(std::begin(kCallers), std::end(kCallers), u.frames[i].function->name()) == std::end(kCallers)) return;
+  Event e = make(EventKind::defer_start, g);
+  e.by = run_by(u.frames, i);
+  if (e.by == RunBy::deferreturn && p_.mech().on_return == ReturnMechanism::jmpdefer) e.by = RunBy::jmpdefer;
+  find_push(g, e, 0, false);
+  start(g, e, 0, 0);
 }
 
 void Tracker::on_goroutine_end(const Hook&) {

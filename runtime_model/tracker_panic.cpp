@@ -14,9 +14,10 @@ constexpr size_t kDiscardedNames = 32;  // of discarded frames that are named
 void Tracker::on_gopanic(const Hook&) {
   G* g = current();
   if (!g) return;
+  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
+  nil_called(*g, u);
   Event e = make(EventKind::panic_start, *g);
   e.value = panic_value(guest_, guest_.argument(Arg::gopanic_type), guest_.argument(Arg::gopanic_data));
-  const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
   e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   for (size_t i = 1; i < u.frames.size(); ++i) {  // panicIndex, sigpanic …: the function that made them panic
     const Frame& f = u.frames[i];
@@ -49,25 +50,24 @@ std::vector<CallerFrame> Tracker::recover_callers(const G& g) const {
   const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g.hi, kSearched);
   for (size_t i = 1; i < u.frames.size(); ++i) {
     const Frame& f = u.frames[i];
+    const bool runs = runs_defers(f.function->name());
     try {
       for (const loader::InlineFrame& l : p_.go().funcs.inline_stack(f.function->f, f.lookup))
-        out.push_back({readable(l.function), l.func_id == p_.mech().id_wrapper, l.inlined,
-                       p_.origin_of(l.function) == Origin::runtime, f.sp});
+        out.push_back({readable(l.function), l.func_id == p_.mech().id_wrapper, l.inlined, runs, f.sp});
     } catch (const loader::Error&) {
-      const bool runtime = f.function->origin == Origin::runtime;
-      out.push_back({readable(f.function->name()), f.function->wrapper, false, runtime, f.sp});
+      out.push_back({readable(f.function->name()), f.function->wrapper, false, runs, f.sp});
     }
     if (f.function->name() == "runtime.gopanic" || f.function->name() == "runtime.Goexit") break;
   }
   return out;
 }
 
-// recover works if its caller is the deferred function. That is the outermost frame below the runtime's that is no
-// wrapper: among the physical frames where gorecover compares addresses of arguments (what was inlined into a wrapper
-// is not seen, golang/go#73916), among the logical ones where it walks the stack (1.26+).
+// recover works if its caller is the deferred function. That is the outermost frame below those that run defers that is
+// no wrapper: among the physical frames where gorecover compares addresses of arguments (what was inlined into a
+// wrapper is not seen, golang/go#73916), among the logical ones where it walks the stack (1.26+).
 int Tracker::deciding_frame(const std::vector<CallerFrame>& callers) const {
   size_t i = callers.size();
-  while (i > 0 && callers[i - 1].runtime) --i;
+  while (i > 0 && callers[i - 1].runs_defers) --i;
   while (i-- > 0)
     if (!callers[i].wrapper && !(callers[i].inlined && p_.mech().recover_by_argp)) return static_cast<int>(i);
   return -1;

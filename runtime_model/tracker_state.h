@@ -33,6 +33,7 @@ struct Tracker::G {
   std::vector<Running> running;
   std::vector<PendingPanic> panics;
   uint64_t head = 0, head_site = 0;  // of a deferprocat that is running
+  uint64_t again = 0;                // entry of a hooked function that its stack check will begin anew; 0: none
 };
 
 // What is in work on a thread between two hooks.
@@ -46,6 +47,7 @@ struct Tracker::State {
   uint64_t next = 0;                 // id of the next event
   std::map<uint64_t, G> goroutines;  // by goid
   std::map<int, ThreadWork> work;    // by tid
+  uint64_t beginning_anew = 0;       // goroutines whose `again` is set
 };
 
 }  // namespace deferscope::model

@@ -33,6 +33,18 @@ bool outermost(const Function& f, bool system_stack) {
 
 constexpr uint64_t kMaxStack = uint64_t{1} << 30;  // runtime.maxstacksize
 
+// arm64's jmpdefer, the same nine words from 1.12 to 1.17 (src/runtime/asm_arm64.s), has no frame of its own: SP is
+// deferreturn's up to the MOV at +20, is argp at the SUB $8 at +24, and is the deferring function's behind it. LR is
+// that function's from +12 on.
+constexpr uint64_t kJmpdeferSetsSp = 20, kJmpdeferSubtracts = 24;
+
+uint64_t behind_call(const Program& p, std::string_view in, const Function& callee) {
+  if (const Function* f = p.function_named(in))
+    for (const Call& c : p.calls_in(*f))
+      if (c.target == callee.f.entry) return c.next;
+  return 0;
+}
+
 }  // namespace
 
 Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint64_t stack_hi, size_t limit) const {
@@ -54,8 +66,12 @@ Unwound Guest::unwind(uint64_t pc, uint64_t sp, uint64_t lr, bool at_call, uint6
     } catch (const loader::Error& e) {
       return out.stopped = e.what(), out;
     }
-    // arm64's jmpdefer stands in the frame of the function that defers, LR on its call; pcsp counts its SUB $8, RSP.
-    if (delta && !amd64 && f.function->name() == "runtime.jmpdefer") delta = 0;
+    if (delta && !amd64 && f.function->name() == "runtime.jmpdefer") {
+      delta = 0;  // pcsp counts its SUB $8, RSP
+      const uint64_t offset = f.lookup - f.function->f.entry;
+      if (offset <= kJmpdeferSetsSp) lr = behind_call(p_, "runtime.deferreturn", *f.function);
+      if (offset == kJmpdeferSubtracts) f.sp = sp -= 8;
+    }
     if (!delta || *delta < 0) return out.stopped = "no frame size for " + std::string(f.function->name()), out;
     f.entered = *delta > 0;
     f.caller_sp = sp + static_cast<uint64_t>(*delta) + (amd64 ? 8 : 0);

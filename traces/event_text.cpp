@@ -292,7 +292,7 @@ void EventText::recover(const Event& e) {
   for (const model::CallerFrame& c : e.callers)
     out_->put(std::exchange(between, " ← "))
         .put(c.function)
-        .put(c.wrapper && !c.runtime ? " (wrapper)" : "")
+        .put(c.wrapper && !c.runs_defers ? " (wrapper)" : "")
         .put(c.inlined ? " (inlined)" : "");
   out_->put('\n');
   if (e.decided_by < 0) return;

@@ -1,5 +1,5 @@
 // The disasm verb on whole guests: plain and --gnu listings against the digests of what Go 1.27.4's objdump prints
-// (made by tests/oracle/objdump.py); JSON against its schema; lengths against Zydis; stripped programs against whole
+// (made by tests/oracle/objdump.py); lengths against Zydis; stripped programs against whole
 // ones.
 #include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
@@ -11,12 +11,10 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
 
 #include "unit/disasm_run.h"
-#include "unit/json_schema.h"
 
 namespace deferscope::test {
 namespace {
@@ -114,29 +112,6 @@ std::string guest(const std::string& name) { return (fs::path(guests_folder()) /
 
 constexpr const char* kGuests[] = {"casessmall_1.13.15_linux_amd64_nopt_dwarf",
                                    "casessmall_1.20.7_linux_arm64_opt_syms", "cases_1.27.4_linux_amd64_opt_syms"};
-
-TEST(DisasmGuests, JsonIsValid) {
-  std::ifstream in("traces/schema/disasm.json");
-  const JsonSchema schema(nlohmann::json::parse(in));
-  for (const char* name : kGuests) {
-    if (!fs::exists(guest(name))) GTEST_SKIP() << "no " << name;
-    const Output o = run(
-        "--json --tables --inline -s '^main\\.main$|^runtime\\.(main|gopanic|deferreturn|newstack)$' " + guest(name));
-    ASSERT_EQ(o.status, 0) << o.text.substr(0, 300);
-    std::istringstream lines(o.text);
-    std::size_t functions = 0, inlined = 0, notes = 0, deferreturns = 0;
-    for (std::string l; std::getline(lines, l); ++functions) {
-      const auto j = nlohmann::json::parse(l);
-      ASSERT_EQ(schema.check(j), "") << name << ": " << j["function"];
-      deferreturns += !j["tables"]["deferreturn"].is_null();
-      for (const auto& i : j["instructions"]) inlined += i.contains("inlined"), notes += i.contains("tables");
-    }
-    EXPECT_GE(functions, 4u) << name;
-    EXPECT_GT(notes, functions) << name;
-    EXPECT_GE(deferreturns, 1u) << name;
-    EXPECT_GT(inlined, 0u) << name;
-  }
-}
 
 struct Listed {
   std::string pc, code, text;

@@ -6,7 +6,7 @@ deferscope_test(isa_text_capstone_test SOURCES unit/isa_text_capstone_test.cpp L
 
 deferscope_test(disasm_verb_test SOURCES unit/disasm_verb_test.cpp)
 deferscope_test(disasm_guests_test SOURCES unit/disasm_guests_test.cpp
-                LIBS ZLIB::ZLIB Zydis::Zydis PkgConfig::nlohmann_json LABELS release)
+                LIBS ZLIB::ZLIB Zydis::Zydis LABELS release)
 foreach(test disasm_verb_test disasm_guests_test)
   add_dependencies(${test} deferscope)
   target_include_directories(${test} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

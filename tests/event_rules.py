@@ -1,0 +1,277 @@
+"""What must be true of the events of any Go program: tests/outputs.py holds every stream that it makes against these rules.
+
+Rules are methods of Goroutine and Stream; a broken one adds a line to Stream.broken. They know no guest and no Go version beyond what the stream
+itself says.
+"""
+STEADY = ("defer.push", "defer.end", "deferreturn.enter", "deferreturn.leave", "panic.start", "panic.recovered", "goexit")
+CALL_SIZE = {"amd64": 5, "arm64": 4}
+
+
+def number(text):
+    return int(text, 16)
+
+
+def shown(chain):
+    return " ".join(f"{storage} {at if at is None or at < 8 else hex(at)}" for storage, at in chain) or "nothing"
+
+
+class Goroutine:
+    """Defers that are registered (oldest first), calls that run and panics that are not over (outermost first), as the events say."""
+
+    def __init__(self):
+        self.pending, self.running, self.panics = [], [], []
+        self.hi = None
+
+    def depth(self, event):
+        """Of SP at the event, from the stack's upper end; None on a system stack."""
+        frame = event["frame"]
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted"):
+            return None
+        self.hi = number(frame["sp"]) + frame["depth"]
+        return self.hi - number(event["sp"])
+
+
+class Stream:
+    def __init__(self, arch):
+        self.arch = arch
+        self.broken = []
+        self.goroutines = {}
+        self.pushes, self.starts, self.panics = {}, {}, {}
+        self.started, self.ended = set(), set()
+        self.last = None
+        self.counts = {}
+
+    def complain(self, event, why):
+        self.broken.append(f"event {event['id']} ({event['event']}): {why}")
+
+    def goroutine(self, event):
+        return self.goroutines.setdefault(event["goroutine"], Goroutine())
+
+    def see(self, event):
+        g = self.goroutine(event)
+        kind = event["event"]
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.ordered(event)
+        self.nothing_left_behind(g, event)
+        if self.last and self.last["event"] == "jmpdefer" and kind != "defer.start":
+            self.complain(event, "jmpdefer is not followed by the start of its defer")
+        handler = getattr(self, kind.replace(".", "_"), None)
+        if handler:
+            handler(g, event)
+        self.last = event
+
+    # --- all events ---
+
+    def ordered(self, event):
+        if event["id"] != (self.last["id"] + 1 if self.last else 0):
+            self.complain(event, "ids do not count up")
+        if self.last and event["position"] < self.last["position"]:
+            self.complain(event, "positions go back")
+
+    def nothing_left_behind(self, g, event):
+        """A frame that has returned left no defer behind that did not run."""
+        depth = g.depth(event)
+        if depth is None:
+            return
+        for p in g.pending:
+            # deferreturn and gopanic stand below the owner's SP; at the owner's own level it is still there.
+            if p["frame"]["depth"] > depth:
+                self.complain(event, f"the frame of defer {p['id']} ({p['frame']['function']}) is gone and it did not run")
+                g.pending.remove(p)
+                return
+
+    # --- defers ---
+
+    def defer_push(self, g, event):
+        d = event["defer"]
+        if d["id"] != event["id"]:
+            self.complain(event, "a push with another id")
+        if d["storage"] == "open-coded":
+            if d["slot"] is None or d["record"]:
+                self.complain(event, "an open-coded defer has a slot and no record")
+            for p in g.pending:
+                if p["frame"]["depth"] == event["frame"]["depth"] and p["defer"]["slot"] == d["slot"]:
+                    self.complain(event, f"slot {d['slot']} of this frame is registered already, by {p['id']}")
+        else:
+            self.record_is_new(g, event)
+        if d["storage"] == "stack" and not number(event["sp"]) <= number(d["record"]) < g.hi:
+            self.complain(event, "a stack record lies elsewhere")
+        event["hi"] = g.hi
+        self.pushes[event["id"]] = event
+        # The list of a range-over-func loop belongs to a frame that others stand on.
+        at = len(g.pending)
+        while d["storage"] == "rangefunc" and at and g.pending[at - 1]["frame"]["depth"] > event["frame"]["depth"]:
+            at -= 1
+        g.pending.insert(at, event)
+
+    def record_is_new(self, g, event):
+        d = event["defer"]
+        for p in g.pending:
+            if p["defer"]["record"] and self.record_now(g, p) == number(d["record"]):
+                self.complain(event, f"the record is that of defer {p['id']}, which did not run yet")
+
+    @staticmethod
+    def record_now(g, push):
+        record = number(push["defer"]["record"])
+        return record if push["defer"]["storage"] != "stack" else record - push["hi"] + g.hi
+
+    def same_defer(self, g, event):
+        """Whatever speaks of a registered defer says of it what its registration said."""
+        d, push = event["defer"], self.pushes.get(event["defer"]["id"])
+        if push is None:
+            return self.complain(event, "a defer that was not registered")
+        p = push["defer"]
+        for key in ("storage", "slot"):
+            if d[key] != p[key]:
+                self.complain(event, f"{key} {d[key]}, registered as {p[key]}")
+        if d["record"] and number(d["record"]) != self.record_now(g, push):
+            self.complain(event, f"record {d['record']} is not {self.record_now(g, push):#x}")
+        if d["function"]["entry"] != p["function"]["entry"]:
+            self.complain(event, f"{d['function']['symbol']} was registered as {p['function']['symbol']}")
+        if push["goroutine"] != event["goroutine"]:
+            self.complain(event, "registered by another goroutine")
+        if (push["frame"]["function"], push["frame"]["depth"]) != (event["frame"]["function"], event["frame"]["depth"]):
+            self.complain(event, "registered by another frame")
+        return push
+
+    def defer_start(self, g, event):
+        d = event["defer"]
+        push = self.same_defer(g, event)
+        if d["id"] in self.started:
+            self.complain(event, "starts a second time")
+        self.started.add(d["id"])
+        if push is not None and push in g.pending:
+            if g.pending[-1] is not push:
+                self.complain(event, f"defer {g.pending[-1]['id']} was registered later and did not run yet")
+            g.pending.remove(push)
+        if (d["run_by"] in ("panic", "goexit")) != (event["panic"] is not None):
+            self.complain(event, "run by a panic or Goexit that is not named")
+        if event["panic"] is not None and event["panic"] not in g.panics:
+            self.complain(event, "the panic that runs it is over")
+        self.starts[event["id"]] = event
+        g.running.append({"event": event, "depth": g.hi - number(event["sp"])})
+
+    def defer_end(self, g, event):
+        self.same_defer(g, event)
+        start = self.starts.get(event["start"])
+        if start is None or start["goroutine"] != event["goroutine"]:
+            return self.complain(event, "ends what did not start")
+        if event["start"] in self.ended:
+            self.complain(event, "ends a second time")
+        self.ended.add(event["start"])
+        if not g.running or g.running[-1]["event"] is not start:
+            self.complain(event, "is not the innermost that runs")
+        g.running = [r for r in g.running if r["event"]["id"] < start["id"]]
+        if g.panics and g.panics[-1] > start["id"]:
+            self.complain(event, "returns though a panic that began in it is not over")
+
+    # --- the normal return ---
+
+    def jmpdefer(self, g, event):
+        self.same_defer(g, event)
+        before, after = number(event["return_before"]["pc"]), number(event["return_after"]["pc"])
+        if before - after != CALL_SIZE[self.arch]:
+            self.complain(event, f"the return address went from {before:#x} to {after:#x}")
+        if event["return_after"]["symbol"] != event["frame"]["function"]:
+            self.complain(event, "returns elsewhere than into the owner")
+        if not event["steps"] or event["steps"][0]["sp"] != event["sp_before"]:
+            self.complain(event, "the steps begin elsewhere")
+        owner = number(event["sp_after"]) + (8 if self.arch == "amd64" else 0)
+        if owner != number(event["frame"]["sp"]):
+            self.complain(event, f"SP of the owner is {event['frame']['sp']}, jmpdefer leaves {owner:#x}")
+
+    def deferreturn_leave(self, g, event):
+        for p in g.pending:
+            if p["frame"]["depth"] == event["frame"]["depth"]:
+                self.complain(event, f"defer {p['id']} of this frame is left")
+
+    # --- panics ---
+
+    def panic_start(self, g, event):
+        if event["panic"]["nested_in"] != (g.panics[-1] if g.panics else None):
+            self.complain(event, f"nested in {event['panic']['nested_in']}, known are {g.panics}")
+        g.panics.append(event["id"])
+        self.panics[event["id"]] = event
+
+    def goexit(self, g, event):
+        g.panics.append(event["id"])
+        self.panics[event["id"]] = event
+
+    def of_a_panic(self, g, event):
+        if event["panic"]["id"] not in g.panics:
+            self.complain(event, f"panic {event['panic']['id']} is not one of {g.panics}")
+            return False
+        return True
+
+    def panic_recovered(self, g, event):
+        if self.of_a_panic(g, event):
+            if event["panic"]["id"] != g.panics[-1]:
+                self.complain(event, "recovers another than the newest panic")
+            if event["decided_by"] is None:
+                self.complain(event, "no frame decided")
+            started = self.panics[event["panic"]["id"]]
+            if started["panic"]["value"] != event["panic"]["value"]:
+                self.complain(event, f"{event['panic']['value']} began as {started['panic']['value']}")
+            started["recovered"] = True
+
+    def recover_refused(self, g, event):
+        self.of_a_panic(g, event)
+
+    def panic_aborted(self, g, event):
+        if self.of_a_panic(g, event):
+            g.panics.remove(event["panic"]["id"])
+
+    def recovery_jump(self, g, event):
+        panic = event["panic"]["id"]
+        if panic is not None and self.of_a_panic(g, event):
+            if not self.panics[panic].get("recovered"):
+                self.complain(event, "nothing recovered this panic")
+            if g.panics[-1] != panic:
+                self.complain(event, f"panics {g.panics} are newer and not said to be aborted")
+            g.panics.remove(panic)
+        depth = event["frame"]["depth"]
+        g.running = [r for r in g.running if r["depth"] < depth]
+        left = [p["id"] for p in g.pending if p["frame"]["depth"] > depth]
+        if left:
+            self.complain(event, f"defers {left} of frames that are thrown away did not run")
+        g.pending = [p for p in g.pending if p["frame"]["depth"] <= depth]
+
+    # --- stacks ---
+
+    def stack_move(self, g, event):
+        g.hi = number(event["new"]["hi"])
+        distance = g.hi - number(event["old"]["hi"])
+        for record in event["records"]:
+            if number(record["after"]) - number(record["before"]) != distance:
+                self.complain(event, "a record moved by another distance than the stack")
+
+    # --- what memory says ---
+
+    def chain(self, event, snapshot):
+        """At an event at which nothing is half done: the merged chain, read from memory alone, is what is registered and did not run."""
+        if event["event"] not in STEADY or (event["event"] == "defer.push" and event["defer"]["storage"] == "open-coded"):
+            return
+        g = self.goroutine(event)
+        for seen in snapshot["goroutines"]:
+            if seen["id"] != event["goroutine"] or not seen["frames_complete"]:
+                continue
+            # A bit that the compiler did not store is in nobody's memory.
+            # Records of a range-over-func list are ordinary ones from deferconvert on.
+            known = [(p["defer"]["storage"].replace("rangefunc", "heap"), self.identity(g, p)) for p in reversed(g.pending) if p["defer"]["registered_by"] != "slot"]
+            read = [(e["storage"].replace("rangefunc", "heap"), e["slot"] if e["record"] is None or e["slot"] is not None else number(e["record"]))
+                    for e in seen["chain"] if not e["running"] and not e["list_head"]]
+            if known != read:
+                self.complain(event, f"memory says {shown(read)}, the events say {shown(known)}")
+
+    def identity(self, g, push):
+        return push["defer"]["slot"] if push["defer"]["record"] is None else self.record_now(g, push)
+
+
+def check(events, arch, snapshots=()):
+    """What is broken in a stream: events as JSON gives them, in order; the guest's instruction set; the snapshots of some of the events."""
+    s, of_event = Stream(arch), {snap["event"]: snap for snap in snapshots}
+    for e in events:
+        s.see(e)
+        if e["id"] in of_event:
+            s.chain(e, of_event[e["id"]])
+    return s.broken

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Everything that deferscope writes as JSON, against its schema (traces/schema) and, for events, against what must be true of any program's
+(tests/event_rules.py): tests/outputs.py --program PATH --guests FOLDER [--all] [--shard I/N].
+
+The guests are the core set's for Linux. Each runs one case of CASES in turn, with --all every case that it lists.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+# Debian's python3-jsonschema is Debian's python3's, which need not be the first on PATH.
+try:
+    import jsonschema
+except ImportError:
+    if os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3") and os.path.exists("/usr/bin/python3"):
+        os.execv("/usr/bin/python3", ["python3", *sys.argv])
+    print("no jsonschema for Python: skipped")
+    sys.exit(77)
+
+import event_rules
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CASES = ("panic-nested panic-loopframes recover-depths goexit-recovered stack-growloop defer-argsmany recover-inlined fault-nil panic-openframes "
+         "rangefunc-defer rangefunc-return crash-repanic defer-nilfunc crash-badmethod").split()
+SECONDS = 300  # a hang is a failure, not a timing assertion
+
+
+def shape(value):
+    """Keys in their order, and the same for the objects below: lines of one shape differ in values only."""
+    if isinstance(value, dict):
+        return "{" + ",".join(k + shape(v) for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + "|".join(sorted(set(map(shape, value)))) + "]"
+    return "" if value is None else type(value).__name__[0]
+
+
+class Schema:
+    """Each new shape is checked, and of known ones every tenth: patterns and numbers hardly differ within one."""
+
+    def __init__(self, name):
+        self.name, self.seen = name, {}
+        root = json.loads((ROOT / "traces" / "schema" / f"{name}.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(root)
+        self.validator = jsonschema.Draft202012Validator(root)
+
+    def check(self, value, where):
+        n = self.seen[shape(value)] = self.seen.get(shape(value), -1) + 1
+        if n % 10 == 0:
+            for e in self.validator.iter_errors(value):
+                fail(f"{where}: {self.name}.json: {'.'.join(map(str, e.absolute_path))}: {e.message[:300]}")
+
+
+failures = 0
+
+
+def fail(text):
+    global failures
+    failures += 1
+    if failures <= 100:
+        print(text)
+
+
+class Checks:
+    def __init__(self, program):
+        self.program = program
+        self.schemas = {n: Schema(n) for n in ("info", "defers", "disasm", "snapshot", "event")}
+        self.top = {}  # event kind -> its keys: the same in the same order, always
+
+    def deferscope(self, *arguments, status=0):
+        p = subprocess.run([self.program, *map(str, arguments)], capture_output=True, timeout=SECONDS)
+        if status is not None and p.returncode != status:
+            fail(f"{' '.join(map(str, arguments))}: status {p.returncode}: {p.stderr.decode(errors='replace')[:500]}")
+        return p
+
+    def lines(self, schema, text, where):
+        values = [json.loads(line) for line in text.splitlines()]
+        for v in values:
+            self.schemas[schema].check(v, where)
+        if not values:
+            fail(f"{where}: no {schema}")
+        return values
+
+    def commands(self, guest):
+        where = guest.name
+        self.schemas["info"].check(json.loads(self.deferscope("info", "--json", guest).stdout), where)
+        self.schemas["defers"].check(json.loads(self.deferscope("defers", "--json", "--scope", "all", guest).stdout), where)
+        listing = self.deferscope("disasm", "--json", "--tables", "--inline", "-s", r"^main\.main$|^runtime\.(main|gopanic|deferreturn|newstack)$", guest)
+        functions = self.lines("disasm", listing.stdout, where)
+        notes = sum("tables" in i for f in functions for i in f["instructions"])
+        if len(functions) < 4 or notes <= len(functions) or not any(f["tables"]["deferreturn"] for f in functions):
+            fail(f"{where}: disasm says too little: {len(functions)} functions, {notes} notes")
+        snap = self.deferscope("snap", "--raw", "--at", "main.mark8", guest, "panic-loopframes")
+        self.schemas["snapshot"].check(json.loads(snap.stdout), where)
+
+    def run(self, guest, case):
+        where = f"{guest.name} {case}"
+        with tempfile.TemporaryDirectory() as folder:
+            events, snaps = pathlib.Path(folder, "events.jsonl"), pathlib.Path(folder, "snaps.jsonl")
+            plain = self.deferscope("run", "--stats", guest, case, status=None)
+            watched = self.deferscope("run", "--stats", f"--events={events}", f"--snapshots={snaps}", guest, case, status=None)
+            same(where, plain, watched)
+            stream = self.lines("event", events.read_text(), where)
+            chains = self.lines("snapshot", snaps.read_text(), where)
+        for e in stream:
+            keys = self.top.setdefault(e["event"], list(e))
+            if list(e) != keys:
+                fail(f"{where}: event {e['id']} has the keys {list(e)}, others {keys}")
+        arch = "amd64" if "amd64" in guest.name else "arm64"
+        for broken in event_rules.check(stream, arch, chains):
+            fail(f"{where}: {broken}")
+
+
+def same(where, plain, watched):
+    """Watching changes nothing: output, status and the number of instructions."""
+    def told(p):
+        report = p.stderr.decode(errors="replace").splitlines()
+        stats = [line.split(" instructions")[0] for line in report if line.startswith("deferscope: ") and " instructions, " in line]
+        return p.returncode, p.stdout, [line for line in report if not line.startswith("deferscope: ")], stats
+    if told(plain) != told(watched):
+        fail(f"{where}: a run with events differs from one without: {told(plain)} {told(watched)}"[:1000])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--guests", required=True, type=pathlib.Path)
+    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="every case")
+    parser.add_argument("--shard", default="0/1")
+    args = parser.parse_args()
+    shard, shards = map(int, args.shard.split("/"))
+    checks = Checks(args.program)
+    runs = 0
+    guests = sorted(args.guests.glob("*_linux_*"))
+    for n, guest in enumerate(guests):
+        if n % shards != shard:
+            continue
+        listed = checks.deferscope("run", guest, "list").stdout.decode().split()
+        if n % 4 == shard % 4 or args.all:
+            checks.commands(guest)
+        wanted = listed if args.all else [c for i, c in enumerate(CASES) if (n + i) % 7 == 0 and c in listed]
+        for case in wanted:
+            checks.run(guest, case)
+            runs += 1
+    if not runs:
+        print("no guests: skipped")
+        sys.exit(77)
+    print(f"{runs} runs of {len(guests)} guests, {failures} failures")
+    sys.exit(failures != 0)
+
+
+if __name__ == "__main__":
+    main()
