@@ -26,15 +26,15 @@ constexpr isa::Reg kR26 = 26;
 const std::vector<Mechanism>& mechanisms() {
   constexpr auto one = RT::deferproc_returns_1;
   static const std::vector<Mechanism> rows = {
-      // minors          open    funcdata  on return  recovery  varint argp  +off wrap sig async debug
-      {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, true, 1, 20, 9, 0, 17},
-      {14, 15, args, 5, RM::jmpdefer, one, false, true, 0, 22, 9, 21, 17},
-      {16, 16, args, 4, RM::jmpdefer, one, false, true, 0, 22, 9, 21, 17},
-      {17, 17, args, 4, RM::jmpdefer, one, true, true, 0, 22, 19, 3, 5},
-      {18, 21, closures, 4, RM::loop, one, true, true, 0, 21, 18, 3, 5},
-      {22, 24, slots, 4, RM::machine, one, true, true, 0, 22, 19, 3, 6},
-      {25, 25, slots, 4, RM::machine, RT::deferreturn, true, true, 0, 23, 20, 3, 6},
-      {26, kNewestMinor, slots, 4, RM::machine, RT::deferreturn, true, false, 0, 23, 20, 3, 6},
+      // minors          open    funcdata  on return  recovery  varint shortest argp  +off wrap sig async debug
+      {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, false, true, 1, 20, 9, 0, 17},
+      {14, 15, args, 5, RM::jmpdefer, one, false, false, true, 0, 22, 9, 21, 17},
+      {16, 16, args, 4, RM::jmpdefer, one, false, false, true, 0, 22, 9, 21, 17},
+      {17, 17, args, 4, RM::jmpdefer, one, true, false, true, 0, 22, 19, 3, 5},
+      {18, 21, closures, 4, RM::loop, one, true, false, true, 0, 21, 18, 3, 5},
+      {22, 24, slots, 4, RM::machine, one, true, false, true, 0, 22, 19, 3, 6},
+      {25, 25, slots, 4, RM::machine, RT::deferreturn, true, false, true, 0, 23, 20, 3, 6},
+      {26, kNewestMinor, slots, 4, RM::machine, RT::deferreturn, true, true, false, 0, 23, 20, 3, 6},
   };
   return rows;
 }

@@ -39,6 +39,7 @@ struct Mechanism {
   ReturnMechanism on_return;
   RecoveryTarget recovery;
   bool type_name_varint;     // length of a type's name: varint (1.17+), else 16 bits big-endian
+  bool prints_shortest;      // print(float) gives the shortest digits (1.26+), else +d.dddddde+ddd
   bool recover_by_argp;      // gorecover compares argp (≤ 1.25), else it walks the stack
   int deferreturn_call_off;  // amd64: what _func.deferreturn adds to the CALL's offset (1.12–1.13: 1)
   uint8_t id_wrapper;        // funcIDs

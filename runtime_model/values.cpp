@@ -1,7 +1,9 @@
 // Printing what a panic carries, from the type's own description in memory.
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 
 #include "runtime_model/chain.h"
@@ -40,10 +42,24 @@ std::string text_at(const Guest& g, uint64_t address, uint64_t n) {
   return n > kMaxText ? s + "…" : s;
 }
 
-// print(float64) of the runtime: +d.dddddde+ddd.
-std::string runtime_float(double v) {
+// strconv.AppendFloat(v, 'g', -1): the shortest digits that give v back, with an exponent below 1e-4 and from 1e6 on.
+template <class T>
+std::string shortest_float(T v) {
+  std::array<char, 64> text;
+  const char* end = std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::scientific).ptr;
+  const std::string s(text.data(), end);
+  const int exponent = std::stoi(s.substr(s.find('e') + 1));
+  if (exponent < -4 || exponent >= 6) return s;
+  end = std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::fixed).ptr;
+  return {text.data(), end};
+}
+
+// print(float64) and print(float32) of the runtime.
+template <class T>
+std::string runtime_float(const Guest& g, T v) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "+Inf" : "-Inf";
+  if (g.program().mech().prints_shortest) return shortest_float(v);
   std::string s = fmt::format("{:+.6e}", v);
   const size_t e = s.find('e');
   if (e != std::string::npos && s.size() - e == 4) s.insert(e + 2, 1, '0');  // three digits of exponent
@@ -55,6 +71,13 @@ T value(const Guest& g, uint64_t data) {
   T v{};
   g.read(data, &v, sizeof v);
   return v;
+}
+
+template <class T>
+std::string runtime_complex(const Guest& g, T re, T im) {
+  const std::string second = runtime_float(g, im);
+  const char* sign = second[0] == '+' || second[0] == '-' ? "" : "+";
+  return fmt::format("({}{}{}i)", runtime_float(g, re), sign, second);
 }
 
 // Nothing for kinds that are not basic.
@@ -72,10 +95,10 @@ std::string basic(const Guest& g, uint8_t kind, uint64_t data) {
     case kUint8: return fmt::format("{}", value<uint8_t>(g, data));
     case kUint16: return fmt::format("{}", value<uint16_t>(g, data));
     case kUint32: return fmt::format("{}", value<uint32_t>(g, data));
-    case kFloat32: return runtime_float(value<float>(g, data));
-    case kFloat64: return runtime_float(value<double>(g, data));
-    case kComplex128:
-      return fmt::format("({}{}i)", runtime_float(value<double>(g, data)), runtime_float(value<double>(g, data + 8)));
+    case kFloat32: return runtime_float(g, value<float>(g, data));
+    case kFloat64: return runtime_float(g, value<double>(g, data));
+    case kComplex64: return runtime_complex(g, value<float>(g, data), value<float>(g, data + 4));
+    case kComplex128: return runtime_complex(g, value<double>(g, data), value<double>(g, data + 8));
     case kString: return text_at(g, g.word(data), g.word(data + 8));
     default: return {};
   }
@@ -131,6 +154,7 @@ std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
   if (basic_kind && !(kind & kKindDirect)) {
     const bool named = name.find('.') != std::string::npos;
     const bool quoted = named && (kind & kKindMask) == kString;
+    if (named && !text.empty() && text[0] == '(') return name + text;  // complex
     return !named ? text : quoted ? fmt::format("{}(\"{}\")", name, text) : fmt::format("{}({})", name, text);
   }
   return fmt::format("({}) {:#x}", name.empty() ? "?" : name, data);

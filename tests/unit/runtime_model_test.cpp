@@ -192,7 +192,7 @@ TEST(Events, NobodyNoticesTheHooks) {
   for (const std::string& path : guests) {
     const Program p(loader::Image::load(path));
     for (const char* c : kFewCases) {
-      const ModelRun with = run_model(p, {c}), without = run_model(p, {c}, false);
+      const ModelRun with = run_model(p, {c}, true, {}, true), without = run_model(p, {c}, false, {}, true);
       EXPECT_EQ(with.instructions, without.instructions) << base(path) << " " << c;
       EXPECT_EQ(with.digest, without.digest) << base(path) << " " << c;
       EXPECT_EQ(with.out, without.out) << base(path) << " " << c;
