@@ -47,11 +47,11 @@ template <class T>
 std::string shortest_float(T v) {
   std::array<char, 64> text;
   const char* end = std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::scientific).ptr;
-  const std::string s(text.data(), end);
+  const std::string s(std::string_view(text.data(), static_cast<size_t>(end - text.data())));
   const int exponent = std::stoi(s.substr(s.find('e') + 1));
   if (exponent < -4 || exponent >= 6) return s;
   end = std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::fixed).ptr;
-  return {text.data(), end};
+  return {text.data(), static_cast<size_t>(end - text.data())};
 }
 
 // print(float64) and print(float32) of the runtime.

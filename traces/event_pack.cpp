@@ -209,7 +209,7 @@ void panic(Io& io, E& e) {
   io.number(e.panic), io.number(e.nested_in), io.number(e.decided_by);
   byte_run(io, e.value);
   list(io, e.callers, [&](auto& c) {
-    byte_run(io, c.function), io.exact(c.wrapper), io.exact(c.inlined), io.exact(c.runtime), io.exact(c.sp);
+    byte_run(io, c.function), io.exact(c.wrapper), io.exact(c.inlined), io.exact(c.runs_defers), io.exact(c.sp);
   });
 }
 
