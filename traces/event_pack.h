@@ -10,7 +10,7 @@
 namespace deferscope::traces {
 
 namespace detail {
-constexpr size_t kPackedNumbers = 64;                // more than any kind of event has
+constexpr size_t kPackedNumbers = 64;                 // more than any kind of event has
 using Before = std::array<uint64_t, kPackedNumbers>;  // the numbers of the event before, in packing order
 }  // namespace detail
 
