@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Everything that deferscope writes as JSON, against its schema (traces/schema) and, for events, against what must be true of any program's
-(tests/event_rules.py): tests/outputs.py --program PATH --guests FOLDER [--all] [--shard I/N].
+(tests/event_rules.py): tests/outputs.py --program PATH --guests FOLDER [--all] [--shard I/N], or --program PATH --others FILE….
 
-The guests are the core set's for Linux. Each runs one case of CASES in turn, with --all every case that it lists.
+The guests are the core set's for Linux. Each runs two cases of CASES in turn, with --all every one. --others are any programs for Linux: each
+runs once, with the arguments of --with, and need not succeed.
 """
 import argparse
 import json
@@ -68,6 +69,7 @@ class Checks:
     def __init__(self, program):
         self.program = program
         self.schemas = {n: Schema(n) for n in ("info", "defers", "disasm", "snapshot", "event")}
+        self.inventories = {}
         self.top = {}  # event kind -> its keys: the same in the same order, always
 
     def deferscope(self, *arguments, status=0):
@@ -96,12 +98,30 @@ class Checks:
         snap = self.deferscope("snap", "--raw", "--at", "main.mark8", guest, "panic-loopframes")
         self.schemas["snapshot"].check(json.loads(snap.stdout), where)
 
-    def run(self, guest, case):
-        where = f"{guest.name} {case}"
+    def sites(self, guest):
+        """Kinds of the inventory's registration sites by pc. Events of a call name the pc behind it, those of a store its own."""
+        if guest not in self.inventories:
+            kinds = self.inventories[guest] = {}
+            defers = json.loads(self.deferscope("defers", "--json", "--scope", "all", guest).stdout)
+            call = event_rules.CALL_SIZE[defers["goarch"]]
+            for f in defers["functions"]:
+                for s in f["sites"]:
+                    behind = call if s["by"].startswith("runtime.") else 0
+                    kinds.setdefault(int(f["entry"], 16) + s["offset"] + behind, set()).add(s["storage"])
+        return self.inventories[guest]
+
+    def registered_at_sites(self, guest, stream, where):
+        for e in stream:
+            if e["event"] == "defer.push" and e["defer"]["storage"] not in self.sites(guest).get(int(e["defer"]["site"]["pc"], 16), ()):
+                site = e["defer"]["site"]
+                fail(f"{where}: event {e['id']}: no {e['defer']['storage']} site of the inventory: {site['symbol']}+{site['offset']}")
+
+    def run(self, guest, *arguments):
+        where = f"{guest.name} {' '.join(arguments)}"
         with tempfile.TemporaryDirectory() as folder:
             events, snaps = pathlib.Path(folder, "events.jsonl"), pathlib.Path(folder, "snaps.jsonl")
-            plain = self.deferscope("run", "--stats", guest, case, status=None)
-            watched = self.deferscope("run", "--stats", f"--events={events}", f"--snapshots={snaps}", guest, case, status=None)
+            plain = self.deferscope("run", "--stats", guest, *arguments, status=None)
+            watched = self.deferscope("run", "--stats", f"--events={events}", f"--snapshots={snaps}", guest, *arguments, status=None)
             same(where, plain, watched)
             stream = self.lines("event", events.read_text(), where)
             chains = self.lines("snapshot", snaps.read_text(), where)
@@ -109,9 +129,9 @@ class Checks:
             keys = self.top.setdefault(e["event"], list(e))
             if list(e) != keys:
                 fail(f"{where}: event {e['id']} has the keys {list(e)}, others {keys}")
-        arch = "amd64" if "amd64" in guest.name else "arm64"
-        for broken in event_rules.check(stream, arch, chains):
+        for broken in event_rules.check(stream, chains[0]["binary"]["goarch"] if chains else "amd64", chains):
             fail(f"{where}: {broken}")
+        self.registered_at_sites(guest, stream, where)
 
 
 def same(where, plain, watched):
@@ -127,28 +147,33 @@ def same(where, plain, watched):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
-    parser.add_argument("--guests", required=True, type=pathlib.Path)
-    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="every case")
+    parser.add_argument("--guests", type=pathlib.Path)
+    parser.add_argument("--others", nargs="+", type=pathlib.Path, default=[], metavar="FILE")
+    parser.add_argument("--with", dest="arguments", default="", metavar="ARGS", help="what --others are called with")
+    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="every one of CASES")
     parser.add_argument("--shard", default="0/1")
     args = parser.parse_args()
     shard, shards = map(int, args.shard.split("/"))
     checks = Checks(args.program)
     runs = 0
-    guests = sorted(args.guests.glob("*_linux_*"))
+    for other in args.others:
+        checks.run(other, *args.arguments.split())
+        runs += 1
+    guests = sorted(args.guests.glob("*_linux_*")) if args.guests else []
     for n, guest in enumerate(guests):
         if n % shards != shard:
             continue
         listed = checks.deferscope("run", guest, "list").stdout.decode().split()
         if n % 4 == shard % 4 or args.all:
             checks.commands(guest)
-        wanted = listed if args.all else [c for i, c in enumerate(CASES) if (n + i) % 7 == 0 and c in listed]
+        wanted = [c for i, c in enumerate(CASES) if ((n + i) % 7 == 0 or args.all) and c in listed]
         for case in wanted:
             checks.run(guest, case)
             runs += 1
     if not runs:
         print("no guests: skipped")
         sys.exit(77)
-    print(f"{runs} runs of {len(guests)} guests, {failures} failures")
+    print(f"{runs} runs of {len(guests) + len(args.others)} guests, {failures} failures")
     sys.exit(failures != 0)
 
 
