@@ -21,8 +21,12 @@ import time
 import loop
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests"))
+import programs  # noqa: E402: where esbuild comes from
+
 SECTIONS = "loopdefers defers recovers calls maps sort fmt strings sieve floats trees hash memmove atomics".split()
 RELEASE = "1.20.7"
+ESBUILD = next(version for version, (go, _) in programs.ESBUILD.items() if go == "go" + RELEASE)
 QEMU = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
 HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
 
@@ -32,24 +36,18 @@ class Missing(Exception):
 
 
 class Sample:
-    """One run of a command: seconds of wall time, peak KiB, output."""
+    """One run of a command: seconds of wall time and of CPU, peak KiB, output."""
 
-    def __init__(self, argv, stdin=None, cwd=None, statuses=(0,)):
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            start = time.perf_counter()
-            child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd)
-            if stdin:
-                child.stdin.write(stdin)
-                child.stdin.close()
-            _, status, usage = os.wait4(child.pid, 0)
-            self.seconds = time.perf_counter() - start
-            child.returncode = os.waitstatus_to_exitcode(status)
-            self.kib = usage.ru_maxrss
-            self.cpu = usage.ru_utime + usage.ru_stime
+    launch = None  # the program that measures: bench/launch.cpp
+
+    def __init__(self, argv, cwd=None, statuses=(0,)):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile("r") as took:
+            subprocess.run([self.launch, took.name, *(str(a) for a in argv)], stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, check=True)
+            self.seconds, self.cpu, self.kib, status = (float(x) for x in took.read().split())
             out.seek(0), err.seek(0)
             self.out, self.err = out.read(), err.read().decode(errors="replace")
-        if child.returncode not in statuses:
-            raise Missing(f"{pathlib.Path(str(argv[0])).name} ended with {child.returncode}: {self.err.strip().splitlines()[-1:] or ''}")
+        if status not in statuses:
+            raise Missing(f"{pathlib.Path(str(argv[0])).name} ended with {status:.0f}: {self.err.strip().splitlines()[-1:] or ''}")
 
 
 class Prompt:
@@ -128,6 +126,19 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows])
 
 
+def rate(seconds_of, count, repetitions):
+    """Items a second: what `count` of them take beyond none at all, seconds_of(n). As many more as it needs for that to stand out of the
+    noise; Missing if it does not, so that no row shows the noise."""
+    for factor in (1, 4, 16):
+        with_them, without = [], []
+        for _ in range(repetitions):
+            with_them.append(seconds_of(count * factor)), without.append(seconds_of(0))
+        slow = statistics.median(with_them) - statistics.median(without)
+        if slow > 3 * (max(without) - min(without)) / 2 and slow > 0.1:
+            return count * factor / slow
+    raise Missing(f"{count * factor} take no longer than starting up does, within the noise")
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
@@ -135,6 +146,7 @@ class Bench:
         self.repetitions = 3 if args.quick else 5
         self.ds = pathlib.Path(args.build) / "deferscope"
         self.bin = pathlib.Path(args.build) / "bench"
+        Sample.launch = self.bin / "launch"
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="deferscope-bench-"))
         self.parts = []
         self.reached = {}  # target → (value as text, must, aim: bool)
@@ -211,16 +223,19 @@ class Bench:
             if samples[0].out != ours[0].out:
                 note(f"{label}: {peer}'s output differs from deferscope's")
         n = self.instructions(ours[0])
+        guest = float(re.search(r"([0-9.]+) MiB guest memory", ours[0].err).group(1))
         ratio = median(qemu) / median(ours) if qemu else None
         memory = median(ours, lambda s: s.kib) / median(qemu, lambda s: s.kib) if qemu else None
         row = [label, f"{n / 1e6:,.1f}", timed(native), timed(qemu), timed(ours), number(n / median(ours) / 1e6),
-               f"{ratio:.2f}×" if ratio else "–", f"{median(ours, lambda s: s.kib) / 1024:.1f}", f"{memory:.2f}×" if memory else "–"]
+               f"{ratio:.2f}×" if ratio else "–", f"{median(ours, lambda s: s.kib) / 1024:.1f}", f"{memory:.2f}×" if memory else "–",
+               f"{median(ours, lambda s: s.kib) / 1024 - guest:.1f}"]
         return row, ratio, memory
 
-    PLAIN = ["work", "M instructions", "native s", "qemu-user s", "deferscope s", "M/s", "speed : qemu's", "peak MiB", "memory : qemu's"]
+    PLAIN = ["work", "M instructions", "native s", "qemu-user s", "deferscope s", "M/s", "speed : qemu's", "peak MiB", "memory : qemu's",
+             "MiB beyond the guest's"]
 
     def plain(self):
-        rows, ratios, memories = [], [], []
+        rows, ratios, memories, own = [], [], [], []
         for arch in QEMU:
             try:
                 row, ratio, memory = self.plain_row(f"bench {arch}", arch, [self.guest("bench", arch)], self.repetitions)
@@ -228,6 +243,7 @@ class Bench:
                 note(str(e))
                 continue
             rows.append(row)
+            own.append(float(row[-1]))
             ratios += [ratio] if ratio else []
             memories += [memory] if memory else []
         rows += self.esbuild_rows()
@@ -237,14 +253,17 @@ class Bench:
             self.reach("plain run of the benchmark guest", f"{min(ratios):.2f}×", min(ratios) >= 0.15, min(ratios) >= 0.3)
         if memories:
             self.reach("peak memory of the benchmark run", f"{max(memories):.2f}×", max(memories) <= 2, max(memories) <= 1)
+        if own:
+            self.reach("memory beyond the guest's own", f"{max(own):.0f} MiB", max(own) <= 64, max(own) <= 64)
 
     def esbuild_rows(self):
         rows = []
         for arch in QEMU:
-            found = [p / "esbuild" / f"{RELEASE}_{arch}" for p in map(pathlib.Path, self.args.guests)]
-            binary = next((p for p in found if p.is_file()), None) or next((p / "esbuild" for p in found if (p / "esbuild").is_file()), None)
-            if not binary:
-                note(f"esbuild for {arch} is not there (DIR/esbuild/{RELEASE}_{arch}): its row is left out")
+            package = programs.NEW[arch == "arm64"]
+            try:  # the release of esbuild that the bench's release of Go built
+                binary = programs.fetched(ROOT / "build" / "esbuild", package, ESBUILD, arch)
+            except (OSError, subprocess.CalledProcessError):
+                note(f"esbuild for {arch} is not there (build/esbuild/{ESBUILD}_{arch}) and npm does not fetch {package}@{ESBUILD}: its row is left out")
                 continue
             source = self.tmp / "input.js"
             if not source.exists():
@@ -396,6 +415,7 @@ class Bench:
             self.reach(f"single steps through the API ({arch})", f"{rate / 1e6:.2f} M/s", rate >= 1e6, rate >= 1e7)
         rows += self.prompt_rows()
         rows += self.gdb_rows()
+        rows += self.delve_rows()
         self.add("Steps a second", table(["who", "steps/s"], rows))
 
     def prompt_rows(self):
@@ -403,16 +423,21 @@ class Bench:
         for arch in QEMU:
             try:
                 guest = self.guest("bench", arch)
-                timed_steps = lambda *commands: Sample([self.ds, "step", "-c", "; ".join(("si",) + commands), guest]).seconds
-                ways = {"si, each shown with its explanation": ("si", 2000), "si 1000000 in one command": ("si 1000000", 1), "si 30000000 in one command": ("si 30000000", 1)}
-                for label, (command, times) in ways.items():
-                    slow = statistics.median(timed_steps(*[command] * times) - timed_steps() for _ in range(3))
-                    rate = times * int((command.split() + ["1"])[1]) / max(1e-9, slow)
-                    rows.append([f"deferscope's prompt, {label}, {arch}", number(rate)])
-                    if "30000000" in command:
-                        self.reach(f"single steps at the prompt ({arch})", f"{rate / 1e6:.2f} M/s", rate >= 1e6, rate >= 1e7)
-            except Missing as e:
-                note(f"prompt: {e}")
+            except Missing:
+                continue
+            timed_steps = lambda commands: Sample([self.ds, "step", "-c", "; ".join(["si"] + commands), guest]).seconds
+            ways = {"si, each shown with its explanation": (lambda n: timed_steps(["si"] * n), 2000),
+                    "si 1000000 in one command": (lambda n: timed_steps(["si 1000000"] * (n // 1_000_000)), 1_000_000),
+                    "si 30000000 in one command": (lambda n: timed_steps(["si 30000000"] * (n // 30_000_000)), 30_000_000)}
+            for label, (seconds_of, count) in ways.items():
+                try:
+                    steps = rate(seconds_of, count, 3)
+                except Missing as e:
+                    note(f"prompt, {label}, {arch}: {e}")
+                    continue
+                rows.append([f"deferscope's prompt, {label}, {arch}", number(steps)])
+                if "30000000" in label:
+                    self.reach(f"single steps at the prompt ({arch})", f"{steps / 1e6:.2f} M/s", steps >= 1e6, steps >= 1e7)
         return rows
 
     def prompt(self):
@@ -442,25 +467,51 @@ class Bench:
     def gdb_rows(self):
         if not shutil.which("gdb") or HOST != "amd64":
             return []
-        path, n = self.loop(1_000_000), 1000
+        path = self.loop(1_000_000)
         def gdb(commands):
             script = self.tmp / "gdb"
             script.write_text("set pagination off\nset confirm off\nstarti\n" + commands)
             return Sample(["gdb", "-nx", "-q", "-batch", "-x", script, path]).seconds
-        def rate(prefix, command, times, count=1):
-            slow = statistics.median(gdb(prefix + command * times) - gdb(prefix) for _ in range(2 if self.quick else 3))
-            return number(times * count / max(1e-9, slow))
-        try:
-            return [["gdb, stepi", rate("", "stepi\n", n)], ["gdb, stepi + info registers", rate("", "stepi\ninfo registers\n", n // 2)],
-                    ["gdb, stepi 5000 in one command", rate("", "stepi 5000\n", 2, 5000)],
-                    ["gdb, record full (the loop; on Go guests it fails)", rate("record full\n", "stepi 5000\n", 2, 5000)],
-                    ["gdb, reverse-stepi", rate("record full\nstepi 3000\n", "reverse-stepi\n", n)]]
-        except Missing as e:
-            note(f"gdb: {e}")
+        recorded = "record full\nstepi 20000\n"  # the same with and without the steps back
+        ways = {"stepi": (lambda n: gdb("stepi\n" * n), 1000), "stepi + info registers": (lambda n: gdb("stepi\ninfo registers\n" * n), 500),
+                "stepi 5000 in one command": (lambda n: gdb("stepi 5000\n" * (n // 5000)), 10_000),
+                "record full (the loop; on Go guests it fails)": (lambda n: gdb("record full\n" + "stepi 5000\n" * (n // 5000)), 10_000),
+                "reverse-stepi": (lambda n: gdb(recorded + "reverse-stepi\n" * n), 1000)}
+        return self.peer_rows("gdb", ways)
+
+    def delve_rows(self):
+        if not shutil.which("dlv") or HOST != "amd64":
+            note("delve is not installed: its row is left out")
             return []
+        try:
+            guest = self.guest("bench", "amd64")
+        except Missing:
+            return []
+        def delve(n):
+            script = self.tmp / "delve"
+            script.write_text("break main.main\ncontinue\n" + "step-instruction\n" * n + "exit\n")
+            return Sample(["dlv", "exec", "--allow-non-terminal-interactive=true", "--init", script, guest]).seconds
+        return self.peer_rows("delve", {"step-instruction": (delve, 200)})
+
+    def peer_rows(self, peer, ways):
+        rows = []
+        for label, (seconds_of, count) in ways.items():
+            try:
+                rows.append([f"{peer}, {label}", number(rate(seconds_of, count, 2 if self.quick else 3))])
+            except Missing as e:
+                note(f"{peer}, {label}: {e}")
+        return rows
+
+    def first_instruction(self, program, arch):
+        """Whole process, ended after the first instruction."""
+        guest = self.guest(program, arch)
+        samples = [self.deferscope([guest], ["--max-instructions", "1"], statuses=(125,)) for _ in range(10 if self.quick else 30)]
+        ms = 1e3 * median(samples)
+        self.reach(f"first instruction ({program} {arch}, {guest.stat().st_size / 1e6:.1f} MB)", f"{ms:.1f} ms", ms <= 20, ms <= 20)
+        return [f"{program} {arch}, {guest.stat().st_size / 1e6:.1f} MB", f"{number(ms)} ±{50 * spread(samples):.0f} %"]
 
     def start_up(self):
-        rows = []
+        rows, firsts = [], []
         for arch in QEMU:
             try:
                 row, ratio, _ = self.plain_row(f"hello {arch}", arch, [self.guest("hello", arch)], 10 if self.quick else 30)
@@ -468,10 +519,12 @@ class Bench:
                 note(str(e))
                 continue
             rows.append(row)
+            firsts.append(self.first_instruction("hello", arch)), firsts.append(self.first_instruction("bench", arch))
             if ratio:
                 self.reach(f"boot to exit of a println program ({arch})", f"{1 / ratio:.2f}×", 1 / ratio <= 0.7, 1 / ratio <= 0.15)
         if rows:
             self.add("Start-up: println, boot to exit", table(self.PLAIN, rows))
+            self.add("From the command to the guest's first instruction, and the end there, ms", table(["guest", "ms"], firsts))
 
     def listing(self):
         """Lines of disassembly a second, beside go tool objdump where there is Go."""
@@ -522,6 +575,8 @@ class Bench:
         ("single steps at the prompt", "≥ 1 M/s", "≥ 10 M/s"),
         ("boot to exit of a println program", "≤ 0.7× qemu-user's time", "≤ 0.15×"),
         ("peak memory of the benchmark run", "≤ 2× qemu-user's", "≤ 1×"),
+        ("memory beyond the guest's own", "≤ 64 MiB", "≤ 64 MiB"),
+        ("first instruction", "≤ 20 ms", "≤ 20 ms"),
         ("disassembly", "≥ 100,000 lines/s", "≥ 500,000 lines/s"),
     ]
 
