@@ -31,15 +31,39 @@ void print_stats(const emu::Machine& m, double seconds) {
              static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size());
 }
 
+// Signals that end a run which writes events: first what was found is written whole. A second one ends it at once.
+volatile std::sig_atomic_t ended_by = 0;
+constexpr int kEnding[] = {SIGHUP, SIGINT, SIGTERM};
+constexpr emu::Position kBetweenLooks = 10'000'000;  // instructions: some 20 ms
+
+void watch_for_signals() {
+  for (int s : kEnding) {
+    struct sigaction before {
+    }, watch{};
+    watch.sa_handler = [](int signal) { ended_by = signal; };
+    watch.sa_flags = SA_RESETHAND | SA_RESTART;
+    sigaction(s, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(s, &watch, nullptr);
+  }
+}
+
+void run_until_signal(emu::Machine& m) {
+  watch_for_signals();
+  while (!ended_by && m.run_to(m.state().position + kBetweenLooks).kind == emu::Stop::Reached) {
+  }
+}
+
 int run(const RunFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of write: what the flags write is still completed
   const std::unique_ptr<emu::Machine> m = boot(flags.guest);
   std::optional<TraceSession> trace;
   if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
-  const int status = run_to_end(*m);
+  if (trace) run_until_signal(*m);
+  const int status = ended_by ? 128 + ended_by : run_to_end(*m);
   if (trace) trace->finish();
   if (flags.stats) print_stats(*m, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  if (ended_by) std::raise(ended_by);
   return status;
 }
 

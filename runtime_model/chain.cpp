@@ -159,6 +159,7 @@ Deferred read_deferred(const Guest& g, uint64_t funcval) {
   if (!d.function || d.function->f.entry != d.entry) return d;
   const ContextWords& words = g.program().context_words(*d.function);
   d.captured_complete = words.complete;
+  d.captured.reserve(words.words.size());
   for (const ContextWords::Word& w : words.words) {
     uint64_t v = 0;
     if (w.size <= 8 && g.read(funcval + w.offset, &v, w.size))

@@ -38,16 +38,15 @@ uint64_t unfold(uint64_t z) { return (z >> 1) ^ (uint64_t{0} - (z & 1)); }
 class Packer {
  public:
   static constexpr bool kReads = false;
-  Packer(std::vector<uint8_t>& out, size_t used, detail::Before& before)
-      : out_(out), p_(out.data() + used), before_(before) {
+  Packer(std::vector<uint8_t>& out, size_t used, uint64_t* before) : out_(out), p_(out.data() + used), before_(before) {
     room(0);
   }
   size_t used() const { return static_cast<size_t>(p_ - out_.data()); }
 
   template <class T>
-  void number(T& v) {
+  [[gnu::always_inline]] void number(T& v) {
     const uint64_t now = word(v);
-    uint64_t& last = before_[at_++];
+    uint64_t& last = *before_++;
     plain(fold(now - last));
     last = now;
   }
@@ -66,7 +65,7 @@ class Packer {
     else
       return static_cast<uint64_t>(v);
   }
-  void plain(uint64_t v) {
+  [[gnu::always_inline]] void plain(uint64_t v) {
     while (v >= 0x80) *p_++ = static_cast<uint8_t>(v | 0x80), v >>= 7;
     *p_++ = static_cast<uint8_t>(v);
   }
@@ -80,19 +79,18 @@ class Packer {
 
   std::vector<uint8_t>& out_;
   uint8_t* p_;
-  detail::Before& before_;
-  size_t at_ = 0;
+  uint64_t* before_;
 };
 
 class Unpacker {
  public:
   static constexpr bool kReads = true;
-  Unpacker(const uint8_t* p, detail::Before& before) : p_(p), before_(before) {}
+  Unpacker(const uint8_t* p, uint64_t* before) : p_(p), before_(before) {}
   const uint8_t* at() const { return p_; }
 
   template <class T>
-  void number(T& v) {
-    uint64_t& last = before_[at_++];
+  [[gnu::always_inline]] void number(T& v) {
+    uint64_t& last = *before_++;
     last += unfold(plain());
     set(v, last);
   }
@@ -111,7 +109,7 @@ class Unpacker {
     else
       v = static_cast<T>(word);
   }
-  uint64_t plain() {
+  [[gnu::always_inline]] uint64_t plain() {
     uint64_t v = *p_++;
     if (v < 0x80) return v;
     v &= 0x7f;
@@ -123,8 +121,7 @@ class Unpacker {
   }
 
   const uint8_t* p_;
-  detail::Before& before_;
-  size_t at_ = 0;
+  uint64_t* before_;
 };
 
 // --- lists; T is const when packing ---
@@ -242,7 +239,7 @@ void fields(Io& io, E& e, uint8_t parts) {
 
 void EventPacker::append(std::vector<uint8_t>& out, size_t& used, const Event& e) {
   const auto kind = static_cast<uint8_t>(e.kind);
-  Packer io(out, used, before_);
+  Packer io(out, used, before_[kind].data());
   io.bytes(&kind, 1);
   fields(io, e, kParts[kind]);
   used = io.used();
@@ -252,7 +249,7 @@ const Event& EventUnpacker::next(const uint8_t*& p) {
   const uint8_t kind = *p;
   Event& e = events_[kind];
   e.kind = static_cast<EventKind>(kind);
-  Unpacker io(p + 1, before_);
+  Unpacker io(p + 1, before_[kind].data());
   fields(io, e, kParts[kind]);
   p = io.at();
   return e;

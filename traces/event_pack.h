@@ -1,5 +1,5 @@
-// Events as some fifty bytes each, for those that wait for their writer: differences to the event before, as varints.
-// No file format: pointers (functions, static texts, names in the Program) go as they are.
+// Events as some fifty bytes each, for those that wait for their writer: differences to the last one of the same kind,
+// as varints. No file format: pointers (functions, static texts, names in the Program) go as they are.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -10,8 +10,9 @@
 namespace deferscope::traces {
 
 namespace detail {
-constexpr size_t kPackedNumbers = 64;                 // more than any kind of event has
-using Before = std::array<uint64_t, kPackedNumbers>;  // the numbers of the event before, in packing order
+constexpr size_t kPackedNumbers = 64;  // more than any kind of event has
+// The numbers of the last event of each kind, in packing order: most of them are this one's too.
+using Before = std::array<std::array<uint64_t, kPackedNumbers>, static_cast<size_t>(model::EventKind::count)>;
 }  // namespace detail
 
 // Appends events to buffers; an EventUnpacker that gets all of them in this order gives them back.

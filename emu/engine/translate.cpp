@@ -35,6 +35,32 @@ bool reads_flags(const Uop& u) {
          u.flags == FlagRule::Bit || (u.flags == FlagRule::Shift && !replaces_flags(u));
 }
 
+// Instructions are read from a piece of their page that is fetched once; where a whole one may not be left of it, from a
+// fetch of their own.
+class Fetcher {
+ public:
+  explicit Fetcher(Memory& memory) : memory_(memory) {}
+  // Up to `want` (≤ 15) bytes at `address`: how many there are, at bytes().
+  unsigned fetch(uint64_t address, unsigned want) {
+    if (address < at_ || address + want > at_ + have_) {
+      const uint64_t room = page_of(address) + kPage - address;
+      at_ = address;
+      have_ =
+          memory_.fetch(address, piece_, room < want ? want : static_cast<unsigned>(std::min<uint64_t>(room, kPiece)));
+    }
+    offset_ = address - at_;
+    return std::min<unsigned>(want, have_ - static_cast<unsigned>(offset_));
+  }
+  const uint8_t* bytes() const { return piece_ + offset_; }
+
+ private:
+  static constexpr unsigned kPiece = 128;
+  Memory& memory_;
+  uint64_t at_ = 0, offset_ = 0;
+  unsigned have_ = 0;
+  uint8_t piece_[kPiece];
+};
+
 }  // namespace
 
 void Translator::bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uint64_t ahead) {
@@ -51,11 +77,11 @@ bool Translator::gather() {
   uint64_t here = pc, marked = 1;
   isa::Lifted in;  // 2 KiB: made fresh once, then only what was used
   items.reserve(limit * 2);
+  Fetcher fetcher(memory);
   for (unsigned n = 0; n < limit; ++n) {
     const auto offset = static_cast<uint16_t>(here - pc);
     if (n > 0 && (engine.hooks_.count(here) || offset > 2000)) break;
     if (n > 0 && engine.is_host_call_ && engine.is_host_call_(here)) break;
-    uint8_t bytes[16];
     const unsigned want = arm() ? 4 : 15;
     for (int i = 0; i < in.count; ++i) in.uops[i] = Uop{};
     in.count = 0, in.length = 0, in.fault = isa::Fault::None;
@@ -63,15 +89,15 @@ bool Translator::gather() {
     if (arm() && here % 4 != 0) {
       in.fault = isa::Fault::PcAlignment;
     } else {
-      have = memory.fetch(here, bytes, want);
+      have = fetcher.fetch(here, want);
       if (have == 0 || (arm() && have < 4)) {
         in.fault = isa::Fault::Page;
       } else if (arm()) {
         uint32_t word;
-        std::memcpy(&word, bytes, 4);
+        std::memcpy(&word, fetcher.bytes(), 4);
         isa::arm64::lift(word, here, in);
       } else {
-        isa::x86_64::lift(bytes, have, here, in);
+        isa::x86_64::lift(fetcher.bytes(), have, here, in);
       }
     }
     if (in.fault != isa::Fault::None) {
