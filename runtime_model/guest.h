@@ -87,11 +87,7 @@ class Guest {
   uint64_t user_g(const emu::Thread& t) const;
   std::optional<Goroutine> goroutine(uint64_t g) const;  // nothing if it does not look like one
   uint64_t goid(uint64_t g) const { return field(g, F::g_goid); }
-  uint64_t stack_hi(uint64_t g) const {
-    uint64_t bounds[2] = {};
-    const FieldAt at = p_.layouts()[F::g_stack];
-    return at && g && read(g + static_cast<uint64_t>(at.offset), bounds, sizeof bounds) && bounds[0] ? bounds[1] : 0;
-  }
+  uint64_t stack_hi(uint64_t g) const { return field(g, F::g_stack) ? word(address_of(g, F::g_stack) + 8) : 0; }
   // Every goroutine that the guest lists (runtime.allgs), dead ones left out; without that list those that run.
   std::vector<Goroutine> goroutines() const;
   std::string wait_reason(const Goroutine& g) const;

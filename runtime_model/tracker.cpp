@@ -162,10 +162,7 @@ void Tracker::reached(uint64_t pc) {
 
 std::shared_ptr<const void> Tracker::save() const { return std::make_shared<const State>(*state_); }
 
-void Tracker::restore(const std::shared_ptr<const void>& saved) {
-  *state_ = *static_cast<const State*>(saved.get());
-  last_ = nullptr;
-}
+void Tracker::restore(const std::shared_ptr<const void>& saved) { *state_ = *static_cast<const State*>(saved.get()); }
 
 uint64_t Tracker::events_before() const { return state_->next; }
 
@@ -200,11 +197,11 @@ Tracker::G* Tracker::current() {
   const uint64_t g = guest_.current_g();
   const uint64_t id = g ? guest_.goid(g) : 0;
   if (!id) return nullptr;
-  if (!last_ || last_->id != id) last_ = &state_->goroutines[id];
-  last_->g = g;
-  last_->id = id;
-  last_->hi = guest_.stack_hi(g);
-  return last_;
+  G& known = state_->goroutines[id];
+  known.g = g;
+  known.id = id;
+  known.hi = guest_.stack_hi(g);
+  return &known;
 }
 
 Event Tracker::make(EventKind kind, const G& g) {

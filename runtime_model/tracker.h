@@ -140,7 +140,6 @@ class Tracker final : public emu::Machine::Companion {
   Effects effects_;
   Kept<std::vector<Hook>> hooks_;  // by pc
   std::unique_ptr<State> state_;
-  G* last_ = nullptr;  // of state_: the goroutine seen last
   std::vector<emu::Position> positions_;  // of every event found; never rewound
 };
 

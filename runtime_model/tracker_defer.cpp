@@ -403,7 +403,6 @@ void Tracker::nil_called(G& g, const Unwound& u) {
 
 void Tracker::on_goroutine_end(const Hook&) {
   if (G* g = current()) state_->goroutines.erase(g->id);
-  last_ = nullptr;
 }
 
 }  // namespace deferscope::model
