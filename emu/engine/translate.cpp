@@ -35,8 +35,8 @@ bool reads_flags(const Uop& u) {
          u.flags == FlagRule::Bit || (u.flags == FlagRule::Shift && !replaces_flags(u));
 }
 
-// Instructions are read from a piece of their page that is fetched once; where a whole one may not be left of it, from a
-// fetch of their own.
+// Instructions are read from a piece of their page that is fetched once; where a whole one may not be left of it, from
+// a fetch of their own.
 class Fetcher {
  public:
   explicit Fetcher(Memory& memory) : memory_(memory) {}
