@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "traces/explain_scene.h"
 
 namespace deferscope::traces {
@@ -26,7 +28,8 @@ std::optional<Seen::CallAt> Seen::call_at(uint64_t pc) const {
   std::optional<CallAt> out;
   const model::Function* f = p.function_at(pc);
   if (!f) return out;
-  model::each_instruction(p.image(), pc, f->f.end, [&](const model::Insn& i) {
+  constexpr uint64_t kLongest = 16;  // of an instruction: no more is read than this one
+  model::each_instruction(p.image(), pc, std::min(f->f.end, pc + kLongest), [&](const model::Insn& i) {
     if (const auto c = model::as_call(i)) out = CallAt{c->target ? p.function_at(c->target) : nullptr, i.size};
     return false;
   });
