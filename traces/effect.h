@@ -20,6 +20,11 @@ class Namer {
     (void)value;
     return {};
   }
+  // The system's name of a call; empty if it is not known.
+  virtual std::string system_call(uint64_t number) const {
+    (void)number;
+    return {};
+  }
 };
 
 // How a value came about, as text: a place with an offset ("BX" − 8), a constant, or anything else.

@@ -59,7 +59,8 @@ std::string say_flow(const Effect& e, const Namer& names) {
     case Flow::Branch: return fmt::format("if {}: {}", f.condition, f.taken ? "yes → " + where() : "no, goes on");
     case Flow::Syscall: {
       const uint64_t n = e.isa == isa::Isa::x86_64 ? e.before.r[isa::kRax] : e.before.r[8];
-      return fmt::format("system call {}", say_number(static_cast<int64_t>(n)));
+      const std::string name = names.system_call(n);
+      return fmt::format("system call {}{}", say_number(static_cast<int64_t>(n)), name.empty() ? "" : ": " + name);
     }
     case Flow::Fault: break;
   }
@@ -91,7 +92,9 @@ std::vector<std::string> plain_words(const Effect& e, const Namer& names) {
     else
       out.push_back(say_change(e, c, names));
   }
-  if (std::string flow = say_flow(e, names); !flow.empty()) out.push_back(std::move(flow));
+  // Of a system call the call comes first; what the instruction does to registers besides is little.
+  if (std::string flow = say_flow(e, names); !flow.empty())
+    out.insert(e.flow.kind == Flow::Syscall ? out.begin() : out.end(), std::move(flow));
   if (out.empty()) out.push_back("nothing changes");
   return out;
 }

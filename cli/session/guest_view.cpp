@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "emu/linux/syscall_table.h"
 #include "isa/arm64/lift.h"
 #include "isa/text/text.h"
 #include "isa/x86_64/lift.h"
@@ -242,6 +243,12 @@ std::string GuestView::of(uint64_t v) const {
     if (v == w.g) return fmt::format("g{}", w.goid);
   }
   return funcval(v);
+}
+
+std::string GuestView::system_call(uint64_t number) const {
+  if (machine_.image().os() != loader::Os::linux_) return {};
+  const int row = emu::linux_::find_syscall(amd64() ? 0 : 1, number);
+  return row < 0 ? "" : emu::linux_::syscall_rows()[static_cast<size_t>(row)].name;
 }
 
 std::string GuestView::instruction_text(uint64_t at, unsigned* size) const {

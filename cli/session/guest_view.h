@@ -88,6 +88,7 @@ class GuestView final : public traces::Namer {
   std::string inlined(uint64_t pc) const;
   // Namer: functions, data symbols, funcvals, words of the goroutine's own stack.
   std::string of(uint64_t value) const override;
+  std::string system_call(uint64_t number) const override;
   std::string who_text(const Who& who) const;  // "g1", "g1 on the system stack", "thread 3"
 
   std::string instruction_text(uint64_t pc, unsigned* size = nullptr) const;

@@ -75,6 +75,15 @@ Value value_of(const Values& values, loader::Dwarf& d, const loader::Variable& v
   return v;
 }
 
+// Whether the frame's line lies behind its declaration: before that it holds what was in its place.
+bool declared(const loader::Variable& v, int line) {
+  return v.role != loader::VariableRole::local || !v.inlined_from.empty() || v.line == 0 || v.line < line;
+}
+
+int line_of(const Core& core, const Frame& f) {
+  return core.program->go().funcs.line(f.function->f, f.lookup_pc()).line;
+}
+
 // "golang.org/x/text/language.(*T).f" → "golang.org/x/text/language".
 std::string package_of(const std::string& function) {
   const size_t slash = function.find_last_of('/');
@@ -90,10 +99,11 @@ std::vector<std::string> variable_lines(const Core& core, VariableSet set, const
   if (!info) throw CommandError("no function with variables is known here");
   const loader::FrameAccess a = access_to(core, *f);
   const Values values(core);
+  const int line = line_of(core, *f);
   std::vector<std::string> out;
   for (const loader::Variable& v : info->variables) {
     const bool is_local = v.role == loader::VariableRole::local;
-    if (is_local != (set == VariableSet::locals) || !v.visible_at(f->lookup_pc())) continue;
+    if (is_local != (set == VariableSet::locals) || !v.visible_at(f->lookup_pc()) || !declared(v, line)) continue;
     const bool of_compiler = v.name.starts_with(".");  // ".autotmp_9"
     if (of_compiler || (!filter.empty() && v.name.find(filter) == std::string::npos)) continue;
     const bool on_heap = v.name.starts_with("&");
@@ -110,10 +120,13 @@ std::optional<Value> local_variable(const Core& core, const std::string& name) {
   const auto info = f ? d->function_at(f->lookup_pc()) : std::nullopt;
   if (!info) return std::nullopt;
   const loader::FrameAccess a = access_to(core, *f);
+  const int line = line_of(core, *f);
   const loader::Variable* best = nullptr;
-  for (const loader::Variable& v : info->variables)
-    if ((v.name == name || v.name == "&" + name) && v.visible_at(f->lookup_pc()) && (!best || v.inlined_from.empty()))
-      best = &v;
+  for (const loader::Variable& v : info->variables) {
+    if ((v.name != name && v.name != "&" + name) || !v.visible_at(f->lookup_pc())) continue;
+    const bool better = !best || (v.inlined_from.empty() && (declared(v, line) || !declared(*best, line)));
+    if (better) best = &v;
+  }
   if (!best) return std::nullopt;
   return value_of(Values(core), *d, *best, f->lookup_pc(), a);
 }
