@@ -356,6 +356,10 @@ void check_report(const CaseRun& run) {
     if (e.kind == EventKind::recovery_jump || e.kind == EventKind::panic_aborted)
       std::erase_if(alive, [&](const Event* p) { return p->id == e.panic; });
   }
+  // 1.25+: a panic that was recovered and thrown again with its value is one line.
+  for (size_t i = 0; i < said.size(); ++i)
+    if (said[i].find("[recovered, repanicked]") != std::string::npos)
+      said.insert(said.begin() + static_cast<long>(i), std::string(said[i])), ++i;
   size_t n = 0;
   for (const Event* p : alive) {
     if (n >= said.size()) return run.fail("a panic that the report does not name: " + p->value + "\n" + head);
