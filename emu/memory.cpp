@@ -246,22 +246,32 @@ void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backin
   const uint64_t begin = page_of(address), end = page_up(address + length);
   if (begin >= end) return;
   unmap(begin, end - begin);
-  // Neighbours that differ in nothing become one, so that a heap growing in steps stays one interval.
-  auto next = maps_.lower_bound(begin);
-  if (backing.bytes.empty() && next != maps_.begin()) {
-    auto before = std::prev(next);
-    Mapping& m = before->second;
-    if (m.end == begin && m.prot == prot && m.backing.bytes.empty() && m.name == name) {
-      m.end = end;
-      return;
-    }
-  }
   Mapping m;
   m.end = end;
   m.prot = prot;
   m.backing = std::move(backing);
   m.name = std::move(name);
   maps_.emplace(begin, std::move(m));
+  join(begin, end);
+}
+
+// Neighbours that differ in nothing become one, so that a heap that grows in steps, up or down, stays one interval.
+void Memory::join(uint64_t begin, uint64_t end) {
+  auto it = maps_.lower_bound(begin);
+  if (it != maps_.begin()) --it;
+  while (it != maps_.end()) {
+    const auto next = std::next(it);
+    if (next == maps_.end() || next->first > end) return;
+    const Mapping &a = it->second, &b = next->second;
+    if (a.end == next->first && a.prot == b.prot && a.shared_anon == b.shared_anon && a.backing.bytes.empty() &&
+        b.backing.bytes.empty() && a.name == b.name) {
+      it->second.end = b.end;
+      maps_.erase(next);
+      last_ = maps_.end();
+    } else {
+      it = next;
+    }
+  }
 }
 
 bool Memory::protect(uint64_t address, uint64_t length, uint8_t prot) {
@@ -270,6 +280,7 @@ bool Memory::protect(uint64_t address, uint64_t length, uint8_t prot) {
   split_at(begin);
   split_at(end);
   for (auto it = maps_.lower_bound(begin); it != maps_.end() && it->first < end; ++it) it->second.prot = prot;
+  join(begin, end);
   note_code(begin, end);
   flush_tlb();
   return true;

@@ -135,6 +135,7 @@ class Memory {
   uint8_t* frame_for_write(uint64_t page, const Mapping& m);
   void drop_frames(uint64_t begin, uint64_t end);
   void split_at(uint64_t address);
+  void join(uint64_t begin, uint64_t end);
   bool fail(uint64_t address, isa::Fault f);
   template <class Step>
   bool each_page(uint64_t address, uint64_t n, uint8_t prot, Step step);

@@ -94,6 +94,22 @@ TEST(Memory, FreeRangesUpAndDown) {
 }
 
 // Random operations on a Memory, its copies and a byte map; every observation must agree.
+TEST(Memory, NeighboursThatDifferInNothingAreOneMapping) {
+  constexpr uint64_t kBase = 0x7000'0000'0000;
+  Memory m;
+  m.map(kBase + 2 * kPage, kPage, kRead);
+  m.map(kBase + kPage, kPage, kRead);      // below it, as mmap grows
+  m.map(kBase + 3 * kPage, kPage, kRead);  // above it, as brk does
+  m.map(kBase, kPage, kWrite);
+  EXPECT_EQ(m.mappings().size(), 2u);
+  EXPECT_TRUE(m.protect(kBase + 2 * kPage, kPage, kRead | kWrite));
+  EXPECT_EQ(m.mappings().size(), 4u);
+  EXPECT_TRUE(m.protect(kBase, 4 * kPage, kRead));
+  ASSERT_EQ(m.mappings().size(), 1u);
+  EXPECT_EQ(m.mappings().begin()->first, kBase);
+  EXPECT_EQ(m.mappings().begin()->second.end, kBase + 4 * kPage);
+}
+
 TEST(Memory, RandomOperationsAgreeWithAModel) {
   constexpr uint64_t kBase = 0x100000;
   constexpr unsigned kPages = 12;
