@@ -62,6 +62,19 @@ std::vector<uint64_t> function_addresses(const Program& p, std::string_view text
   return out;
 }
 
+// A target within an instruction is not refused, since a jump may lead there; but it is told if nothing ever comes.
+std::string doubt(const Program& p, const std::vector<uint64_t>& targets) {
+  for (uint64_t target : targets) {
+    const auto f = p.go().funcs.at(target);
+    if (!f) continue;
+    Insn last;
+    each_instruction(p.image(), f->entry, target + 1, [&](const Insn& insn) { return last = insn, true; });
+    if (last.pc < target && target < last.next())
+      return fmt::format("; {:#x} lies within the instruction at {:#x}", target, last.pc);
+  }
+  return {};
+}
+
 Where parse(const Program& p, std::string_view text) {
   Where w;
   if (text.rfind("event:", 0) == 0) {
@@ -101,7 +114,7 @@ Where parse(const Program& p, std::string_view text) {
   const char* how = m.state().exited                     ? "ended"
                     : at >= m.options().max_instructions ? "reached --max-instructions"
                                                          : "came to a deadlock";
-  throw Error(fmt::format("{}: the guest {} at position {} before that", w.text, how, at));
+  throw Error(fmt::format("{}: the guest {} at position {} before that{}", w.text, how, at, w.doubt));
 }
 
 void go_to_event(emu::Machine& m, const Tracker& t, const Where& w) {
@@ -128,6 +141,7 @@ Where parse_where(const Program& p, std::string_view text) {
   Where w = parse(p, body);
   w.nth = nth;
   w.text = text;
+  w.doubt = doubt(p, w.targets);
   return w;
 }
 

@@ -25,6 +25,7 @@ struct Where {
   std::vector<uint64_t> targets;  // any of them
   uint64_t nth = 1;
   std::string text;
+  std::string doubt;  // why it may never come, as a clause; empty mostly
 };
 
 // Throws Error where the text is malformed or names nothing in this program.

@@ -15,5 +15,5 @@ if(DEFERSCOPE_SANITIZE)
 endif()
 add_test(NAME bad_input COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope>
                                 --guests ${guests_parent}/guests-core ${bad_input_sample})
-set_tests_properties(bad_input PROPERTIES LABELS guests)
+set_tests_properties(bad_input PROPERTIES LABELS guests COST 50)
 deferscope_all_test(bad_input.real ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/bad_input.py --program $<TARGET_FILE:deferscope> --real)

@@ -9,7 +9,7 @@ if(NOT DEFERSCOPE_SANITIZE)
     add_test(NAME matrix.${shard}
              COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --program $<TARGET_FILE:deferscope>
                      --bins ${guests_parent}/guests-core --results ${matrix_results} --shard ${shard}/${matrix_shards})
-    set_tests_properties(matrix.${shard} PROPERTIES LABELS release TIMEOUT 1500 FIXTURES_SETUP matrix)
+    set_tests_properties(matrix.${shard} PROPERTIES LABELS release TIMEOUT 1500 FIXTURES_SETUP matrix COST 100) # the longest first
   endforeach()
   add_test(NAME matrix.report COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --results ${matrix_results}
                                       --shards ${matrix_shards} --report ${PROJECT_SOURCE_DIR}/docs/matrix.md)

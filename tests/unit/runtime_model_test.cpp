@@ -264,6 +264,10 @@ TEST(Where, Grammar) {
   EXPECT_EQ(model::parse_where(p, "*0x1234").targets[0], 0x1234u);
   EXPECT_FALSE(model::parse_where(p, "main.go:46").targets.empty());
   EXPECT_FALSE(model::parse_where(p, "cases/main.go:46").targets.empty());
+  EXPECT_EQ(model::parse_where(p, "main.main").doubt, "");
+  // Its prologue's first instruction, the load of g, has nine bytes.
+  EXPECT_NE(model::parse_where(p, "main.main+0x4").doubt, "");
+  EXPECT_EQ(model::parse_where(p, "main.main+0x9").doubt, "");
   for (const char* bad : {"", "nosuch.function", "main.main#", "main.main#0", "*zz", "event:x", "main.go:99999"})
     EXPECT_THROW(model::parse_where(p, bad), model::Error) << bad;
 }
