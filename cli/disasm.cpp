@@ -158,7 +158,7 @@ std::vector<InlinedCall> inlined_at(const Listing& listing, const loader::Func& 
 }
 
 // "  // inlined: main.g at x.go:12; main.h at x.go:20"
-std::string text_of(const std::vector<InlinedCall>& calls) {
+std::string listing_text(const std::vector<InlinedCall>& calls) {
   std::string note;
   for (const InlinedCall& c : calls) {
     note += note.empty() ? "  // inlined: " : "; ";
@@ -215,7 +215,7 @@ class Printer {
 
  private:
   void put_inlined(const loader::Func& f, std::uint64_t pc, std::string& last, Columns& columns) {
-    std::string note = text_of(inlined_at(listing_, f, pc));
+    std::string note = listing_text(inlined_at(listing_, f, pc));
     if (note == last) return;
     if (!note.empty()) columns.whole_line(note);
     last = std::move(note);

@@ -189,7 +189,7 @@ std::string as_json(const Image& image) {
   return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-struct Options {
+struct InfoFlags {
   std::string path;
   bool json = false;
 };
@@ -197,7 +197,7 @@ struct Options {
 }  // namespace
 
 void add_info(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InfoFlags>();
   Verb verb(app, action, "info", "Print what a binary says about itself: Go version, build settings, segments, tables");
   verb.option("BIN", options->path, "The program").required();
   verb.flag("--json", options->json, "As JSON (deferscope.info/1)");

@@ -3,7 +3,7 @@
 
 Compared are standard output, standard error and exit status, normalised as tests/guests/oracle.py says; the records are its records
 (tests/guests/core/oracle). A case that a build does not list is n/a; a case without a record (the real machine gives no stable
-answer) is counted as such, named, and never a pass. --shard I/N takes every N-th run; each shard leaves its counts in --results, and --report
+answer) is counted as such, named, and never a pass. --shard I/N takes every N-th guest; each shard leaves its counts in --results, and --report
 makes docs/matrix.md of them.
 
 --more FOLDER takes the builds of `./dev guests` instead of the core set: all programs, releases and modes. What the real machine does is recorded at once,
@@ -127,6 +127,16 @@ def guests(args):
     return [g for g in found if args.only in g["file"]]
 
 
+def of_shard(all_guests, shard, shards):
+    """Every `shards`-th guest; both instruction sets' builds of one program together, since one native run is the record of both."""
+    def group(guest):
+        return guest["file"].replace("_arm64_", "_amd64_")
+
+    groups = sorted({group(g) for g in all_guests})
+    mine = set(groups[shard::shards])
+    return [g for g in all_guests if group(g) in mine]
+
+
 def cases_of(program, guest):
     """The cases that a build lists; the empty one for a program that has no cases."""
     if not guest["program"].startswith("cases"):
@@ -232,7 +242,7 @@ def main():
     shard, shards = (int(n) for n in args.shard.split("/"))
     live = Live(args.more, pathlib.Path(args.results or args.more) / ("live-%d-%d.json" % (shards, shard))) if args.more else None
     runs, counts, nameless = [], {}, []
-    for guest in guests(args):
+    for guest in of_shard(guests(args), shard, shards):
         have = cases_of(args.program, guest)
         key = "%(go)s/%(goarch)s/%(mode)s" % guest
         n = counts.setdefault(key, [0, 0, 0, 0])
@@ -241,9 +251,7 @@ def main():
                 continue
             runs.append((guest, case, key, have is None or case == "list" or case in have))
     todo = []
-    for i, (guest, case, key, listed) in enumerate(runs):
-        if i % shards != shard:
-            continue
+    for guest, case, key, listed in runs:
         if not listed:
             counts[key][2] += 1
             continue

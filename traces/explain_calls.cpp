@@ -280,13 +280,13 @@ bool gogo_loads(const Seen& x, Lines& out) {
   return false;
 }
 
-constexpr Pattern kReplacing[] = {nop_before_deferreturn};
-constexpr Pattern kAdding[] = {inline_deferred_call, deferred_call,     deferproc_result, registration,
-                               call_of_deferreturn,  runtime_call,      stack_switch,     return_onto_call,
-                               jump_into_function,   jmpdefer_argument, gogo_loads};
+constexpr Pattern kCallReplacing[] = {nop_before_deferreturn};
+constexpr Pattern kCallAdding[] = {inline_deferred_call, deferred_call,     deferproc_result, registration,
+                                   call_of_deferreturn,  runtime_call,      stack_switch,     return_onto_call,
+                                   jump_into_function,   jmpdefer_argument, gogo_loads};
 
 }  // namespace
 
-Patterns call_patterns() { return {kReplacing, kAdding}; }
+Patterns call_patterns() { return {kCallReplacing, kCallAdding}; }
 
 }  // namespace deferscope::traces

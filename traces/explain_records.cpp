@@ -339,11 +339,11 @@ bool write_barrier_flag(const Seen& x, Lines& out) {
   return false;
 }
 
-constexpr Pattern kReplacing[] = {defer_bits};
-constexpr Pattern kAdding[] = {record_field, record_read, gobuf_field, deferproc_argument, write_barrier_flag};
+constexpr Pattern kRecordReplacing[] = {defer_bits};
+constexpr Pattern kRecordAdding[] = {record_field, record_read, gobuf_field, deferproc_argument, write_barrier_flag};
 
 }  // namespace
 
-Patterns record_patterns() { return {kReplacing, kAdding}; }
+Patterns record_patterns() { return {kRecordReplacing, kRecordAdding}; }
 
 }  // namespace deferscope::traces

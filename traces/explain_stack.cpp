@@ -224,12 +224,12 @@ bool frame_pointer(const Seen& x, Lines& out) {
   return false;
 }
 
-constexpr Pattern kReplacing[] = {return_address_rewritten, return_register_rewritten, return_address_loaded,
-                                  frames_dropped_by_sp,     sp_back_in_caller,         stack_check};
-constexpr Pattern kAdding[] = {frame_opened_or_closed, frame_pointer};
+constexpr Pattern kStackReplacing[] = {return_address_rewritten, return_register_rewritten, return_address_loaded,
+                                       frames_dropped_by_sp,     sp_back_in_caller,         stack_check};
+constexpr Pattern kStackAdding[] = {frame_opened_or_closed, frame_pointer};
 
 }  // namespace
 
-Patterns stack_patterns() { return {kReplacing, kAdding}; }
+Patterns stack_patterns() { return {kStackReplacing, kStackAdding}; }
 
 }  // namespace deferscope::traces

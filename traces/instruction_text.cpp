@@ -7,8 +7,8 @@ namespace deferscope::traces {
 
 namespace {
 
-struct Names final : isa::Symbols {
-  explicit Names(const model::Program& program) : p(program) {}
+struct ImageSymbols final : isa::Symbols {
+  explicit ImageSymbols(const model::Program& program) : p(program) {}
   isa::SymbolAt at(std::uint64_t address) const override {
     const auto s = p.image().symbol_at(address);
     return s ? isa::SymbolAt{s->name, s->address} : isa::SymbolAt{};
@@ -23,7 +23,7 @@ std::string instruction_text(const model::Program& p, uint64_t pc) {
   std::string out;
   if (code.empty()) return "?";
   isa::append_go(p.amd64() ? isa::Arch::x86_64 : isa::Arch::arm64, code.first(std::min<size_t>(code.size(), 16)), pc,
-                 Names(p), {}, out);
+                 ImageSymbols(p), {}, out);
   return out;
 }
 

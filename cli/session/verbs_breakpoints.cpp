@@ -159,7 +159,7 @@ void clear(Core& c, const std::string& a) {
   }
 }
 
-void list(Core& c, const std::string&) {
+void list_breakpoints(Core& c, const std::string&) {
   if (c.breakpoints.empty()) c.say("no breakpoints");
   for (const auto& [id, b] : c.breakpoints) c.say(fmt::format("{}  hits {}", describe(c, b), b.hits.count()));
 }
@@ -277,7 +277,7 @@ void note_at(Core& c, const std::string& a) {
   c.notes[*p] = a.substr(words[0].size() + 1);
 }
 
-constexpr SessionVerb kVerbs[] = {
+constexpr SessionVerb kBreakpointVerbs[] = {
     {"break b breakpoint", "WHERE|EVENT [FUNC] [if COND]",
      "Stops at a place, or at defer, run, jmpdefer (of the user's functions, of FUNC, of all), panic, recover, "
      "recovery, "
@@ -287,7 +287,7 @@ constexpr SessionVerb kVerbs[] = {
     {"condition cond", "[-hitcount] N EXPR", "A condition for breakpoint N", "condition 1 $sp > 0xc000000000",
      condition},
     {"clear delete d clearall", "[N|WHERE|all]", "Removes breakpoints", "clear 1", clear},
-    {"bp breakpoints", "", "Lists breakpoints and watchpoints with their hits", "bp", list},
+    {"bp breakpoints", "", "Lists breakpoints and watchpoints with their hits", "bp", list_breakpoints},
     {"disable", "N", "Keeps breakpoint N but does not stop there", "disable 1", disable},
     {"enable", "N", "Undoes disable", "enable 1", enable},
     {"toggle", "N", "Disable or enable", "toggle 1", toggle},
@@ -305,6 +305,6 @@ constexpr SessionVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const SessionVerb> breakpoint_verbs() { return kVerbs; }
+std::span<const SessionVerb> breakpoint_verbs() { return kBreakpointVerbs; }
 
 }  // namespace deferscope::cli

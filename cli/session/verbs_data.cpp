@@ -250,7 +250,7 @@ void display(Core& c, const std::string& a) {
   c.displays.push_back(a);
 }
 
-constexpr SessionVerb kVerbs[] = {
+constexpr SessionVerb kDataVerbs[] = {
     {"regs registers", "[-a]", "Registers with what they point at; -a: vectors too", "regs", regs},
     {"set", "REG|*ADDRESS|*(*TYPE)(ADDRESS)|VARIABLE VALUE",
      "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set *($sp-64) 1", set},
@@ -266,6 +266,6 @@ constexpr SessionVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const SessionVerb> data_verbs() { return kVerbs; }
+std::span<const SessionVerb> data_verbs() { return kDataVerbs; }
 
 }  // namespace deferscope::cli

@@ -140,7 +140,7 @@ void step_to(Core& c, isa::Hint hint) {
 void nextcall(Core& c, const std::string&) { step_to(c, isa::Hint::Call); }
 void nextret(Core& c, const std::string&) { step_to(c, isa::Hint::Return); }
 
-constexpr SessionVerb kVerbs[] = {
+constexpr SessionVerb kMotionVerbs[] = {
     {"si stepi step-instruction", "[-any] [N]",
      "One instruction of this goroutine, N times; -any: of whatever runs next", "si 3", si},
     {"ni nexti next-instruction", "[N]", "One instruction, over calls", "ni", ni},
@@ -164,6 +164,6 @@ constexpr SessionVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const SessionVerb> motion_verbs() { return kVerbs; }
+std::span<const SessionVerb> motion_verbs() { return kMotionVerbs; }
 
 }  // namespace deferscope::cli

@@ -297,7 +297,7 @@ void snap(Core& c, const std::string& a) {
   c.output += json;
 }
 
-constexpr SessionVerb kVerbs[] = {
+constexpr SessionVerb kStackVerbs[] = {
     {"bt backtrace where", "[N] [-full]", "The frames", "bt", bt},
     {"stack", "[N]", "The frames with SP and return addresses", "stack", stack},
     {"frame", "[N]", "Chooses frame N for print, locals, list, dis, finish", "frame 1", frame},
@@ -324,6 +324,6 @@ constexpr SessionVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const SessionVerb> stack_verbs() { return kVerbs; }
+std::span<const SessionVerb> stack_verbs() { return kStackVerbs; }
 
 }  // namespace deferscope::cli

@@ -221,7 +221,7 @@ void note(Core& c, const std::string& a) {
   c.notes[c.position()] = a;
 }
 
-constexpr SessionVerb kVerbs[] = {
+constexpr SessionVerb kTimeVerbs[] = {
     {"goto seek", "POSITION",
      "To a position: a number of instructions, +N, -N, start, end, 50% of the run (which goes to its end first if that "
      "was not reached yet)",
@@ -237,6 +237,6 @@ constexpr SessionVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const SessionVerb> time_verbs() { return kVerbs; }
+std::span<const SessionVerb> time_verbs() { return kTimeVerbs; }
 
 }  // namespace deferscope::cli

@@ -18,7 +18,7 @@ constexpr auto kAccess = FaultAddress::Access;
 constexpr auto kPc = FaultAddress::Pc;
 
 // clang-format off
-const FaultRow kRows[] = {
+const FaultRow kFaultRows[] = {
     // isa fault           mapped signal      si_code           si_addr  trap step
     {X, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 14, 0},
     {X, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 14, 0},
@@ -95,10 +95,10 @@ void note_fault(ThreadInfo& t, const MachineState& m, const FaultRow& row, const
 
 }  // namespace
 
-std::span<const FaultRow> fault_rows() { return kRows; }
+std::span<const FaultRow> fault_rows() { return kFaultRows; }
 
 const FaultRow* find_fault(isa::Isa isa, Fault fault, bool mapped) {
-  for (const FaultRow& row : kRows)
+  for (const FaultRow& row : kFaultRows)
     if (row.isa == isa && row.fault == fault && row.mapped == mapped) return &row;
   return nullptr;
 }

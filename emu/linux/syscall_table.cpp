@@ -23,7 +23,7 @@ constexpr auto kDenied = fails<err::PERM>;  // outside the sandbox
 constexpr auto kOk = gives<0>;
 
 // clang-format off
-const SyscallRow kRows[] = {
+const SyscallRow kSyscallRows[] = {
     // memory
     {"mmap", 9, 222, sys_mmap},
     {"munmap", 11, 215, sys_munmap},
@@ -294,7 +294,7 @@ Index make_index(int column) {
   Index index;
   index.fill(-1);
   int16_t i = 0;
-  for (const SyscallRow& row : kRows) {
+  for (const SyscallRow& row : kSyscallRows) {
     const int nr = column == 0 ? row.amd64 : row.arm64;
     if (nr >= 0) index[static_cast<size_t>(nr)] = i;
     ++i;
@@ -304,9 +304,9 @@ Index make_index(int column) {
 
 }  // namespace
 
-const SyscallRow& syscall_row(unsigned row) { return kRows[row]; }
+const SyscallRow& syscall_row(unsigned row) { return kSyscallRows[row]; }
 
-std::span<const SyscallRow> syscall_rows() { return kRows; }
+std::span<const SyscallRow> syscall_rows() { return kSyscallRows; }
 
 int find_syscall(int column, uint64_t number) {
   static const Index index[2] = {make_index(0), make_index(1)};

@@ -7,8 +7,6 @@ namespace {
 
 constexpr Reg kOld = kT0, kNew = kT0 + 1;
 Mem at(B5 n) { return Mem{sp(n), kZero, kZero, 0, 0}; }
-uint64_t reg(const CpuState& s, Reg r) { return r == kZero ? 0 : s.r[r]; }
-
 // Maximum or minimum of the low imm bytes, signed or not.
 template <bool Signed, bool Max>
 Fault extreme(CpuState& s, const Uop& u) {

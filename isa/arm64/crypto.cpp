@@ -71,24 +71,24 @@ void aesimc(Vec& d, const Vec& a, const Vec&, uint64_t) { mix_columns(d, a, {14,
 
 // --- SHA-1 ---
 
-using Word = uint32_t;
-Word choose(Word x, Word y, Word z) { return ((y ^ z) & x) ^ z; }
-Word parity(Word x, Word y, Word z) { return x ^ y ^ z; }
-Word majority(Word x, Word y, Word z) { return (x & y) | ((x | y) & z); }
+using Word32 = uint32_t;
+Word32 choose(Word32 x, Word32 y, Word32 z) { return ((y ^ z) & x) ^ z; }
+Word32 parity(Word32 x, Word32 y, Word32 z) { return x ^ y ^ z; }
+Word32 majority(Word32 x, Word32 y, Word32 z) { return (x & y) | ((x | y) & z); }
 
 // Four rounds: d holds a…d of the hash, a holds e in lane 0, b the scheduled words.
-template <Word (*F)(Word, Word, Word)>
+template <Word32 (*F)(Word32, Word32, Word32)>
 void sha1_rounds(Vec& d, const Vec& a, const Vec& b, uint64_t) {
   Vec x = d;
-  Word y = a.lane<Word>(0);
+  Word32 y = a.lane<Word32>(0);
   for (unsigned i = 0; i < 4; ++i) {
-    const Word t = F(x.lane<Word>(1), x.lane<Word>(2), x.lane<Word>(3));
-    const Word next = y + std::rotl(x.lane<Word>(0), 5) + t + b.lane<Word>(i);
-    y = x.lane<Word>(3);
-    x.set<Word>(3, x.lane<Word>(2));
-    x.set<Word>(2, std::rotl(x.lane<Word>(1), 30));
-    x.set<Word>(1, x.lane<Word>(0));
-    x.set<Word>(0, next);
+    const Word32 t = F(x.lane<Word32>(1), x.lane<Word32>(2), x.lane<Word32>(3));
+    const Word32 next = y + std::rotl(x.lane<Word32>(0), 5) + t + b.lane<Word32>(i);
+    y = x.lane<Word32>(3);
+    x.set<Word32>(3, x.lane<Word32>(2));
+    x.set<Word32>(2, std::rotl(x.lane<Word32>(1), 30));
+    x.set<Word32>(1, x.lane<Word32>(0));
+    x.set<Word32>(0, next);
   }
   d = x;
 }
@@ -98,30 +98,30 @@ void sha1su0(Vec& d, const Vec& a, const Vec& b, uint64_t) {
 }
 void sha1su1(Vec& d, const Vec& a, const Vec&, uint64_t) {
   Vec t;
-  for (unsigned i = 0; i < 4; ++i) t.set<Word>(i, d.lane<Word>(i) ^ (i < 3 ? a.lane<Word>(i + 1) : 0));
+  for (unsigned i = 0; i < 4; ++i) t.set<Word32>(i, d.lane<Word32>(i) ^ (i < 3 ? a.lane<Word32>(i + 1) : 0));
   Vec r;
-  for (unsigned i = 0; i < 4; ++i) r.set<Word>(i, std::rotl(t.lane<Word>(i), 1));
-  r.set<Word>(3, r.lane<Word>(3) ^ std::rotl(t.lane<Word>(0), 2));
+  for (unsigned i = 0; i < 4; ++i) r.set<Word32>(i, std::rotl(t.lane<Word32>(i), 1));
+  r.set<Word32>(3, r.lane<Word32>(3) ^ std::rotl(t.lane<Word32>(0), 2));
   d = r;
 }
-void sha1h(Vec& d, const Vec& a, const Vec&, uint64_t) { d = Vec{std::rotl(a.lane<Word>(0), 30), 0}; }
+void sha1h(Vec& d, const Vec& a, const Vec&, uint64_t) { d = Vec{std::rotl(a.lane<Word32>(0), 30), 0}; }
 
 // --- SHA-256 ---
 
 // Four rounds over x = a…d and y = e…h with the words w.
 void sha256_rounds(Vec& x, Vec& y, const Vec& w) {
   for (unsigned i = 0; i < 4; ++i) {
-    const Word a = x.lane<Word>(0), e = y.lane<Word>(0);
-    const Word s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const Word s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-    const Word t = y.lane<Word>(3) + s1 + choose(e, y.lane<Word>(1), y.lane<Word>(2)) + w.lane<Word>(i);
-    const Word d = x.lane<Word>(3) + t;
-    const Word top = t + s0 + majority(a, x.lane<Word>(1), x.lane<Word>(2));
+    const Word32 a = x.lane<Word32>(0), e = y.lane<Word32>(0);
+    const Word32 s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
+    const Word32 s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
+    const Word32 t = y.lane<Word32>(3) + s1 + choose(e, y.lane<Word32>(1), y.lane<Word32>(2)) + w.lane<Word32>(i);
+    const Word32 d = x.lane<Word32>(3) + t;
+    const Word32 top = t + s0 + majority(a, x.lane<Word32>(1), x.lane<Word32>(2));
     for (unsigned k = 3; k > 0; --k) {
-      x.set<Word>(k, x.lane<Word>(k - 1));
-      y.set<Word>(k, y.lane<Word>(k - 1));
+      x.set<Word32>(k, x.lane<Word32>(k - 1));
+      y.set<Word32>(k, y.lane<Word32>(k - 1));
     }
-    x.set<Word>(0, top), y.set<Word>(0, d);
+    x.set<Word32>(0, top), y.set<Word32>(0, d);
   }
 }
 void sha256h(Vec& d, const Vec& a, const Vec& b, uint64_t) {
@@ -137,17 +137,17 @@ void sha256h2(Vec& d, const Vec& a, const Vec& b, uint64_t) {
 void sha256su0(Vec& d, const Vec& a, const Vec&, uint64_t) {
   Vec r;
   for (unsigned i = 0; i < 4; ++i) {
-    const Word t = i < 3 ? d.lane<Word>(i + 1) : a.lane<Word>(0);
-    r.set<Word>(i, d.lane<Word>(i) + (std::rotr(t, 7) ^ std::rotr(t, 18) ^ t >> 3));
+    const Word32 t = i < 3 ? d.lane<Word32>(i + 1) : a.lane<Word32>(0);
+    r.set<Word32>(i, d.lane<Word32>(i) + (std::rotr(t, 7) ^ std::rotr(t, 18) ^ t >> 3));
   }
   d = r;
 }
 void sha256su1(Vec& d, const Vec& a, const Vec& b, uint64_t) {
   Vec r;
   for (unsigned i = 0; i < 4; ++i) {
-    const Word t = i < 2 ? b.lane<Word>(i + 2) : r.lane<Word>(i - 2);
-    const Word u = i < 3 ? a.lane<Word>(i + 1) : b.lane<Word>(0);
-    r.set<Word>(i, d.lane<Word>(i) + u + (std::rotr(t, 17) ^ std::rotr(t, 19) ^ t >> 10));
+    const Word32 t = i < 2 ? b.lane<Word32>(i + 2) : r.lane<Word32>(i - 2);
+    const Word32 u = i < 3 ? a.lane<Word32>(i + 1) : b.lane<Word32>(0);
+    r.set<Word32>(i, d.lane<Word32>(i) + u + (std::rotr(t, 17) ^ std::rotr(t, 19) ^ t >> 10));
   }
   d = r;
 }

@@ -4,8 +4,6 @@
 namespace deferscope::isa::arm64 {
 namespace {
 
-unsigned width_of(Bit z) { return z ? 8 : 4; }
-
 // ADD, SUB: SP on both sides. ADDS, SUBS: SP as source, XZR as destination.
 void add_sub(Emit& e, Op op, FlagRule flags, Bit z, Bit sh, Bits<12> imm12, Reg n, Reg d) {
   const int64_t imm = static_cast<int64_t>(imm12) << (sh ? 12 : 0);

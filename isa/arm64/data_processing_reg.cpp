@@ -7,7 +7,6 @@ namespace deferscope::isa::arm64 {
 namespace {
 
 constexpr Op kShifts[4] = {Op::Shl, Op::Shr, Op::Sar, Op::Ror};
-unsigned width_of(Bit z) { return z ? 8 : 4; }
 
 // The shifted-register operand: itself, or a temporary.
 Reg shifted(Emit& e, unsigned w, B2 type, B5 m, B6 amount) {
@@ -101,7 +100,6 @@ uint32_t crc(uint32_t acc, uint64_t x, unsigned bytes) {
   for (; bytes > 0; --bytes, x >>= 8) acc = acc >> 8 ^ kTable[(acc ^ x) & 255];
   return acc;
 }
-uint64_t reg(const CpuState& s, Reg r) { return r == kZero ? 0 : s.r[r]; }
 template <uint32_t kPolynomial>
 Fault crc_step(CpuState& s, const Uop& u) {
   const uint32_t x = crc<kPolynomial>(static_cast<uint32_t>(reg(s, u.a)), reg(s, u.b), static_cast<unsigned>(u.imm));

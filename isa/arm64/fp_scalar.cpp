@@ -94,7 +94,7 @@ void one(Emit& e, const Both& h, B2 type, B5 n, B5 d) {
   if (!h.of(type)) return e.undefined();
   e.vec_op(*h.of(type), vec(d), vec(n), vec(n), 0);
 }
-void two(Emit& e, const Both& h, B2 type, B5 m, B5 n, B5 d) {
+void two_sources(Emit& e, const Both& h, B2 type, B5 m, B5 n, B5 d) {
   if (!h.of(type)) return e.undefined();
   e.vec_op(*h.of(type), vec(d), vec(n), vec(m), 0);
 }
@@ -263,15 +263,15 @@ void FCSEL(Emit& e, B2 t, B5 m, B4 cond, B5 n, B5 d) {
   e.vec_put(kPutD, vec(d), kT0, 0);
 }
 
-void FMUL_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFmul, t, m, n, d); }
-void FDIV_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFdiv, t, m, n, d); }
-void FADD_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFadd, t, m, n, d); }
-void FSUB_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFsub, t, m, n, d); }
-void FMAX_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFmax, t, m, n, d); }
-void FMIN_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFmin, t, m, n, d); }
-void FMAXNM_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFmaxnm, t, m, n, d); }
-void FMINNM_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFminnm, t, m, n, d); }
-void FNMUL_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two(e, kFnmul, t, m, n, d); }
+void FMUL_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFmul, t, m, n, d); }
+void FDIV_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFdiv, t, m, n, d); }
+void FADD_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFadd, t, m, n, d); }
+void FSUB_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFsub, t, m, n, d); }
+void FMAX_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFmax, t, m, n, d); }
+void FMIN_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFmin, t, m, n, d); }
+void FMAXNM_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFmaxnm, t, m, n, d); }
+void FMINNM_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFminnm, t, m, n, d); }
+void FNMUL_s(Emit& e, B2 t, B5 m, B5 n, B5 d) { two_sources(e, kFnmul, t, m, n, d); }
 void FMADD(Emit& e, B2 t, B5 m, B5 a, B5 n, B5 d) { three(e, kFmadd, t, m, a, n, d); }
 void FMSUB(Emit& e, B2 t, B5 m, B5 a, B5 n, B5 d) { three(e, kFmsub, t, m, a, n, d); }
 void FNMADD(Emit& e, B2 t, B5 m, B5 a, B5 n, B5 d) { three(e, kFnmadd, t, m, a, n, d); }

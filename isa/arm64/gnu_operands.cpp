@@ -46,7 +46,7 @@ void put_register(char file, std::uint32_t r, bool stack_pointer, std::string& o
   dec(out, r);
 }
 
-bool reg(const Word& w, const Operand& o, std::string& out) {
+bool general_register(const Word& w, const Operand& o, std::string& out) {
   const char file = register_file(w, o.rule);
   if (!file) return false;
   put_register(file, w.bits(o.low + 4, o.low) + o.count, false, out);  // count 1: the second of a pair
@@ -373,16 +373,16 @@ bool system_op(const Word& w, const Operand& o, std::string& out) {
 
 // ---- names
 
-struct Named {
+struct NamedOperand {
   std::string_view name;
   Operand operand;
 };
 
-constexpr Named kNamed[] = {
+constexpr NamedOperand kNamed[] = {
     {"Rm<<", {shifted, 0, 0}},
     {"Rm<<@", {shifted, 0, 1}},  // ROR too
     {"Rm.ext", {extended}},
-    {"R5n", {reg, 5, '5'}},
+    {"R5n", {general_register, 5, '5'}},
     // memory: ! before, + after
     {"[]", {mem_base}},
     {"[i9]", {mem_imm9}},
@@ -469,9 +469,9 @@ bool register_name(std::string_view s, Operand& o) {
   const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(field_of(s[i])); };
   constexpr std::string_view kFiles = "WXBHSDQREFzZiIj";
   if (s.size() == 2 && kFiles.find(s[0]) != s.npos && field_of(s[1]) >= 0)
-    return o = {reg, at(1), static_cast<std::uint8_t>(s[0])}, true;
+    return o = {general_register, at(1), static_cast<std::uint8_t>(s[0])}, true;
   if (s.size() == 3 && s[2] == '+' && field_of(s[1]) >= 0)
-    return o = {reg, at(1), static_cast<std::uint8_t>(s[0]), 1}, true;
+    return o = {general_register, at(1), static_cast<std::uint8_t>(s[0]), 1}, true;
   if (s.size() == 3 && s[2] == 's' && field_of(s[1]) >= 0)
     return o = {reg_or_sp, at(1), static_cast<std::uint8_t>(s[0])}, true;
   if (s.size() == 3 && s[0] == 'I') return o = {lane_list, 0, 0, digit(s[1])}, true;
@@ -485,7 +485,7 @@ bool register_name(std::string_view s, Operand& o) {
 }  // namespace
 
 Operand gnu_operand_named(std::string_view name) {
-  for (const Named& n : kNamed)
+  for (const NamedOperand& n : kNamed)
     if (n.name == name) return n.operand;
   Operand o;
   if (memory_name(name, o) || post_name(name, o) || register_name(name, o)) return o;

@@ -16,15 +16,15 @@ namespace {
 // Which text a row is for: objdump's and ours; ours only (objdump prints `?`); the assembler's names.
 enum class Use : std::uint8_t { always, beyond, assembler };
 
-struct Row {
+struct FormRow {
   Use use;
   std::string_view mnemonic, encoding, operands, condition, gnu;
 };
 
-constexpr Row kRows[] = {
-#define ROW(...) Row{Use::always, __VA_ARGS__},
-#define BEYOND(...) Row{Use::beyond, __VA_ARGS__},
-#define ASSEMBLER(mnemonic, encoding, operands) Row{Use::assembler, mnemonic, encoding, operands, "", ""},
+constexpr FormRow kRows[] = {
+#define ROW(...) FormRow{Use::always, __VA_ARGS__},
+#define BEYOND(...) FormRow{Use::beyond, __VA_ARGS__},
+#define ASSEMBLER(mnemonic, encoding, operands) FormRow{Use::assembler, mnemonic, encoding, operands, "", ""},
 #include "isa/arm64/plan9_table.inc"
 #undef ROW
 #undef BEYOND
@@ -45,7 +45,7 @@ consteval bool well_formed(std::string_view e) {
 }
 
 consteval bool all_well_formed() {
-  for (const Row& r : kRows)
+  for (const FormRow& r : kRows)
     if (!well_formed(r.encoding)) return false;
   return true;
 }
@@ -100,7 +100,7 @@ Operands operands_named(std::string_view names, Operand (*find)(std::string_view
   return made;
 }
 
-Entry compile(const Row& r) {
+Entry compile(const FormRow& r) {
   Entry e;
   for (std::size_t i = 0; i < 32; ++i) {
     const std::uint32_t bit = 1u << (31 - i);
@@ -122,7 +122,7 @@ Entry compile(const Row& r) {
 class Table {
  public:
   Table() {
-    for (const Row& r : kRows) entries_.push_back(compile(r));
+    for (const FormRow& r : kRows) entries_.push_back(compile(r));
     for (std::uint32_t top = 0; top < kBuckets; ++top)
       for (const Entry& e : entries_)
         if (((top << kShift ^ e.value) & e.mask & kTopMask) == 0) buckets_[top].push_back(&e);
@@ -228,7 +228,7 @@ bool reserved(const Word& w) {
 }
 
 // The row of the word, its Go text appended to `out`; nullptr if there is none.
-const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
+const Entry* find_printer(const Word& w, const TextOptions& options, std::string& out) {
   if (!options.objdump_compat && reserved(w)) return nullptr;
   for (const Entry* e : table().candidates(w.x))
     if (e->fits(w, options) && put(*e, w, options, out)) return e;
@@ -239,7 +239,7 @@ const Entry* find(const Word& w, const TextOptions& options, std::string& out) {
 
 TextSize append_go(std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
                    const TextOptions& options, std::string& out) {
-  if (code.size() >= 4 && find(Word{word_at(code), pc, &symbols}, options, out)) return {4, true};
+  if (code.size() >= 4 && find_printer(Word{word_at(code), pc, &symbols}, options, out)) return {4, true};
   out += '?';
   return {4, false};
 }
@@ -250,7 +250,7 @@ TextSize append_gnu(std::span<const std::uint8_t> code, std::uint64_t pc, const 
   std::string go;
   if (code.size() >= 4) {
     const Word w{word_at(code), pc, &kNone};
-    const Entry* e = find(w, {.objdump_compat = options.objdump_compat}, go);
+    const Entry* e = find_printer(w, {.objdump_compat = options.objdump_compat}, go);
     if (e && put_gnu(*e, w, out)) return {4, true};
   }
   out += '?';

@@ -604,7 +604,7 @@ bool prefetch(const Word& w, const Operand&, std::string& out) {
   return true;
 }
 
-bool sysreg_number(const Word& w, const Operand&, std::string& out) { return put_imm(w.bits(19, 5) & 0x7fff, out); }
+bool register_number(const Word& w, const Operand&, std::string& out) { return put_imm(w.bits(19, 5) & 0x7fff, out); }
 
 bool sysreg_name(const Word& w, const Operand&, std::string& out) {
   char buffer[40];
@@ -669,12 +669,12 @@ bool system_op(const Word& w, const Operand& o, std::string& out) {  // rule: th
 
 // ---- names
 
-struct Named {
+struct NamedPrinter {
   std::string_view name;
   Operand operand;
 };
 
-constexpr Named kNamed[] = {
+constexpr NamedPrinter kNamed[] = {
     // registers: d n m a by field; capitals: 31 is the stack pointer
     {"d", {gpr, 0}},
     {"n", {gpr, 5}},
@@ -755,7 +755,7 @@ constexpr Named kNamed[] = {
     {"cond", {cond}},
     {"!cond", {cond_inverted}},
     {"prfop", {prefetch}},
-    {"$sysreg", {sysreg_number}},
+    {"$sysreg", {register_number}},
     {"sysreg", {sysreg_name}},
     {"pstate", {pstate_field}},
     {"pstate+", {pstate_field_beyond}},
@@ -877,7 +877,7 @@ std::string_view condition_code(std::uint32_t code, bool branch) {
 }
 
 Operand operand_named(std::string_view name) {
-  for (const Named& n : kNamed)
+  for (const NamedPrinter& n : kNamed)
     if (n.name == name) return n.operand;
   Operand o;
   if (composed(name, o)) return o;

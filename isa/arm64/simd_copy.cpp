@@ -86,7 +86,7 @@ void table_step(Vec& d, const Vec& a, const Vec& b, uint64_t imm) {
   d = r;
 }
 void clear(Vec& d, const Vec&, const Vec&, uint64_t) { d = Vec{}; }
-void move(Vec& d, const Vec& a, const Vec&, uint64_t) { d = a; }
+void copy(Vec& d, const Vec& a, const Vec&, uint64_t) { d = a; }
 constexpr Helper kTableStep{.name = "tbx", .vec = table_step, .reads_dst = true};
 constexpr Helper kClear{.name = "zero.v", .vec = clear};
 
@@ -136,7 +136,7 @@ void immediate(Emit& e, const Helper& h, uint64_t x, uint32_t q, B5 d) {
 
 }  // namespace
 
-constexpr Helper kMovV{.name = "mov.v", .vec = move};
+constexpr Helper kMovV{.name = "mov.v", .vec = copy};
 constexpr Helper kInsert[4] = {{.name = "ins.b", .put = insert<uint8_t>, .reads_dst = true},
                                {.name = "ins.h", .put = insert<uint16_t>, .reads_dst = true},
                                {.name = "ins.s", .put = insert<uint32_t>, .reads_dst = true},

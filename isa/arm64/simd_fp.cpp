@@ -10,22 +10,22 @@ namespace {
 using fp::Rounding;
 
 template <class F>
-F truth(bool b) {
+F float_truth(bool b) {
   return fp::of_bits<F>(b ? ~typename fp::Format<F>::U{0} : 0);
 }
 // Comparisons: FCMEQ is quiet, the others signal.
 template <class F>
 F equal(CpuState& s, F a, F b) {
-  return truth<F>(fp::compare(s, a, b, false) & flag::Z);
+  return float_truth<F>(fp::compare(s, a, b, false) & flag::Z);
 }
 template <class F>
 F greater(CpuState& s, F a, F b) {
-  return truth<F>(fp::compare(s, a, b, true) == flag::C);
+  return float_truth<F>(fp::compare(s, a, b, true) == flag::C);
 }
 template <class F>
 F greater_equal(CpuState& s, F a, F b) {
   const uint32_t f = fp::compare(s, a, b, true);
-  return truth<F>(f == flag::C || f == (flag::Z | flag::C));
+  return float_truth<F>(f == flag::C || f == (flag::Z | flag::C));
 }
 
 constexpr auto kAddF = [](auto l) { return fp::add(*l.s, l.a, l.b); };

@@ -85,7 +85,7 @@ void lift_crc32(Builder& b) {
   u.helper = b.helper;
 }
 
-const Row kRows[] = {
+const Row kBitRows[] = {
     {ZYDIS_MNEMONIC_SHL, shift, Op::Shl},
     {ZYDIS_MNEMONIC_SHR, shift, Op::Shr},
     {ZYDIS_MNEMONIC_SAR, shift, Op::Sar},
@@ -108,6 +108,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> bit_rows() { return kRows; }
+std::span<const Row> bit_rows() { return kBitRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -152,9 +152,8 @@ void int_n(Builder& b) { (b.imm(0) & 0xff) == 3 ? int3(b) : b.fail(Fault::Privil
 void privileged(Builder& b) { b.fail(Fault::Privileged); }
 
 constexpr Op kNo = Op::Nop;
-constexpr FlagRule kKeep = FlagRule::None;
 
-const Row kRows[] = {
+const Row kControlRows[] = {
     {ZYDIS_MNEMONIC_JMP, jmp},
     {ZYDIS_MNEMONIC_CALL, call},
     {ZYDIS_MNEMONIC_RET, ret},
@@ -212,6 +211,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> control_rows() { return kRows; }
+std::span<const Row> control_rows() { return kControlRows; }
 
 }  // namespace deferscope::isa::x86_64

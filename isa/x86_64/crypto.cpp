@@ -110,7 +110,7 @@ void pclmulqdq(Vec& d, const Vec& a, const Vec& b, uint64_t imm) {
   d = Vec{low, high};
 }
 
-const Row kRows[] = {
+const Row kCryptoRows[] = {
     sse(ZYDIS_MNEMONIC_AESENC, vec_binary, {.name = "aesenc", .vec = aesenc}),
     sse(ZYDIS_MNEMONIC_AESENCLAST, vec_binary, {.name = "aesenclast", .vec = aesenclast}),
     sse(ZYDIS_MNEMONIC_AESDEC, vec_binary, {.name = "aesdec", .vec = aesdec}),
@@ -122,6 +122,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> crypto_rows() { return kRows; }
+std::span<const Row> crypto_rows() { return kCryptoRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -276,10 +276,10 @@ void sign_to_rdx(Builder& b) {
   b.alu(Op::Sar, w, kRdx, kRax, constant(w * 8 - 1));
 }
 
-constexpr FlagRule kAdd = FlagRule::Add, kSub = FlagRule::Sub, kLogic = FlagRule::Logic, kKeep = FlagRule::None;
+constexpr FlagRule kAdd = FlagRule::Add, kSub = FlagRule::Sub, kLogic = FlagRule::Logic;
 
 // clang-format off
-const Row kRows[] = {
+const Row kIntegerRows[] = {
     {ZYDIS_MNEMONIC_ADD, alu2, Op::Add, kAdd},
     {ZYDIS_MNEMONIC_ADC, alu2, Op::Adc, kAdd},
     {ZYDIS_MNEMONIC_SUB, alu2, Op::Sub, kSub},
@@ -360,6 +360,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> integer_rows() { return kRows; }
+std::span<const Row> integer_rows() { return kIntegerRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -121,12 +121,12 @@ bool rex_too_early(const ZydisDecodedInstruction& z, std::span<const std::uint8_
 }
 
 template <class Table, class Value>
-bool holds(const Table& table, Value v) {
+bool fits(const Table& table, Value v) {
   return std::find(std::begin(table), std::end(table), v) != std::end(table);
 }
 
 bool unknown_legacy(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
-  if (holds(kUnknownSets, z.meta.isa_set) || holds(kUnknownMnemonics, z.mnemonic)) return true;
+  if (fits(kUnknownSets, z.meta.isa_set) || fits(kUnknownMnemonics, z.mnemonic)) return true;
   if (rex_too_early(z, code) || unknown_nop(z) || younger_0f(z) || unknown_ud(z) || is_x87_alias(z)) return true;
   return std::any_of(std::begin(kUnknownEncodings), std::end(kUnknownEncodings),
                      [&](const Encoding& e) { return matches(e, z); });
@@ -152,9 +152,9 @@ bool ignores_w(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> c
 }
 
 bool unknown_vex(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
-  if (holds(kUnknownExtensions, z.meta.isa_ext)) return true;
-  if (z.raw.vex.L && (holds(kIgnoreL, z.mnemonic) || scalar_fma(z.mnemonic))) return true;
-  return z.raw.vex.W && z.raw.vex.size == 3 && !holds(kBothW, z.mnemonic) && ignores_w(z, code, z.raw.vex.offset + 2);
+  if (fits(kUnknownExtensions, z.meta.isa_ext)) return true;
+  if (z.raw.vex.L && (fits(kIgnoreL, z.mnemonic) || scalar_fma(z.mnemonic))) return true;
+  return z.raw.vex.W && z.raw.vex.size == 3 && !fits(kBothW, z.mnemonic) && ignores_w(z, code, z.raw.vex.offset + 2);
 }
 
 // Scalars of AVX-512: L'L is ignored, or holds the rounding mode.
@@ -165,8 +165,8 @@ constexpr ZydisISASet kEvexScalar[] = {ZYDIS_ISA_SET_AVX512F_SCALAR, ZYDIS_ISA_S
 bool unknown_evex(const ZydisDecodedInstruction& z, std::span<const std::uint8_t> code) {
   const auto& e = z.raw.evex;
   const bool rounds = e.b && z.raw.modrm.mod == 3;
-  if ((e.L || e.L2) && !rounds && holds(kEvexScalar, z.meta.isa_set)) return true;
-  return e.W && !holds(kBothW, z.mnemonic) && ignores_w(z, code, e.offset + 2);
+  if ((e.L || e.L2) && !rounds && fits(kEvexScalar, z.meta.isa_set)) return true;
+  return e.W && !fits(kBothW, z.mnemonic) && ignores_w(z, code, e.offset + 2);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Row {
   Cond cond = Cond::Always;
   Helper helper = {nullptr};
 };
+constexpr FlagRule kKeep = FlagRule::None;
 
 // The rows by subject.
 std::span<const Row> integer_rows();

@@ -127,7 +127,7 @@ void round_to_general(Builder& b) {
 }
 
 // clang-format off
-const Row kRows[] = {
+const Row kSseConvertRows[] = {
     sse(ZYDIS_MNEMONIC_CVTSD2SS, fp_binary, {.name = "cvtsd2ss", .fp = sd2ss, .reads_dst = true}, 8),
     sse(ZYDIS_MNEMONIC_CVTSS2SD, fp_binary, {.name = "cvtss2sd", .fp = ss2sd, .reads_dst = true}, 4),
     sse(ZYDIS_MNEMONIC_CVTPD2PS, fp_binary, {.name = "cvtpd2ps", .fp = pd2ps}),
@@ -151,6 +151,6 @@ const Row kRows[] = {
 
 std::span<const Helper> convert_helpers() { return kHelpers; }
 
-std::span<const Row> sse_convert_rows() { return kRows; }
+std::span<const Row> sse_convert_rows() { return kSseConvertRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -192,7 +192,7 @@ void cmpsd(Builder& b) {
 }
 
 // clang-format off
-const Row kRows[] = {
+const Row kSseFloatRows[] = {
     sse(ZYDIS_MNEMONIC_ADDSS, fp_binary, {.name = "addss", .fp = scalar<float, add>, .reads_dst = true}, 4),
     sse(ZYDIS_MNEMONIC_ADDSD, fp_binary, {.name = "addsd", .fp = scalar<double, add>, .reads_dst = true}, 8),
     sse(ZYDIS_MNEMONIC_ADDPS, fp_binary, {.name = "addps", .fp = packed<float, add>}),
@@ -250,6 +250,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> sse_float_rows() { return kRows; }
+std::span<const Row> sse_float_rows() { return kSseFloatRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -119,7 +119,7 @@ void shift_by(Vec& d, const Vec& a, u64 count) {
 }
 constexpr auto left = [](auto x, u64 n, u64 bits) { return n >= bits ? 0 : static_cast<u64>(x) << n; };
 constexpr auto right = [](auto x, u64 n, u64 bits) { return n >= bits ? 0 : static_cast<u64>(x) >> n; };
-constexpr auto arithmetic = [](auto x, u64 n, u64 bits) { return i64{x} >> (n >= bits ? bits - 1 : n); };
+constexpr auto sign_filling = [](auto x, u64 n, u64 bits) { return i64{x} >> (n >= bits ? bits - 1 : n); };
 
 template <class T, auto f>
 void shift_v(Vec& d, const Vec& a, const Vec& b, u64) {
@@ -142,13 +142,13 @@ void bytes_right(Vec& d, const Vec& a, const Vec&, u64 imm) {
 }
 
 constexpr Helper kShiftImm[] = {
-    {.name = "psllw_imm", .vec = shift_i<u16, left>},       {.name = "pslld_imm", .vec = shift_i<u32, left>},
-    {.name = "psllq_imm", .vec = shift_i<u64, left>},       {.name = "psrlw_imm", .vec = shift_i<u16, right>},
-    {.name = "psrld_imm", .vec = shift_i<u32, right>},      {.name = "psrlq_imm", .vec = shift_i<u64, right>},
-    {.name = "psraw_imm", .vec = shift_i<i16, arithmetic>}, {.name = "psrad_imm", .vec = shift_i<i32, arithmetic>}};
+    {.name = "psllw_imm", .vec = shift_i<u16, left>},         {.name = "pslld_imm", .vec = shift_i<u32, left>},
+    {.name = "psllq_imm", .vec = shift_i<u64, left>},         {.name = "psrlw_imm", .vec = shift_i<u16, right>},
+    {.name = "psrld_imm", .vec = shift_i<u32, right>},        {.name = "psrlq_imm", .vec = shift_i<u64, right>},
+    {.name = "psraw_imm", .vec = shift_i<i16, sign_filling>}, {.name = "psrad_imm", .vec = shift_i<i32, sign_filling>}};
 
 // param: index in kShiftImm
-void shift(Builder& b) {
+void packed_shift(Builder& b) {
   if (!b.is_imm(1)) {
     const VReg s = b.source_v(1);
     Uop& u = b.emit(Op::VecOp, 16);
@@ -171,7 +171,7 @@ uint32_t ptest(CpuState&, const Vec& a, const Vec& b, u64) {
 }
 
 // clang-format off
-const Row kRows[] = {
+const Row kSseIntegerRows[] = {
     sse(ZYDIS_MNEMONIC_PADDB, vec_binary, {.name = "paddb", .vec = lanes<u8, add>}),
     sse(ZYDIS_MNEMONIC_PADDW, vec_binary, {.name = "paddw", .vec = lanes<u16, add>}),
     sse(ZYDIS_MNEMONIC_PADDD, vec_binary, {.name = "paddd", .vec = lanes<u32, add>}),
@@ -251,14 +251,14 @@ const Row kRows[] = {
     sse(ZYDIS_MNEMONIC_PHSUBD, vec_binary, {.name = "phsubd", .vec = horizontal<i32, sub>}),
     sse(ZYDIS_MNEMONIC_PHSUBSW, vec_binary, {.name = "phsubsw", .vec = horizontal<i16, subs>}),
 
-    sse(ZYDIS_MNEMONIC_PSLLW, shift, {.name = "psllw", .vec = shift_v<u16, left>}, 0),
-    sse(ZYDIS_MNEMONIC_PSLLD, shift, {.name = "pslld", .vec = shift_v<u32, left>}, 1),
-    sse(ZYDIS_MNEMONIC_PSLLQ, shift, {.name = "psllq", .vec = shift_v<u64, left>}, 2),
-    sse(ZYDIS_MNEMONIC_PSRLW, shift, {.name = "psrlw", .vec = shift_v<u16, right>}, 3),
-    sse(ZYDIS_MNEMONIC_PSRLD, shift, {.name = "psrld", .vec = shift_v<u32, right>}, 4),
-    sse(ZYDIS_MNEMONIC_PSRLQ, shift, {.name = "psrlq", .vec = shift_v<u64, right>}, 5),
-    sse(ZYDIS_MNEMONIC_PSRAW, shift, {.name = "psraw", .vec = shift_v<i16, arithmetic>}, 6),
-    sse(ZYDIS_MNEMONIC_PSRAD, shift, {.name = "psrad", .vec = shift_v<i32, arithmetic>}, 7),
+    sse(ZYDIS_MNEMONIC_PSLLW, packed_shift, {.name = "psllw", .vec = shift_v<u16, left>}, 0),
+    sse(ZYDIS_MNEMONIC_PSLLD, packed_shift, {.name = "pslld", .vec = shift_v<u32, left>}, 1),
+    sse(ZYDIS_MNEMONIC_PSLLQ, packed_shift, {.name = "psllq", .vec = shift_v<u64, left>}, 2),
+    sse(ZYDIS_MNEMONIC_PSRLW, packed_shift, {.name = "psrlw", .vec = shift_v<u16, right>}, 3),
+    sse(ZYDIS_MNEMONIC_PSRLD, packed_shift, {.name = "psrld", .vec = shift_v<u32, right>}, 4),
+    sse(ZYDIS_MNEMONIC_PSRLQ, packed_shift, {.name = "psrlq", .vec = shift_v<u64, right>}, 5),
+    sse(ZYDIS_MNEMONIC_PSRAW, packed_shift, {.name = "psraw", .vec = shift_v<i16, sign_filling>}, 6),
+    sse(ZYDIS_MNEMONIC_PSRAD, packed_shift, {.name = "psrad", .vec = shift_v<i32, sign_filling>}, 7),
     sse(ZYDIS_MNEMONIC_PSLLDQ, shift_bytes, {.name = "pslldq", .vec = bytes_left}),
     sse(ZYDIS_MNEMONIC_PSRLDQ, shift_bytes, {.name = "psrldq", .vec = bytes_right}),
 };
@@ -268,6 +268,6 @@ const Row kRows[] = {
 
 std::span<const Helper> shift_helpers() { return kShiftImm; }
 
-std::span<const Row> sse_integer_rows() { return kRows; }
+std::span<const Row> sse_integer_rows() { return kSseIntegerRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -193,7 +193,7 @@ constexpr int64_t kAligned = 1000;
 constexpr Helper kMov128 = {.name = "mov128", .vec = mov128};
 
 // clang-format off
-const Row kRows[] = {
+const Row kSseMoveRows[] = {
     sse(ZYDIS_MNEMONIC_MOVAPS, mov_full, kMov128, kAligned + 16),
     sse(ZYDIS_MNEMONIC_MOVAPD, mov_full, kMov128, kAligned + 16),
     sse(ZYDIS_MNEMONIC_MOVDQA, mov_full, kMov128, kAligned + 16),
@@ -240,6 +240,6 @@ const Helper& kGetLow = kHelpers[0];
 
 std::span<const Helper> move_helpers() { return kHelpers; }
 
-std::span<const Row> sse_move_rows() { return kRows; }
+std::span<const Row> sse_move_rows() { return kSseMoveRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -123,7 +123,7 @@ using u32 = uint32_t;
 using u64 = uint64_t;
 
 // clang-format off
-const Row kRows[] = {
+const Row kSseShuffleRows[] = {
     sse(ZYDIS_MNEMONIC_PSHUFD, vec_binary_imm, {.name = "pshufd", .vec = shuffle4<u32, 0>}),
     sse(ZYDIS_MNEMONIC_PSHUFLW, vec_binary_imm, {.name = "pshuflw", .vec = shuffle4<u16, 0>}),
     sse(ZYDIS_MNEMONIC_PSHUFHW, vec_binary_imm, {.name = "pshufhw", .vec = shuffle4<u16, 4>}),
@@ -171,6 +171,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> sse_shuffle_rows() { return kRows; }
+std::span<const Row> sse_shuffle_rows() { return kSseShuffleRows; }
 
 }  // namespace deferscope::isa::x86_64

@@ -124,7 +124,7 @@ void lift_compare(Builder& b) {
 
 constexpr uint64_t kLengths = 1u << kRax | 1u << kRdx, kIndex = 1u << kRcx;
 
-const Row kRows[] = {
+const Row kSseStringRows[] = {
     sse(ZYDIS_MNEMONIC_PCMPESTRI, lift_compare,
         {.name = "pcmpestri", .any = run<true, false>, .reads = kLengths, .writes = kIndex, .writes_flags = true}),
     sse(ZYDIS_MNEMONIC_PCMPESTRM, lift_compare,
@@ -136,6 +136,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-std::span<const Row> sse_string_rows() { return kRows; }
+std::span<const Row> sse_string_rows() { return kSseStringRows; }
 
 }  // namespace deferscope::isa::x86_64

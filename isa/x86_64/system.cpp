@@ -77,9 +77,7 @@ void string_op(Builder& b) {
   u.mem.seg = b.prefix_segment();
 }
 
-constexpr FlagRule kKeep = FlagRule::None;
-
-const Row kRows[] = {
+const Row kSystemRows[] = {
     {ZYDIS_MNEMONIC_CLC, flag_bits<flag::CF, 0>},
     {ZYDIS_MNEMONIC_STC, flag_bits<flag::CF, flag::CF>},
     {ZYDIS_MNEMONIC_CMC, flag_bits<0, flag::CF>},
@@ -146,6 +144,6 @@ bool lift_shared_string(Builder& b) {
   return true;
 }
 
-std::span<const Row> system_rows() { return kRows; }
+std::span<const Row> system_rows() { return kSystemRows; }
 
 }  // namespace deferscope::isa::x86_64

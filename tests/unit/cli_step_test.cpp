@@ -48,7 +48,7 @@ struct Ended {
   std::string output;
 };
 
-Ended run(const std::string& command) {
+Ended run_step(const std::string& command) {
   FILE* p = popen((command + " 2>&1").c_str(), "r");
   std::string out;
   std::array<char, 4096> buffer;
@@ -66,10 +66,11 @@ std::string script(const std::string& text) {
 TEST(Step, ScriptsStopAtTheFirstFailureWithItsLine) {
   NEED_GUEST(guest);
   const std::string file = script("# a comment\nsi\n\nwhen\nfrobnicate\nwhen\n");
-  const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -x " + file + " " + guest);
+  const Ended e = run_step(std::string(DEFERSCOPE_PROGRAM) + " step -x " + file + " " + guest);
   EXPECT_EQ(e.status, 1) << e.output;
   EXPECT_NE(e.output.find(file + ":5: 'frobnicate' is no command"), std::string::npos) << e.output;
-  const Ended good = run(std::string(DEFERSCOPE_PROGRAM) + " step -x " + script("si 3\nrsi 3\nwhen\n") + " " + guest);
+  const Ended good =
+      run_step(std::string(DEFERSCOPE_PROGRAM) + " step -x " + script("si 3\nrsi 3\nwhen\n") + " " + guest);
   EXPECT_EQ(good.status, 0) << good.output;
   EXPECT_EQ(good.output.find('\x1b'), std::string::npos) << "colours in a pipe";
 }
@@ -82,7 +83,7 @@ TEST(Step, AScriptRunsOnEveryKindOfGuest) {
       "break defer main.panicNested\nc\nc\nclear all\nc gopanic\nrsi\nni\nbt\ndefers\nrni\nlastwrite $sp\ndraw\n"
       "n\nrn\ngoto end\nrc main.main\ngoto start\nwhen\n");
   for (const std::string& guest : guests) {
-    const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -x " + file + " " + guest + " panic-nested");
+    const Ended e = run_step(std::string(DEFERSCOPE_PROGRAM) + " step -x " + file + " " + guest + " panic-nested");
     EXPECT_EQ(e.status, 0) << guest << "\n" << e.output;
     EXPECT_NE(e.output.find("did not return: runtime.recovery cut the frames"), std::string::npos) << guest << e.output;
     EXPECT_NE(e.output.find("the guest has ended, exit status 0"), std::string::npos) << guest << e.output;
@@ -90,7 +91,7 @@ TEST(Step, AScriptRunsOnEveryKindOfGuest) {
 }
 
 TEST(Step, WithoutAProgramTheDemoIsStepped) {
-  const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -c 'break jmpdefer main.main; c; si 4; rsi 4; c'");
+  const Ended e = run_step(std::string(DEFERSCOPE_PROGRAM) + " step -c 'break jmpdefer main.main; c; si 4; rsi 4; c'");
   EXPECT_EQ(e.status, 0) << e.output;
   EXPECT_NE(e.output.find("⇒ when main.main.func1 returns, deferreturn is called AGAIN"), std::string::npos)
       << e.output;
@@ -98,7 +99,7 @@ TEST(Step, WithoutAProgramTheDemoIsStepped) {
 
 TEST(Step, CommandsOnTheCommandLine) {
   NEED_GUEST(guest);
-  const Ended e = run(std::string(DEFERSCOPE_PROGRAM) + " step -c 'si 2; when; frame 99; when' " + guest);
+  const Ended e = run_step(std::string(DEFERSCOPE_PROGRAM) + " step -c 'si 2; when; frame 99; when' " + guest);
   EXPECT_EQ(e.status, 1) << e.output;
   EXPECT_NE(e.output.find("-c:1: there are only"), std::string::npos) << e.output;
 }

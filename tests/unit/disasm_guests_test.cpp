@@ -46,7 +46,7 @@ struct Whole {
   std::size_t size = 0;
   bool operator==(const Whole&) const = default;
 };
-Whole whole(std::string_view s) { return {crc(s), s.size()}; }
+Whole digest_of(std::string_view s) { return {crc(s), s.size()}; }
 
 struct Digests {
   Whole plain, gnu;
@@ -75,7 +75,7 @@ std::string_view name_of(std::string_view function) { return function.substr(0, 
 void expect_objdumps_text(const fs::path& guest, const Digests& want) {
   const Output ours = run("--objdump-compat " + guest.string());
   ASSERT_EQ(ours.status, 0) << ours.text.substr(0, 300);
-  if (whole(ours.text) != want.plain) {
+  if (digest_of(ours.text) != want.plain) {
     ADD_FAILURE() << guest << " is listed otherwise than by objdump";
     const auto list = functions(ours.text);
     EXPECT_EQ(list.size(), want.functions.size());
@@ -83,7 +83,7 @@ void expect_objdumps_text(const fs::path& guest, const Digests& want) {
     for (std::size_t i = 0; i < std::min(list.size(), want.functions.size()) && named < 5; ++i)
       if ((crc(list[i]) & 0xffff) != want.functions[i]) ADD_FAILURE() << name_of(list[i]) << (++named, "");
   }
-  EXPECT_TRUE(whole(run("--objdump-compat --gnu " + guest.string()).text) == want.gnu) << guest << " with --gnu";
+  EXPECT_TRUE(digest_of(run("--objdump-compat --gnu " + guest.string()).text) == want.gnu) << guest << " with --gnu";
 }
 
 TEST(DisasmGuests, EveryFunctionAsObjdump) {
@@ -163,7 +163,7 @@ TEST(DisasmGuests, EveryInstructionHasZydisLength) {
 }
 
 // A copy of the program without its symbol table: the section's header is blanked, as strip would take it away.
-std::string stripped(const std::string& path) {
+std::string without_symbols(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string bytes(std::istreambuf_iterator<char>(in), {});
   const auto number = [&](std::size_t at, std::size_t size) {
@@ -208,7 +208,7 @@ TEST(DisasmGuests, StrippedProgramsKeepTheirFunctions) {
   for (const char* name : kGuests) {
     if (!fs::exists(guest(name))) GTEST_SKIP() << "no " << name;
     const auto whole = functions_in(run(guest(name)).text);
-    const std::string copy = stripped(guest(name));
+    const std::string copy = without_symbols(guest(name));
     const Output o = run(copy);
     fs::remove(copy);
     ASSERT_EQ(o.status, 0) << o.text.substr(0, 300);

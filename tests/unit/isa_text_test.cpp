@@ -1,24 +1,15 @@
 // The text of instructions: against Go 1.27.4's own decoder (data files made by tests/oracle/go_text.py), against
 // Zydis, and where we go beyond Go. Against capstone: isa_text_capstone_test.cpp; x/arch: isa_text_xarch_test.cpp.
-#include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
 #include "tests/unit/isa_text_lines.h"
+#include "tests/unit/isa_zydis.h"
 
 namespace deferscope::isa {
 namespace {
-
-bool zydis_knows(std::span<const std::uint8_t> code, std::uint32_t* length = nullptr) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  ZydisDecodedInstruction z;
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data(), code.size(), &z))) return false;
-  if (length) *length = z.length;
-  return true;
-}
 
 // Encodings that processors have since given to other instructions, and moves of control and debug registers: these
 // have no memory form, so the processor takes no displacement where objdump does.

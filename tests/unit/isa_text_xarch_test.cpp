@@ -1,13 +1,12 @@
 // The golden cases of golang.org/x/arch v0.32.0, the decoder behind objdump: every case gives the text of the case, or
 // falls under a rule. The folder is named by DEFERSCOPE_XARCH or, in the full run (DEFERSCOPE_ALL) and where there is
 // Go, is taken from the module cache.
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "tests/unit/isa_text_lines.h"
+#include "tests/unit/isa_zydis.h"
 
 namespace deferscope::isa {
 namespace {
@@ -101,13 +100,6 @@ std::vector<Line> x86_cases(const std::string& folder, const std::string& syntax
     cases.push_back(made);
   }
   return cases;
-}
-
-bool zydis_knows(std::span<const std::uint8_t> code) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  ZydisDecodedInstruction z;
-  return ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data(), code.size(), &z));
 }
 
 // Memory forms that processors have since given to other instructions (CLWB, VMPTRLD), and two prefixes of which the

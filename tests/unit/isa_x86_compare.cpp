@@ -23,7 +23,7 @@ constexpr const char* kNames[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "r
                                     "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
 // One thing compared; formatted only if a case fails.
-struct Line {
+struct StateWord {
   enum Kind : uint8_t { End, Word, Vector } kind;
   const char* name;
   int number;  // of XMM registers, -1
@@ -36,9 +36,9 @@ std::string hex(uint64_t x) {
   std::snprintf(b, sizeof b, "%016llx", static_cast<unsigned long long>(x));
   return b;
 }
-std::string text(Line::Kind kind, const Vec& v) {
-  if (kind == Line::End) return kKinds[v.lo];
-  return kind == Line::Vector ? hex(v.hi) + "_" + hex(v.lo) : hex(v.lo);
+std::string text(StateWord::Kind kind, const Vec& v) {
+  if (kind == StateWord::End) return kKinds[v.lo];
+  return kind == StateWord::Vector ? hex(v.hi) + "_" + hex(v.lo) : hex(v.lo);
 }
 
 bool close_enough(const Vec& a, const Vec& b) {
@@ -64,18 +64,18 @@ bool same_vector(const Vec& a, const Vec& b, Vectors how) {
   return how == Vectors::AnyNan && (equal_but_for_nans<float>(a, b) || equal_but_for_nans<double>(a, b));
 }
 
-using Lines = std::array<Line, 37>;
+using Lines = std::array<StateWord, 37>;
 
-Lines lines_of(const Case& c, const Result& n, const Result& e, uint32_t flag_mask, uint32_t mxcsr_mask,
+Lines words_of(const Case& c, const Result& n, const Result& e, uint32_t flag_mask, uint32_t mxcsr_mask,
                Vectors vectors) {
   Lines out{};
   size_t at = 0;
   const auto word = [&](const char* name, uint64_t before, uint64_t x, uint64_t y, uint64_t mask,
-                        Line::Kind kind = Line::Word) {
+                        StateWord::Kind kind = StateWord::Word) {
     out[at++] = {kind, name, -1, Vec{before, 0}, Vec{x, 0}, Vec{y, 0}, ((x ^ y) & mask) == 0};
   };
   constexpr uint64_t all = ~uint64_t{0};
-  word("end", 0, n.kind, e.kind, all, Line::End);
+  word("end", 0, n.kind, e.kind, all, StateWord::End);
   word("page", c.operand, n.page, e.page, all);
   word("pc", c.state.pc, n.state.pc, e.state.pc, all);
   for (size_t i = 0; i < 16; ++i) word(kNames[i], c.state.r[i], n.state.r[i], e.state.r[i], all);
@@ -83,7 +83,7 @@ Lines lines_of(const Case& c, const Result& n, const Result& e, uint32_t flag_ma
   word("mxcsr", c.state.mxcsr, n.state.mxcsr, e.state.mxcsr, mxcsr_mask);
   for (size_t i = 0; i < 16; ++i) {
     const Vec &x = n.state.v[i], &y = e.state.v[i];
-    out[at++] = {Line::Vector, "xmm", static_cast<int>(i), c.state.v[i], x, y, same_vector(x, y, vectors)};
+    out[at++] = {StateWord::Vector, "xmm", static_cast<int>(i), c.state.v[i], x, y, same_vector(x, y, vectors)};
   }
   return out;
 }
@@ -93,7 +93,7 @@ std::string report(const std::string& title, const Case& c, const Lines& lines) 
   o << title << ", bytes";
   for (const uint8_t b : c.code) o << " " << hex(b).substr(14);
   o << "\n  before, host, ours:\n";
-  for (const Line& l : lines) {
+  for (const StateWord& l : lines) {
     if (l.same && l.before == l.native) continue;
     o << "  " << (l.same ? " " : "*") << " " << l.name << (l.number < 0 ? "" : std::to_string(l.number)) << "\t"
       << text(l.kind, l.before) << "  " << text(l.kind, l.native) << "  " << text(l.kind, l.emulated) << "\n";
@@ -166,9 +166,9 @@ uint32_t defined_mxcsr(const Case& c) { return ~2u & ~(c.state.mxcsr & 0x8000 ? 
 
 bool same_end(const std::string& title, const Case& c, const Result& n, const Result& e, const Leniency& l,
               ScratchBus& bus) {
-  const auto lines = lines_of(c, n, e, l.flags, l.mxcsr, l.vectors);
+  const auto lines = words_of(c, n, e, l.flags, l.mxcsr, l.vectors);
   bool same = true;
-  for (const Line& line : lines) same = same && line.same;
+  for (const StateWord& line : lines) same = same && line.same;
   const bool memory_same = std::memcmp(scratch().base + kData, &bus.bytes[kData], 3 * kPage) == 0;
   if (!memory_same) {
     uint64_t at = kData;

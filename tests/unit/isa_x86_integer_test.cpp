@@ -7,7 +7,7 @@
 namespace deferscope::isa::test {
 namespace {
 
-constexpr uint32_t kA = flag::AF, kMul = flag::SF | flag::ZF | flag::AF | flag::PF, kAll = flag::kArith,
+constexpr uint32_t kA = flag::AF, kMul = flag::SF | flag::ZF | flag::AF | flag::PF, kAllFlags = flag::kArith,
                    kBitTest = flag::OF | flag::SF | flag::AF | flag::PF,
                    kScan = flag::CF | flag::OF | flag::SF | flag::AF | flag::PF;
 
@@ -94,10 +94,10 @@ constexpr Form kArithmetic[] = {
     {"imul", "v 0f af /r", kMul},
     {"imul", "v 69 /r iz", kMul},
     {"imul", "v 6b /r ib", kMul},
-    {"div", "b f6 /6", kAll},
-    {"div", "v f7 /6 div", kAll},
-    {"idiv", "b f6 /7", kAll},
-    {"idiv", "v f7 /7 div", kAll},
+    {"div", "b f6 /6", kAllFlags},
+    {"div", "v f7 /6 div", kAllFlags},
+    {"idiv", "b f6 /7", kAllFlags},
+    {"idiv", "v f7 /7 div", kAllFlags},
     {"cbw", "v 98"},
     {"cwd", "v 99"},
 };

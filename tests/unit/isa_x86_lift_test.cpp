@@ -12,11 +12,11 @@
 namespace deferscope::isa::test {
 namespace {
 
-constexpr uint64_t kPc = 0x401000;
+constexpr uint64_t kAt = 0x401000;
 
 Lifted lifted(std::vector<uint8_t> bytes) {
   Lifted l;
-  x86_64::lift(bytes.data(), bytes.size(), kPc, l);
+  x86_64::lift(bytes.data(), bytes.size(), kAt, l);
   return l;
 }
 
@@ -116,7 +116,7 @@ TEST(X86Lift, AddressesAndPrefixes) {
   EXPECT_EQ(fs.uops[0].mem.disp, -8);
   const Lifted rip = lifted({0x8b, 0x05, 0x10, 0, 0, 0});  // mov eax, [rip+16]
   EXPECT_EQ(rip.uops[0].mem.base, kZero);
-  EXPECT_EQ(static_cast<uint64_t>(rip.uops[0].mem.disp), kPc + 6 + 16);
+  EXPECT_EQ(static_cast<uint64_t>(rip.uops[0].mem.disp), kAt + 6 + 16);
   for (const uint8_t rex : {0x48, 0x49}) {  // lea rax, [rcx*8 + 16]; REX.B means nothing there
     const Lifted scaled = lifted({rex, 0x8d, 0x04, 0xcd, 0x10, 0, 0, 0});
     EXPECT_EQ(scaled.uops[0].mem.base, kZero);
@@ -125,8 +125,8 @@ TEST(X86Lift, AddressesAndPrefixes) {
     EXPECT_EQ(scaled.uops[0].mem.disp, 16);
   }
   const Lifted call = lifted({0xe8, 0xfb, 0xff, 0xff, 0xff});  // call to itself
-  EXPECT_EQ(static_cast<uint64_t>(call.uops[0].imm), kPc + 5);
-  EXPECT_EQ(static_cast<uint64_t>(call.uops[2].imm), kPc);
+  EXPECT_EQ(static_cast<uint64_t>(call.uops[0].imm), kAt + 5);
+  EXPECT_EQ(static_cast<uint64_t>(call.uops[2].imm), kAt);
   EXPECT_EQ(call.uops[2].hint, Hint::Call);
   EXPECT_EQ(lifted({0xc3}).uops[2].hint, Hint::Return);
   // Before LZCNT and TZCNT, REP was ignored in front of BSR and BSF.

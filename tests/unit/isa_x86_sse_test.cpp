@@ -6,7 +6,7 @@
 namespace deferscope::isa::test {
 namespace {
 
-constexpr Form kMoves[] = {
+constexpr Form kSseMoves[] = {
     {"movups", "0f 10 /r"},
     {"movups", "0f 11 /r"},
     {"movaps", "0f 28 /r"},
@@ -57,7 +57,7 @@ constexpr Form kMoves[] = {
     {"maskmovdqu", "66 0f f7 /r r rdi either"},
 };
 
-constexpr Form kIntegers[] = {
+constexpr Form kSseIntegers[] = {
     {"punpcklbw", "66 0f 60 /r"},
     {"punpcklwd", "66 0f 61 /r"},
     {"punpckldq", "66 0f 62 /r"},
@@ -201,7 +201,7 @@ constexpr Form kIntegers[] = {
     {"aeskeygenassist", "66 0f 3a df /r ib"},
 };
 
-constexpr Form kFloats[] = {
+constexpr Form kSseFloats[] = {
     {"addss", "f3 0f 58 /r"},
     {"addsd", "f2 0f 58 /r"},
     {"addps", "0f 58 /r"},
@@ -273,9 +273,9 @@ constexpr Form kFloats[] = {
 };
 
 TEST(X86Host, RandomBytes) { check_random_bytes(); }
-TEST(X86Host, SseMoves) { check_against_host(kMoves); }
-TEST(X86Host, SseIntegers) { check_against_host(kIntegers); }
-TEST(X86Host, SseFloats) { check_against_host(kFloats); }
+TEST(X86Host, SseMoves) { check_against_host(kSseMoves); }
+TEST(X86Host, SseIntegers) { check_against_host(kSseIntegers); }
+TEST(X86Host, SseFloats) { check_against_host(kSseFloats); }
 
 }  // namespace
 }  // namespace deferscope::isa::test

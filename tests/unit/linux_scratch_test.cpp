@@ -19,7 +19,7 @@ namespace {
 constexpr uint64_t kPathA = 0x8000, kPathB = 0x9000, kData = 0x10000;
 constexpr auto kHere = static_cast<uint64_t>(at::FDCWD);
 
-class Scratch : public testing::TestWithParam<bool> {
+class ScratchFiles : public testing::TestWithParam<bool> {
  protected:
   static int64_t open(Process& p, const std::string& path, uint64_t flags = 0) {
     return p.call("openat", {kHere, p.put_string(kPathA, path), flags, 0644});
@@ -28,10 +28,10 @@ class Scratch : public testing::TestWithParam<bool> {
     return p.call(call, {kHere, p.put_string(kPathA, path), x});
   }
 };
-INSTANTIATE_TEST_SUITE_P(BothIsas, Scratch, testing::Values(true, false),
+INSTANTIATE_TEST_SUITE_P(BothIsas, ScratchFiles, testing::Values(true, false),
                          [](const auto& i) { return i.param ? "amd64" : "arm64"; });
 
-TEST_P(Scratch, IsEmptyWritableAndNotTheHosts) {
+TEST_P(ScratchFiles, IsEmptyWritableAndNotTheHosts) {
   Process p(GetParam());
   const std::string name = "/tmp/deferscope-scratch-test-" + std::to_string(getpid());
   ASSERT_EQ(open(p, name, open_flag::CREAT | open_flag::RDWR), 3);
@@ -42,7 +42,7 @@ TEST_P(Scratch, IsEmptyWritableAndNotTheHosts) {
   EXPECT_EQ(one(p, "mkdirat", "/elsewhere", 0755), -err::ACCES);
 }
 
-TEST_P(Scratch, TheHostHasItBelowAllowWrite) {
+TEST_P(ScratchFiles, TheHostHasItBelowAllowWrite) {
   GuestOptions options;
   options.allow_write = {"/tmp"};
   Process p(GetParam(), options);
@@ -51,7 +51,7 @@ TEST_P(Scratch, TheHostHasItBelowAllowWrite) {
   EXPECT_TRUE(std::filesystem::remove(name));
 }
 
-TEST_P(Scratch, SnapshotsKeepTheirBytes) {
+TEST_P(ScratchFiles, SnapshotsKeepTheirBytes) {
   Process p(GetParam());
   ASSERT_EQ(open(p, "/tmp/a", open_flag::CREAT | open_flag::RDWR), 3);
   p.call("write", {3, p.put_string(kData, "one"), 3});
@@ -65,7 +65,7 @@ TEST_P(Scratch, SnapshotsKeepTheirBytes) {
   EXPECT_EQ(p.get<uint8_t>(Process::kBuffer), 'o');
 }
 
-TEST_P(Scratch, AnUnlinkedHostFileStaysReadable) {
+TEST_P(ScratchFiles, AnUnlinkedHostFileStaysReadable) {
   const std::filesystem::path root =
       std::filesystem::temp_directory_path() / ("deferscope-unlinked-" + std::to_string(getpid()));
   std::filesystem::create_directory(root);
@@ -84,7 +84,7 @@ TEST_P(Scratch, AnUnlinkedHostFileStaysReadable) {
   std::filesystem::remove_all(root);
 }
 
-TEST_P(Scratch, PermissionBitsBind) {
+TEST_P(ScratchFiles, PermissionBitsBind) {
   Process p(GetParam());
   ASSERT_EQ(one(p, "mkdirat", "/tmp/d", 0755), 0);
   ASSERT_EQ(open(p, "/tmp/d/f", open_flag::CREAT | open_flag::RDWR), 3);
@@ -273,7 +273,7 @@ void Twins::step() {
   }
 }
 
-TEST_P(Scratch, AnswersAsTheHostsFileSystem) {
+TEST_P(ScratchFiles, AnswersAsTheHostsFileSystem) {
   ::umask(022);
   for (unsigned seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);

@@ -1,9 +1,11 @@
 // Real programs read by other tools, where they are installed: readelf (segments), addr2line (lines, from DWARF), `go
-// version -m`, `go tool nm`. A tool that is missing skips its test visibly.
+// version -m`, `go tool nm`. A tool that is missing skips its test visibly; Go's, which `go tool` builds first, are for
+// --all.
 #include <fmt/format.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <sstream>
 
@@ -27,6 +29,9 @@ std::string output_of(const std::string& command) {
 
 #define NEED_TOOL(name) \
   if (output_of("command -v " name).empty()) GTEST_SKIP() << name " is not installed"
+#define NEED_GO()                                                                   \
+  if (!std::getenv("DEFERSCOPE_ALL")) GTEST_SKIP() << "./dev test --all: needs Go"; \
+  NEED_TOOL("go")
 
 // The first `count` guests of different versions would do; all are taken up to this number, evenly spread.
 std::vector<std::string> some(const std::vector<std::string>& files, size_t count) {
@@ -161,7 +166,7 @@ TEST(LoaderOracle, Addr2lineSeesTheSameInlinedFrames) {
 
 TEST(LoaderOracle, GoToolAddr2lineSeesTheSameLines) {
   DEFERSCOPE_NEED_GUESTS(files);
-  NEED_TOOL("go");
+  NEED_GO();
   for (const std::string& file : some(files, 16)) {
     Image image = Image::load(file);
     if (image.symbols().empty() || image.elf().bias != 0)
@@ -176,7 +181,7 @@ TEST(LoaderOracle, GoToolAddr2lineSeesTheSameLines) {
 
 TEST(LoaderOracle, GoVersionPrintsTheSameBuildInfo) {
   DEFERSCOPE_NEED_GUESTS(files);
-  NEED_TOOL("go");
+  NEED_GO();
   for (const std::string& file : files) {
     Image image = Image::load(file);
     const GoProgram* go = image.go();
@@ -193,7 +198,7 @@ TEST(LoaderOracle, GoVersionPrintsTheSameBuildInfo) {
 
 TEST(LoaderOracle, GoToolNmSeesTheSameSymbols) {
   DEFERSCOPE_NEED_GUESTS(files);
-  NEED_TOOL("go");
+  NEED_GO();
   for (const std::string& file : some(files, 4)) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);

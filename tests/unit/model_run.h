@@ -1,8 +1,10 @@
 // Running a guest with a tracker and keeping what it found, for tests of the runtime model and of traces.
 #pragma once
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "emu/machine.h"
@@ -26,6 +28,18 @@ struct ModelRun {
   int status = -1;
   uint64_t instructions = 0, digest = 0;
 };
+
+// The user's events of one kind, of one function's frames if an owner is named.
+inline std::vector<const model::Event*> of(const ModelRun& r, model::EventKind k, std::string_view owner = {}) {
+  std::vector<const model::Event*> out;
+  for (const model::Event& e : r.events)
+    if (e.kind == k && e.origin == model::Origin::user &&
+        (owner.empty() || (e.frame.function && e.frame.function->name() == owner)))
+      out.push_back(&e);
+  return out;
+}
+
+inline std::string base(const std::string& path) { return std::filesystem::path(path).filename(); }
 
 struct Watchers {
   std::function<void(const emu::Machine&, const model::Tracker&, const model::Event&)> event;

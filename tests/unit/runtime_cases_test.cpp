@@ -15,17 +15,7 @@ using model::EventKind;
 using model::Program;
 using model::RunBy;
 
-std::string base(const std::string& path) { return std::filesystem::path(path).filename(); }
-bool has(const std::string& s, const char* part) { return s.find(part) != std::string::npos; }
-
-std::vector<const Event*> of(const ModelRun& r, EventKind k, std::string_view owner = {}) {
-  std::vector<const Event*> out;
-  for (const Event& e : r.events)
-    if (e.kind == k && e.origin == model::Origin::user &&
-        (owner.empty() || (e.frame.function && e.frame.function->name() == owner)))
-      out.push_back(&e);
-  return out;
-}
+bool contains(const std::string& s, const char* part) { return s.find(part) != std::string::npos; }
 
 // ≤ 1.17: the return address of CALL deferreturn, moved back by the length of the CALL, is that CALL.
 TEST(Article, JmpdeferReturnsOntoTheCall) {
@@ -91,7 +81,7 @@ TEST(Article, EffectsOnResults) {
   for (const std::string& path : guests) {
     const Program p(loader::Image::load(path));
     const ModelRun r = run_model(p, {"defer-results"});
-    EXPECT_TRUE(has(r.out, "4 1 3 80\n")) << r.out;
+    EXPECT_TRUE(contains(r.out, "4 1 3 80\n")) << r.out;
     const auto named = of(r, EventKind::defer_end, "main.resultNamed"),
                local = of(r, EventKind::defer_end, "main.resultLocal"),
                set = of(r, EventKind::defer_end, "main.resultSet");
@@ -100,7 +90,7 @@ TEST(Article, EffectsOnResults) {
     expect_effect(*local[0], "t", false, "1", "4", base(path) + " resultLocal");
     expect_effect(*set[0], "t", true, "2", "3", base(path) + " resultSet");
     ASSERT_EQ(local[0]->watched.size(), 1u) << base(path);
-    EXPECT_TRUE(has(local[0]->watched[0], " = 1")) << local[0]->watched[0];
+    EXPECT_TRUE(contains(local[0]->watched[0], " = 1")) << local[0]->watched[0];
   }
 }
 
@@ -243,9 +233,9 @@ TEST(Article, RecoveryTarget) {
 TEST(Article, Issue73916) {
   for (const std::string& path : case_guests()) {
     const Program p(loader::Image::load(path));
-    const bool helper = p.minor() >= 22 && p.minor() <= 25 && has(path, "_opt_");
+    const bool helper = p.minor() >= 22 && p.minor() <= 25 && contains(path, "_opt_");
     const ModelRun r = run_model(p, {"recover-inlined"});
-    EXPECT_EQ(has(r.out, "the helper recovered"), helper) << base(path) << "\n" << r.out;
+    EXPECT_EQ(contains(r.out, "the helper recovered"), helper) << base(path) << "\n" << r.out;
     const auto recovered = of(r, EventKind::panic_recovered), refused = of(r, EventKind::recover_refused);
     ASSERT_EQ(recovered.size(), 1u) << base(path);
     ASSERT_EQ(refused.size(), helper ? 0u : 1u) << base(path);

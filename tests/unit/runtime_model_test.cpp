@@ -15,15 +15,6 @@ namespace {
 using model::EventKind;
 using model::Program;
 
-std::string base(const std::string& path) { return std::filesystem::path(path).filename(); }
-
-std::vector<const model::Event*> of(const ModelRun& r, EventKind k, model::Origin origin = model::Origin::user) {
-  std::vector<const model::Event*> out;
-  for (const model::Event& e : r.events)
-    if (e.kind == k && e.origin == origin) out.push_back(&e);
-  return out;
-}
-
 // --- tables ---
 
 TEST(Layouts, EveryRowAgreesWithDwarf) {
