@@ -19,36 +19,42 @@ constexpr auto kPc = FaultAddress::Pc;
 
 // clang-format off
 const FaultRow kFaultRows[] = {
-    // isa fault           mapped signal      si_code           si_addr  trap step
-    {X, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 14, 0},
-    {X, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 14, 0},
-    {X, Fault::NonCanonical, false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
-    {X, Fault::Alignment,    false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
-    {X, Fault::Privileged,   false, sig::SEGV, sig::kSiKernel,   kZero,   13, 0},  // #GP
-    {X, Fault::Divide,       false, sig::FPE,  sig::kFpeIntdiv,  kPc,     0,  0},
-    {X, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopn,  kPc,     6,  0},
-    {X, Fault::Breakpoint,   false, sig::TRAP, sig::kSiKernel,   kZero,   3,  1},  // pc behind the one byte
-    {A, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  0},
-    {A, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 0,  0},
-    {A, Fault::Alignment,    false, sig::BUS,  sig::kBusAdraln,  kAccess, 0,  0},
-    {A, Fault::PcAlignment,  false, sig::BUS,  sig::kBusAdraln,  kPc,     0,  0},
-    {A, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
-    {A, Fault::Privileged,   false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  0},
-    {A, Fault::Breakpoint,   false, sig::TRAP, sig::kTrapBrkpt,  kPc,     0,  0},
+    // isa fault           mapped signal      si_code           si_addr  trap behind
+    {X, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 14, false},
+    {X, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 14, false},
+    {X, Fault::NonCanonical, false, sig::SEGV, sig::kSiKernel,   kZero,   13, false},  // #GP
+    {X, Fault::Alignment,    false, sig::SEGV, sig::kSiKernel,   kZero,   13, false},  // #GP
+    {X, Fault::Privileged,   false, sig::SEGV, sig::kSiKernel,   kZero,   13, false},  // #GP
+    {X, Fault::Divide,       false, sig::FPE,  sig::kFpeIntdiv,  kPc,     0,  false},
+    {X, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopn,  kPc,     6,  false},
+    {X, Fault::Breakpoint,   false, sig::TRAP, sig::kSiKernel,   kZero,   3,  true},  // INT3 in one byte or, Go's own abort, in two
+    {A, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  false},
+    {A, Fault::Page,         true,  sig::SEGV, sig::kSegvAccerr, kAccess, 0,  false},
+    {A, Fault::Alignment,    false, sig::BUS,  sig::kBusAdraln,  kAccess, 0,  false},
+    {A, Fault::PcAlignment,  false, sig::BUS,  sig::kBusAdraln,  kPc,     0,  false},
+    {A, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  false},
+    {A, Fault::Privileged,   false, sig::ILL,  sig::kIllIllopc,  kPc,     0,  false},
+    {A, Fault::Breakpoint,   false, sig::TRAP, sig::kTrapBrkpt,  kPc,     0,  false},
 };
 // #SS: NonCanonical through RSP or RBP.
-constexpr FaultRow kStackRow = {X, Fault::NonCanonical, false, sig::BUS, sig::kSiKernel, kZero, 12, 0};
+constexpr FaultRow kStackRow = {X, Fault::NonCanonical, false, sig::BUS, sig::kSiKernel, kZero, 12, false};
 // clang-format on
+
+// x86-64's instruction at pc; none (length 0) where nothing can be read.
+isa::Lifted lift_at(const MachineState& m, uint64_t pc) {
+  uint8_t bytes[15];
+  uint64_t n = 0;
+  while (n < sizeof bytes && m.memory.peek(pc + n, bytes + n, 1)) ++n;
+  isa::Lifted in;
+  if (n > 0) isa::x86_64::lift(bytes, n, pc, in);
+  return in;
+}
 
 // The instruction at pc reaches `address` by way of the stack segment: RSP or RBP is the base, or it pushes, pops,
 // calls or returns.
 bool through_stack_segment(const MachineState& m, uint64_t address) {
   const isa::CpuState& cpu = m.threads[m.current].cpu;
-  uint8_t bytes[15];
-  uint64_t n = 0;
-  while (n < sizeof bytes && m.memory.peek(cpu.pc + n, bytes + n, 1)) ++n;
-  isa::Lifted in;
-  if (n > 0) isa::x86_64::lift(bytes, n, cpu.pc, in);
+  const isa::Lifted in = lift_at(m, cpu.pc);
   for (int i = 0; i < in.count; ++i) {
     const isa::Mem& mem = in.uops[i].mem;
     if ((mem.base != isa::kRsp && mem.base != isa::kRbp) || mem.seg != isa::kZero || in.uops[i].op == isa::Op::Lea)
@@ -114,7 +120,7 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
   note_fault(s.threads.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);
-  cpu.pc += static_cast<uint64_t>(row->pc_step);
+  if (row->behind) cpu.pc += lift_at(m, cpu.pc).length;
   force_signal(s, m, m.current, SigInfo{row->signal, row->code, address, 0});
 }
 

@@ -16,7 +16,7 @@ struct FaultRow {
   int signal, code;
   FaultAddress address;  // si_addr
   int trapno;            // x86-64: the exception's number
-  int pc_step;           // the pc that the handler sees, relative to the instruction
+  bool behind;           // x86-64: the pc that the handler sees is the next instruction's
 };
 
 std::span<const FaultRow> fault_rows();

@@ -150,6 +150,8 @@ const std::vector<Case>& cases() {
       {"LoadKernel", load, 0xffffffff80000000, outcome(Fault::Page, 0xffffffff80000000)},
       {"MisalignedSse", {0x0f, 0x28, 0x07}, kData + 8, outcome(Fault::Alignment, kData + 8)},  // movaps xmm0, [rdi]
       {"Int3", {0xcc}, 0, outcome(Fault::Breakpoint)},
+      {"Int3InTwoBytes", {0xcd, 0x03}, 0, outcome(Fault::Breakpoint)},  // runtime.abort
+      {"Int3WithPrefixes", {0x66, 0x48, 0xcc}, 0, outcome(Fault::Breakpoint)},
       {"Ud2", {0x0f, 0x0b}, 0, outcome(Fault::Undefined)},
       {"Hlt", {0xf4}, 0, outcome(Fault::Privileged)},
       {"Cli", {0xfa}, 0, outcome(Fault::Privileged)},
