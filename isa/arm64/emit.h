@@ -50,6 +50,7 @@ struct Emit {
 
   Uop& op(Op o, unsigned width) {
     Uop& u = out.uops[out.count++];
+    u = Uop{};
     u.op = o, u.width = static_cast<uint8_t>(width);
     return u;
   }

@@ -5,8 +5,9 @@
 namespace deferscope::isa::arm64 {
 
 void lift(uint32_t word, uint64_t pc, Lifted& out) {
-  out = Lifted{};
+  out.count = 0;
   out.length = 4;
+  out.fault = Fault::None;
   Emit e{pc, out};
   if (const Row* row = find(word))
     row->lift(e, word);

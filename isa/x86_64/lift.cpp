@@ -84,9 +84,13 @@ void lift(const uint8_t* bytes, size_t n, uint64_t pc, Lifted& out) {
   out.count = 0;
   out.length = 1;
   out.fault = Fault::None;
+  // Flags and implied registers are in the rows, so the operands that nobody writes need no decoding.
+  ZydisDecoderContext context;
   ZydisDecodedInstruction in;
-  ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-  const ZyanStatus status = ZydisDecoderDecodeFull(&decoder(), bytes, n, &in, ops);
+  ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT_VISIBLE];
+  ZyanStatus status = ZydisDecoderDecodeInstruction(&decoder(), &context, bytes, n, &in);
+  if (ZYAN_SUCCESS(status))
+    status = ZydisDecoderDecodeOperands(&decoder(), &context, &in, ops, in.operand_count_visible);
   if (!ZYAN_SUCCESS(status)) {
     out.fault = decoding_fault(status);
     return;
