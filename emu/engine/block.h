@@ -2,15 +2,13 @@
 // executed, thrown away at any time.
 #pragma once
 #include <cstdint>
-#include <memory>
-#include <vector>
 
 #include "isa/uop.h"
 
 namespace deferscope::emu {
 
 // One dispatch of the interpreter. 32 bytes, two a cache line.
-struct Slot {
+struct alignas(32) Slot {
   const void* handler;  // a label of execute()
   uint8_t dst, a, b, aux;
   uint16_t offset;  // of the instruction that this slot belongs to, from the block's pc
@@ -25,16 +23,16 @@ struct Slot {
 };
 static_assert(sizeof(Slot) == 32);
 
-struct Block {
+// Blocks, their slots and what these point to lie in their cache's arena (cache.h): nothing is freed alone.
+struct alignas(32) Block {
   uint64_t pc = 0;
   uint32_t count = 0;   // instructions
   uint32_t bytes = 0;   // of guest code
   bool hooked = false;  // slots[0] is the stop before the first instruction; resuming there starts at slots[1]
   Slot* slots = nullptr;
-  Block* link[2] = {};  // blocks behind it: [0] not taken or fallen through, [1] taken
-  std::unique_ptr<Slot[]> storage;
-  std::vector<std::unique_ptr<isa::Uop>> rare;  // micro-ops without a handler of their own
-  std::unique_ptr<uint16_t[]> offsets;          // of the instructions from pc, if an observer is to be told
+  Block* link[2] = {};          // blocks behind it: [0] not taken or fallen through, [1] taken
+  uint16_t* offsets = nullptr;  // of the instructions from pc, if an observer is to be told
+  Block* next = nullptr;        // in its bucket of the cache
 };
 
 }  // namespace deferscope::emu

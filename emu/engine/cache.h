@@ -1,5 +1,10 @@
 // Private to the engine: the block cache and what one call of Engine::run hands the interpreter.
 #pragma once
+#include <memory_resource>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include "emu/engine/engine.h"
 
 namespace deferscope::emu {
@@ -11,16 +16,51 @@ struct Engine::Cache {
     Block* block = nullptr;
   };
   Jump jump[kJumps];  // the last block found by address, for indirect jumps and returns
-  // An empty entry holds an address that is never looked for there: 1, but 0 in the entry that 1 would fall into.
-  Cache() { jump[1].pc = 0; }
-  std::unordered_map<uint64_t, std::unique_ptr<Block>> blocks;
-  unsigned limit = 64;  // instructions a block
+  unsigned limit;     // instructions a block
 
+  explicit Cache(unsigned most) : limit(most) { no_jumps(); }
+
+  Block* known(uint64_t pc) const {
+    for (Block* b = buckets_[hash(pc) % buckets_.size()]; b; b = b->next)
+      if (b->pc == pc) return b;
+    return nullptr;
+  }
+  void keep(Block* b) {
+    if (count_++ == buckets_.size()) grow();
+    link(b);
+  }
+  // Room for n objects, until clear().
+  template <class T>
+  T* room(size_t n = 1) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return static_cast<T*>(arena_.allocate(n * sizeof(T), alignof(T)));
+  }
   void clear() {
     for (Jump& j : jump) j = {};
-    jump[1].pc = 0;
-    blocks.clear();
+    no_jumps();
+    buckets_.assign(kBuckets, nullptr);
+    count_ = 0;
+    arena_.release();
   }
+
+ private:
+  static constexpr size_t kBuckets = 1024, kArena = 64 << 10;
+  static uint64_t hash(uint64_t pc) { return pc ^ pc >> 12; }
+  // An empty entry holds an address that is never looked for there: 1, but 0 in the entry that 1 would fall into.
+  void no_jumps() { jump[1].pc = 0; }
+  void link(Block* b) {
+    Block*& bucket = buckets_[hash(b->pc) % buckets_.size()];
+    b->next = std::exchange(bucket, b);
+  }
+  void grow() {
+    const std::vector<Block*> old = std::exchange(buckets_, std::vector<Block*>(buckets_.size() * 2));
+    for (Block* b : old)
+      while (b) link(std::exchange(b, b->next));
+  }
+
+  std::vector<Block*> buckets_{kBuckets};  // a power of two of lists
+  size_t count_ = 0;
+  std::pmr::monotonic_buffer_resource arena_{kArena};
 };
 
 struct Engine::Context {
@@ -50,7 +90,7 @@ struct Engine::Context {
   }
   bool careful_uop(const isa::Uop& u) const;
   // The next block; hooks and host calls included. Never null.
-  Block* look_up(uint64_t pc) { return engine->find(pc, *memory, *cache, cache->limit); }
+  Block* look_up(uint64_t pc) { return engine->find(pc, *memory, *cache); }
   isa::Outcome bad_fetch(uint64_t pc, const Slot* s) const;
 };
 

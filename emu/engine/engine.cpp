@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "emu/engine/cache.h"
+#include "emu/engine/translator.h"
 #include "isa/op_traits.h"
 
 namespace deferscope::emu {
@@ -12,11 +12,9 @@ Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
     : isa_(isa),
       model_(model),
       max_block_(std::clamp(max_block, 1u, 64u)),
-      blocks_(std::make_unique<Cache>()),
-      single_(std::make_unique<Cache>()) {
-  blocks_->limit = max_block_;
-  single_->limit = 1;
-}
+      blocks_(std::make_unique<Cache>(max_block_)),
+      single_(std::make_unique<Cache>(1)),
+      translator_(std::make_unique<Translator>(*this)) {}
 
 Engine::~Engine() = default;
 
@@ -36,13 +34,13 @@ void Engine::set_observer(Observer* o, bool memory) {
   drop_blocks();
 }
 
-Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache, unsigned limit) {
+Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache) {
   Cache::Jump& guess = cache.jump[(pc ^ (pc >> 12)) % Cache::kJumps];
   if (guess.pc == pc) return guess.block;
-  std::unique_ptr<Block>& b = cache.blocks[pc];
-  if (!b) b = translate(pc, memory, limit);
-  guess = {pc, b.get()};
-  return b.get();
+  Block* b = cache.known(pc);
+  if (!b) cache.keep(b = translator_->run(pc, memory, cache));
+  guess = {pc, b};
+  return b;
 }
 
 bool Engine::Context::careful_uop(const isa::Uop& u) const {
@@ -73,11 +71,11 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
       drop_blocks();
     }
     Cache* cache = exact ? single_.get() : blocks_.get();
-    Block* block = find(cpu.pc, memory, *cache, cache->limit);
+    Block* block = find(cpu.pc, memory, *cache);
     if (!exact && block->count > budget - done) {
       exact = true;
       cache = single_.get();
-      block = find(cpu.pc, memory, *cache, 1);
+      block = find(cpu.pc, memory, *cache);
     }
     const uint64_t left = exact ? 1 : budget - done;
     Context ctx{this,           &cpu,

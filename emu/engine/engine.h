@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "emu/engine/block.h"
@@ -15,6 +14,8 @@
 #include "isa/evaluate.h"
 
 namespace deferscope::emu {
+
+struct Translator;  // translator.h
 
 // Sees every instruction, and with `memory` every access, before it happens. Called from inside the run: it must not
 // touch the machine, nor read registers and flags (they may still be those of some instructions before).
@@ -86,15 +87,15 @@ class Engine {
   struct Context;  // one call of run (cache.h)
 
  private:
-  friend struct Translator;  // translate.cpp
-  Block* find(uint64_t pc, Memory& memory, Cache& cache, unsigned limit);
-  std::unique_ptr<Block> translate(uint64_t pc, Memory& memory, unsigned limit);
+  friend struct Translator;
+  Block* find(uint64_t pc, Memory& memory, Cache& cache);
   RunExit execute(Context& ctx);
 
   isa::Isa isa_;
   const isa::CpuModel& model_;
   unsigned max_block_;
   std::unique_ptr<Cache> blocks_, single_;  // normal; one instruction a block (exact steps)
+  std::unique_ptr<Translator> translator_;
   std::unordered_set<uint64_t> hooks_;
   HookListener* hook_listener_ = nullptr;
   Observer* observer_ = nullptr;

@@ -321,7 +321,7 @@ L_Observe:  // imm instructions from this one on
   if (UNLIKELY(ctx->shown != 0))
     --ctx->shown;
   else
-    ctx->observer->instructions(block->pc, block->offsets.get() + s->index, static_cast<unsigned>(s->imm));
+    ctx->observer->instructions(block->pc, block->offsets + s->index, static_cast<unsigned>(s->imm));
   NEXT();
 L_ObserveAccess : {
   if (UNLIKELY(ctx->shown != 0)) {

@@ -368,8 +368,7 @@ bool Translator::vector(const Uop& u) {
   Slot& s = emit(h);
   s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.imm;
   if (keep) {
-    block->rare.push_back(std::make_unique<Uop>(u));
-    s.uop = block->rare.back().get();
+    s.uop = stored(u);
   } else {
     s.vec = u.helper->vec;
   }

@@ -2,6 +2,7 @@
 // are told of what comes.
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "emu/engine/translator.h"
 #include "isa/arm64/lift.h"
@@ -72,18 +73,15 @@ void Translator::bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uin
   s.imm = static_cast<int64_t>(ahead);
 }
 
-// Lifts up to `limit` instructions. False: the run ends with a bad fetch (already counted).
+// Lifts up to the cache's limit of instructions. False: the run ends with a bad fetch (already counted).
 bool Translator::gather() {
   uint64_t here = pc, marked = 1;
-  isa::Lifted in;  // 2 KiB: made fresh once, then only what was used
-  items.reserve(limit * 2);
-  Fetcher fetcher(memory);
-  for (unsigned n = 0; n < limit; ++n) {
+  Fetcher fetcher(*memory);
+  for (unsigned n = 0; n < cache->limit; ++n) {
     const auto offset = static_cast<uint16_t>(here - pc);
     if (n > 0 && (engine.hooks_.count(here) || offset > 2000)) break;
     if (n > 0 && engine.is_host_call_ && engine.is_host_call_(here)) break;
     const unsigned want = arm() ? 4 : 15;
-    for (int i = 0; i < in.count; ++i) in.uops[i] = Uop{};
     in.count = 0, in.length = 0, in.fault = isa::Fault::None;
     unsigned have = 0;
     if (arm() && here % 4 != 0) {
@@ -103,14 +101,14 @@ bool Translator::gather() {
     if (in.fault != isa::Fault::None) {
       if (n > 0) break;  // the bad instruction gets a block of its own, so that what stands before it runs
       block->count = 1;
-      if (have) memory.mark_code(page_of(here));
+      if (have) memory->mark_code(page_of(here));
       bad_fetch(0, 0, in.fault, in.fault == isa::Fault::Page ? have : 0);
       return false;
     }
     const uint64_t end_page = page_of(here + in.length - 1);
     if (marked != end_page) {
-      memory.mark_code(page_of(here));
-      memory.mark_code(end_page);
+      memory->mark_code(page_of(here));
+      memory->mark_code(end_page);
       marked = end_page;
     }
     if (in.count == 0) {
@@ -138,7 +136,10 @@ void Translator::drop_dead_flags() {
   }
 }
 
-std::unique_ptr<Block> Translator::run() {
+Block* Translator::run(uint64_t start, Memory& from, Engine::Cache& to) {
+  memory = &from, cache = &to, pc = start, at = nullptr, fence = 0;
+  items.clear(), slots.clear();
+  block = new (cache->room<Block>()) Block;
   block->pc = pc;
   if (engine.hooks_.count(pc)) {
     block->hooked = true;
@@ -160,17 +161,17 @@ std::unique_ptr<Block> Translator::run() {
     if (!isa::traits(at->u.op).ends()) emit(H::Fall);
   } else if (engine.observer_ && !block->hooked) {
     // A bad instruction is still an instruction that an observer is shown.
-    block->offsets = std::make_unique<uint16_t[]>(1);
+    block->offsets = cache->room<uint16_t>();
+    block->offsets[0] = 0;
     Slot s{};
     s.handler = labels[static_cast<int>(H::Observe)];
     s.imm = 1;
     slots.insert(slots.begin(), s);
   }
-  block->storage = std::make_unique<Slot[]>(slots.size());
-  std::copy(slots.begin(), slots.end(), block->storage.get());
-  block->slots = block->storage.get();
+  block->slots = cache->room<Slot>(slots.size());
+  std::uninitialized_copy(slots.begin(), slots.end(), block->slots);
   ++engine.blocks_made_;
-  return std::move(block);
+  return block;
 }
 
 // Ops that may end the run, or whose accesses are shown.
@@ -180,7 +181,7 @@ bool may_stop(const Uop& u) {
 }
 
 void Translator::classify() {
-  block->offsets = std::make_unique<uint16_t[]>(block->count);
+  block->offsets = cache->room<uint16_t>(block->count);
   for (size_t i = 0; i < items.size();) {
     size_t end = i;
     bool stops = false;
@@ -210,9 +211,8 @@ void Translator::observe_access(const Item& it) {
   const Uop& u = it.u;
   const isa::OpTraits& t = isa::traits(u.op);
   const auto show = [&](const Uop& where, unsigned bytes, bool write) {
-    block->rare.push_back(std::make_unique<Uop>(where));
     Slot& s = emit(H::ObserveAccess);
-    s.uop = block->rare.back().get(), s.width = static_cast<uint8_t>(bytes), s.aux = write;
+    s.uop = stored(where), s.width = static_cast<uint8_t>(bytes), s.aux = write;
   };
   if (t.group == isa::OpGroup::String) {  // source and destination are two accesses
     Uop a = u;
@@ -225,10 +225,6 @@ void Translator::observe_access(const Item& it) {
   } else if (t.touch == isa::Touch::Read || t.touch == isa::Touch::Write) {
     show(u, t.bytes(u), t.touch == isa::Touch::Write);
   }
-}
-
-std::unique_ptr<Block> Engine::translate(uint64_t pc, Memory& memory, unsigned limit) {
-  return Translator{*this, memory, pc, limit}.run();
 }
 
 }  // namespace deferscope::emu

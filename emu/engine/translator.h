@@ -1,7 +1,7 @@
 // Private to the engine: one block in the making. translate.cpp reads the instructions and drops dead flags, fuse.cpp
 // makes one slot of neighbours, slots.cpp one slot of one micro-op.
 #pragma once
-#include <memory>
+#include <new>
 #include <vector>
 
 #include "emu/engine/cache.h"
@@ -9,12 +9,17 @@
 
 namespace deferscope::emu {
 
+// One for all blocks of an engine, so that its vectors are made once.
 struct Translator {
+  explicit Translator(Engine& e) : engine(e) {}
+  // The block at `start`, in the cache's arena; not yet known to it.
+  Block* run(uint64_t start, Memory& from, Engine::Cache& to);
+
   Engine& engine;
-  Memory& memory;
-  uint64_t pc;
-  unsigned limit;
-  std::unique_ptr<Block> block = std::make_unique<Block>();
+  Memory* memory = nullptr;
+  Engine::Cache* cache = nullptr;
+  uint64_t pc = 0;
+  Block* block = nullptr;
 
   struct Item {  // a micro-op with the instruction it came from
     isa::Uop u;
@@ -23,8 +28,9 @@ struct Translator {
     bool first;          // of its instruction
     bool stops = false;  // its instruction may end the run
   };
-  std::vector<Item> items{};
-  std::vector<Slot> slots{};
+  isa::Lifted in;
+  std::vector<Item> items;
+  std::vector<Slot> slots;
   const void* const* labels = handler_labels();
   const Item* at = nullptr;
   size_t fence = 0;  // nothing is fused across this item
@@ -45,12 +51,11 @@ struct Translator {
 
   void emit_rare(const isa::Uop& u, bool end = false) {
     Slot& s = emit(end ? H::RareEnd : H::Rare);
-    block->rare.push_back(std::make_unique<isa::Uop>(u));
-    s.uop = block->rare.back().get();
+    s.uop = stored(u);
     s.aux = at->length;
   }
+  const isa::Uop* stored(const isa::Uop& u) { return new (cache->room<isa::Uop>()) isa::Uop(u); }
 
-  std::unique_ptr<Block> run();
   bool gather();
   void drop_dead_flags();
   void classify();
