@@ -56,7 +56,9 @@ void run_until_signal(emu::Machine& m) {
 int run(const RunFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of write: what the flags write is still completed
-  const std::unique_ptr<emu::Machine> m = boot(flags.guest);
+  // Never torn down: the process ends with the run, and its memory with it at once. What is to be written is written
+  // when it happens, or by finish().
+  static emu::Machine* const m = boot(flags.guest).release();
   std::optional<TraceSession> trace;
   if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
   if (trace) run_until_signal(*m);
