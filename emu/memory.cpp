@@ -13,11 +13,18 @@ namespace detail {
 
 uint64_t live_frames = 0;
 
+// A page's bytes: those of the mapping's backing as long as nobody writes to it, else an OwnFrame's.
 struct Frame {
-  alignas(64) uint8_t bytes[kPage];
+  const uint8_t* bytes;
   uint32_t refs = 1;
-  Frame() { ++live_frames; }
+  const bool own;
+  explicit Frame(const uint8_t* b, bool is_own = false) : bytes(b), own(is_own) { ++live_frames; }
   ~Frame() { --live_frames; }
+};
+
+struct OwnFrame : Frame {
+  alignas(64) uint8_t page[kPage];
+  OwnFrame() : Frame(page, true) {}
 };
 
 // Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames.
@@ -33,6 +40,7 @@ namespace {
 
 using detail::Frame;
 using detail::Node;
+using detail::OwnFrame;
 
 constexpr int kTop = 3;  // level of the root; level 0 holds frames
 constexpr uint64_t kSpan = uint64_t{1} << 48;
@@ -54,7 +62,11 @@ void release_node(Node* n, int level) {
 void release(void* entry, int level) {
   if (level >= 0) return release_node(static_cast<Node*>(entry), level);
   auto* f = static_cast<Frame*>(entry);
-  if (--f->refs == 0) delete f;
+  if (--f->refs != 0) return;
+  if (f->own)
+    delete static_cast<OwnFrame*>(f);
+  else
+    delete f;
 }
 
 // Makes `n` this value's own. The children become shared.
@@ -351,8 +363,8 @@ const uint8_t* Memory::frame_for_read(uint64_t page) const {
   return f ? f->bytes : nullptr;
 }
 
-// Only [0, 2^48) can be mapped; the interval map never holds more.
-uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
+// The lowest node above a page, this value's own. Only [0, 2^48) can be mapped; the interval map never holds more.
+detail::Node* Memory::node_of(uint64_t page) {
   Node* n = own(root_, kTop);
   for (int level = kTop; level > 0; --level) {
     void*& entry = n->child[slot_of(page, level)];
@@ -365,23 +377,43 @@ uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
     entry = child;
     n = child;
   }
+  return n;
+}
+
+void Memory::count_frame() {
+  if (frames_ >= frame_limit) throw Error("the guest needs more memory than --memory allows");
+  ++frames_;
+}
+
+uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
+  Node* n = node_of(page);
   void*& entry = n->child[slot_of(page, 0)];
   auto* f = static_cast<Frame*>(entry);
+  if (f && f->refs == 1 && f->own) return static_cast<OwnFrame*>(f)->page;
+  if (!f) count_frame();
+  auto* made = new OwnFrame;
   if (!f) {
-    if (frames_ >= frame_limit) throw Error("the guest needs more memory than --memory allows");
-    f = new Frame;
-    initial_page(m, last_->first, page, f->bytes);
-    entry = f;
+    initial_page(m, last_->first, page, made->page);
     ++n->used;
-    ++frames_;
-  } else if (f->refs > 1) {
-    auto* copy = new Frame;
-    std::memcpy(copy->bytes, f->bytes, kPage);
-    --f->refs;
-    entry = f = copy;
+  } else {
+    std::memcpy(made->page, f->bytes, kPage);
+    release(f, -1);
     // A reader may hold the old frame in its TLB.
     tlb_read[tlb_index(page)] = {};
   }
+  entry = made;
+  return made->page;
+}
+
+// Of a page that is not resident, in a mapping with backing.
+const uint8_t* Memory::frame_of_backing(uint64_t page, const Mapping& m) {
+  const uint64_t skip = page - last_->first;
+  if (skip + kPage > m.backing.bytes.size()) return frame_for_write(page, m);
+  Node* n = node_of(page);
+  count_frame();
+  auto* f = new Frame(m.backing.bytes.data() + skip);
+  n->child[slot_of(page, 0)] = f;
+  ++n->used;
   return f->bytes;
 }
 
@@ -425,7 +457,7 @@ bool Memory::read(uint64_t address, void* out, uint64_t n) {
   auto* to = static_cast<uint8_t*>(out);
   return each_page(address, n, kRead, [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
     const uint8_t* from = frame_for_read(page);
-    if (!from && !m.backing.bytes.empty()) from = frame_for_write(page, m);
+    if (!from && !m.backing.bytes.empty()) from = frame_of_backing(page, m);
     if (!from) from = kZeroPage;
     std::memcpy(to + done, from + at, k);
     if (!is_watched(page)) tlb_read[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(from) - page};
@@ -465,7 +497,7 @@ unsigned Memory::fetch(uint64_t address, void* out, unsigned n) {
     if (!m || !(m->prot & kExec)) break;
     const unsigned k = static_cast<unsigned>(std::min<uint64_t>(n - done, kPage - (at & (kPage - 1))));
     const uint8_t* from = frame_for_read(page_of(at));
-    if (!from && !m->backing.bytes.empty()) from = frame_for_write(page_of(at), *m);
+    if (!from && !m->backing.bytes.empty()) from = frame_of_backing(page_of(at), *m);
     std::memcpy(to + done, (from ? from : kZeroPage) + (at & (kPage - 1)), k);
     done += k;
   }

@@ -132,7 +132,10 @@ class Memory {
   bool peek_slowly(uint64_t address, void* out, uint64_t n) const;
   const Mapping* find(uint64_t address) const;
   const uint8_t* frame_for_read(uint64_t page) const;  // nullptr: not resident
+  detail::Node* node_of(uint64_t page);
+  void count_frame();
   uint8_t* frame_for_write(uint64_t page, const Mapping& m);
+  const uint8_t* frame_of_backing(uint64_t page, const Mapping& m);
   void drop_frames(uint64_t begin, uint64_t end);
   void split_at(uint64_t address);
   void join(uint64_t begin, uint64_t end);

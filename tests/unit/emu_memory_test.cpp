@@ -82,6 +82,38 @@ TEST(Memory, BackingIsReadUntilWritten) {
   EXPECT_EQ(b, 7);
 }
 
+// Whole pages of the backing are not copied to be read; whoever writes gets a page of his own, seen by nobody else.
+TEST(Memory, PagesOfTheBackingAreCopiedWhenWritten) {
+  const auto bytes = std::make_shared<std::vector<uint8_t>>(3 * kPage, uint8_t{7});
+  Memory m;
+  m.map(0x20000, 3 * kPage, kRead | kWrite | kExec, Backing{bytes, *bytes});
+  const auto at = [](Memory& from, uint64_t address) {
+    uint8_t read = 0, peeked = 0;
+    EXPECT_TRUE(from.read(address, &read, 1) && from.peek(address, &peeked, 1));
+    EXPECT_EQ(read, peeked);
+    return read;
+  };
+  EXPECT_EQ(at(m, 0x20010), 7);
+  uint8_t code[2];
+  EXPECT_EQ(m.fetch(0x21010, code, 2), 2u);
+  EXPECT_EQ(m.resident_bytes(), 2 * kPage);
+  Memory before = m;
+  EXPECT_TRUE(Memory::same_frame(m, before, 0x20000));
+  const uint8_t nine = 9;
+  for (uint64_t page = 0x20000; page < 0x23000; page += kPage) {  // shared with `before`, alone, never read
+    if (page == 0x21000) before = Memory();
+    ASSERT_TRUE(m.write(page + 0x10, &nine, 1));
+    EXPECT_EQ(at(m, page + 0x10), 9);
+    EXPECT_EQ(at(m, page + 0x11), 7);
+    if (page == 0x20000) {
+      EXPECT_EQ(at(before, 0x20010), 7);
+      EXPECT_FALSE(Memory::same_frame(m, before, 0x20000));
+    }
+  }
+  EXPECT_EQ(m.resident_bytes(), 3 * kPage);
+  EXPECT_EQ(*bytes, std::vector<uint8_t>(3 * kPage, 7));
+}
+
 TEST(Memory, FreeRangesUpAndDown) {
   Memory m;
   m.map(0x20000, 0x1000, kRead);
