@@ -57,11 +57,14 @@ constexpr ZydisISAExt kAbsent[] = {
     ZYDIS_ISA_EXT_WAITPKG,   ZYDIS_ISA_EXT_ENQCMD,    ZYDIS_ISA_EXT_SERIALIZE,  ZYDIS_ISA_EXT_UINTR,
     ZYDIS_ISA_EXT_KEYLOCKER, ZYDIS_ISA_EXT_CET,       ZYDIS_ISA_EXT_TSX_LDTRK};
 
+constexpr auto kIsAbsent = [] {
+  std::array<bool, ZYDIS_ISA_EXT_MAX_VALUE + 1> is{};
+  for (const ZydisISAExt ext : kAbsent) is[ext] = true;
+  return is;
+}();
+
 bool absent(const ZydisDecodedInstruction& in) {
-  if (in.mnemonic == ZYDIS_MNEMONIC_XGETBV) return false;
-  for (const ZydisISAExt ext : kAbsent)
-    if (in.meta.isa_ext == ext) return true;
-  return false;
+  return kIsAbsent[in.meta.isa_ext] && in.mnemonic != ZYDIS_MNEMONIC_XGETBV;
 }
 
 bool touches_mmx(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* ops) {
