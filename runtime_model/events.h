@@ -18,7 +18,7 @@ enum class EventKind : uint8_t {
   jmpdefer,           // ≤ 1.17: at its last instruction, the jump into the deferred function
   panic_start,        // first instruction of runtime.gopanic
   panic_recovered,    // recover() took effect: RET of runtime.gorecover
-  panic_aborted,      // a recovery passes the frames in which this panic was running
+  panic_aborted,      // a recovery of another panic passes the frames in which this one was running
   recover_refused,    // recover() returned nil though a panic is running: RET of runtime.gorecover
   goexit,             // first instruction of runtime.Goexit
   recovery_jump,      // runtime.recovery is about to jump to where execution resumes

@@ -143,7 +143,7 @@ void Tracker::discard(G& g, Event& jump) {
       break;
     }
   for (const PendingPanic& p : gone) {
-    if (p.recovered) continue;
+    if (p.event == jump.panic) continue;  // all others: also one whose deferred function recovered it and panicked
     Event e = make(EventKind::panic_aborted, g);
     e.panic = p.event;
     e.value = p.value;

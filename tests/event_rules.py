@@ -230,6 +230,9 @@ class Stream:
                 self.complain(event, f"panics {g.panics} are newer and not said to be aborted")
             g.panics.remove(panic)
         depth = event["frame"]["depth"]
+        over = [p for p in g.panics if self.panics[p]["frame"]["depth"] >= depth]
+        if over:
+            self.complain(event, f"panics {over} of frames that are thrown away are not said to be aborted")
         g.running = [r for r in g.running if r["depth"] < depth]
         left = [p["id"] for p in g.pending if p["frame"]["depth"] > depth]
         if left:

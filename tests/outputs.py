@@ -25,8 +25,8 @@ except ImportError:
 import event_rules
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CASES = ("panic-nested panic-loopframes recover-depths goexit-recovered stack-growloop defer-argsmany recover-inlined fault-nil panic-openframes "
-         "rangefunc-defer rangefunc-return crash-repanic defer-nilfunc crash-badmethod").split()
+CASES = ("panic-nested panic-repanic panic-loopframes recover-depths goexit-recovered stack-growloop defer-argsmany recover-inlined fault-nil "
+         "panic-openframes rangefunc-defer rangefunc-return crash-repanic defer-nilfunc crash-badmethod").split()
 SECONDS = 300  # a hang is a failure, not a timing assertion
 
 
