@@ -19,8 +19,9 @@ struct Call {
       index;  // of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads
   unsigned row;
   std::array<uint64_t, 6> a{};
-  bool retry = false;      // called again for a thread in Wait
-  bool timed_out = false;  // with retry: its deadline has come
+  bool retry = false;           // called again for a thread in Wait
+  bool timed_out = false;       // with retry: its deadline has come
+  uint64_t resume_by = kNever;  // made again after an interruption: its wait ends then, whatever the arguments say
 
   Thread& thread() { return m.threads[index]; }
   isa::CpuState& cpu() { return m.threads[index].cpu; }

@@ -31,7 +31,7 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
   d(t.mask, t.saved_mask.has_value(), t.saved_mask.value_or(0));
   add(d, t.pending);
   d(t.altstack.sp, t.altstack.flags, t.altstack.size, t.clear_tid, t.robust_list, t.robust_size);
-  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.cpu_ns - accounted_to, t.name, t.keep_caps);
+  d(t.trapno, t.error_code, t.fault_address, t.interrupted, t.resume_by, t.cpu_ns - accounted_to, t.name, t.keep_caps);
   add(d, t.wait);
 }
 

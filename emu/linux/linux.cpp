@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "emu/linux/boot.h"
 #include "emu/linux/call.h"
@@ -56,6 +57,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
   if (row < 0) throw Unsupported(unsupported_call(s_, cpu));
   Call c{s_, m, host, m.current, static_cast<unsigned>(row), {}};
   for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kArgs[column][i]];
+  c.resume_by = std::exchange(c.info().resume_by, kNever);
   if (column == 0) {  // as the SYSCALL instruction leaves them
     cpu.r[isa::kRcx] = cpu.pc;
     cpu.r[11] = cpu.eflags();
@@ -129,7 +131,7 @@ int64_t Call::block(WaitKind kind, uint64_t deadline, bool restart) {
   w.row = row;
   w.args = a;
   w.restart = restart;
-  w.deadline = deadline;
+  w.deadline = deadline = std::min(deadline, resume_by);
   w.order = ++s.wait_order;
   thread().status = ThreadStatus::Blocked;
   thread().wake_at = deadline;

@@ -148,6 +148,7 @@ void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const Sig
   if (again) {
     const SyscallRow& row = syscall_row(t.wait.row);
     cpu.pc -= s.amd64() ? 2 : 4;
+    t.resume_by = t.wait.deadline;
     set_result(s, cpu, s.amd64() ? row.amd64 : static_cast<int64_t>(t.wait.args[0]));
   } else {
     set_result(s, cpu, -err::INTR);
@@ -174,6 +175,7 @@ void push_frame(State& s, MachineState& m, size_t index, const SigInfo& info, co
   f.fault_address = t.fault_address;
   f.trampoline = s.trampoline;
   t.saved_mask.reset();
+  t.resume_by = kNever;
   const bool ok = s.amd64() ? push_frame_amd64(m.memory, thread.cpu, f) : push_frame_arm64(m.memory, thread.cpu, f);
   if (!ok) {
     // No room for the frame: SIGSEGV; if that was it already, the end.

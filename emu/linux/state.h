@@ -67,6 +67,8 @@ struct ThreadInfo {
   uint64_t trapno = 0, error_code = 0, fault_address = 0;  // of the last fault; stays, as in the kernel's thread struct
   Wait wait;
   bool interrupted = false;  // woken by a signal; `wait` still says from what
+  // The next instruction makes an interrupted call again, whose wait ended then (the kernel's restart block).
+  uint64_t resume_by = kNever;
   uint64_t cpu_ns = 0;
   std::string name;        // PR_SET_NAME
   bool keep_caps = false;  // PR_SET_KEEPCAPS: no meaning here, but it is per thread and read back

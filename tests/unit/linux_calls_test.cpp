@@ -179,6 +179,48 @@ TEST_P(Calls, SignalsInterruptWaits) {
   }
 }
 
+// A signal wakes a thread and another one takes it: the wait goes on and ends when it would have (restart_syscall(2)).
+// A profile's 100 signals in a second kept a guest's first thread from ever seeing the end of a longer one.
+TEST_P(Calls, WaitsEndInTimeThoughSignalsForOthersWakeThem) {
+  Process p(GetParam());
+  const uint64_t action[4] = {0x400800, sig::kSaSiginfo | sig::kSaRestorer | sig::kSaRestart, 0x400900, 0};
+  const int64_t second[2] = {1, 0};
+  p.m.memory.write(kBuf, action, sizeof action);
+  p.m.memory.write(kBuf + 100, second, sizeof second);
+  ASSERT_EQ(p.call("rt_sigaction", {10, kBuf, 0, 8}), 0);
+  const size_t t = p.add_thread();
+  struct {
+    const char* name;
+    uint64_t a[5];
+    int64_t result;
+  } const waits[] = {{"futex", {kBuf + 200, 0, 0, kBuf + 100, 0}, -err::TIMEDOUT},
+                     {"nanosleep", {kBuf + 100, kBuf + 300}, 0},
+                     {"ppoll", {0, 0, kBuf + 100, 0, 8}, 0}};
+  for (const auto& [name, a, result] : waits) {
+    SCOPED_TRACE(name);
+    p.m.current = 0;
+    const uint64_t before = p.m.cpu().pc, start = p.m.now_ns();
+    p.call(name, {a[0], a[1], a[2], a[3], a[4]});
+    for (int i = 1; i < 5; ++i) {
+      ASSERT_TRUE(p.blocked(0));
+      EXPECT_NEAR(static_cast<double>(p.m.threads[0].wake_at), static_cast<double>(start) + 1e9, 100);
+      p.sleep_until(start + static_cast<uint64_t>(i) * 200'000'000);
+      p.m.current = t;
+      ASSERT_EQ(p.call("kill", {1000, 10}), 0);
+      ASSERT_FALSE(p.blocked(0));
+      p.deliver(t);
+      if (p.amd64()) p.m.cpu().r[isa::kRsp] += 8;  // the handler returns to the restorer
+      p.call("rt_sigreturn");
+      p.deliver(0);
+      ASSERT_EQ(p.m.cpu().pc, before);
+      p.call(name, {a[0], a[1], a[2], a[3], a[4]});
+    }
+    p.sleep_until(start + 1'000'000'100);
+    EXPECT_FALSE(p.blocked(0));
+    EXPECT_EQ(p.result(0), result);
+  }
+}
+
 TEST_P(Calls, UnhandledSignalKillsAndIgnoredVanishes) {
   Process p(GetParam());
   ASSERT_EQ(p.call("kill", {1000, sig::CHLD}), 0);
