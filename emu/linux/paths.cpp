@@ -49,9 +49,11 @@ Status device_status(FileKind kind, const std::string& path) {
   return st;
 }
 
-Status text_status(const std::string& path) {
+// Of a synthetic file: those of /proc and /sys have no size until they are read, those of /etc are files as others.
+Status text_status(const std::string& path, const std::string& content) {
   Status st;
   st.mode = mode::REG | 0444;
+  if (path.starts_with("/etc/")) st.size = content.size();
   st.inode = inode_of(path);
   return st;
 }
@@ -93,7 +95,7 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
     return st = device_status(kind, clean), 0;
   }
   if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1, {}}, 0;
-  if (synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean), 0;
+  if (const auto text = synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean, *text), 0;
   const Place p = locate(c, clean == c.s.exe_link() ? c.s.exe : path, follow ? Last::Follow : Last::Keep);
   if (p.error) return p.error;
   if (p.scratch) {
@@ -117,7 +119,7 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Null:
     case FileKind::Zero:
     case FileKind::Random: return st = device_status(f.kind, f.path), 0;
-    case FileKind::Text: return st = text_status(f.path), 0;
+    case FileKind::Text: return st = text_status(f.path, f.content), 0;
     case FileKind::Stdout: return fifo(1'000'000 + static_cast<uint64_t>(f.stream));
     case FileKind::Stdin:
       if (*c.s.options->stdin_path == "-") return fifo(1'000'000);

@@ -323,6 +323,13 @@ TEST_P(Files, TheGuestIsInPasswdAndTheHostIsNot) {
   p.m.memory.read(kBuf, text.data(), static_cast<uint64_t>(n));
   text.resize(static_cast<size_t>(n));
   EXPECT_EQ(text, "root:x:0:0::/root:/bin/sh\nguest:x:1000:1000::/:/bin/sh\n");
+  // st_size lies at 48 on both instruction sets.
+  const auto size = [&](const char* path) {
+    EXPECT_EQ(p.call("newfstatat", {kHere, p.put_string(0x8000, path), kBuf, 0}), 0) << path;
+    return p.get<uint64_t>(kBuf + 48);
+  };
+  EXPECT_EQ(size("/etc/passwd"), text.size());
+  EXPECT_EQ(size("/proc/version"), 0u);  // as on Linux
 }
 
 TEST_P(Files, LinksMadeByTheGuestLeadNowhere) {
