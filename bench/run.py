@@ -144,8 +144,8 @@ class Bench:
         self.args = args
         self.quick = args.quick
         self.repetitions = 3 if args.quick else 5
-        self.ds = pathlib.Path(args.build) / "deferscope"
-        self.bin = pathlib.Path(args.build) / "bench"
+        self.ds = pathlib.Path(args.build).resolve() / "deferscope"
+        self.bin = pathlib.Path(args.build).resolve() / "bench"
         Sample.launch = self.bin / "launch"
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="deferscope-bench-"))
         self.parts = []
