@@ -17,6 +17,7 @@ endforeach()
 # `./dev test --all`: against go tool objdump itself on every guest, gofmt and esbuild, and against Go's assembler and compiler. Needs Go.
 add_executable(isa_text_printer unit/isa_text_printer.cpp)
 target_link_libraries(isa_text_printer PRIVATE deferscope_options deferscope_isa_text GTest::gtest)
+add_dependencies(tests_all isa_text_printer)
 function(deferscope_oracle name)
   list(JOIN ARGN " " command)
   add_test(NAME ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
