@@ -245,6 +245,8 @@ def main():
     parser.add_argument("--slow", action="store_true", help="print each run's seconds")
     args = parser.parse_args()
     if args.report:
+        if args.all and not args.more:  # other cases than the page says: it stays that of `./dev test`
+            args.report = pathlib.Path(args.results) / "matrix.md"
         return report(args.results, args.shards, args.report, bool(args.more))
 
     records = read_records(pathlib.Path(args.oracle))
