@@ -47,14 +47,14 @@ const loader::Image& runnable(const loader::Image& image) {
 Machine::Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block)
     : image_(runnable(image)),
       options_(options),
-      recording_(options.max_output),
+      recording_(options),
       engine_(isa_of(image), model_for(image, options), max_block) {
   options_.cpu = &model_for(image, options);
   reference_ = max_block == 0;
   state_.isa = isa_of(image);
   state_.memory.frame_limit = options.max_memory / kPage;
   state_.os = os_for(image);
-  state_.os->boot(state_, image_, options_);
+  state_.os->boot(state_, recording_, image_, options_);
   state_.slice_end = kSlice;
   engine_.set_hook_listener(this);
   engine_.set_host_calls([this](uint64_t pc) { return state_.os->is_host_call(pc); });

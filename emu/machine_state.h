@@ -47,6 +47,7 @@ struct Thread {
   isa::CpuState cpu;
 };
 
+class HostFiles;
 class Os;
 
 struct MachineState {
@@ -100,6 +101,8 @@ class HostPort {
   virtual void output(MachineState& m, const std::function<void()>& effect) = 0;
   virtual void write_stream(MachineState& m, int fd, const uint8_t* bytes,
                             size_t n) = 0;  // stdout (1), stderr (2); counts max_output
+  // The host's files (host_files.h), asked inside `real` and `effect` only.
+  virtual HostFiles& files() = 0;
 };
 
 // The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never
@@ -109,7 +112,7 @@ class Os {
   virtual ~Os() = default;
   virtual std::unique_ptr<Os> clone() const = 0;
   // Maps the image, makes the first thread with its stack (argv, env, auxv). Throws emu::Error.
-  virtual void boot(MachineState& m, const loader::Image& image, const GuestOptions& options) = 0;
+  virtual void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) = 0;
   // The current thread executed its system call instruction (pc stands behind it, position already counts it). Throws
   // emu::Unsupported.
   virtual void system_call(MachineState& m, HostPort& host) = 0;

@@ -18,6 +18,7 @@ void Recording::output(MachineState& m, const std::function<void()>& effect) {
 
 void Recording::forget(uint64_t cursor, uint64_t outputs) {
   if (cursor < journal_.size()) journal_.resize(cursor);
+  files_.forget(cursor + 1);  // handles are numbers of entries, from 1
   performed_ = outputs;
 }
 

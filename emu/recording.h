@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <deque>
 
+#include "emu/host_files.h"
 #include "emu/machine_state.h"
 
 namespace deferscope::emu {
@@ -12,12 +13,14 @@ class Recording final : public HostPort {
  public:
   // Where the guest's stdout and stderr go: nullptr throws the bytes away. Called once a byte, in order.
   using Sink = std::function<void(int fd, const uint8_t* bytes, size_t n)>;
-  explicit Recording(uint64_t max_output) : max_output_(max_output) {}
+  // Opens what the guest's flags grant. Throws emu::Error.
+  explicit Recording(const GuestOptions& options) : max_output_(options.max_output), files_(options) {}
   void set_sink(Sink sink) { sink_ = std::move(sink); }
 
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
   void output(MachineState& m, const std::function<void()>& effect) override;
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
+  HostFiles& files() override { return files_; }
 
   // What lay ahead is dropped: the entries from `cursor` on are asked for again, outputs from `outputs` on happen
   // again.
@@ -31,6 +34,7 @@ class Recording final : public HostPort {
   uint64_t written_ = 0;    // bytes to stdout and stderr
   uint64_t max_output_;
   Sink sink_;
+  HostFiles files_;
 };
 
 }  // namespace deferscope::emu

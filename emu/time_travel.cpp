@@ -15,6 +15,7 @@ constexpr size_t kNearMarks = 64;  // kept at most
 void Machine::set_recording(bool on, uint64_t budget_bytes) {
   recording_on_ = on;
   budget_ = budget_bytes;
+  if (on) recording_.files().remember_closed();
   if (on && marks_.empty()) take_mark();
 }
 

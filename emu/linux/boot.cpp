@@ -209,7 +209,7 @@ void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
 
 }  // namespace
 
-void boot_process(State& s, MachineState& m, const loader::Image& image, const GuestOptions& options) {
+void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) {
   s = State{};
   s.isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
   m.isa = s.isa;
@@ -220,7 +220,8 @@ void boot_process(State& s, MachineState& m, const loader::Image& image, const G
   s.stack_high = layout.stack_top;
   s.stack_low = layout.stack_top - kStackSize;
   s.exe = absolute_path(options.exe_path);
-  s.cwd = start_directory(options);
+  s.roots = std::make_shared<const std::vector<GrantedRoot>>(host.files().paths().roots());
+  s.cwd = host.files().start_directory(options.cwd);
   s.brk_start = s.brk_end = map_image(m, image);
   m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);

@@ -5,6 +5,6 @@
 
 namespace deferscope::emu::linux_ {
 
-void boot_process(State& s, MachineState& m, const loader::Image& image, const GuestOptions& options);
+void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options);
 
 }  // namespace deferscope::emu::linux_

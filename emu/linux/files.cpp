@@ -51,6 +51,7 @@ void release(State& s, int file) {
   close_pipe_end(s, f);
   if (f.node) scratch_close(s, f.node);
   if (f.socket) close_socket(s, f.socket, file);
+  if (f.handle) s.closed.push_back(f.handle);
   s.files.erase(file);
 }
 }  // namespace
@@ -125,26 +126,19 @@ int64_t check_synthetic(const State& s, const OpenFile& f, uint32_t flags) {
 
 constexpr uint32_t kKeptFlags = open_flag::ACCMODE | open_flag::APPEND | open_flag::NONBLOCK | open_flag::PATH;
 
-int64_t open_host(Call& c, const std::string& path, uint32_t flags, uint32_t perm, OpenFile& f) {
-  const uint32_t directory = open_flag::DIRECTORY[c.s.column()];
+int64_t open_host(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
   if ((flags & open_flag::TMPFILE) == open_flag::TMPFILE) return -err::OPNOTSUPP;
-  HostStatus st;
-  if (const int64_t e = host_open(c, path, flags, perm & ~c.s.umask, st, f.path); e < 0) return e;
-  const bool is_directory = (st.mode & mode::FMT) == mode::DIR;
-  if (is_directory && (flags & open_flag::ACCMODE) != open_flag::RDONLY) return -err::ISDIR;
-  if (!is_directory && (flags & directory)) return -err::NOTDIR;
-  f.kind = is_directory ? FileKind::Directory : FileKind::Host;
-  return 0;
+  return host_open(c, path, flags, perm & ~c.s.umask, f);
 }
 
 // A file of the guest's own /tmp or of the host.
-int64_t open_named(Call& c, const std::string& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+int64_t open_named(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
   const bool follow =
       !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
-  const bool makes_directory = (flags & open_flag::CREAT) && path.back() == '/';  // which open does not
+  const bool makes_directory = (flags & open_flag::CREAT) && path.text.back() == '/';  // which open does not
   const Place p = locate(c, path, makes_directory ? Last::Parent : follow ? Last::Follow : Last::Keep);
   if (p.error) return p.error;
-  return p.scratch ? scratch_open(c, p, flags, perm & ~c.s.umask, f) : open_host(c, p.path, flags, perm, f);
+  return p.scratch ? scratch_open(c, p, flags, perm & ~c.s.umask, f) : open_host(c, p.host, flags, perm, f);
 }
 
 int64_t reopen_standard(Call& c, int fd, bool cloexec) {
@@ -155,9 +149,12 @@ int64_t reopen_standard(Call& c, int fd, bool cloexec) {
 }  // namespace
 
 int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, uint32_t perm) {
-  std::string path;
+  HostPath path;
   if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
-  const std::string clean = clean_path(path);
+  if (flags & open_flag::PATH)  // the others mean nothing then
+    flags &=
+        open_flag::PATH | open_flag::CLOEXEC | open_flag::DIRECTORY[c.s.column()] | open_flag::NOFOLLOW[c.s.column()];
+  const std::string clean = clean_path(path.text);
   const bool cloexec = flags & open_flag::CLOEXEC;
   if (clean == "/dev/stdin" || clean == "/dev/stdout" || clean == "/dev/stderr")
     return reopen_standard(c, clean[7] == 'i' ? 0 : clean[9] == 'o' ? 1 : 2, cloexec);
@@ -165,8 +162,10 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
   if (auto synthetic = open_synthetic(c, clean)) {
     f = std::move(*synthetic);
     if (const int64_t e = check_synthetic(c.s, f, flags); e < 0) return e;
-  } else if (const int64_t e = open_named(c, clean == c.s.exe_link() ? c.s.exe : path, flags, perm, f); e < 0) {
-    return e;
+  } else {
+    const bool exe = clean == c.s.exe_link();
+    const int64_t e = exe ? host_open_executable(c, flags, f) : open_named(c, path, flags, perm, f);
+    if (e < 0) return e;
   }
   f.flags = flags & kKeptFlags;
   return new_fd(c.s, new_file(c.s, std::move(f)), cloexec);
@@ -231,7 +230,7 @@ int64_t read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::strin
       c.s.random.fill(reinterpret_cast<uint8_t*>(out.data()), n);
       return 0;
     case FileKind::Text: return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
-    case FileKind::Host: return std::min<int64_t>(host_read(c, f.path, offset, n, out), 0);
+    case FileKind::Host: return std::min<int64_t>(host_read(c, f, offset, n, out), 0);
     case FileKind::Scratch: return scratch_read(c.s, f.node, offset, n, out);
     case FileKind::Stdin: return std::min<int64_t>(host_read_stdin(c, offset, n, out), 0);
     case FileKind::Directory: return -err::ISDIR;
@@ -278,7 +277,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
     case FileKind::Host: {
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
-      const int64_t done = host_write(c, f.path, position.value_or(f.offset), append, bytes, end);
+      const int64_t done = host_write(c, f, position.value_or(f.offset), append, bytes, end);
       if (done >= 0) touch(c, f.path);
       if (done >= 0 && !position) f.offset = end;
       return done;
@@ -397,9 +396,8 @@ int64_t size_of(Call& c, const OpenFile& f) {
   if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
   if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes->size());
   HostStatus st;
-  std::string canonical;
   if (f.kind == FileKind::Host) {
-    const int64_t e = host_stat(c, f.path, false, st, canonical);
+    const int64_t e = host_stat(c, f, st);
     return e < 0 ? e : static_cast<int64_t>(st.size);
   }
   return 0;
@@ -527,7 +525,7 @@ int64_t sys_ftruncate(Call& c) {
   const bool regular = f->kind == FileKind::Host || f->kind == FileKind::Scratch;
   if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
   if (f->node) return scratch_truncate(c, f->node, c.a[1]);
-  return host_truncate(c, f->path, c.a[1]);
+  return host_truncate(c, *f, c.a[1]);
 }
 
 int64_t sys_fallocate(Call& c) { return file_of(c.s, c.fd()) ? -err::OPNOTSUPP : -err::BADF; }
@@ -543,7 +541,7 @@ int64_t sys_fchmod(Call& c) {
   if (!f) return -err::BADF;
   if (f->node) return scratch_chmod(c, f->node, static_cast<uint32_t>(c.a[1]));
   if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return -err::PERM;
-  return host_chmod(c, f->path, static_cast<uint32_t>(c.a[1]));
+  return host_chmod(c, *f, static_cast<uint32_t>(c.a[1]));
 }
 
 int64_t sys_fchdir(Call& c) {
@@ -574,7 +572,7 @@ void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, c
 int64_t list_directory(Call& c, OpenFile& f) {
   constexpr uint8_t kDirectory = 4;
   std::vector<DirEntry> entries;
-  const int64_t e = f.node == 0 || is_scratch_root(f) ? host_list(c, f.path, entries) : 0;
+  const int64_t e = f.node == 0 || is_scratch_root(f) ? host_list(c, f, entries) : 0;
   if (e < 0 && f.node == 0) return e;
   if (f.node) scratch_list(c.s, f.node, entries);
   const auto is_tmp = [](const DirEntry& d) { return d.name == "tmp"; };

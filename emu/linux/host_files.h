@@ -1,25 +1,14 @@
-// The only door to the host's files. Guest paths are host paths; they are resolved component by component, symbolic
-// links and `..` included, and what does not end below an allowed directory does not exist (ENOENT). Directories above
-// an allowed one exist, but show only the way to it. Every function asks through HostPort::input, so the host is
-// touched once and replays answer from the journal. No host descriptor outlives a call: files are opened for each
-// operation, without following links.
+// The host's files as the guest's calls see them: each function asks the door (emu/host_files.h) through
+// HostPort::input, so the host is touched once and replays answer from the journal. An open file's handle is the number
+// of the journal entry that opened it.
 #pragma once
-#include <deque>
 #include <string>
 #include <vector>
 
+#include "emu/host_files.h"
 #include "emu/linux/call.h"
 
 namespace deferscope::emu::linux_ {
-
-std::string absolute_path(const std::string& path);  // lexically clean; relative to the host's current directory
-std::string clean_path(const std::string& path);     // absolute path without `.`, `..` and doubled slashes, lexically
-// --cwd (throws if the guest sees no such directory), or the host's if it is allowed, else "/"
-std::string start_directory(const GuestOptions& options);
-
-std::deque<std::string> path_components(const std::string& path);  // the names between the slashes
-// An absolute path lies in an allowed directory (for writing).
-bool is_allowed(const GuestOptions& options, const std::string& path, bool writing);
 
 struct HostStatus {
   uint32_t mode = 0;      // type and permissions
@@ -28,32 +17,38 @@ struct HostStatus {
 };
 
 // All return ≥ 0 or -errno in the guest's numbering. `canonical` is the path without symbolic links.
-int64_t host_open(Call& c, const std::string& path, uint32_t flags, uint32_t perm, HostStatus& status,
-                  std::string& canonical);
-int64_t host_stat(Call& c, const std::string& path, bool follow, HostStatus& status, std::string& canonical);
-int64_t host_read(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out);
-int64_t host_read_all(Call& c, const std::string& canonical, uint64_t offset, uint64_t n, std::string& out);
+// Opens; `f` gets kind, path and handle. `flags` in the guest's numbering.
+int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f);
+int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f);
+void host_close(Call& c);  // what the call at hand let go of (State::closed)
+int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical);
+int64_t host_stat_executable(Call& c, HostStatus& status, std::string& canonical);
+int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status);
+int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
+int64_t host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
 int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out);
 // At `offset`, or at the end (append); `end` is the offset behind what was written.
-int64_t host_write(Call& c, const std::string& canonical, uint64_t offset, bool append, const std::string& bytes,
-                   uint64_t& end);
-int64_t host_readlink(Call& c, const std::string& path, std::string& out);
+int64_t host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
+int64_t host_readlink(Call& c, const HostPath& path, std::string& out);
 
 struct DirEntry {
   std::string name;
   uint8_t type = 0;    // DT_…
   uint64_t inode = 0;  // 0: inode_of its path
 };
-int64_t host_list(Call& c, const std::string& canonical, std::vector<DirEntry>& out);  // sorted; without . and ..
+// Sorted; without . and .. . Of a directory that the host holds, else by its path.
+int64_t host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out);
 
 // Changes; each needs --allow-write.
-int64_t host_mkdir(Call& c, const std::string& path, uint32_t perm);
-int64_t host_remove(Call& c, const std::string& path, bool directory);
-int64_t host_rename(Call& c, const std::string& from, const std::string& to, bool no_replace,
-                    std::string& canonical_from, std::string& canonical_to);
-int64_t host_truncate(Call& c, const std::string& path, uint64_t size);
-int64_t host_chmod(Call& c, const std::string& path, uint32_t perm);
-int64_t host_symlink(Call& c, const std::string& target, const std::string& path);
-int64_t host_link(Call& c, const std::string& from, const std::string& to);
+int64_t host_mkdir(Call& c, const HostPath& path, uint32_t perm);
+int64_t host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical);
+int64_t host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
+                    std::string& canonical_to);
+int64_t host_truncate(Call& c, const HostPath& path, uint64_t size);
+int64_t host_truncate(Call& c, const OpenFile& f, uint64_t size);
+int64_t host_chmod(Call& c, const HostPath& path, uint32_t perm);
+int64_t host_chmod(Call& c, const OpenFile& f, uint32_t perm);
+int64_t host_symlink(Call& c, const std::string& target, const HostPath& path);
+int64_t host_link(Call& c, const HostPath& from, bool follow, const HostPath& to);
 
 }  // namespace deferscope::emu::linux_

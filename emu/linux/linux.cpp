@@ -10,6 +10,7 @@
 #include "emu/linux/call.h"
 #include "emu/linux/digest.h"
 #include "emu/linux/faults.h"
+#include "emu/linux/host_files.h"
 #include "emu/linux/syscall_table.h"
 #include "emu/linux/vsyscall.h"
 
@@ -32,8 +33,8 @@ std::string unsupported_call(const State& s, const isa::CpuState& cpu) {
 class Linux final : public Os {
  public:
   std::unique_ptr<Os> clone() const override { return std::make_unique<Linux>(*this); }
-  void boot(MachineState& m, const loader::Image& image, const GuestOptions& options) override {
-    boot_process(s_, m, image, options);
+  void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) override {
+    boot_process(s_, m, host, image, options);
   }
   void system_call(MachineState& m, HostPort& host) override;
   void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) override;
@@ -67,6 +68,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
     leave_mask(c);
     set_result(s_, c.cpu(), result);
   }
+  if (!s_.closed.empty()) host_close(c);
   if (s_.io_changed) retry_io(s_, m, host);
 }
 

@@ -1,7 +1,7 @@
 // Linux as the guest believes in it, for x86-64 and arm64: a copyable value behind emu::Os.
 //
 //     MachineState m;  m.isa = …;  m.os = linux_::make_linux();
-//     m.os->boot(m, image, options);        // throws emu::Error
+//     m.os->boot(m, host, image, options);        // throws emu::Error
 //
 // What it needs of the run loop, beyond Os' comments:
 //  - deliver_signals is called whenever a thread was chosen, and after system_call, fault and wake_due, before the

@@ -43,7 +43,7 @@ int64_t file_backing(Call& c, OpenFile& f, uint64_t offset, uint64_t length, Bac
   } else if (f.kind == FileKind::Scratch) {
     scratch_read(c.s, f.node, offset, length, bytes);
   } else if (f.kind == FileKind::Host) {
-    if (const int64_t e = host_read_all(c, f.path, offset, length, bytes); e < 0) return e;
+    if (const int64_t e = host_read_all(c, f, offset, length, bytes); e < 0) return e;
   } else {
     return -err::NODEV;
   }

@@ -14,14 +14,17 @@ uint64_t inode_of(const std::string& canonical) {
   return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2;
 }
 
-int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out) {
+int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
   if (raw.empty()) return -err::NOENT;
   if (raw[0] == '/') return out = raw, 0;
   if (dirfd == at::FDCWD) return out = c.s.cwd + "/" + raw, 0;
   const OpenFile* f = file_of(c.s, dirfd);
   if (!f) return -err::BADF;
   if (f->kind != FileKind::Directory) return -err::NOTDIR;
-  return out = f->path + "/" + raw, 0;
+  out = f->path + "/" + raw;
+  out.base = f->handle;
+  out.base_length = f->path.size();
+  return 0;
 }
 
 namespace {
@@ -84,8 +87,8 @@ Status scratch_status(const State& s, int node) {
   return st;
 }
 
-int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, bool* can_write = nullptr) {
-  const std::string clean = clean_path(path);
+int64_t stat_path(Call& c, const HostPath& path, bool follow, Status& st, bool* can_write = nullptr) {
+  const std::string clean = clean_path(path.text);
   if (can_write) *can_write = false;
   if (clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random") {
     const FileKind kind = clean == "/dev/null"   ? FileKind::Null
@@ -96,7 +99,13 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
   }
   if (clean == c.s.exe_link() && !follow) return st = Status{mode::LNK | 0777, inode_of(clean), 0, 0, 1, {}}, 0;
   if (const auto text = synthetic_file(c.s, c.m, c.thread().tid, clean)) return st = text_status(clean, *text), 0;
-  const Place p = locate(c, clean == c.s.exe_link() ? c.s.exe : path, follow ? Last::Follow : Last::Keep);
+  HostStatus h;
+  std::string canonical;
+  if (clean == c.s.exe_link()) {
+    const int64_t e = host_stat_executable(c, h, canonical);
+    return e < 0 ? e : (st = host_status(h, canonical), 0);
+  }
+  const Place p = locate(c, path, follow ? Last::Follow : Last::Keep);
   if (p.error) return p.error;
   if (p.scratch) {
     if (p.node == 0) return -err::NOENT;
@@ -104,9 +113,7 @@ int64_t stat_path(Call& c, const std::string& path, bool follow, Status& st, boo
     if (can_write) *can_write = st.mode & 0200;
     return 0;
   }
-  HostStatus h;
-  std::string canonical;
-  const int64_t e = host_stat(c, p.path, follow, h, canonical);
+  const int64_t e = host_stat(c, p.host, follow, h, canonical);
   if (e < 0) return e;
   if (can_write) *can_write = h.writable;
   return st = host_status(h, canonical), 0;
@@ -134,9 +141,8 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Scratch:
     case FileKind::Directory: {
       HostStatus h;
-      std::string canonical;
-      const int64_t e = host_stat(c, f.path, false, h, canonical);
-      return e < 0 ? e : (st = host_status(h, canonical), 0);
+      const int64_t e = host_stat(c, f, h);
+      return e < 0 ? e : (st = host_status(h, f.path), 0);
     }
   }
   return -err::BADF;
@@ -197,7 +203,8 @@ int64_t put_stat(Call& c, uint64_t address, const Status& st) {
 
 // The …at calls' way to name a file: a path, or with AT_EMPTY_PATH the descriptor itself.
 int64_t stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st, bool* can_write = nullptr) {
-  std::string raw, path;
+  std::string raw;
+  HostPath path;
   if (path_at == 0 && !(flags & at::EMPTY_PATH)) return -err::FAULT;
   if (path_at != 0)
     if (const int64_t e = c.get_path(path_at, raw); e < 0) return e;
@@ -217,7 +224,7 @@ int64_t stat_call(Call& c, int dirfd, uint64_t path_at, uint64_t flags, uint64_t
 }
 
 // A path argument relative to a directory, complete.
-int64_t path_at(Call& c, int dirfd, uint64_t address, std::string& out) {
+int64_t path_at(Call& c, int dirfd, uint64_t address, HostPath& out) {
   std::string raw;
   if (const int64_t e = c.get_path(address, raw); e < 0) return e;
   return full_path(c, dirfd, raw, out);
@@ -292,7 +299,7 @@ int64_t put_statfs(Call& c, uint64_t address) {
   return c.put(address, out) ? 0 : -err::FAULT;
 }
 
-int64_t access_path(Call& c, const std::string& path, uint64_t how, bool follow) {
+int64_t access_path(Call& c, const HostPath& path, uint64_t how, bool follow) {
   constexpr uint64_t kReadable = 4, kWritable = 2, kExecutable = 1;
   Status st;
   bool can_write = false;
@@ -305,20 +312,19 @@ int64_t access_path(Call& c, const std::string& path, uint64_t how, bool follow)
   return 0;
 }
 
-int64_t link_target(Call& c, const std::string& path, std::string& target) {
+int64_t link_target(Call& c, const HostPath& path, std::string& target) {
   const Place p = locate(c, path, Last::Keep);
   if (p.error) return p.error;
-  if (!p.scratch) return host_readlink(c, p.path, target);
+  if (!p.scratch) return host_readlink(c, p.host, target);
   if (p.node == 0) return -err::NOENT;
   target = c.s.scratch.nodes.at(p.node).target;
   return target.empty() ? -err::INVAL : 0;
 }
 
-int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t size) {
+int64_t readlink_path(Call& c, const HostPath& path, uint64_t out, uint64_t size) {
   if (static_cast<int64_t>(size) <= 0) return -err::INVAL;
   std::string target;
-  const std::string clean = clean_path(path);
-  Status st;
+  const std::string clean = clean_path(path.text);
   if (clean == c.s.exe_link())
     target = c.s.exe;
   else if (clean.starts_with("/proc/self/fd/")) {
@@ -338,7 +344,7 @@ int64_t readlink_path(Call& c, const std::string& path, uint64_t out, uint64_t s
 }  // namespace
 
 int64_t sys_statfs(Call& c) {
-  std::string path;
+  HostPath path;
   Status st;
   if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
   const int64_t e = stat_path(c, path, true, st);
@@ -348,7 +354,7 @@ int64_t sys_statfs(Call& c) {
 int64_t sys_fstatfs(Call& c) { return file_of(c.s, c.fd()) ? put_statfs(c, c.a[1]) : -err::BADF; }
 
 int64_t sys_access(Call& c) {
-  std::string path;
+  HostPath path;
   const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
   return e < 0 ? e : access_path(c, path, c.a[1], true);
 }
@@ -359,19 +365,19 @@ int64_t sys_faccessat(Call& c) {
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "faccessat2") == 0;
   const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
   if (flags & ~(kEffective | at::SYMLINK_NOFOLLOW | at::EMPTY_PATH)) return -err::INVAL;
-  std::string path;
+  HostPath path;
   const int64_t e = path_at(c, c.fd(), c.a[1], path);
   return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, !(flags & at::SYMLINK_NOFOLLOW));
 }
 
 int64_t sys_readlink(Call& c) {
-  std::string path;
+  HostPath path;
   const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
   return e < 0 ? e : readlink_path(c, path, c.a[1], static_cast<uint64_t>(static_cast<int>(c.a[2])));
 }
 
 int64_t sys_readlinkat(Call& c) {
-  std::string path;
+  HostPath path;
   const int64_t e = path_at(c, c.fd(), c.a[1], path);
   return e < 0 ? e : readlink_path(c, path, c.a[2], static_cast<uint64_t>(static_cast<int>(c.a[3])));
 }
@@ -384,7 +390,7 @@ int64_t sys_getcwd(Call& c) {
 }
 
 int64_t sys_chdir(Call& c) {
-  std::string path;
+  HostPath path;
   Status st;
   if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
   if (const int64_t e = stat_path(c, path, true, st); e < 0) return e;
@@ -402,7 +408,7 @@ namespace {
 
 // A path argument that is to be changed, and where it lies: 0 or -errno.
 int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, Place& out) {
-  std::string path;
+  HostPath path;
   if (const int64_t e = path_at(c, dirfd, address, path); e < 0) return e;
   out = locate(c, path, last);
   return out.error;
@@ -414,20 +420,30 @@ int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, Place& ou
   return e < 0 ? e : out.scratch && out.node == 0 ? -err::NOENT : 0;
 }
 
-// A host file that loses its name stays readable where it is open.
-int64_t keep_open(Call& c, const std::string& path) {
-  HostStatus st;
-  std::string canonical;
-  const auto on_host = [](const auto& entry) { return entry.second.kind == FileKind::Host; };
-  if (std::none_of(c.s.files.begin(), c.s.files.end(), on_host)) return 0;
-  if (host_stat(c, path, false, st, canonical) < 0 || !st.writable) return 0;
-  return scratch_adopt(c, canonical);
+// Open files, the current directory and times follow what is renamed.
+void rename_open(State& s, const std::string& from, const std::string& to) {
+  const auto follow = [&](std::string& path) {
+    if (path_below(path, from)) path = to + path.substr(from.size());
+  };
+  for (auto& [id, f] : s.files) follow(f.path);
+  follow(s.cwd);
+  std::map<std::string, FileTimes> times;
+  for (auto& [path, t] : s.times) {
+    std::string now = path;
+    follow(now);
+    times[now] = t;
+  }
+  s.times = std::move(times);
 }
 
-// Open files follow what is renamed.
-void rename_open(State& s, const std::string& from, const std::string& to) {
-  for (auto& [id, f] : s.files)
-    if (f.path == from || f.path.starts_with(from + "/")) f.path = to + f.path.substr(from.size());
+// A file lost its name; where it is open it goes on without one. What gets the name later is another.
+void forget_name(State& s, const std::string& path) {
+  const auto times = s.times.extract(path);
+  for (auto& [id, f] : s.files) {
+    if (f.path != path || (f.kind != FileKind::Host && f.kind != FileKind::Directory)) continue;
+    f.path += " (deleted)";  // as /proc/self/fd has it
+    if (times) s.times[f.path] = times.mapped();
+  }
 }
 
 }  // namespace
@@ -436,7 +452,7 @@ int64_t sys_mkdirat(Call& c) {
   Place p;
   const uint32_t perm = static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask;
   if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
-  return p.scratch ? scratch_mkdir(c, p, perm) : host_mkdir(c, p.path, perm);
+  return p.scratch ? scratch_mkdir(c, p, perm) : host_mkdir(c, p.host, perm);
 }
 
 int64_t sys_unlinkat(Call& c) {
@@ -444,9 +460,10 @@ int64_t sys_unlinkat(Call& c) {
   const bool directory = c.a[2] & at::REMOVEDIR;
   if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
   if (p.scratch) return scratch_remove(c, p, directory);
-  if (!directory)
-    if (const int64_t e = keep_open(c, p.path); e < 0) return e;
-  return host_remove(c, p.path, directory);
+  std::string canonical;
+  const int64_t result = host_remove(c, p.host, directory, canonical);
+  if (result >= 0) forget_name(c.s, canonical);
+  return result;
 }
 
 int64_t sys_renameat(Call& c) {
@@ -458,12 +475,12 @@ int64_t sys_renameat(Call& c) {
   if (const int64_t e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
   if (from.scratch != to.scratch) return -err::XDEV;
-  if (!to.scratch)
-    if (const int64_t e = keep_open(c, to.path); e < 0) return e;
   std::string old_path = from.path, new_path = to.path;
   const int64_t result = from.scratch ? scratch_rename(c, from, to, flags & kNoReplace)
-                                      : host_rename(c, from.path, to.path, flags & kNoReplace, old_path, new_path);
-  if (result >= 0) rename_open(c.s, old_path, new_path);
+                                      : host_rename(c, from.host, to.host, flags & kNoReplace, old_path, new_path);
+  if (result < 0 || old_path == new_path) return result;
+  if (!to.scratch) forget_name(c.s, new_path);
+  rename_open(c.s, old_path, new_path);
   return result;
 }
 
@@ -472,17 +489,20 @@ int64_t sys_symlinkat(Call& c) {
   Place p;
   if (const int64_t e = c.get_path(c.a[0], target); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(1), c.a[2], Last::Parent, p); e < 0) return e;
-  return p.scratch ? scratch_symlink(c, p, target) : host_symlink(c, target, p.path);
+  return p.scratch ? scratch_symlink(c, p, target) : host_symlink(c, target, p.host);
 }
 
 int64_t sys_linkat(Call& c) {
   constexpr uint64_t kFollow = 0x400;
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "linkat") == 0;
+  const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
+  const bool follow = flags & kFollow;
+  if (flags & ~(kFollow | at::EMPTY_PATH)) return -err::INVAL;
   Place from, to;
-  if (const int64_t e = existing_at(c, c.fd(0), c.a[1], has_flags && (c.a[4] & kFollow), from); e < 0) return e;
+  if (const int64_t e = existing_at(c, c.fd(0), c.a[1], follow, from); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
   if (from.scratch != to.scratch) return -err::XDEV;
-  return from.scratch ? scratch_link(c, from, to) : host_link(c, from.path, to.path);
+  return from.scratch ? scratch_link(c, from, to) : host_link(c, from.host, follow, to.host);
 }
 
 // Also fchmodat2, which has flags.
@@ -495,9 +515,9 @@ int64_t sys_fchmodat(Call& c) {
   const auto perm = static_cast<uint32_t>(c.a[2]);
   if (flags) {  // a link has no permissions of its own
     std::string target;
-    if (link_target(c, p.path, target) >= 0) return -err::OPNOTSUPP;
+    if (link_target(c, p.scratch ? HostPath(p.path) : p.host, target) >= 0) return -err::OPNOTSUPP;
   }
-  return p.scratch ? scratch_chmod(c, p.node, perm) : host_chmod(c, p.path, perm);
+  return p.scratch ? scratch_chmod(c, p.node, perm) : host_chmod(c, p.host, perm);
 }
 
 // The guest owns every file and is in one group: it may only give them what they have.
@@ -522,7 +542,7 @@ int64_t sys_truncate(Call& c) {
   Place p;
   if (const int64_t e = existing_at(c, at::FDCWD, c.a[0], true, p); e < 0) return e;
   if (static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
-  if (!p.scratch) return host_truncate(c, p.path, c.a[1]);
+  if (!p.scratch) return host_truncate(c, p.host, c.a[1]);
   Status st = scratch_status(c.s, p.node);
   return st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : -err::ACCES;
 }

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "emu/linux/call.h"
-#include "emu/linux/host_files.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -105,7 +104,7 @@ std::string normalised(const State& s, const std::string& path) {
 std::optional<std::string> synthetic_file(const State& s, const MachineState& m, int tid, const std::string& path) {
   const bool etc = path.starts_with("/etc/");
   if (!etc && !path.starts_with("/proc/") && !path.starts_with("/sys/")) return std::nullopt;
-  if (etc && is_allowed(*s.options, path, false)) return std::nullopt;  // the host's
+  if (etc && is_granted(*s.roots, path, false)) return std::nullopt;  // the host's
   const std::string name = normalised(s, path);
   for (const Row& row : kRows)
     if (name == row.path) return row.make(s, m, tid);

@@ -199,13 +199,15 @@ bool is_ancestor(const State& s, int node, int of) {
 
 }  // namespace
 
-Place locate(Call& c, const std::string& path, Last last) {
-  return c.s.scratch.mounted ? Walk(c, last).find(path) : on_host(path);
+Place locate(Call& c, const HostPath& path, Last last) {
+  Place p = c.s.scratch.mounted ? Walk(c, last).find(path.text) : on_host(path.text);
+  if (!p.error && !p.scratch) p.host = p.path == path.text ? path : HostPath(p.path);
+  return p;
 }
 
 void set_up_scratch(State& s) {
   s.scratch.next = kRoot + 1;
-  if (is_allowed(*s.options, "/tmp", true)) return;
+  if (is_granted(*s.roots, "/tmp", true)) return;
   s.scratch.mounted = true;
   ScratchNode& root = s.scratch.nodes[kRoot];
   root.mode = mode::DIR | 01777;
@@ -350,31 +352,6 @@ int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_repl
 int64_t scratch_chmod(Call& c, int node, uint32_t perm) {
   ScratchNode& n = node_of(c.s, node);
   n.mode = (n.mode & mode::FMT) | (perm & 07777);
-  return 0;
-}
-
-int64_t scratch_adopt(Call& c, const std::string& path) {
-  std::vector<OpenFile*> open;
-  for (auto& [id, f] : c.s.files)
-    if (f.kind == FileKind::Host && f.path == path) open.push_back(&f);
-  if (open.empty()) return 0;
-  std::string bytes, canonical;
-  HostStatus st;
-  if (const int64_t e = host_stat(c, path, false, st, canonical); e < 0) return e;
-  if (const int64_t e = host_read_all(c, path, 0, kMaxBytes - c.s.scratch.used, bytes); e < 0) return e;
-  if (bytes.size() < st.size) return -err::NOSPC;
-  const int node = c.s.scratch.next++;
-  ScratchNode& n = c.s.scratch.nodes[node];
-  n.mode = st.mode;
-  n.bytes = std::make_shared<std::string>(std::move(bytes));
-  n.opens = static_cast<int>(open.size());
-  touch(c, node);
-  n.times.access = n.times.change;
-  c.s.scratch.used += n.bytes->size();
-  for (OpenFile* f : open) {
-    f->kind = FileKind::Scratch;
-    f->node = node;
-  }
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/host_files.h"
 #include "emu/linux/call.h"
 
 namespace deferscope::emu::linux_ {
@@ -12,8 +13,9 @@ namespace deferscope::emu::linux_ {
 // What a path names, symbolic links followed as asked.
 struct Place {
   int64_t error = 0;          // -errno; the rest then means nothing
-  bool scratch = false;       // else `path` is for the host_… functions (host_files.h)
+  bool scratch = false;       // else `host` is for the host_… functions (host_files.h)
   std::string path;           // scratch: without links
+  HostPath host;              // not scratch: for the host_… functions
   int node = 0;               // scratch: what stands there; 0: nothing yet
   int parent = 0;             // scratch: the directory of `name`; 0 for /tmp itself
   std::string name;           // or . or .., then without parent
@@ -22,7 +24,7 @@ struct Place {
 // What is done with a last name that is a link. Parent, for calls that make or take away a name: kept, also before a
 // slash.
 enum class Last : uint8_t { Follow, Keep, Parent };
-Place locate(Call& c, const std::string& path, Last last);
+Place locate(Call& c, const HostPath& path, Last last);
 
 void set_up_scratch(State& s);
 bool is_scratch_root(const OpenFile& f);  // /tmp itself: what the host shows there is listed too
@@ -42,9 +44,6 @@ int64_t scratch_link(Call& c, const Place& from, const Place& to);
 int64_t scratch_remove(Call& c, const Place& p, bool directory);
 int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_replace);
 int64_t scratch_chmod(Call& c, int node, uint32_t perm);
-
-// The host's file at `path` (without links) is about to lose its name: files open on it go on with a copy of its bytes.
-int64_t scratch_adopt(Call& c, const std::string& path);
 
 struct DirEntry;
 void scratch_list(const State& s, int node, std::vector<DirEntry>& out);  // sorted; without . and ..

@@ -167,7 +167,7 @@ int64_t bind_unix(Call& c, Socket& x, const std::string& address) {
       if (y.family == kUnix && y.local == address) return -err::ADDRINUSE;
     return x.local = address, 0;
   }
-  std::string path;
+  HostPath path;
   if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
   const Place p = locate(c, path, Last::Parent);
   if (p.error) return p.error;
@@ -180,7 +180,7 @@ int64_t bind_unix(Call& c, Socket& x, const std::string& address) {
 int64_t node_at(Call& c, const std::string& address, int& node) {
   node = 0;
   if (address[0] != kUnix || address.size() <= 2 || address[2] == '\0') return 0;
-  std::string path;
+  HostPath path;
   if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
   const Place p = locate(c, path, Last::Follow);
   if (p.error) return p.error;

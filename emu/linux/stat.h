@@ -2,12 +2,13 @@
 #pragma once
 #include <string>
 
+#include "emu/host_files.h"
 #include "emu/linux/call.h"
 
 namespace deferscope::emu::linux_ {
 
 uint64_t inode_of(const std::string& canonical);  // normalised: the same for the same path on every host
 // `raw` relative to the descriptor's directory or the current one. -ENOENT for "", -EBADF, -ENOTDIR.
-int64_t full_path(Call& c, int dirfd, const std::string& raw, std::string& out);
+int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out);
 
 }  // namespace deferscope::emu::linux_

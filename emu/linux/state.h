@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/host_paths.h"
 #include "emu/linux/abi.h"
 #include "emu/machine_state.h"
 
@@ -109,6 +110,7 @@ struct OpenFile {
   std::string path;     // as the guest would see it
   std::string content;  // Text: all of it. Directory: its records, once read
   bool listed = false;
+  uint64_t handle = 0;             // Host, and a Directory of it: what the door holds (host_files.h)
   int node = 0;                    // Scratch, and a Directory of it
   int stream = 0;                  // Stdout: 1 or 2
   int pipe = 0;                    // Pipe…
@@ -207,6 +209,7 @@ struct RLimit {
 
 struct State {
   std::shared_ptr<const GuestOptions> options;
+  std::shared_ptr<const std::vector<GrantedRoot>> roots;  // what --allow-read and --allow-write named at the start
   isa::Isa isa = isa::Isa::x86_64;
 
   int pid = 1000, next_tid = 1000;
@@ -227,7 +230,8 @@ struct State {
   std::map<int, Socket> sockets;
   int next_socket = 1;
   uint16_t next_port = 32768;
-  bool io_changed = false;  // inside one system call only
+  bool io_changed = false;       // inside one system call only
+  std::vector<uint64_t> closed;  // inside one system call only: handles that no open file has any more
   std::string cwd = "/";
   uint32_t umask = 022;
   // Times that the guest itself gave files, by path without links; all others are normalised.

@@ -60,7 +60,8 @@ Process::Process(bool amd64, GuestOptions options) {
   if (options.exe_path.empty()) options.exe_path = "/nowhere/tiny";
   m.isa = amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
   m.os = make_linux();
-  m.os->boot(m, tiny_image(amd64), options);
+  host.door = std::make_unique<HostFiles>(options);
+  m.os->boot(m, host, tiny_image(amd64), options);
   m.memory.map(kBuffer, 1 << 20, kRead | kWrite);
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 
+#include "emu/host_files.h"
 #include "emu/linux/linux.h"
 #include "emu/machine_state.h"
 
@@ -15,8 +17,10 @@ class FakeHost final : public HostPort {
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
   void output(MachineState& m, const std::function<void()>& effect) override;
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
+  HostFiles& files() override { return *door; }
   size_t asked = 0;  // how often the real host was asked
   std::map<int, std::string> streams;
+  std::unique_ptr<HostFiles> door;
 
  private:
   std::deque<JournalEntry> journal_;
