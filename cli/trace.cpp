@@ -84,6 +84,8 @@ struct TraceSession::Body {
     }
     for (const std::string& n : program.layouts().notes()) fmt::print(stderr, "deferscope: note: {}\n", n);
     model::TrackerOptions options;
+    options.positions = false;
+    options.note = [](const std::string& n) { fmt::print(stderr, "deferscope: note: {}\n", n); };
     options.sink = [this, &m](model::Event& e) { event(m, e); };
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
   }

@@ -1,22 +1,17 @@
 // Merging the linked records with what only the frames know. Every list is bounded and every word checked.
 #include "runtime_model/chain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace deferscope::model {
 namespace {
 
-constexpr size_t kMaxRecords = 10'000;
-constexpr size_t kMaxPanics = 1'000;
 constexpr uint64_t kMaxArguments = 1 << 16;
 constexpr uint64_t kPoison = 1;  // badDefer(): the list was taken
-
-std::vector<uint8_t> bytes_at(const Guest& g, uint64_t address, uint64_t n) {
-  std::vector<uint8_t> out(n);
-  if (!g.read(address, out.data(), n)) out.clear();
-  return out;
-}
 
 Storage storage_of(const Guest& g, uint64_t record, const Goroutine& gr) {
   const bool has_heap = static_cast<bool>(g.program().layouts()[F::defer_heap]);
@@ -26,8 +21,8 @@ Storage storage_of(const Guest& g, uint64_t record, const Goroutine& gr) {
 
 class Reader {
  public:
-  Reader(const Guest& g, const Goroutine& gr, const Unwound& u, Chain& out)
-      : g_(g), gr_(gr), frames_(u.frames), out_(out) {}
+  Reader(const Guest& g, const Goroutine& gr, const Unwound& u, ReadBudget& budget, Chain& out)
+      : g_(g), gr_(gr), frames_(u.frames), budget_(budget), out_(out) {}
 
   void read() {
     linked();
@@ -38,14 +33,36 @@ class Reader {
   }
 
  private:
+  void note(const std::string& what) {  // once: 300 lists with one fault are one note
+    if (std::find(out_.notes.begin(), out_.notes.end(), what) == out_.notes.end()) out_.notes.push_back(what);
+  }
+
+  // True: the next record of a list may be read. Else a note says why the list ends here.
+  bool take(uint64_t record, const char* list) {
+    if (!seen_.insert(record).second) return note(fmt::format("{} has a loop, or joins one read before", list)), false;
+    if (!g_.try_word(record)) return note(fmt::format("{} leaves memory", list)), false;
+    return afford();
+  }
+
+  bool afford() {
+    if (budget_.records) return --budget_.records, true;
+    note(fmt::format("more than {} records in all: the others are not read", ReadBudget::kRecords));
+    return false;
+  }
+
+  std::vector<uint8_t> bytes_at(uint64_t address, uint64_t n) {
+    std::vector<uint8_t> out;
+    if (n > budget_.bytes) return note("too many bytes in records and arguments: the others are not read"), out;
+    budget_.bytes -= n;
+    out.resize(n);
+    if (!g_.read(address, out.data(), n)) out.clear();
+    return out;
+  }
+
   void linked() {
-    std::unordered_set<uint64_t> seen;
-    for (uint64_t d = gr_.defer; d; d = g_.field(d, F::defer_link)) {
-      if (!seen.insert(d).second) return out_.notes.push_back("the list of records has a loop"), void();
-      if (seen.size() > kMaxRecords) return out_.notes.push_back("more than 10000 records"), void();
-      if (!g_.try_word(d)) return out_.notes.push_back("the list of records leaves memory"), void();
+    for (uint64_t d = gr_.defer; d && take(d, "the list of records"); d = g_.field(d, F::defer_link)) {
       if (g_.field(d, F::defer_openDefer)) {
-        open_records_.push_back(d);
+        open_records_.emplace(g_.field(d, F::defer_sp), d);
         continue;
       }
       const bool head = g_.field(d, F::defer_rangefunc) != 0;
@@ -58,10 +75,8 @@ class Reader {
   // Copies what the list's records leave unset (sp, pc) from the record that opened the list.
   void range_list(uint64_t d0, const ChainEntry opened) {
     const uint64_t head = g_.field(d0, F::defer_head);
-    size_t n = 0;
-    for (uint64_t d = head ? g_.word(head) : 0; d && d != kPoison; d = g_.field(d, F::defer_link)) {
-      if (++n > kMaxRecords || !g_.try_word(d))
-        return out_.notes.push_back("a rangefunc list is endless or torn"), void();
+    for (uint64_t d = head ? g_.word(head) : 0; d && d != kPoison && take(d, "a rangefunc list");
+         d = g_.field(d, F::defer_link)) {
       ChainEntry e = entry(d, Storage::rangefunc);
       e.sp = opened.sp;
       e.pc = opened.pc;
@@ -83,9 +98,9 @@ class Reader {
     e.incomplete = e.sp == 0 || e.pc == 0;
     e.raw = raw_fields(g_, S::defer_, d);
     const uint64_t size = g_.program().layouts().size(S::defer_);
-    e.bytes = bytes_at(g_, d, size);
+    e.bytes = bytes_at(d, size);
     const uint64_t siz = g_.field(d, F::defer_siz);
-    if (siz && siz < kMaxArguments) e.arguments = bytes_at(g_, d + size, siz);
+    if (siz && siz < kMaxArguments) e.arguments = bytes_at(d + size, siz);
     return e;
   }
 
@@ -98,8 +113,7 @@ class Reader {
       of.sp = f.sp;
       of.bits_address = f.varp - o->bits_offset;
       of.valid = f.entered && o->valid_from && f.lookup >= o->valid_from && g_.read(of.bits_address, &of.bits, 1);
-      for (uint64_t d : open_records_)
-        if (g_.field(d, F::defer_sp) == f.sp) of.record = d;
+      if (const auto it = open_records_.find(f.sp); it != open_records_.end()) of.record = it->second;
       if (of.valid) slots(f, *o, of);
       out_.open_frames.push_back(of);
     }
@@ -108,6 +122,7 @@ class Reader {
   void slots(const Frame& f, const OpenCoded& o, const OpenFrame& of) {
     for (size_t i = o.slots.size(); i-- > 0;) {
       if (!(of.bits & (1u << i))) continue;
+      if (!afford()) return;
       ChainEntry e;
       e.storage = Storage::open_coded;
       e.sp = f.sp;
@@ -121,10 +136,7 @@ class Reader {
   }
 
   void panics() {
-    std::unordered_set<uint64_t> seen;
-    for (uint64_t p = gr_.panic; p; p = g_.field(p, F::panic_link)) {
-      if (!seen.insert(p).second || seen.size() > kMaxPanics || !g_.try_word(p))
-        return out_.notes.push_back("the list of panics is endless or torn"), void();
+    for (uint64_t p = gr_.panic; p && take(p, "the list of panics"); p = g_.field(p, F::panic_link)) {
       PanicEntry e;
       e.record = p;
       e.type = g_.word(g_.address_of(p, F::panic_arg));
@@ -135,8 +147,9 @@ class Reader {
       e.deferreturn = g_.field(p, F::panic_deferreturn) & 0xff;
       e.repanicked = g_.field(p, F::panic_repanicked) & 0xff;
       e.value = e.goexit ? std::string("Goexit") : panic_value(g_, e.type, e.data);
+      budget_.bytes -= std::min(budget_.bytes, e.value.size());
       e.raw = raw_fields(g_, S::panic, p);
-      e.bytes = bytes_at(g_, p, g_.program().layouts().size(S::panic));
+      e.bytes = bytes_at(p, g_.program().layouts().size(S::panic));
       out_.panics.push_back(std::move(e));
     }
   }
@@ -144,8 +157,10 @@ class Reader {
   const Guest& g_;
   const Goroutine& gr_;
   const std::vector<Frame>& frames_;
+  ReadBudget& budget_;
   Chain& out_;
-  std::vector<uint64_t> open_records_;
+  std::unordered_set<uint64_t> seen_;                    // records: all lists together
+  std::unordered_map<uint64_t, uint64_t> open_records_;  // by sp
 };
 
 }  // namespace
@@ -182,10 +197,15 @@ std::vector<RawField> raw_fields(const Guest& g, S s, uint64_t record) {
   return out;
 }
 
-Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames) {
+Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames, ReadBudget& budget) {
   Chain out;
-  Reader(guest, g, frames, out).read();
+  Reader(guest, g, frames, budget, out).read();
   return out;
+}
+
+Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames) {
+  ReadBudget budget;
+  return read_chain(guest, g, frames, budget);
 }
 
 }  // namespace deferscope::model

@@ -69,15 +69,25 @@ struct PanicEntry {
   std::vector<uint8_t> bytes;
 };
 
+// What one answer about the guest (a snapshot, a list of defers) may read of its lists, whatever they reach. A guest
+// can make them endless, cyclic, or shared by thousands of goroutines; where a budget ends a note says so.
+struct ReadBudget {
+  static constexpr size_t kRecords = 30'000;         // _defer and _panic records, open-coded slots
+  static constexpr size_t kFrames = 50'000;          // of all goroutines together
+  static constexpr size_t kBytes = size_t{8} << 20;  // of records, arguments and texts
+  size_t records = kRecords, frames = kFrames, bytes = kBytes;
+};
+
 struct Chain {
   std::vector<ChainEntry> entries;  // next to run first
   std::vector<OpenFrame> open_frames;
   std::vector<PanicEntry> panics;  // newest first
-  std::vector<std::string> notes;  // "more than 10000 records", "the list has a loop"
+  std::vector<std::string> notes;  // "the list of records has a loop": what is missing and why
 };
 
 Deferred read_deferred(const Guest& guest, uint64_t funcval);
-// `frames`: of the same goroutine.
+// `frames`: of the same goroutine. With `budget` one for several chains. No record is read twice for one chain.
+Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames, ReadBudget& budget);
 Chain read_chain(const Guest& guest, const Goroutine& g, const Unwound& frames);
 std::vector<RawField> raw_fields(const Guest& guest, S s, uint64_t record);
 

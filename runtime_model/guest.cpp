@@ -9,7 +9,7 @@
 namespace deferscope::model {
 namespace {
 
-constexpr uint64_t kMaxGoroutines = 1 << 20;
+constexpr uint64_t kMaxListed = 1 << 20;  // words of runtime.allgs that are looked at
 
 }  // namespace
 
@@ -59,12 +59,16 @@ std::optional<Goroutine> Guest::goroutine(uint64_t g) const {
   return out;
 }
 
-std::vector<Goroutine> Guest::goroutines() const {
+std::vector<Goroutine> Guest::goroutines(bool* more) const {
   static const GlobalSpec kAllgs{"runtime.allgs", {"runtime.allgadd", "runtime.checkdead", "runtime.forEachG"}};
   std::vector<Goroutine> out;
   std::set<uint64_t> seen;
   const auto add = [&](uint64_t g) {
     if (!seen.insert(g).second) return;
+    if (out.size() >= kMaxGoroutines) {
+      if (more) *more = true;
+      return;
+    }
     const auto r = goroutine(g);
     const bool dead = r && status_name(r->status) == "dead";
     if (r && r->id && r->hi && !dead) out.push_back(*r);
@@ -72,14 +76,15 @@ std::vector<Goroutine> Guest::goroutines() const {
   // A slice header whose elements all look like goroutines, the first of them number 1.
   const auto is_list = [&](uint64_t a) {
     const uint64_t array = word(a), n = word(a + 8), cap = word(a + 16);
-    if (!array || n == 0 || n > cap || cap > kMaxGoroutines) return false;
+    if (!array || n == 0 || n > cap) return false;
     const auto first = goroutine(word(array));
     return first && first->id == 1;
   };
   for (uint64_t a : p_.global(kAllgs)) {
     if (!is_list(a)) continue;
     const uint64_t array = word(a), n = word(a + 8);
-    for (uint64_t i = 0; i < n; ++i) add(word(array + 8 * i));
+    for (uint64_t i = 0; i < std::min(n, kMaxListed); ++i) add(word(array + 8 * i));
+    if (more && n > kMaxListed) *more = true;
     break;
   }
   for (const emu::Thread& t : s_.threads)

@@ -89,7 +89,9 @@ class Guest {
   uint64_t goid(uint64_t g) const { return field(g, F::g_goid); }
   uint64_t stack_hi(uint64_t g) const { return field(g, F::g_stack) ? word(address_of(g, F::g_stack) + 8) : 0; }
   // Every goroutine that the guest lists (runtime.allgs), dead ones left out; without that list those that run.
-  std::vector<Goroutine> goroutines() const;
+  // At most kMaxGoroutines; `more` is set if the list claims others.
+  std::vector<Goroutine> goroutines(bool* more = nullptr) const;
+  static constexpr size_t kMaxGoroutines = 100'000;
   std::string wait_reason(const Goroutine& g) const;
 
   // --- frames ---

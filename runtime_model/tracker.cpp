@@ -1,7 +1,10 @@
 // Which addresses are hooked, and how an event is made and given out once.
 #include "runtime_model/tracker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "runtime_model/tracker_state.h"
 
@@ -156,8 +159,34 @@ void Tracker::add_transfers() {
 
 void Tracker::reached(uint64_t pc) {
   const std::vector<Hook>* hooks = hooks_.find(pc);
+  if (state_->held > kMaxHeld || state_->known > state_->known_bound) tidy();
   if (!hooks || (state_->beginning_anew && hooks->front().entry && entered_again(pc))) return;
   for (const Hook& h : *hooks) (this->*h.handler)(h);
+}
+
+// Drops the goroutines that hold nothing; where all hold too much, the older half of what each holds.
+void Tracker::tidy() {
+  constexpr size_t kFew = 1024;
+  SharedMap<G> kept;
+  size_t held = 0, known = 0;
+  state_->goroutines.each([&](uint64_t, const G& g) { held += g.held(); });
+  const bool too_much = held > kMaxHeld / 2;
+  uint64_t anew = 0;
+  held = 0;
+  state_->goroutines.each([&](uint64_t id, const G& g) {
+    if (g.empty()) return;
+    G& k = kept[id] = g;
+    if (too_much) k.forget_older_half();
+    held += k.held(), ++known, anew += k.again != 0;
+  });
+  state_->goroutines = std::move(kept);
+  state_->held = held, state_->known = known, state_->beginning_anew = anew;
+  state_->known_bound = std::max(kFew, 2 * known);
+  if (too_much && !std::exchange(forgot_, true) && options_.note)
+    options_.note(
+        fmt::format("more than {} defers are pending or running: the oldest are forgotten, their runs will be "
+                    "\"registered unseen\"",
+                    kMaxHeld / 2));
 }
 
 std::shared_ptr<const void> Tracker::save() const { return std::make_shared<const State>(*state_); }
@@ -167,8 +196,15 @@ void Tracker::restore(const std::shared_ptr<const void>& saved) { *state_ = *sta
 uint64_t Tracker::events_before() const { return state_->next; }
 
 std::vector<Running> Tracker::running(uint64_t goid) const {
-  const auto it = state_->goroutines.find(goid);
-  return it == state_->goroutines.end() ? std::vector<Running>{} : it->second.running;
+  std::vector<Running> out;
+  const G* g = state_->goroutines.find(goid);
+  for (size_t i = 0; g && i < g->running.size(); ++i) out.push_back(g->running[i]);
+  return out;
+}
+
+uint64_t Tracker::forgotten(uint64_t goid) const {
+  const G* g = state_->goroutines.find(goid);
+  return g ? g->forgotten : 0;
 }
 
 // Where a stack check fails, the function runs from its first instruction a second time when the stack has grown (or
@@ -197,6 +233,7 @@ Tracker::G* Tracker::current() {
   const uint64_t g = guest_.current_g();
   const uint64_t id = g ? guest_.goid(g) : 0;
   if (!id) return nullptr;
+  if (!state_->goroutines.find(id)) ++state_->known;
   G& known = state_->goroutines[id];
   known.g = g;
   known.id = id;
@@ -217,8 +254,9 @@ Event Tracker::make(EventKind kind, const G& g) {
 
 void Tracker::emit(Event& e) {
   e.id = state_->next++;
-  if (e.id < positions_.size()) return;  // behind the horizon: known already
-  positions_.push_back(e.position);
+  if (e.id < found_) return;  // behind the horizon: known already
+  ++found_;
+  if (options_.positions) positions_.push_back(e.position);
   if (options_.sink) options_.sink(e);
 }
 

@@ -24,6 +24,8 @@ namespace deferscope::model {
 struct TrackerOptions {
   std::function<void(Event&)> sink;  // may take the event's vectors and strings
   bool effects = true;               // results and locals that a deferred function changes (needs DWARF)
+  bool positions = true;             // keep every event's position (position_of): 8 bytes an event
+  std::function<void(const std::string&)> note = {};  // what the tracker could not keep, once
 };
 
 // A deferred call that is running.
@@ -49,12 +51,17 @@ class Tracker final : public emu::Machine::Companion {
   ~Tracker() override;
 
   // Events found so far on the whole recording, and where: the n-th was found at position_of(n).
-  uint64_t events() const { return positions_.size(); }
+  uint64_t events() const { return found_; }
   emu::Position position_of(uint64_t event) const { return positions_.at(event); }
   // At the current position: how many events lie behind it, and the deferred calls that are running, outermost first.
   uint64_t events_before() const;
   std::vector<Running> running(uint64_t goid) const;
+  // Pending defers of it that were forgotten because there were too many: their runs are "registered unseen".
+  uint64_t forgotten(uint64_t goid) const;
   size_t hooks() const { return hooks_.size(); }
+  // What the tracker holds at once: pending defers, running ones and panics, of all goroutines. A guest that registers
+  // more than half of it (in a loop that unlinks what it registered, say) makes it forget the older half.
+  static constexpr size_t kMaxHeld = size_t{1} << 21;
 
   std::shared_ptr<const void> save() const override;
   void restore(const std::shared_ptr<const void>& saved) override;
@@ -111,6 +118,7 @@ class Tracker final : public emu::Machine::Companion {
 
   bool entered_again(uint64_t entry);
   G* current();
+  void tidy();
   Event make(EventKind kind, const G& g);
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
@@ -140,7 +148,9 @@ class Tracker final : public emu::Machine::Companion {
   Effects effects_;
   Kept<std::vector<Hook>> hooks_;  // by pc
   std::unique_ptr<State> state_;
-  std::vector<emu::Position> positions_;  // of every event found; never rewound
+  uint64_t found_ = 0;                    // events, on the whole recording; never rewound
+  std::vector<emu::Position> positions_;  // of each, if wanted
+  bool forgot_ = false;                   // and the note was given
 };
 
 }  // namespace deferscope::model

@@ -45,9 +45,10 @@ void Tracker::push(G& g, Event& e) {
   p.owner = e.frame.function;
   p.on_stack = on_stack(e.deferred.funcval, e.sp, g.hi);
   p.funcval = p.on_stack ? g.hi - e.deferred.funcval : e.deferred.funcval;
-  p.slot = e.slot;
+  p.slot = static_cast<int8_t>(e.slot);
   p.site = e.site;
   p.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
+  ++state_->held;
   g.pushed.push_back(p);
 }
 
@@ -95,8 +96,10 @@ void Tracker::on_listed(const Hook& h) {
   e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
   size_t bound = 10'000;
   for (uint64_t o = guest_.field(g->g, F::g_defer); o && bound--; o = guest_.field(o, F::defer_link))
-    if (guest_.field(o, F::defer_rangefunc) && guest_.field(o, F::defer_head) == head)
+    if (guest_.field(o, F::defer_rangefunc) && guest_.field(o, F::defer_head) == head) {
       e.frame = frame_id(*g, guest_.field(o, F::defer_pc), guest_.field(o, F::defer_sp));
+      break;
+    }
   e.origin = origin_of(e.frame);
   // The body of the loop is deeper than the owner: frames between the two are alive.
   emit(e);
@@ -105,8 +108,9 @@ void Tracker::on_listed(const Hook& h) {
   p.record = d;
   p.on_stack = on_stack(e.deferred.funcval, e.sp, g->hi);
   p.funcval = p.on_stack ? g->hi - e.deferred.funcval : e.deferred.funcval;
-  auto at = g->pushed.end();
-  while (at != g->pushed.begin() && std::prev(at)->depth > p.depth) --at;
+  size_t at = g->pushed.size();
+  while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
+  ++state_->held;
   g->pushed.insert(at, p);
 }
 
@@ -201,10 +205,10 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
   const uint64_t funcval = slot_word(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
-  for (auto it = g.pushed.rbegin(); it != g.pushed.rend(); ++it)
-    if (it->depth == e.frame.depth && it->slot == slot) {
-      e.push = it->event, e.site = it->site;
-      g.pushed.erase(std::next(it).base());
+  for (size_t i = g.pushed.size(); i-- > 0;)
+    if (g.pushed[i].depth == e.frame.depth && g.pushed[i].slot == slot) {
+      e.push = g.pushed[i].event, e.site = g.pushed[i].site;
+      g.pushed.erase(i);
       break;
     }
   start(g, e, funcval, b.call.next);
@@ -215,12 +219,14 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
 void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
   e.deferred = read_deferred(guest_, funcval);
   e.origin = origin_of(e.frame);
-  for (auto it = g.panics.rbegin(); it != g.panics.rend() && (e.by == RunBy::panic || e.by == RunBy::goexit); ++it)
-    if (it->goexit == (e.by == RunBy::goexit)) {
-      e.panic = it->event;
+  for (size_t i = g.panics.size(); i-- > 0 && (e.by == RunBy::panic || e.by == RunBy::goexit);)
+    if (g.panics[i].goexit == (e.by == RunBy::goexit)) {
+      e.panic = g.panics[i].event;
       break;
     }
   emit(e);
+  // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
+  while (!g.running.empty() && g.running.back().call_depth >= g.hi - e.sp) g.running.pop_back();
   Running r;
   r.push = e.push, r.start = e.id, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
   r.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
@@ -230,22 +236,24 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
   r.panic = e.panic;
   r.funcval = e.deferred.funcval, r.entry = e.deferred.entry;
   if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame);
+  state_->held += 8;
   g.running.push_back(std::move(r));
 }
 
 // The newest registered defer with this closure; with `same_frame` only of e.frame. Fills what the event says about it.
 void Tracker::find_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
-  for (auto it = g.pushed.rbegin(); it != g.pushed.rend(); ++it) {
-    const uint64_t fv = it->on_stack ? g.hi - it->funcval : it->funcval;
-    if (fv != funcval || (same_frame && it->depth != e.frame.depth)) continue;
-    e.push = it->event, e.storage = it->storage, e.slot = it->slot, e.site = it->site;
-    e.record = it->storage == Storage::stack ? g.hi - it->record : it->record;
+  for (size_t i = g.pushed.size(); i-- > 0;) {
+    const PendingPush& p = g.pushed[i];
+    const uint64_t fv = p.on_stack ? g.hi - p.funcval : p.funcval;
+    if (fv != funcval || (same_frame && p.depth != e.frame.depth)) continue;
+    e.push = p.event, e.storage = p.storage, e.slot = p.slot, e.site = p.site;
+    e.record = p.storage == Storage::stack ? g.hi - p.record : p.record;
     if (!same_frame) {
-      const uint64_t sp = g.hi - it->depth;
-      e.frame = {it->owner, sp, it->depth, 0};
+      const uint64_t sp = g.hi - p.depth;
+      e.frame = {p.owner, sp, p.depth, 0};
       e.frame.pc = owner_pc(g, e.frame);
     }
-    g.pushed.erase(std::next(it).base());
+    g.pushed.erase(i);
     return;
   }
 }
@@ -260,8 +268,8 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
 
 void Tracker::end(G& g, size_t index) {
   Event e = make(EventKind::defer_end, g);
-  const Running r = std::move(g.running[index]);
-  g.running.resize(index);
+  const Running r = g.running[index];
+  g.running.resize_down(index);
   e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot;
   e.record = r.storage == Storage::stack ? g.hi - r.record : r.record;
   e.panic = r.panic;

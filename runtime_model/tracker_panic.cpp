@@ -31,6 +31,7 @@ void Tracker::on_gopanic(const Hook&) {
   PendingPanic p{0, depth, false, false, e.value, e.frame};
   emit(e);
   p.event = e.id;
+  state_->held += 32;
   g->panics.push_back(std::move(p));
 }
 
@@ -41,6 +42,7 @@ void Tracker::on_goexit(const Hook&) {
   e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
   emit(e);
+  state_->held += 32;
   g->panics.push_back({e.id, e.frame.depth, true, false, "Goexit", e.frame});
 }
 
@@ -77,7 +79,7 @@ void Tracker::on_gorecover_return(const Hook&) {
   G* g = current();
   const uint64_t p = g ? guest_.field(g->g, F::g_panic) : 0;
   if (!p || g->panics.empty() || (guest_.field(p, F::panic_goexit) & 0xff)) return;
-  PendingPanic& top = g->panics.back();
+  const PendingPanic& top = g->panics.back();
   if (top.recovered || top.goexit) return;
   const bool recovered = guest_.field(p, F::panic_recovered) & 0xff;
   Event e = make(recovered ? EventKind::panic_recovered : EventKind::recover_refused, *g);
@@ -87,7 +89,7 @@ void Tracker::on_gorecover_return(const Hook&) {
   e.value = top.value;
   e.callers = recover_callers(*g);
   e.decided_by = deciding_frame(e.callers);
-  top.recovered = recovered;
+  if (recovered) g->panics.edit(g->panics.size() - 1).recovered = true;
   emit(e);
 }
 

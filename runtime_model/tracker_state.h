@@ -2,21 +2,22 @@
 #pragma once
 #include <map>
 
+#include "runtime_model/shared.h"
 #include "runtime_model/tracker.h"
 
 namespace deferscope::model {
 
-// A registered defer that has not started.
+// A registered defer that has not started. A program may have a million of them.
 struct PendingPush {
   uint64_t event = 0;
-  Storage storage = Storage::heap;
   uint64_t depth = 0;  // of the owner frame
   const Function* owner = nullptr;
   uint64_t funcval = 0;  // address, or distance from stack.hi if it lies on the stack
-  bool on_stack = false;
-  int slot = -1;
   uint64_t site = 0;
   uint64_t record = 0;  // address; of a stack record the distance from stack.hi
+  Storage storage = Storage::heap;
+  bool on_stack = false;  // funcval
+  int8_t slot = -1;
 };
 
 struct PendingPanic {
@@ -29,11 +30,21 @@ struct PendingPanic {
 
 struct Tracker::G {
   uint64_t g = 0, id = 0, hi = 0;
-  std::vector<PendingPush> pushed;
-  std::vector<Running> running;
-  std::vector<PendingPanic> panics;
+  SharedStack<PendingPush> pushed;
+  SharedStack<Running> running;
+  SharedStack<PendingPanic> panics;
   uint64_t head = 0, head_site = 0;  // of a deferprocat that is running
   uint64_t again = 0;                // entry of a hooked function that its stack check will begin anew; 0: none
+  uint64_t forgotten = 0;            // pushes that the bound took away
+
+  bool empty() const { return held() == 1 && !head && !again && !forgotten; }
+  // In units of a push; a panic has its text, a run the variables that it may change.
+  size_t held() const { return 1 + pushed.size() + 8 * running.size() + 32 * panics.size(); }
+  void forget_older_half() {
+    forgotten += pushed.forget_older_half();
+    running.forget_older_half();
+    panics.forget_older_half();
+  }
 };
 
 // What is in work on a thread between two hooks.
@@ -44,10 +55,12 @@ struct ThreadWork {
 };
 
 struct Tracker::State {
-  uint64_t next = 0;                 // id of the next event
-  std::map<uint64_t, G> goroutines;  // by goid
-  std::map<int, ThreadWork> work;    // by tid
-  uint64_t beginning_anew = 0;       // goroutines whose `again` is set
+  uint64_t next = 0;                     // id of the next event
+  SharedMap<G> goroutines;               // by goid
+  size_t known = 0, known_bound = 1024;  // of them, at most; empty ones are dropped when there are many
+  size_t held = 0;                       // what they hold, at most
+  std::map<int, ThreadWork> work;        // by tid
+  uint64_t beginning_anew = 0;           // goroutines whose `again` is set
 };
 
 }  // namespace deferscope::model

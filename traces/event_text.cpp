@@ -118,8 +118,8 @@ void EventText::put_name(const model::Deferred& d) {
 }
 
 void EventText::put_number(uint64_t push) {
-  if (const uint64_t* n = numbers_.find(push))
-    out_->put('#').decimal(*n);
+  if (const auto n = numbers_.find(push); n != numbers_.end())
+    out_->put('#').decimal(n->second);
   else
     out_->put("(registered unseen)");
 }
@@ -226,6 +226,7 @@ void EventText::start(const Event& e) {
 }
 
 void EventText::end(const Event& e) {
+  numbers_.erase(e.push);
   head(e, column(e.deferred.function));
   out_->put("RET → ");
   if (e.by == RunBy::jmpdefer) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "runtime_model/events.h"
@@ -61,8 +62,8 @@ class EventText {
 
   const model::Program& p_;
   Scope scope_;
-  TextBuffer* out_ = nullptr;      // of the event at hand
-  model::Kept<uint64_t> numbers_;  // push event → its number in this text
+  TextBuffer* out_ = nullptr;                       // of the event at hand
+  std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text, until it has run
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
   uint64_t goroutine_ = 1;

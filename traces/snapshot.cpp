@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "traces/event_json.h"
 #include "traces/json_writer.h"
 #include "traces/sha256.h"
@@ -130,10 +132,35 @@ void panics(JsonWriter& w, const std::vector<model::PanicEntry>& all, bool raw) 
   w.end_list();
 }
 
-void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
-               const SnapshotOptions& o) {
-  const model::Unwound u = guest.unwind(g, o.frames);
-  const model::Chain c = model::read_chain(guest, g, u);
+// What is read of a goroutine, under the budget of the whole snapshot.
+struct Seen {
+  model::Unwound frames;
+  model::Chain chain;
+};
+
+class Reader {
+ public:
+  Reader(const Guest& guest, size_t frames) : guest_(guest), frames_(frames) {}
+
+  Seen read(const model::Goroutine& g) {
+    Seen s;
+    s.frames = guest_.unwind(g, std::min(frames_, budget_.frames));
+    if (!s.frames.complete && s.frames.frames.size() >= budget_.frames)
+      s.frames.stopped = fmt::format("more than {} frames in all", model::ReadBudget::kFrames);
+    budget_.frames -= std::min(budget_.frames, s.frames.frames.size());
+    s.chain = model::read_chain(guest_, g, s.frames, budget_);
+    return s;
+  }
+
+ private:
+  const Guest& guest_;
+  size_t frames_;
+  model::ReadBudget budget_;
+};
+
+void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const Seen& seen,
+               const model::Tracker* t, bool raw) {
+  const model::Chain& c = seen.chain;
   w.open().number("id", g.id).text("status", model::status_name(g.status));
   w.text_or_null("waiting_on", guest.wait_reason(g));
   if (g.parent)
@@ -146,15 +173,17 @@ void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Gorouti
   else
     w.number("thread", static_cast<uint64_t>(guest.state().threads[static_cast<size_t>(g.thread)].tid));
   write_place(w, p, "started_at", g.start_pc);
-  frames(w, p, u);
+  frames(w, p, seen.frames);
   w.list("chain");
-  for (const model::ChainEntry& e : c.entries) chain_entry(w, p, e, o.raw);
+  for (const model::ChainEntry& e : c.entries) chain_entry(w, p, e, raw);
   w.end_list();
   running(w, p, g, t);
   open_frames(w, c.open_frames);
-  panics(w, c.panics, o.raw);
+  panics(w, c.panics, raw);
   w.list("notes");
   for (const std::string& n : c.notes) w.item(n);
+  if (const uint64_t n = t ? t->forgotten(g.id) : 0)
+    w.item(fmt::format("{} pending defers were forgotten: their runs are not connected", n));
   w.end_list().close();
 }
 
@@ -181,11 +210,20 @@ void append_snapshot_json(std::string& out, Names& names, const emu::MachineStat
   w.number("goroutine", guest.goid(guest.current_g()));
   write_place(w, names, "at", guest.pc());
   registers(w, guest);
+  Reader reader(guest, o.frames);
+  // The current goroutine is read first: the others leave its share of the budget alone.
+  const auto current = guest.goroutine(guest.current_g());
+  Seen of_current;
+  if (current) of_current = reader.read(*current);
+  bool more = false;
   w.list("goroutines");
   if (!o.only_current)
-    for (const model::Goroutine& g : guest.goroutines()) goroutine(w, names, guest, g, t, o);
-  else if (const auto g = guest.goroutine(guest.current_g()))
-    goroutine(w, names, guest, *g, t, o);
+    for (const model::Goroutine& g : guest.goroutines(&more))
+      goroutine(w, names, guest, g, current && g.g == current->g ? of_current : reader.read(g), t, o.raw);
+  else if (current)
+    goroutine(w, names, guest, *current, of_current, t, o.raw);
+  w.end_list().list("notes");
+  if (more) w.item(fmt::format("more than {} goroutines: the others are not shown", Guest::kMaxGoroutines));
   w.end_list().close().end_line();
 }
 

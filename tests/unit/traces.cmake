@@ -13,3 +13,7 @@ if(NOT DEFERSCOPE_SANITIZE)
                                 --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
 endif()
+
+# Guests that lie about their own state.
+deferscope_test(hostile_guest_test SOURCES unit/hostile_guest_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
+target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
