@@ -70,6 +70,7 @@ enum class Arg : uint8_t {
   jmpdefer_argp,
   gopanic_type,
   gopanic_data,
+  gorecover_result,  // at its RET: the type word
   recovery_gp,
   copystack_gp,
   mcall_fn,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 namespace deferscope::model {
 namespace {
@@ -12,6 +13,18 @@ namespace {
 constexpr uint64_t kMaxListed = 1 << 20;  // words of runtime.allgs that are looked at
 
 }  // namespace
+
+Guest::Linked Guest::linked(uint64_t owner, F head, F link, size_t limit) const {
+  Linked out;
+  std::unordered_set<uint64_t> seen;
+  for (uint64_t at = field(owner, head); at; at = field(at, link)) {
+    if (!seen.insert(at).second) return out.torn = "has a loop", out;
+    if (out.records.size() >= limit) return out.torn = "is endless", out;
+    if (!try_word(at)) return out.torn = "leaves memory", out;
+    out.records.push_back(at);
+  }
+  return out;
+}
 
 uint64_t Guest::argument(Arg a) const {
   const Place at = p_.place(a);
@@ -26,14 +39,38 @@ uint64_t Guest::g_of(const emu::Thread& t) const {
   return t.cpu.r[isa::kFsBase] ? word(t.cpu.r[isa::kFsBase] - 8) : 0;
 }
 
-uint64_t Guest::user_g(const emu::Thread& t) const {
+Who Guest::who(const emu::Thread& t) const {
+  Who w;
+  w.tid = t.tid;
   const uint64_t g = g_of(t), m = field(g, F::g_m);
-  if (!m || goid(g)) return m ? g : 0;  // g0 and gsignal have no number
-  const bool system = field(m, F::m_g0) == g || field(m, F::m_gsignal) == g;
-  return system ? field(m, F::m_curg) : g;
+  if (!m) return w;
+  w.goid = goid(g);
+  w.system = w.goid == 0;  // g0 and gsignal have no number
+  w.g = w.system ? field(m, F::m_curg) : g;
+  if (w.system && w.g) w.goid = goid(w.g);
+  // A thread that was just cloned has its maker's g, until it has set its own.
+  const uint64_t sp = t.cpu.r[p_.amd64() ? isa::kRsp : isa::kSp];
+  if (!on_stack(g, sp) && !on_stack(field(m, F::m_g0), sp) && !on_stack(w.g, sp) &&
+      !on_stack(field(m, F::m_gsignal), sp))
+    return {0, 0, t.tid, true};
+  return w;
 }
 
-uint64_t Guest::current_g() const { return user_g(s_.thread()); }
+uint64_t Guest::depth(const Who& w, uint64_t at) const {
+  if (!w.system) return stack_hi(w.g) - at;
+  if (on_stack(w.g, at)) return stack_hi(w.g) - at;
+  return kSystemDepth + (stack_hi(g_of(s_.thread())) - at);
+}
+
+bool Guest::ended(const Who& w) const {
+  return w.goid && (goid(w.g) != w.goid || status_name(static_cast<uint32_t>(field(w.g, F::g_atomicstatus))) == "dead");
+}
+
+uint64_t Guest::recovery_pc(uint64_t g) const {  // facts §2: sigcode1 to 1.21, then the panic's retpc
+  return p_.layouts()[F::panic_retpc] ? field(field(g, F::g_panic), F::panic_retpc) : field(g, F::g_sigcode1);
+}
+
+uint64_t Guest::recovered_type() const { return argument(Arg::gorecover_result); }
 
 std::optional<Goroutine> Guest::goroutine(uint64_t g) const {
   if (!g || g % 8) return std::nullopt;
@@ -54,7 +91,7 @@ std::optional<Goroutine> Guest::goroutine(uint64_t g) const {
   out.go_pc = field(g, F::g_gopc);
   out.start_pc = field(g, F::g_startpc);
   for (size_t i = 0; i < s_.threads.size(); ++i)
-    if (s_.threads[i].status != emu::ThreadStatus::Exited && user_g(s_.threads[i]) == g)
+    if (s_.threads[i].status != emu::ThreadStatus::Exited && who(s_.threads[i]).g == g)
       out.thread = static_cast<int>(i);
   return out;
 }
@@ -88,7 +125,7 @@ std::vector<Goroutine> Guest::goroutines(bool* more) const {
     break;
   }
   for (const emu::Thread& t : s_.threads)
-    if (t.status != emu::ThreadStatus::Exited) add(user_g(t));
+    if (t.status != emu::ThreadStatus::Exited) add(who(t).g);
   std::sort(out.begin(), out.end(), [](const Goroutine& a, const Goroutine& b) { return a.id < b.id; });
   return out;
 }

@@ -361,7 +361,7 @@ void Tracker::on_jmpdefer(const Hook& h) {
   const uint64_t owner_sp = amd64 ? e.sp_after + 8 : e.sp_after;
   e.frame = frame_id(*g, e.return_address, owner_sp);
   e.origin = origin_of(e.frame);
-  const uint64_t funcval = guest_.cpu().r[context_register(p_.arch())];
+  const uint64_t funcval = guest_.jmpdefer_closure();
   find_push(*g, e, funcval, true);
   e.deferred = read_deferred(guest_, funcval);
   emit(e);

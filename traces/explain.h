@@ -6,16 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime_model/program.h"
+#include "runtime_model/guest.h"
 #include "traces/effect.h"
 
 namespace deferscope::traces {
-
-// One frame of the stack that the instruction runs on; innermost first.
-struct FrameSeen {
-  const model::Function* function = nullptr;
-  uint64_t pc = 0, sp = 0, cfa = 0, ret = 0, ret_slot = 0;  // ret_slot 0: in LR
-};
 
 // The moment before the instruction, as the explainer sees it.
 struct Scene {
@@ -23,11 +17,10 @@ struct Scene {
   const Namer* names = nullptr;
   const emu::MachineState* state = nullptr;
   const isa::CpuModel* cpu = nullptr;
-  std::vector<FrameSeen> frames;  // may be empty
-  uint64_t g = 0;                 // the goroutine's g; 0: none
-  uint64_t running_g = 0;         // the g that the thread has at hand: g0 on the system stack
-  uint64_t goid = 0;
-  int inline_slot = -1;  // of the open-coded defer that its function's exit is running; -1: none
+  std::vector<model::Frame> frames;  // of the stack that the instruction runs on, innermost first; may be empty
+  model::Who who;
+  uint64_t running_g = 0;  // the g that the thread has at hand: g0 on the system stack
+  int inline_slot = -1;    // of the open-coded defer that its function's exit is running; -1: none
   std::function<std::string(uint64_t pc)> text;   // of an instruction, as the pane prints it
   std::function<std::string(uint64_t pc)> place;  // "main.main+73"
 };

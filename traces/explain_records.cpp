@@ -43,7 +43,7 @@ bool defer_bits(const Seen& x, Lines& out) {
   }
   // The closure's slot below varp.
   if (x.s.frames.empty()) return false;
-  const uint64_t varp = x.s.frames[0].cfa - static_cast<uint64_t>(model::varp_below_caller_sp(x.p.arch()));
+  const uint64_t varp = x.s.frames[0].caller_sp - static_cast<uint64_t>(model::varp_below_caller_sp(x.p.arch()));
   for (size_t i = 0; i < o->slots.size(); ++i)
     if (m->address == varp - o->slots[i] && (o->count_known || i == 0)) {
       out.push_back(fmt::format("the function that defer #{} will call", i + 1));
@@ -63,18 +63,13 @@ struct Record {
 // The _defer and _panic records that g reaches now.
 std::vector<Record> linked_records(const Seen& x) {
   std::vector<Record> out;
-  const model::Layouts& l = x.p.layouts();
-  const auto walk = [&](F head, F link, model::S kind) {
-    const auto h = l[head], n = l[link];
-    if (!h || !n || x.s.g == 0) return;
-    uint64_t at = x.word(x.s.g + static_cast<uint64_t>(h.offset)).value_or(0);
-    for (int i = 0; i < 64 && at; ++i) {
-      out.push_back({at, kind, i + 1});
-      at = x.word(at + static_cast<uint64_t>(n.offset)).value_or(0);
-    }
+  const model::Guest guest(x.p, *x.s.state);
+  const auto add = [&](F head, F link, model::S kind) {
+    int number = 0;
+    for (uint64_t at : guest.linked(x.s.who.g, head, link, 64).records) out.push_back({at, kind, ++number});
   };
-  walk(F::g_defer, F::defer_link, model::S::defer_);
-  walk(F::g_panic, F::panic_link, model::S::panic);
+  add(F::g_defer, F::defer_link, model::S::defer_);
+  add(F::g_panic, F::panic_link, model::S::panic);
   return out;
 }
 
@@ -120,12 +115,12 @@ std::optional<std::pair<uint64_t, int64_t>> panic_argument(const Seen& x, const 
 // The _panic in the frame of a deferreturn at work (1.22+), which no chain reaches.
 std::optional<Record> deferreturns_own(const Seen& x) {
   if (x.p.mech().on_return != model::ReturnMechanism::machine) return std::nullopt;
-  for (const FrameSeen& f : x.s.frames) {
+  for (const model::Frame& f : x.s.frames) {
     if (!f.function || f.function->name() != "runtime.deferreturn") continue;
     const auto argument = panic_argument(x, *f.function);
     if (!argument) return std::nullopt;
     const auto frame = static_cast<uint64_t>(x.p.go().funcs.sp_delta(f.function->f, argument->first).value_or(0));
-    const uint64_t sp = f.cfa - frame - (x.p.amd64() ? 8 : 0);
+    const uint64_t sp = f.caller_sp - frame - (x.p.amd64() ? 8 : 0);
     return Record{sp + static_cast<uint64_t>(argument->second), model::S::panic, 0, "deferreturn's own, in its frame"};
   }
   return std::nullopt;
@@ -209,11 +204,11 @@ std::string gobuf_meaning(const Seen& x, F field, uint64_t v) {
 bool gobuf_field(const Seen& x, Lines& out) {
   const Change* m = x.e.memory_change();
   const model::Layouts& l = x.p.layouts();
-  if (!m || x.e.flow.kind == Flow::Call || !x.s.g || !l[F::g_sched]) return false;
-  const uint64_t sched = x.s.g + static_cast<uint64_t>(l[F::g_sched].offset);
+  if (!m || x.e.flow.kind == Flow::Call || !x.s.who.g || !l[F::g_sched]) return false;
+  const uint64_t sched = x.s.who.g + static_cast<uint64_t>(l[F::g_sched].offset);
   for (const model::FieldName& f : l.fields(model::S::gobuf)) {
     if (m->address != sched + static_cast<uint64_t>(l[f.field].offset)) continue;
-    out.push_back(fmt::format("g{}.sched.{}{}", x.s.goid, f.name, gobuf_meaning(x, f.field, m->after)));
+    out.push_back(fmt::format("g{}.sched.{}{}", x.s.who.goid, f.name, gobuf_meaning(x, f.field, m->after)));
     return true;
   }
   return false;
@@ -237,10 +232,10 @@ bool record_field(const Seen& x, Lines& out) {
     const auto fields = l.fields(r.kind);
     const model::FieldName* f = field_at(l, fields, m->address - r.address, &inside);
     const char* kind = r.kind == model::S::defer_ ? "_defer" : "_panic";
-    const std::string which = r.number == 0
-                                  ? fmt::format("{} {:#x}, {}", kind, r.address, r.outside)
-                                  : fmt::format("{} {:#x}, {} in g{}'s chain", kind, r.address,
-                                                r.number == 1 ? "first" : fmt::format("number {}", r.number), x.s.goid);
+    const std::string which =
+        r.number == 0 ? fmt::format("{} {:#x}, {}", kind, r.address, r.outside)
+                      : fmt::format("{} {:#x}, {} in g{}'s chain", kind, r.address,
+                                    r.number == 1 ? "first" : fmt::format("number {}", r.number), x.s.who.goid);
     if (!f) {
       out.push_back(fmt::format("byte {} of {}", m->address - r.address, which));
       return true;
@@ -251,15 +246,15 @@ bool record_field(const Seen& x, Lines& out) {
     if (const std::string meaning = field_meaning(x, f->field, *m); !meaning.empty()) out.push_back(meaning);
     return true;
   }
-  if (x.s.g) {
-    const auto head = [&](F f) { return l[f] && m->address == x.s.g + static_cast<uint64_t>(l[f].offset); };
+  if (x.s.who.g) {
+    const auto head = [&](F f) { return l[f] && m->address == x.s.who.g + static_cast<uint64_t>(l[f].offset); };
     if (head(F::g_defer)) {
-      out.push_back(
-          fmt::format("g{}._defer: the head of its chain of defers{}", x.s.goid, m->after == 0 ? ": empty now" : ""));
+      out.push_back(fmt::format("g{}._defer: the head of its chain of defers{}", x.s.who.goid,
+                                m->after == 0 ? ": empty now" : ""));
       return true;
     }
     if (head(F::g_panic)) {
-      out.push_back(fmt::format("g{}._panic: {}", x.s.goid, m->after ? "the panic at work" : "no panic any more"));
+      out.push_back(fmt::format("g{}._panic: {}", x.s.who.goid, m->after ? "the panic at work" : "no panic any more"));
       return true;
     }
   }
@@ -271,9 +266,9 @@ bool record_read(const Seen& x, Lines& out) {
   if (x.e.reads.size() != 1 || x.e.flow.kind != Flow::Next) return false;
   const uint64_t at = x.e.reads[0].address;
   const model::Layouts& l = x.p.layouts();
-  const auto head = [&](F f) { return x.s.g && l[f] && at == x.s.g + static_cast<uint64_t>(l[f].offset); };
+  const auto head = [&](F f) { return x.s.who.g && l[f] && at == x.s.who.g + static_cast<uint64_t>(l[f].offset); };
   if (head(F::g_defer) || head(F::g_panic)) {
-    out.push_back(fmt::format("g{}.{}", x.s.goid,
+    out.push_back(fmt::format("g{}.{}", x.s.who.goid,
                               head(F::g_defer) ? "_defer: the first record of its chain" : "_panic: the newest panic"));
     return true;
   }

@@ -11,15 +11,8 @@ namespace {
 
 using model::F;
 
-// The function that jmpdefer is about to enter: on amd64 its funcval is in the context register by now; on arm64 it is
-// still an argument on the stack.
-const model::Function* deferred_by_jmpdefer(const Seen& x) {
-  if (x.p.amd64()) return x.context_function();
-  return x.function_of(x.word(x.e.sp_before() + static_cast<uint64_t>(x.p.place(model::Arg::jmpdefer_fv).offset)));
-}
-
 std::string again_line(const Seen& x, const model::Function* callee) {
-  const model::Function* f = deferred_by_jmpdefer(x);
+  const model::Function* f = x.function_of(model::Guest(x.p, *x.s.state).jmpdefer_closure());
   return fmt::format("⇒ when {} returns, {} is called AGAIN", f ? x.name(f) : "the deferred function",
                      x.short_name(callee));
 }
@@ -83,8 +76,9 @@ const Change* sp_change(const Effect& e) {
 std::string frames_dropped(const Seen& x, size_t upto) {
   std::string t;
   for (size_t i = 0; i <= upto; ++i) {
-    const FrameSeen& f = x.s.frames[i];
-    if (i == 0 && (f.ret_slot == x.e.sp_before() || f.cfa == x.e.sp_before())) continue;  // of no bytes: jmpdefer
+    const model::Frame& f = x.s.frames[i];
+    if (i == 0 && (f.return_slot == x.e.sp_before() || f.caller_sp == x.e.sp_before()))
+      continue;  // of no bytes: jmpdefer
     if (!t.empty()) t += ", ";
     t += x.short_name(x.s.frames[i].function);
   }
@@ -96,16 +90,16 @@ bool frames_dropped_by_sp(const Seen& x, Lines& out) {
   const Change* c = sp_change(x.e);
   if (!c || c->after < c->before || x.e.flow.kind == Flow::Return || x.s.frames.size() < 2) return false;
   for (size_t k = 1; k < x.s.frames.size(); ++k) {
-    const FrameSeen& f = x.s.frames[k];
+    const model::Frame& f = x.s.frames[k];
     if (!f.function) break;
-    if (x.p.amd64() && f.ret_slot == c->after) {
+    if (x.p.amd64() && f.return_slot == c->after) {
       out = {fmt::format("SP {:#x} → {:#x}: {}'s frame dropped;", c->before, c->after, frames_dropped(x, k)),
-             fmt::format("[SP] = {}, where {} would return", x.both(f.ret), x.short_name(f.function))};
+             fmt::format("[SP] = {}, where {} would return", x.both(f.return_address), x.short_name(f.function))};
       return true;
     }
-    if (!x.p.amd64() && c->after >= f.cfa && c->after <= f.cfa + 16 && c->after > x.s.frames[k - 1].cfa &&
-        k + 1 < x.s.frames.size()) {
-      const uint64_t over = c->after - f.cfa;
+    if (!x.p.amd64() && c->after >= f.caller_sp && c->after <= f.caller_sp + 16 &&
+        c->after > x.s.frames[k - 1].caller_sp && k + 1 < x.s.frames.size()) {
+      const uint64_t over = c->after - f.caller_sp;
       out = {fmt::format("SP {:#x} → {:#x}: {}'s frame dropped;", c->before, c->after, frames_dropped(x, k)),
              over ? fmt::format("{} bytes above {}'s SP, which the next instruction takes off", over,
                                 x.short_name(x.s.frames[k + 1].function))
@@ -163,8 +157,8 @@ bool frame_opened_or_closed(const Seen& x, Lines& out) {
 bool stack_check(const Seen& x, Lines& out) {
   const model::Function* f = x.here();
   if (!f || x.e.pc - f->f.entry > 48 || x.s.running_g == 0) return false;
-  const bool system = x.s.running_g != x.s.g;
-  const std::string whose = system ? "the system stack" : fmt::format("g{}", x.s.goid);
+  const bool system = x.s.running_g != x.s.who.g;
+  const std::string whose = system ? "the system stack" : fmt::format("g{}", x.s.who.goid);
   const uint64_t guard_at = x.s.running_g + 16;  // g.stackguard0, at this place in every version (facts §1)
   const auto guard = x.word(guard_at);
   const bool reads_guard =

@@ -10,8 +10,6 @@
 namespace deferscope::cli {
 namespace {
 
-using model::F;
-
 // The functions at whose entry an event happens, by event. Those that a version does not have are not there.
 struct EventRow {
   Event event;
@@ -135,12 +133,7 @@ std::vector<const model::Function*> Core::concerned(Event e) const {
       })};
     case Event::run: return {owner_of_running()};
     case Event::recover: return {owner_of_running(), first(by_others)};
-    case Event::recovery: {
-      // Where it will go on (facts §2: sigcode1 to 1.21, then the panic's retpc).
-      const uint64_t panic = view->field(w.g, F::g_panic);
-      return {view->function(program->layouts()[F::panic_retpc] ? view->field(panic, F::panic_retpc)
-                                                                : view->field(w.g, F::g_sigcode1))};
-    }
+    case Event::recovery: return {view->function(view->guest()->recovery_pc(w.g))};  // where it will go on
     case Event::panic:
     case Event::goexit: break;
   }
@@ -149,12 +142,7 @@ std::vector<const model::Function*> Core::concerned(Event e) const {
 
 bool Core::event_holds(const Breakpoint& b) const {
   const GuestView& v = *view;
-  if (b.event == Event::recover) {
-    // The result: the type word of the interface, nil if nothing was recovered.
-    const bool in_register = program->minor() >= (v.amd64() ? 17 : 18);
-    const uint64_t type = in_register ? v.cpu().r[0] : v.word(v.sp() + (v.amd64() ? 16 : 16)).value_or(0);
-    if (type == 0) return false;
-  }
+  if (b.event == Event::recover && v.guest()->recovered_type() == 0) return false;
   const auto here = v.frame0();
   if (!here) return b.function.empty();
   if (b.event == Event::defer && !bit_appears(*here)) return false;

@@ -8,8 +8,6 @@
 namespace deferscope::cli {
 namespace {
 
-using model::F;
-
 std::string name_of(const Core& core, const model::Deferred& d) {
   if (d.function) {
     const model::Wrapped& w = core.program->wrapped(*d.function);
@@ -61,12 +59,7 @@ std::string entry_line(const Core& core, size_t number, const model::ChainEntry&
 
 // In jmpdefer the record is unlinked already and its function not yet entered: it is the one that runs next.
 std::string about_to_run(const Core& core) {
-  const auto frames = core.view->frames(2);
-  if (frames.empty() || !frames[0].function || frames[0].function->name() != "runtime.jmpdefer") return {};
-  const bool before = frames.size() > 1 && frames[1].function && frames[1].function->name() == "runtime.deferreturn";
-  const uint64_t fv = before ? core.view->word(core.view->sp() + 8).value_or(0)
-                             : core.view->cpu().r[model::context_register(core.program->arch())];
-  const auto code = core.view->word(fv);
+  const auto code = core.view->word(core.view->guest()->jmpdefer_closure());
   const model::Function* f = code ? core.view->function(*code) : nullptr;
   return f ? model::readable(f->name()) + " (record unlinked)" : "";
 }

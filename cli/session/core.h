@@ -139,7 +139,7 @@ class Core {
   Who me() const { return chosen.value_or(view->who()); }
   Who follow();
   Standing standing() const { return view->standing(me()); }
-  std::vector<Frame> frames(unsigned limit) const { return view->frames(standing(), limit); }
+  std::vector<Frame> frames(unsigned limit) const { return view->trace(standing(), limit).frames; }
   // Of the chosen one; throws CommandError for a register that is not kept while it is parked.
   uint64_t register_value(isa::Reg r) const;
 

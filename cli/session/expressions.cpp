@@ -256,6 +256,10 @@ class Parser {
       if (auto v = global_variable(core_, word.substr(0, cut))) return fields(std::move(*v), word.substr(cut));
     return std::nullopt;
   }
+  uint64_t running_g() const {  // g0's too
+    const model::Guest* guest = core_.view->guest();
+    return guest ? guest->g_of(core_.view->state().thread()) : 0;
+  }
   std::optional<uint64_t> special(const std::string& word) const {
     std::string low;
     for (char c : word) low += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -263,7 +267,7 @@ class Parser {
     if (low == "goid" || low == "$goid") return core_.me().goid;
     if (low == "thread" || low == "$thread") return static_cast<uint64_t>(core_.me().tid);
     if (low == "pos" || low == "$pos" || low == "@") return core_.position();
-    if (low == "g" || low == "$g") return core_.chosen ? core_.chosen->g : core_.view->current_g(core_.view->cpu());
+    if (low == "g" || low == "$g") return core_.chosen ? core_.chosen->g : running_g();
     if (const auto r = core_.register_named(word)) return core_.register_value(*r);
     return std::nullopt;
   }

@@ -13,8 +13,6 @@
 namespace deferscope::cli {
 namespace {
 
-using model::F;
-
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
 class ImageSymbols final : public isa::Symbols {
@@ -30,32 +28,11 @@ class ImageSymbols final : public isa::Symbols {
   const loader::Image& image_;
 };
 
-// Functions where a stack ends: nothing called them.
-bool is_bottom(std::string_view name) {
-  for (std::string_view n : {"runtime.goexit", "runtime.mstart", "runtime.mstart0", "runtime.rt0_go", "runtime.mcall",
-                             "runtime.systemstack", "runtime.morestack", "runtime.clone", "runtime._rt0_amd64_linux",
-                             "_rt0_amd64_linux", "_rt0_arm64_linux", "_rt0_amd64", "runtime.gogo", "gogo"})
-    if (name == n) return true;
-  return false;
-}
-
-// Behind deferreturn's CALL of jmpdefer; 0 if there is none.
-uint64_t call_of_jmpdefer(const model::Program& p) {
-  const model::Function* deferreturn = p.function_named("runtime.deferreturn");
-  const model::Function* jmpdefer = p.function_named("runtime.jmpdefer");
-  if (!deferreturn || !jmpdefer) return 0;
-  for (const model::Call& c : p.calls_in(*deferreturn))
-    if (c.target == jmpdefer->f.entry) return c.next;
-  return 0;
-}
-
 }  // namespace
 
 GuestView::GuestView(const emu::Machine& machine, const model::Program* program)
     : machine_(machine), program_(program) {
-  if (!program) return;
-  const model::Layouts& l = program->layouts();
-  goid_ = l[F::g_goid], m_ = l[F::g_m], curg_ = l[F::m_curg];
+  if (program) guest_.emplace(*program, machine.state());
 }
 
 std::optional<uint64_t> GuestView::value(uint64_t address, unsigned bytes) const {
@@ -66,62 +43,16 @@ std::optional<uint64_t> GuestView::value(uint64_t address, unsigned bytes) const
 
 std::optional<uint64_t> GuestView::word(uint64_t address) const { return value(address, 8); }
 
-uint64_t GuestView::field(uint64_t base, F f) const {
-  if (!program_ || base == 0) return 0;
-  const model::FieldAt at = program_->layouts()[f];
-  return at ? value(base + static_cast<uint64_t>(at.offset), std::min(at.size, 8u)).value_or(0) : 0;
-}
-
-// --- who ---
-
-uint64_t GuestView::current_g(const isa::CpuState& cpu) const {
-  if (!amd64()) return cpu.r[28];
-  const uint64_t fs = cpu.r[isa::kFsBase];
-  return fs ? word(fs - 8).value_or(0) : 0;
-}
-
-Who GuestView::who(const emu::Thread& thread) const {
-  Who w;
-  w.tid = thread.tid;
-  if (!program_) return w;
-  const uint64_t g = current_g(thread.cpu);
-  if (g == 0) return w;
-  w.goid = word(g + static_cast<uint64_t>(goid_.offset)).value_or(0);
-  w.g = g;
-  if (w.goid != 0) return w;
-  w.system = true;
-  const uint64_t m = word(g + static_cast<uint64_t>(m_.offset)).value_or(0);
-  w.g = m ? word(m + static_cast<uint64_t>(curg_.offset)).value_or(0) : 0;
-  if (w.g) w.goid = word(w.g + static_cast<uint64_t>(goid_.offset)).value_or(0);
-  return w;
-}
-
-Standing GuestView::standing_of(const emu::Thread& t) const {
-  const isa::CpuState& c = t.cpu;
+Standing GuestView::standing(const Who& who) const {
+  if (guest_) return guest_->standing(who);
   Standing s;
-  s.who = who(t), s.thread = &t;
-  s.pc = c.pc, s.sp = c.r[sp_register()], s.fp = c.r[amd64() ? isa::kRbp : isa::Reg{29}];
-  s.lr = amd64() ? 0 : c.r[isa::kX30];
+  s.who = who;
+  for (const emu::Thread& t : state().threads) {
+    if (t.tid != who.tid) continue;
+    const isa::CpuState& c = t.cpu;
+    s.thread = &t, s.pc = c.pc, s.sp = c.r[sp_register()], s.fp = c.r[amd64() ? isa::kRbp : isa::Reg{29}];
+  }
   return s;
-}
-
-Standing GuestView::standing(const Who& wanted) const {
-  if (who().same(wanted)) return standing_of(state().thread());
-  for (const emu::Thread& t : state().threads)
-    if (t.status != emu::ThreadStatus::Exited && who(t).same(wanted)) return standing_of(t);
-  Standing s;
-  s.who = wanted;
-  if (!program_ || wanted.g == 0) return s;
-  const uint64_t sched = wanted.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset);
-  s.pc = field(sched, F::gobuf_pc), s.sp = field(sched, F::gobuf_sp);
-  s.fp = field(sched, F::gobuf_bp), s.lr = field(sched, F::gobuf_lr);
-  return s;
-}
-
-uint64_t GuestView::depth(const Who& w, uint64_t at) const {
-  if (!w.system) return stack_hi(w.g) - at;
-  if (const uint64_t hi = w.g ? stack_hi(w.g) : 0; hi && at <= hi && at > word(w.g).value_or(0)) return hi - at;
-  return kSystemDepth + (stack_hi(current_g(cpu())) - at);
 }
 
 std::string GuestView::who_text(const Who& w) const {
@@ -131,57 +62,20 @@ std::string GuestView::who_text(const Who& w) const {
 
 // --- frames ---
 
-std::vector<Frame> GuestView::frames_from(uint64_t pc, uint64_t sp, uint64_t lr, unsigned limit) const {
-  std::vector<Frame> out;
-  bool innermost = true;
-  while (out.size() < limit) {
-    Frame f;
-    f.pc = pc, f.sp = sp, f.innermost = innermost;
-    f.function = pc ? function(innermost ? pc : pc - 1) : nullptr;
-    if (!f.function) {
-      if (innermost) out.push_back(f);
-      break;
-    }
-    const int32_t delta = program_->go().funcs.sp_delta(f.function->f, f.lookup_pc()).value_or(0);
-    const auto frame_size = static_cast<uint64_t>(std::max(delta, 0));
-    if (amd64()) {
-      f.ret_slot = sp + frame_size;
-      f.cfa = f.ret_slot + 8;
-      f.ret = word(f.ret_slot).value_or(0);
-    } else {
-      // jmpdefer moves SP by hand: its table does not hold; what it returns to is in LR.
-      const bool by_hand = innermost && f.function->name() == "runtime.jmpdefer";
-      const uint64_t size = by_hand ? 0 : frame_size;
-      f.cfa = sp + size;
-      f.ret_slot = size ? sp : 0;
-      f.ret = size ? word(sp).value_or(0) : innermost ? lr : 0;
-      // LR was moved back onto the CALL already, but SP is still deferreturn's: that frame is still there.
-      if (by_hand && word(sp) == lr + 4)
-        if (const uint64_t back = call_of_jmpdefer(*program_)) f.ret = back;
-    }
-    out.push_back(f);
-    if (f.function->f.flag & 1 || is_bottom(f.function->name())) break;
-    pc = f.ret, sp = f.cfa, innermost = false;
-  }
-  return out;
-}
-
-std::vector<Frame> GuestView::frames(const Standing& s, unsigned limit) const {
-  std::vector<Frame> out = frames_from(s.pc, s.sp, s.lr, limit);
-  const Who& w = s.who;
-  if (!s.thread || !w.system || w.g == 0 || out.size() >= limit) return out;
-  const model::Layouts& l = program_->layouts();
-  const uint64_t sched = w.g + static_cast<uint64_t>(l[F::g_sched].offset);
-  const uint64_t gpc = field(sched, F::gobuf_pc), gsp = field(sched, F::gobuf_sp);
-  std::vector<Frame> rest = frames_from(gpc, gsp, field(sched, F::gobuf_lr), limit - static_cast<unsigned>(out.size()));
-  if (!rest.empty() && rest[0].function) out.insert(out.end(), rest.begin(), rest.end());
-  return out;
+model::Unwound GuestView::trace(const Standing& s, unsigned limit) const {
+  model::Unwound u;
+  if (guest_) u = guest_->unwind(s, limit);
+  if (!u.frames.empty() || limit == 0) return u;
+  Frame bare;
+  bare.pc = bare.lookup = s.pc, bare.sp = s.sp, bare.innermost = true;
+  u.frames.push_back(bare);
+  return u;
 }
 
 std::optional<Frame> GuestView::frame0() const {
-  const auto f = frames_from(pc(), sp(), amd64() ? 0 : cpu().r[isa::kX30], 1);
-  if (f.empty() || !f[0].function) return std::nullopt;
-  return f[0];
+  if (!guest_) return std::nullopt;
+  const auto u = guest_->unwind(guest_->standing(state().thread()), 1);
+  return u.frames.empty() ? std::nullopt : std::optional(u.frames[0]);
 }
 
 // --- names ---
@@ -224,10 +118,9 @@ std::string GuestView::of(uint64_t v) const {
   }
   const Who w = who();
   if (w.g) {
-    const uint64_t lo = word(w.g).value_or(0), hi = stack_hi(w.g);
+    const uint64_t lo = guest_->stack_lo(w.g), hi = guest_->stack_hi(w.g);
     if (v >= lo && v < hi) {
-      const uint64_t base =
-          w.system ? field(w.g + static_cast<uint64_t>(program_->layouts()[F::g_sched].offset), F::gobuf_sp) : sp();
+      const uint64_t base = w.system ? guest_->parked(w).sp : sp();
       if (base < lo || base > hi) return "its stack";
       const auto off = static_cast<int64_t>(v - base);
       if (!w.system && off > 0)

@@ -72,11 +72,7 @@ Who Core::follow() {
   return w;
 }
 
-bool Core::ended(const Who& who) const {
-  constexpr uint64_t kDead = 6;  // runtime._Gdead, in every version
-  if (who.goid == 0 || !program) return false;
-  return view->field(who.g, model::F::g_goid) != who.goid || view->field(who.g, model::F::g_atomicstatus) == kDead;
-}
+bool Core::ended(const Who& who) const { return view->guest() && view->guest()->ended(who); }
 
 // To where somebody who does not execute goes on. If that one is parked: behind what the scheduler and gogo do to
 // resume it.
@@ -106,8 +102,7 @@ std::unordered_set<int> Core::threads_taking_up() const {
   std::unordered_set<int> out;
   for (const emu::Thread& t : machine->state().threads) {
     if (t.status == emu::ThreadStatus::Exited) continue;
-    const isa::CpuState& c = t.cpu;
-    for (const Frame& f : view->frames_from(c.pc, c.r[view->sp_register()], view->amd64() ? 0 : c.r[isa::kX30], 8))
+    for (const Frame& f : view->trace(view->guest()->standing(t), 8).frames)
       if (f.function && take_up_.count(f.function->f.entry)) out.insert(t.tid);
   }
   return out;
@@ -197,11 +192,10 @@ std::optional<Halt> Core::cut_at_gogo(const Who& me, uint64_t depth, uint64_t ex
     h.note = fmt::format("g{} ends here: its frames are gone (Goexit, or its function returned)", me.goid);
     return h;
   }
-  const bool from_system = depth >= GuestView::kSystemDepth;
-  const uint64_t g = view->who().g;
-  const uint64_t sched = g + static_cast<uint64_t>(program->layouts()[model::F::g_sched].offset);
-  const uint64_t sp = view->field(sched, model::F::gobuf_sp), pc = view->field(sched, model::F::gobuf_pc);
-  if (view->stack_hi(g) - sp > depth || pc == expected_pc) return std::nullopt;
+  const bool from_system = depth >= model::Guest::kSystemDepth;
+  const Standing resumed = view->guest()->parked(view->who());
+  const uint64_t pc = resumed.pc;
+  if (view->guest()->stack_hi(resumed.who.g) - resumed.sp > depth || pc == expected_pc) return std::nullopt;
   const uint64_t caller = view->amd64() ? view->word(view->sp()).value_or(0) : view->cpu().r[isa::kX30];
   const model::Function* by = view->function(caller);
   const std::string name = by ? model::readable(by->name()) : "gogo";
@@ -252,8 +246,8 @@ Halt Core::finish(unsigned of) {
   if (!view->who().same(who))
     if (const Halt h = arrive(who); h.kind != Halt::Done) return h;
   const auto seen = view->frames(of + 2);
-  if (of >= seen.size() || seen[of].ret == 0) throw CommandError("this function has no caller to return to");
-  const uint64_t depth = view->depth(view->who(), seen[of].cfa), back = seen[of].ret;
+  if (of >= seen.size() || seen[of].return_address == 0) throw CommandError("this function has no caller to return to");
+  const uint64_t depth = view->depth(view->who(), seen[of].caller_sp), back = seen[of].return_address;
   std::unordered_set<uint64_t> temps = cut_hooks();
   const std::unordered_set<uint64_t> cuts = temps;
   temps.insert(back);
@@ -278,7 +272,7 @@ LineAt Core::line_here() const {
   if (!f) return l;
   l.function = f->function;
   l.line = view->line(view->pc());
-  l.depth = view->depth(view->who(), f->cfa);
+  l.depth = view->depth(view->who(), f->caller_sp);
   return l;
 }
 

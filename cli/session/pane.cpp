@@ -61,13 +61,13 @@ std::vector<std::string> Core::explain_here() {
   s.names = view.get();
   s.state = &machine->state();
   s.cpu = machine->options().cpu;
-  const Who w = view->who();
-  s.g = w.g, s.goid = w.goid, s.running_g = view->current_g(view->cpu());
+  s.who = view->who();
+  if (view->guest()) s.running_g = view->guest()->g_of(machine->state().thread());
   if (tracker)
-    if (const auto running = tracker->running(w.goid);
+    if (const auto running = tracker->running(s.who.goid);
         !running.empty() && running.back().by == model::RunBy::inline_exit)
       s.inline_slot = running.back().slot;
-  for (const Frame& f : view->frames(12)) s.frames.push_back({f.function, f.pc, f.sp, f.cfa, f.ret, f.ret_slot});
+  s.frames = view->frames(12);
   s.text = [this](uint64_t pc) { return instructions_text(*this, pc); };
   s.place = [this](uint64_t pc) { return view->place(pc); };
   return traces::explain(e, s);

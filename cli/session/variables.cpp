@@ -26,7 +26,7 @@ loader::Dwarf& need_dwarf(const Core& core) {
 
 loader::FrameAccess access_to(const Core& core, const Frame& f) {
   loader::FrameAccess a;
-  a.cfa = f.cfa;
+  a.cfa = f.caller_sp;
   const GuestView* v = core.view.get();
   const emu::Thread* thread = core.standing().thread;
   const bool innermost = f.innermost && thread;
@@ -80,9 +80,7 @@ bool declared(const loader::Variable& v, int line) {
   return v.role != loader::VariableRole::local || !v.inlined_from.empty() || v.line == 0 || v.line < line;
 }
 
-int line_of(const Core& core, const Frame& f) {
-  return core.program->go().funcs.line(f.function->f, f.lookup_pc()).line;
-}
+int line_of(const Core& core, const Frame& f) { return core.program->go().funcs.line(f.function->f, f.lookup).line; }
 
 // "golang.org/x/text/language.(*T).f" → "golang.org/x/text/language".
 std::string package_of(const std::string& function) {
@@ -95,7 +93,7 @@ std::string package_of(const std::string& function) {
 std::vector<std::string> variable_lines(const Core& core, VariableSet set, const std::string& filter) {
   loader::Dwarf& d = need_dwarf(core);
   const auto f = chosen_frame(core);
-  const auto info = f ? d.function_at(f->lookup_pc()) : std::nullopt;
+  const auto info = f ? d.function_at(f->lookup) : std::nullopt;
   if (!info) throw CommandError("no function with variables is known here");
   const loader::FrameAccess a = access_to(core, *f);
   const Values values(core);
@@ -103,12 +101,12 @@ std::vector<std::string> variable_lines(const Core& core, VariableSet set, const
   std::vector<std::string> out;
   for (const loader::Variable& v : info->variables) {
     const bool is_local = v.role == loader::VariableRole::local;
-    if (is_local != (set == VariableSet::locals) || !v.visible_at(f->lookup_pc()) || !declared(v, line)) continue;
+    if (is_local != (set == VariableSet::locals) || !v.visible_at(f->lookup) || !declared(v, line)) continue;
     const bool of_compiler = v.name.starts_with(".");  // ".autotmp_9"
     if (of_compiler || (!filter.empty() && v.name.find(filter) == std::string::npos)) continue;
     const bool on_heap = v.name.starts_with("&");
     out.push_back(fmt::format("{} = {}{}", v.name.substr(on_heap ? 1 : 0),
-                              values.print(value_of(values, d, v, f->lookup_pc(), a)),
+                              values.print(value_of(values, d, v, f->lookup, a)),
                               v.inlined_from.empty() ? "" : fmt::format("  (of inlined {})", v.inlined_from)));
   }
   return out;
@@ -117,18 +115,18 @@ std::vector<std::string> variable_lines(const Core& core, VariableSet set, const
 std::optional<Value> local_variable(const Core& core, const std::string& name) {
   loader::Dwarf* d = dwarf_of(core);
   const auto f = d ? chosen_frame(core) : std::nullopt;
-  const auto info = f ? d->function_at(f->lookup_pc()) : std::nullopt;
+  const auto info = f ? d->function_at(f->lookup) : std::nullopt;
   if (!info) return std::nullopt;
   const loader::FrameAccess a = access_to(core, *f);
   const int line = line_of(core, *f);
   const loader::Variable* best = nullptr;
   for (const loader::Variable& v : info->variables) {
-    if ((v.name != name && v.name != "&" + name) || !v.visible_at(f->lookup_pc())) continue;
+    if ((v.name != name && v.name != "&" + name) || !v.visible_at(f->lookup)) continue;
     const bool better = !best || (v.inlined_from.empty() && (declared(v, line) || !declared(*best, line)));
     if (better) best = &v;
   }
   if (!best) return std::nullopt;
-  return value_of(Values(core), *d, *best, f->lookup_pc(), a);
+  return value_of(Values(core), *d, *best, f->lookup, a);
 }
 
 std::optional<Value> global_variable(const Core& core, const std::string& name) {

@@ -16,10 +16,10 @@ namespace {
 std::string frame_line(const Core& c, size_t i, const Frame& f, bool chosen) {
   std::string inlined;
   if (f.function)
-    for (const auto& in : c.program->go().funcs.inline_stack(f.function->f, f.lookup_pc()))
+    for (const auto& in : c.program->go().funcs.inline_stack(f.function->f, f.lookup))
       if (in.inlined) inlined += fmt::format("  (in inlined {})", model::readable(in.function));
   return fmt::format("{} {:2}  {:#x}  {}  {}{}", chosen ? "▶" : " ", i, f.pc, mark('b', c.view->place(f.pc)),
-                     mark('d', c.view->line(f.lookup_pc())), inlined);
+                     mark('d', c.view->line(f.lookup)), inlined);
 }
 
 void bt(Core& c, const std::string& a) {
@@ -36,8 +36,8 @@ void bt(Core& c, const std::string& a) {
   for (size_t i = 0; i < frames.size(); ++i) {
     c.say(frame_line(c, i, frames[i], i == c.frame));
     if (full)
-      c.say(fmt::format("        SP {:#x}  caller's SP {:#x}  return address {}", frames[i].sp, frames[i].cfa,
-                        frames[i].ret ? c.view->place(frames[i].ret) : "none"));
+      c.say(fmt::format("        SP {:#x}  caller's SP {:#x}  return address {}", frames[i].sp, frames[i].caller_sp,
+                        frames[i].return_address ? c.view->place(frames[i].return_address) : "none"));
   }
 }
 
@@ -190,7 +190,7 @@ void list(Core& c, const std::string& a) {
     at = c.locate(a).front();
   else if (c.frame) {
     const auto frames = c.frames(c.frame + 1);
-    if (c.frame < frames.size()) at = frames[c.frame].lookup_pc();
+    if (c.frame < frames.size()) at = frames[c.frame].lookup;
   }
   const model::Function* f = c.view->function(at);
   if (!f) throw CommandError("no source line is known here");
@@ -224,7 +224,7 @@ std::vector<StackName> stack_names(const Core& c, const std::vector<Frame>& fram
     if (!f.function) continue;
     const std::string name = model::readable(f.function->name());
     out.push_back({f.sp, i == 0 ? "◀ SP" : fmt::format("◀ SP of {} at its call", name)});
-    if (f.ret_slot) out.push_back({f.ret_slot, fmt::format("{} returns here", name)});
+    if (f.return_slot) out.push_back({f.return_slot, fmt::format("{} returns here", name)});
   }
   out.push_back({c.standing().fp, c.view->amd64() ? "◀ BP" : "◀ R29"});
   for (const auto& [address, text] : record_names(c)) out.push_back({address, text});
@@ -243,7 +243,7 @@ void draw(Core& c, const std::string& a) {
     if (!v) continue;
     // A line between two frames.
     for (const Frame& f : frames)
-      if (f.function && f.cfa == at + 8 && i + 1 < rows)
+      if (f.function && f.caller_sp == at + 8 && i + 1 < rows)
         c.say(mark('d', fmt::format("  ──────────────────────────────────── {}", model::readable(f.function->name()))));
     std::string text;
     for (const StackName& n : names)
