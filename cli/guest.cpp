@@ -91,6 +91,8 @@ std::unique_ptr<emu::Machine> boot(const GuestFlags& f) {
   const loader::Image image = loader::Image::load(f.command.at(0));
   auto m = std::make_unique<emu::Machine>(image, guest_options(f, image), f.block);
   m->recording().set_sink(write_host);
+  m->recording().files().set_trouble(
+      [](const std::string& line) { std::fprintf(stderr, "deferscope: %s\n", line.c_str()); });
   return m;
 }
 

@@ -176,6 +176,10 @@ HostFiles::Held* HostFiles::open_again(FileHandle handle) {
     h.fd = open_node(f, h.flags);
   const bool above = !f.error && f.above && h.inode == 0;
   if (!h.fd && !above) {
+    if (trouble_)
+      trouble_(h.path +
+               ": the guest had closed this file on the way taken before; it is not there any more, so using it fails "
+               "with EIO");
     it->second = std::move(h);
     return nullptr;
   }
@@ -218,6 +222,7 @@ int64_t HostFiles::open_found(FileHandle handle, const Found& f, const Open& how
   if (f.exists && !openable(f.st)) return -EACCES;  // devices, sockets and pipes of the host stay outside
   if (f.exists && !f.above && !how.look && !owner_may(f.st.st_mode, (writes ? S_IWUSR : 0) | (how.read ? S_IRUSR : 0)))
     return -EACCES;
+  if (how.search && !owner_may(f.st.st_mode, S_IXUSR)) return -EACCES;
   Held h;
   h.path = f.path;
   h.writable = f.writable;

@@ -6,6 +6,7 @@
 // swapped meanwhile by anybody, what is read, changed or opened is what was found, or nothing.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,6 +42,7 @@ class HostFiles {
     bool read = false, write = false, create = false, exclusive = false, truncate = false, follow = true;
     bool directory = false;  // nothing else
     bool look = false;       // O_PATH
+    bool search = false;     // names in it are to be looked up
     uint32_t perm = 0;
   };
 
@@ -84,6 +86,8 @@ class HostFiles {
   void forget(FileHandle first);
   // Remember what is closed, so that it can be opened again where a rewound guest goes on another way.
   void remember_closed() { remember_ = true; }
+  // Told in one line what of that failed; the guest gets EIO.
+  void set_trouble(std::function<void(const std::string&)> told) { trouble_ = std::move(told); }
   size_t open_handles() const { return held_.size(); }
 
  private:
@@ -108,6 +112,7 @@ class HostFiles {
   HostPaths paths_;
   std::map<FileHandle, Held> held_, closed_;
   bool remember_ = false;
+  std::function<void(const std::string&)> trouble_;
   HostFd stdin_;  // --stdin FILE; else descriptor 0
 };
 

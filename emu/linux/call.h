@@ -117,6 +117,7 @@ OpenFile* file_of(State& s, int fd);
 int new_file(State& s, OpenFile f);                                // its number; refs 0
 int64_t new_fd(State& s, int file, bool cloexec, int lowest = 0);  // or -EMFILE
 void drop_fd(State& s, int fd);
+void change_directory(State& s, const std::string& path, int file);  // `file`: the directory's open file; 0: none
 void set_up_standard_files(State& s);
 int64_t raise_sigpipe(Call& c);  // -EPIPE
 int64_t open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);

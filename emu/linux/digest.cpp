@@ -87,7 +87,7 @@ void digest_state(const State& s, uint64_t& h) {
   }
   d(s.next_socket, s.next_port);
   for (const auto& [id, p] : s.pipes) d(id, p.bytes, p.capacity, p.readers, p.writers);
-  d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.next_file, s.next_pipe, s.cwd, s.umask, s.brk_start, s.brk_end,
+  d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.next_file, s.next_pipe, s.cwd, s.cwd_file, s.umask, s.brk_start, s.brk_end,
     s.mmap_top, s.stack_low, s.stack_high);
   d(s.exe, s.auxv, s.cmdline, s.environ, s.random.state, s.next_timer);
   for (const Timer& t : s.itimers) add(d, t);

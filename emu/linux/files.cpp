@@ -78,6 +78,13 @@ void drop_fd(State& s, int fd) {
   if (--f.refs == 0) release(s, file);
 }
 
+void change_directory(State& s, const std::string& path, int file) {
+  if (file) ++s.files.at(file).refs;
+  const int old = std::exchange(s.cwd_file, file);
+  if (old && --s.files.at(old).refs == 0) release(s, old);
+  s.cwd = path;
+}
+
 void set_up_standard_files(State& s) {
   OpenFile in;
   in.kind = s.options->stdin_path ? FileKind::Stdin : FileKind::Null;
@@ -548,7 +555,7 @@ int64_t sys_fchdir(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
   if (!f) return -err::BADF;
   if (f->kind != FileKind::Directory) return -err::NOTDIR;
-  c.s.cwd = f->path;
+  change_directory(c.s, f->path, f->handle ? c.s.fds.at(c.fd()).file : 0);
   return 0;
 }
 

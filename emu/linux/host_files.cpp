@@ -62,14 +62,24 @@ const JournalEntry& asked(Call& c, const char* verb, const std::string& what, As
 // The number of the journal's next entry, from 1.
 FileHandle next_handle(const Call& c) { return c.m.journal_cursor + 1; }
 
-int64_t opened(Call& c, const JournalEntry& e, FileHandle handle, OpenFile& f) {
+int64_t opened(const JournalEntry& e, FileHandle handle, OpenFile& f) {
   HostStatus st;
-  (void)c;
   if (e.result < 0) return e.result;
   read_entry(e, st, f.path);
   f.kind = (st.mode & mode::FMT) == mode::DIR ? FileKind::Directory : FileKind::Host;
   f.handle = handle;
   return 0;
+}
+
+int64_t open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenFile& f) {
+  const FileHandle handle = next_handle(c);
+  const JournalEntry& e = asked(c, "open", path.text, [&](HostFiles& door) {
+    HostFiles::Status st;
+    std::string real;
+    const int64_t result = door.open(handle, path, how, st, real);
+    return entry_of(result, st, real);
+  });
+  return opened(e, handle, f);
 }
 
 }  // namespace
@@ -86,14 +96,13 @@ int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, 
   o.directory = flags & open_flag::DIRECTORY[c.s.column()];
   o.look = flags & open_flag::PATH;
   o.perm = perm;
-  const FileHandle handle = next_handle(c);
-  const JournalEntry& e = asked(c, "open", path.text, [&](HostFiles& door) {
-    HostFiles::Status st;
-    std::string real;
-    const int64_t result = door.open(handle, path, o, st, real);
-    return entry_of(result, st, real);
-  });
-  return opened(c, e, handle, f);
+  return open_as(c, path, o, f);
+}
+
+int64_t host_enter(Call& c, const HostPath& path, OpenFile& f) {
+  HostFiles::Open o;
+  o.directory = o.look = o.search = true;
+  return open_as(c, path, o, f);
 }
 
 int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
@@ -107,7 +116,7 @@ int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
     const int64_t result = door.open_executable(handle, st, real);
     return entry_of(result, st, real);
   });
-  return opened(c, e, handle, f);
+  return opened(e, handle, f);
 }
 
 void host_close(Call& c) {

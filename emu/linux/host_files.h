@@ -19,6 +19,7 @@ struct HostStatus {
 // All return ≥ 0 or -errno in the guest's numbering. `canonical` is the path without symbolic links.
 // Opens; `f` gets kind, path and handle. `flags` in the guest's numbering.
 int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f);
+int64_t host_enter(Call& c, const HostPath& path, OpenFile& f);  // a directory, as chdir
 int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f);
 void host_close(Call& c);  // what the call at hand let go of (State::closed)
 int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical);

@@ -17,13 +17,14 @@ uint64_t inode_of(const std::string& canonical) {
 int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
   if (raw.empty()) return -err::NOENT;
   if (raw[0] == '/') return out = raw, 0;
-  if (dirfd == at::FDCWD) return out = c.s.cwd + "/" + raw, 0;
-  const OpenFile* f = file_of(c.s, dirfd);
-  if (!f) return -err::BADF;
-  if (f->kind != FileKind::Directory) return -err::NOTDIR;
-  out = f->path + "/" + raw;
-  out.base = f->handle;
-  out.base_length = f->path.size();
+  const bool here = dirfd == at::FDCWD;
+  const OpenFile* f = !here ? file_of(c.s, dirfd) : c.s.cwd_file ? &c.s.files.at(c.s.cwd_file) : nullptr;
+  if (!here && !f) return -err::BADF;
+  if (f && f->kind != FileKind::Directory) return -err::NOTDIR;
+  const std::string& from = here ? c.s.cwd : f->path;
+  out = from + "/" + raw;
+  out.base = f ? f->handle : 0;
+  out.base_length = from.size();
   return 0;
 }
 
@@ -383,20 +384,38 @@ int64_t sys_readlinkat(Call& c) {
 }
 
 int64_t sys_getcwd(Call& c) {
+  if (c.s.cwd_file && c.s.files.at(c.s.cwd_file).path != c.s.cwd) return -err::NOENT;  // removed
   const uint64_t n = c.s.cwd.size() + 1;
   if (n > 4096) return -err::NAMETOOLONG;
   if (c.a[1] < n) return -err::RANGE;
   return c.memory().write(c.a[0], c.s.cwd.c_str(), n) ? static_cast<int64_t>(n) : -err::FAULT;
 }
 
+namespace {
+// A device, or a file of /proc, /sys and /etc that we make up.
+bool own_file(Call& c, const std::string& clean) {
+  return clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random" ||
+         clean == c.s.exe_link() || synthetic_file(c.s, c.m, c.thread().tid, clean);
+}
+}  // namespace
+
 int64_t sys_chdir(Call& c) {
   HostPath path;
-  Status st;
   if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
-  if (const int64_t e = stat_path(c, path, true, st); e < 0) return e;
-  if ((st.mode & mode::FMT) != mode::DIR) return -err::NOTDIR;
-  if (!(st.mode & 0100)) return -err::ACCES;
-  c.s.cwd = st.node ? locate(c, path, Last::Follow).path : st.path;
+  if (own_file(c, clean_path(path.text))) return -err::NOTDIR;
+  const Place p = locate(c, path, Last::Follow);
+  if (p.error) return p.error;
+  if (!p.scratch) {
+    OpenFile f;
+    if (const int64_t e = host_enter(c, p.host, f); e < 0) return e;
+    change_directory(c.s, f.path, new_file(c.s, f));
+    return 0;
+  }
+  if (p.node == 0) return -err::NOENT;
+  const uint32_t m = c.s.scratch.nodes.at(p.node).mode;
+  if ((m & mode::FMT) != mode::DIR) return -err::NOTDIR;
+  if (!(m & 0100)) return -err::ACCES;
+  change_directory(c.s, p.path, 0);
   return 0;
 }
 
