@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "loader/printable.h"
+
 namespace deferscope::cli {
 
 namespace {
@@ -81,11 +83,16 @@ std::optional<int> parse(int argc, char** argv, const char* version, std::span<c
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const std::string_view first = argc > 1 ? argv[1] : "";
-    std::fprintf(stderr, "deferscope: %s\n", usage_error(app, e, first).c_str());
+    complain(usage_error(app, e, first));
     return first == "run" ? 125 : 2;
   }
   action = [owned, chosen = std::move(action)] { return chosen(); };
   return std::nullopt;
+}
+
+void complain(std::string_view what) {
+  // fmt's print throws where standard error fails too.
+  std::fprintf(stderr, "deferscope: %s\n", loader::printable(what).c_str());
 }
 
 std::vector<Described> described(const CLI::App& app) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/verbs.h"
@@ -67,6 +68,9 @@ struct Described {
   std::string verb, help;
   std::vector<Flag> flags;
 };
+// One line on standard error, whatever the text holds.
+void complain(std::string_view what);
+
 std::vector<Described> described(const CLI::App& app);
 
 }  // namespace deferscope::cli

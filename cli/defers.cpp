@@ -61,7 +61,7 @@ void print_json(const model::Program& p, const std::vector<model::FunctionDefers
   j["goarch"] = p.go().goarch;
   j["functions"] = ordered_json::array();
   for (const auto& d : all) j["functions"].push_back(function_json(p, d));
-  fmt::print("{}\n", j.dump(1, ' ', false, ordered_json::error_handler_t::replace));
+  fmt::print("{}\n", j.dump(1, ' ', true, ordered_json::error_handler_t::replace));
 }
 
 std::string list(const model::FunctionDefers& d, const std::vector<uint64_t>& pcs) {
@@ -100,7 +100,7 @@ int defers(const DefersFlags& flags) {
   for (const auto& d : all) print_text(p, d);
   if (all.empty()) fmt::print("no function{} registers a defer\n", flags.function.empty() ? "" : " of that name");
   if (hidden) fmt::print("{} functions of the library hidden (--scope std, --scope all)\n", hidden);
-  for (const std::string& note : p.layouts().notes()) fmt::print(stderr, "deferscope: note: {}\n", note);
+  for (const std::string& note : p.layouts().notes()) complain("note: " + note);
   return 0;
 }
 

@@ -304,7 +304,7 @@ class Printer {
     const std::uint64_t end = each_instruction(listing_, symbol.address, to, options_,
                                                [&](const Instruction& in) { list.push_back(json_of(in, f, tables)); });
     j["size"] = end - symbol.address;
-    out_ += j.dump(-1, ' ', false, Json::error_handler_t::replace);
+    out_ += j.dump(-1, ' ', true, Json::error_handler_t::replace);
     out_ += '\n';
     write();
   }

@@ -117,7 +117,7 @@ int own_failures_are_125(const std::function<int()>& f) {
     return f();
   } catch (const std::exception& e) {
     std::fflush(stdout);
-    std::fprintf(stderr, "deferscope: %s\n", e.what());  // fmt's throws where standard error fails too
+    complain(e.what());
     return 125;
   }
 }

@@ -10,26 +10,16 @@
 #include "cli/verbs.h"
 #include "loader/dwarf.h"
 #include "loader/image.h"
+#include "loader/printable.h"
 
 namespace deferscope::cli {
 namespace {
 
 using loader::Image;
+using loader::printable;
 using Json = nlohmann::ordered_json;
 
 constexpr int kColumn = 12;
-
-// Texts from a file may hold anything; a terminal must not act on it.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (unsigned char c : text) {
-    if (c < 0x20 || c == 0x7f)
-      out += fmt::format("\\x{:02x}", c);
-    else
-      out += static_cast<char>(c);
-  }
-  return out;
-}
 
 std::string permissions(const loader::Segment& s) {
   return fmt::format("{}{}{}", s.read ? 'r' : '-', s.write ? 'w' : '-', s.exec ? 'x' : '-');
@@ -186,7 +176,7 @@ std::string as_json(const Image& image) {
                              {"permissions", permissions(s)}});
   j["go"] = image.go() ? go_json(*image.go()) : Json();
   j["not_go"] = image.go() ? Json() : Json(image.not_go());
-  return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return j.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 struct InfoFlags {

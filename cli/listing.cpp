@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/go_order.h"
+#include "loader/printable.h"
 
 namespace deferscope::cli {
 namespace {
@@ -59,17 +60,23 @@ void Listing::take_file_symbols(const loader::Image& image) {
   for (const loader::Section& s : image.sections())
     if ((s.flags & (kAlloc | kExec | kWrite)) == (kAlloc | kExec))
       code.push_back({s.address - bias_, s.address - bias_ + s.size});
+  std::sort(code.begin(), code.end(), [](const Range& a, const Range& b) { return a.start < b.start; });
+  for (size_t i = 1; i < code.size(); ++i) code[i].end = std::max(code[i].end, code[i - 1].end);
+  const auto is_code = [&](std::uint64_t address) {  // sections that lie in one another count as one
+    const auto after = std::upper_bound(code.begin(), code.end(), address,
+                                        [](std::uint64_t a, const Range& r) { return a < r.start; });
+    return after != code.begin() && address < std::prev(after)->end;
+  };
   const std::size_t n = table->bytes.size() / kSymSize;
   symbols_.reserve(n);
   for (std::size_t i = 1; i < n; ++i) {  // entry 0 is reserved
     const std::size_t at = i * kSymSize;
     ListedSymbol s;
-    s.name = loader::c_string(names->bytes, *get<std::uint32_t>(table->bytes, at)).value_or("");
+    s.name = loader::printable_name(loader::c_string(names->bytes, *get<std::uint32_t>(table->bytes, at)).value_or(""));
     s.address = *get<std::uint64_t>(table->bytes, at + 8);
     s.size = *get<std::uint64_t>(table->bytes, at + 16);
     const bool defined = *get<std::uint16_t>(table->bytes, at + 6) != 0;
-    s.code = defined && std::any_of(code.begin(), code.end(),
-                                    [&](const Range& r) { return s.address >= r.start && s.address < r.end; });
+    s.code = defined && is_code(s.address);
     symbols_.push_back(s);
   }
   const auto by_address = [](const ListedSymbol& a, const ListedSymbol& b) { return a.address < b.address; };

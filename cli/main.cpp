@@ -34,8 +34,8 @@ void hold_standard_streams() {
     if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-int failed(const char* what, int status) {
-  std::fprintf(stderr, "deferscope: %s\n", what);
+int failed(std::string_view what, int status) {
+  complain(what);
   return status;
 }
 
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   try {
     const int status = action();
     if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
-    return failed(fmt::format("standard output: {}", std::strerror(errno)).c_str(), 2);
+    return failed(fmt::format("standard output: {}", std::strerror(errno)), 2);
   } catch (const std::exception& e) {
     return failed(e.what(), 2);
   }

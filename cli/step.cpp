@@ -22,6 +22,7 @@
 #include "cli/guest.h"
 #include "cli/session/session.h"
 #include "cli/verbs.h"
+#include "loader/printable.h"
 
 namespace deferscope::cli {
 namespace {
@@ -89,6 +90,21 @@ const char* ansi(char style) {
   }
 }
 
+// Style marks become colours; nothing else of a text acts on the terminal.
+std::string coloured(std::string_view marked) {
+  std::string out;
+  while (!marked.empty()) {
+    const size_t n = std::min(marked.find_first_of("\x01\x02"), marked.size());
+    out += loader::printable_lines(marked.substr(0, n));
+    marked.remove_prefix(n);
+    if (marked.empty()) break;
+    const bool begins = marked[0] == '\x01' && marked.size() > 1;
+    out += begins ? ansi(marked[1]) : "\x1b[0m";
+    marked.remove_prefix(begins ? 2 : 1);
+  }
+  return out;
+}
+
 // A line of progress that the next reply wipes away.
 class Progress {
  public:
@@ -115,20 +131,8 @@ class Front {
 
   // Prints a reply; false ends the loop.
   bool show(const Reply& r) {
-    std::string text;
     g_progress.wipe();
-    if (!colours_) {
-      text = r.plain();
-    } else {
-      for (size_t i = 0; i < r.text.size(); ++i) {
-        if (r.text[i] == '\x01' && i + 1 < r.text.size())
-          text += ansi(r.text[++i]);
-        else if (r.text[i] == '\x02')
-          text += "\x1b[0m";
-        else
-          text += r.text[i];
-      }
-    }
+    const std::string text = colours_ ? coloured(r.text) : loader::printable_lines(r.plain());
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
     return !r.quit;
@@ -153,7 +157,7 @@ class Front {
           show(before);
           why = why.substr(last + 1);
         }
-        fmt::print(stderr, "deferscope: {}:{}: {}\n", name, number, why);
+        complain(fmt::format("{}:{}: {}", name, number, why));
         return 1;
       }
       if (!show(r)) return 0;

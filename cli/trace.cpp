@@ -82,10 +82,10 @@ struct TraceSession::Body {
       snapshots = std::make_unique<Output>(flags.snapshots);
       id = traces::BinaryId::of(program);
     }
-    for (const std::string& n : program.layouts().notes()) fmt::print(stderr, "deferscope: note: {}\n", n);
+    for (const std::string& n : program.layouts().notes()) complain("note: " + n);
     model::TrackerOptions options;
     options.positions = false;
-    options.note = [](const std::string& n) { fmt::print(stderr, "deferscope: note: {}\n", n); };
+    options.note = [](const std::string& n) { complain("note: " + n); };
     options.sink = [this, &m](model::Event& e) { event(m, e); };
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
   }

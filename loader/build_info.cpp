@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "loader/printable.h"
+
 namespace deferscope::loader {
 namespace {
 
@@ -11,6 +13,7 @@ constexpr std::string_view kMagic("\xff Go buildinf:", 14);
 constexpr uint64_t kHeaderSize = 32;
 constexpr uint8_t kInlineStrings = 2;  // flag: varint-prefixed strings behind the header (1.18+)
 constexpr uint64_t kMaxText = 16 << 20;
+constexpr uint64_t kMaxVersion = 512;  // "go1.22.5 X:…", a vendor's suffix
 
 // The module text stands between these (cmd/go/internal/modload: infoStart, infoEnd).
 constexpr std::string_view kInfoStart("\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6", 16);
@@ -43,9 +46,9 @@ std::string_view next_part(std::string_view* rest, char separator) {
 
 Module parse_module(std::string_view rest) {
   Module m;
-  m.path = next_part(&rest, '\t');
-  m.version = next_part(&rest, '\t');
-  m.sum = next_part(&rest, '\t');
+  m.path = printable(next_part(&rest, '\t'));
+  m.version = printable(next_part(&rest, '\t'));
+  m.sum = printable(next_part(&rest, '\t'));
   return m;
 }
 
@@ -85,8 +88,8 @@ std::pair<std::string, std::string> parse_setting(std::string_view line) {
   // key=value; either may be quoted, and a quoted key may hold '='.
   size_t search_from = line.starts_with('"') ? std::min(line.find('"', 1), line.size()) : 0;
   size_t equals = line.find('=', search_from);
-  if (equals == std::string_view::npos) return {unquote(line), ""};
-  return {unquote(line.substr(0, equals)), unquote(line.substr(equals + 1))};
+  if (equals == std::string_view::npos) return {printable(unquote(line)), ""};
+  return {printable(unquote(line.substr(0, equals))), printable(unquote(line.substr(equals + 1)))};
 }
 
 }  // namespace
@@ -112,7 +115,7 @@ std::optional<VersionAndModules> read_build_info(const Memory& memory, uint64_t 
     version = memory.go_string(*get<uint64_t>(*header, 16), kMaxText);
     modinfo = memory.go_string(*get<uint64_t>(*header, 24), kMaxText);
   }
-  if (!version || version->empty()) return std::nullopt;
+  if (!version || version->empty() || version->size() > kMaxVersion) return std::nullopt;
   return VersionAndModules{std::string(*version), without_sentinels(modinfo.value_or(""))};
 }
 
@@ -161,12 +164,13 @@ BuildInfo parse_modinfo(std::string_view text) {
   while (!text.empty()) {
     std::string_view rest = next_part(&text, '\n');
     std::string_view kind = next_part(&rest, '\t');
-    if (kind == "path") info.path = rest;
+    if (kind == "path") info.path = printable(rest);
     if (kind == "mod") last = &info.main.emplace(parse_module(rest));
     if (kind == "dep") last = &info.deps.emplace_back(parse_module(rest));
     if (kind == "=>" && last) {
-      last->replaced_by = rest;
-      std::replace(last->replaced_by.begin(), last->replaced_by.end(), '\t', ' ');
+      std::string to(rest);
+      std::replace(to.begin(), to.end(), '\t', ' ');
+      last->replaced_by = printable(to);
     }
     if (kind == "build") info.settings.push_back(parse_setting(rest));
   }

@@ -1,6 +1,7 @@
 // Bounds-checked little-endian reads from untrusted bytes. Everything that the loader reads from a file goes through
 // here.
 #pragma once
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -31,11 +32,15 @@ std::optional<T> get(Bytes bytes, uint64_t offset) {
   return value;
 }
 
-// The NUL-terminated string at `offset`; nothing if it starts or ends outside `bytes`.
+// Longest name that is read. Names of generic functions have some thousand bytes at most; tables that let many names
+// share one endless text would take minutes to look through.
+inline constexpr size_t kMaxName = 16 << 10;
+
+// The NUL-terminated string at `offset`; nothing if it starts or ends outside `bytes`, or is longer than kMaxName.
 inline std::optional<std::string_view> c_string(Bytes bytes, uint64_t offset) {
   if (offset >= bytes.size()) return std::nullopt;
   const uint8_t* start = bytes.data() + offset;
-  const void* end = std::memchr(start, 0, bytes.size() - static_cast<size_t>(offset));
+  const void* end = std::memchr(start, 0, std::min(bytes.size() - static_cast<size_t>(offset), kMaxName + 1));
   if (!end) return std::nullopt;
   return std::string_view(reinterpret_cast<const char*>(start),
                           static_cast<size_t>(static_cast<const uint8_t*>(end) - start));

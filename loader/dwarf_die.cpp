@@ -2,6 +2,9 @@
 #include "loader/dwarf_die.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "loader/printable.h"
 
 namespace deferscope::loader {
 namespace {
@@ -167,7 +170,8 @@ uint64_t Die::offset() const {
 std::string_view Die::name() const {
   char* text = nullptr;
   Dwarf_Error error = nullptr;
-  return dwarf_found(debug_, dwarf_diename(handle_, &text, &error), error) && text ? text : "";
+  if (!dwarf_found(debug_, dwarf_diename(handle_, &text, &error), error) || !text) return "";
+  return printable_name({text, strnlen(text, kMaxName)});
 }
 
 std::unique_ptr<Attribute> Die::attribute(unsigned which) const {

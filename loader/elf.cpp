@@ -7,6 +7,7 @@
 
 #include "loader/elf_dynamic.h"
 #include "loader/parts.h"
+#include "loader/printable.h"
 
 namespace deferscope::loader {
 namespace {
@@ -144,7 +145,7 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
     auto bytes = s->sh_type == SHT_NOBITS ? std::optional<Bytes>(Bytes{}) : slice(file, s->sh_offset, s->sh_size);
     if (!name || name->empty() || !bytes) continue;
     uint64_t address = s->sh_flags & SHF_ALLOC ? s->sh_addr + bias : 0;
-    sections.push_back({std::string(*name), address, s->sh_size, s->sh_flags, s->sh_offset, *bytes});
+    sections.push_back({printable(*name), address, s->sh_size, s->sh_flags, s->sh_offset, *bytes});
   }
   return sections;
 }
@@ -190,8 +191,8 @@ std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const
     if (!defined || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE)) continue;
     auto name = c_string(names->bytes, s.st_name);
     if (!name || name->empty()) continue;
-    symbols.push_back(
-        {*name, s.st_value + elf.bias, s.st_size, type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
+    symbols.push_back({printable_name(*name), s.st_value + elf.bias, s.st_size,
+                       type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
   }
   return symbols;
 }

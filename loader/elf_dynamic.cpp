@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "loader/printable.h"
+
 namespace deferscope::loader {
 namespace {
 
@@ -91,12 +93,12 @@ void read_dynamic(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& heade
   Tags tags;
   for (const Elf64_Phdr& p : headers) {
     auto bytes = slice(file, p.p_offset, p.p_filesz);
-    if (p.p_type == PT_INTERP) parts->elf.interpreter = bytes ? std::string(c_string(*bytes, 0).value_or("")) : "";
+    if (p.p_type == PT_INTERP) parts->elf.interpreter = bytes ? printable(c_string(*bytes, 0).value_or("")) : "";
     if (p.p_type == PT_DYNAMIC && bytes) tags = read_tags(*bytes);
   }
   Bytes strings = bytes_from(parts, tag(tags, DT_STRTAB) + parts->elf.bias);
   for (uint64_t offset : tags[DT_NEEDED])
-    parts->elf.needed.emplace_back(c_string(strings, offset).value_or("(unreadable name)"));
+    parts->elf.needed.push_back(printable(c_string(strings, offset).value_or("(unreadable name)")));
 
   if (uint8_t abi = parts->elf.os_abi; abi != ELFOSABI_SYSV && abi != ELFOSABI_LINUX)
     parts->not_runnable = "a program for another system than Linux; rebuild with GOOS=linux";

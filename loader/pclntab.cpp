@@ -8,6 +8,7 @@
 
 #include "loader/error.h"
 #include "loader/go_tables.h"
+#include "loader/printable.h"
 
 namespace deferscope::loader {
 
@@ -196,7 +197,7 @@ Func FuncTable::func(size_t i) const {
 std::string_view FuncTable::name_at(uint64_t offset) const {
   auto name = c_string(header_.funcnames, offset);
   if (!name) throw Error(fmt::format("corrupt pclntab: function name at offset {:#x} lies outside it", offset));
-  return *name;
+  return printable_name(*name);
 }
 
 std::vector<Func> FuncTable::find(std::string_view name) const {
@@ -309,7 +310,7 @@ std::string_view FuncTable::file_of(const Func& f, int32_t file) const {
     name = c_string(header_.filetab, offset);
   }
   if (!name) throw Error(fmt::format("corrupt pclntab: file name {} of {} lies outside it", file, f.name));
-  return *name;
+  return printable_name(*name);
 }
 
 SourceLine FuncTable::line(const Func& f, uint64_t pc) const {

@@ -3,6 +3,8 @@
 
 #include <cctype>
 
+#include "loader/printable.h"
+
 namespace deferscope::loader {
 namespace {
 
@@ -18,7 +20,7 @@ int number(std::string_view s, size_t* i) {
 
 GoVersion parse_go_version(std::string_view text) {
   GoVersion version;
-  version.text = text;
+  version.text = printable(text);
   size_t i = text.find("go1.");
   if (i == std::string_view::npos) return version;
   i += 4;

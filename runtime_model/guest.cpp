@@ -7,6 +7,8 @@
 #include <set>
 #include <unordered_set>
 
+#include "loader/printable.h"
+
 namespace deferscope::model {
 namespace {
 
@@ -137,7 +139,7 @@ std::string Guest::wait_reason(const Goroutine& g) const {
     const uint64_t at = a + 16 * uint64_t{g.wait_reason}, text = word(at), n = word(at + 8);
     if (!text || n == 0 || n > 64) continue;
     std::string s(n, '\0');
-    if (read(text, s.data(), n)) return s;
+    if (read(text, s.data(), n)) return loader::printable(s);
   }
   return fmt::format("reason {}", g.wait_reason);
 }

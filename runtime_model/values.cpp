@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "loader/printable.h"
 #include "runtime_model/chain.h"
 
 namespace deferscope::model {
@@ -139,7 +140,7 @@ std::string type_name(const Guest& g, uint64_t type) {
   }
   std::string s = text_at(g, name + 1 + at, n);
   if ((tflag & kTflagExtraStar) && !s.empty() && s[0] == '*') s.erase(0, 1);
-  return s;
+  return loader::printable(s);
 }
 
 std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {

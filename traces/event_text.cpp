@@ -5,28 +5,17 @@
 
 #include <utility>
 
+#include "loader/printable.h"
 #include "traces/instruction_text.h"
 
 namespace deferscope::traces {
 namespace {
 
+using loader::printable;
 using model::Event;
 using model::EventKind;
 using model::RunBy;
 using model::Storage;
-
-std::string quoted(const std::string& s) {  // control characters made visible
-  std::string out;
-  for (char c : s) {
-    if (c == '\n')
-      out += "\\n";
-    else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
-    else
-      out += c;
-  }
-  return out;
-}
 
 void put_offset(TextBuffer& out, uint64_t at, uint64_t base) {
   const auto d = static_cast<int64_t>(at - base);
@@ -240,12 +229,12 @@ void EventText::end(const Event& e) {
         .put(f.result ? "result " : "variable ")
         .put(f.name)
         .put(": ")
-        .put(quoted(f.before))
+        .put(printable(f.before))
         .put(" → ")
-        .put(quoted(f.after))
+        .put(printable(f.after))
         .put('\n');
   if (e.effects.empty()) return;
-  for (const std::string& s : e.watched) detail().put("result unchanged: ").put(quoted(s)).put('\n');
+  for (const std::string& s : e.watched) detail().put("result unchanged: ").put(printable(s)).put('\n');
 }
 
 // One instruction of jmpdefer, and what it changed as far as the state before the next one tells.
@@ -285,7 +274,7 @@ void EventText::recover(const Event& e) {
   recovered_ += ok;
   head(e, column(e.frame.function));
   if (ok)
-    out_->put("recover() stops panic ").put(quoted(e.value)).put('\n');
+    out_->put("recover() stops panic ").put(printable(e.value)).put('\n');
   else
     out_->put("recover() returns nil: its caller is not what the panic called\n");
   detail().put("called by ");
@@ -326,7 +315,7 @@ void EventText::panic(const Event& e) {
                               : goexits_.count(e.nested_in)  ? "   (while Goexit is running)"
                                                              : "   (while another panic is running)";
   head(e, column(e.frame.pc));
-  out_->put("panic ").put(quoted(e.value)).put(while_running).put('\n');
+  out_->put("panic ").put(printable(e.value)).put(while_running).put('\n');
 }
 
 void EventText::stack_move(const Event& e) {
@@ -350,7 +339,7 @@ void EventText::other(const Event& e) {
     case EventKind::panic_start: return panic(e);
     case EventKind::panic_aborted:
       head(e, column(e.frame.function));
-      out_->put("panic ").put(quoted(e.value)).put(" is aborted: a later panic was recovered beyond it\n");
+      out_->put("panic ").put(printable(e.value)).put(" is aborted: a later panic was recovered beyond it\n");
       return;
     case EventKind::goexit:
       goexits_.insert(e.id);

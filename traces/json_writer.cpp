@@ -1,20 +1,21 @@
 // JSON text of strings and numbers.
 #include "traces/json_writer.h"
 
+#include "loader/printable.h"
+
 namespace deferscope::traces {
 namespace {
 
-// Bytes of the valid UTF-8 sequence at s[i], 0 if there is none.
-size_t sequence(std::string_view s, size_t i) {
-  const auto at = [&](size_t k) { return k < s.size() ? static_cast<uint8_t>(s[k]) : uint8_t{0}; };
-  const uint8_t c = at(i);
-  const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-  for (size_t k = 1; k < n; ++k)
-    if ((at(i + k) & 0xc0) != 0x80) return 0;
-  const uint8_t second = at(i + 1);
-  const bool overlong = (c == 0xe0 && second < 0xa0) || (c == 0xf0 && second < 0x90);
-  const bool outside = (c == 0xed && second >= 0xa0) || (c == 0xf4 && second >= 0x90);
-  return n > 1 && (overlong || outside) ? 0 : n;
+// \u202e; behind U+FFFF two of them.
+void put_escape(TextBuffer& out, uint32_t code) {
+  const auto unit = [&](uint32_t u) {
+    out.put("\\u").byte(static_cast<uint8_t>(u >> 8)).byte(static_cast<uint8_t>(u));
+  };
+  if (code > 0xffff) {
+    unit(0xd800 + ((code - 0x10000) >> 10));
+    code = 0xdc00 + ((code - 0x10000) & 0x3ff);
+  }
+  unit(code);
 }
 
 }  // namespace
@@ -25,20 +26,20 @@ void append_json_string(TextBuffer& out, std::string_view s) {
     const auto c = static_cast<uint8_t>(s[i]);
     if (c == '"' || c == '\\') {
       out.put('\\').put(s[i++]);
-    } else if (c < 0x20) {
-      out.put("\\u00").byte(c);
-      ++i;
-    } else if (c < 0x80) {
+    } else if (c >= 0x20 && c < 0x7f) {
       const size_t from = i;  // the plain run at once
-      const auto plain = [&](size_t k) { return s[k] >= 0x20 && s[k] != '"' && s[k] != '\\'; };
+      const auto plain = [&](size_t k) { return s[k] >= 0x20 && s[k] < 0x7f && s[k] != '"' && s[k] != '\\'; };
       while (i < s.size() && plain(i)) ++i;
       out.put(s.substr(from, i - from));
-    } else if (const size_t n = sequence(s, i)) {
-      out.put(s.substr(i, n));
-      i += n;
     } else {
-      out.put("\xef\xbf\xbd");
-      ++i;
+      const loader::Character u = loader::character_at(s, i);
+      if (!u.valid)
+        out.put("\xef\xbf\xbd");
+      else if (loader::is_control(u.code))
+        put_escape(out, u.code);
+      else
+        out.put(s.substr(i, u.size));
+      i += u.size;
     }
   }
   out.put('"');

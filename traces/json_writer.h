@@ -9,7 +9,7 @@
 
 namespace deferscope::traces {
 
-// Appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
+// Appends s as a JSON string: what is not UTF-8 becomes U+FFFD, what loader::is_control names \u202e.
 void append_json_string(TextBuffer& out, std::string_view s);
 void append_json_string(std::string& out, std::string_view s);
 

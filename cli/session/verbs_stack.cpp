@@ -7,6 +7,7 @@
 #include "cli/session/chain_view.h"
 #include "cli/session/source.h"
 #include "cli/session/verbs.h"
+#include "loader/printable.h"
 #include "runtime_model/guest.h"
 #include "traces/snapshot.h"
 
@@ -279,8 +280,8 @@ void info(Core& c, const std::string& a) {
   }
   if (!a.empty())
     throw CommandError("info [regs|break|threads|goroutines|locals|args|frame|mem|symbol ADDRESS|line WHERE]");
-  c.say(fmt::format("{}: {}/{}, {}", im.path(), loader::to_string(im.os()), loader::to_string(im.arch()),
-                    im.go() ? im.go()->version.text : "not Go: " + im.not_go()));
+  c.say(fmt::format("{}: {}/{}, {}", loader::printable(im.path()), loader::to_string(im.os()),
+                    loader::to_string(im.arch()), im.go() ? im.go()->version.text : "not Go: " + im.not_go()));
   if (c.program)
     for (const std::string& n : c.program->layouts().notes()) c.say("  " + n);
   find_session_verb("when")->run(c, "");

@@ -3,6 +3,7 @@
 
 #include "loader/build_info.h"
 #include "loader/bytes.h"
+#include "loader/printable.h"
 #include "loader/symbols.h"
 #include "loader/version.h"
 
@@ -83,6 +84,27 @@ TEST(LoaderText, SymbolsByAddressAndName) {
   EXPECT_FALSE(table.at(0x7f));
   EXPECT_EQ(table.find("marker")->address, 0x100u);
   EXPECT_FALSE(table.find("c"));
+}
+
+TEST(Printable, WhatATerminalActsOnIsEscaped) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"main.(*T).f[go.shape.int]", "main.(*T).f[go.shape.int]"},
+      {"main.f·dwrap·1 → 日本 é 😀", "main.f·dwrap·1 → 日本 é 😀"},
+      {"\x1b[31m\a\b\n\r\t\x7f", "\\x1b[31m\\x07\\x08\\n\\r\\t\\x7f"},
+      {"\u0085\u009b", "\\u0085\\u009b"},   // C1 in two bytes
+      {"\x85\x9b\xff", "\\x85\\x9b\\xff"},  // and as they are: no UTF-8
+      {"\u202e\u2066\u200f\ufeff", "\\u202e\\u2066\\u200f\\ufeff"},
+      {"\xf3\xa0\x81\x81", "\\U000e0041"},  // a tag
+      {"\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\xe2\x80", "\\xc0\\xaf|\\xed\\xa0\\x80|\\xf4\\x90\\x80\\x80|\\xe2\\x80"},
+      {std::string("a\0b", 3), "a\\x00b"},
+  };
+  for (const auto& [raw, shown] : cases) {
+    EXPECT_EQ(printable(raw), shown);
+    EXPECT_EQ(printable_name(raw), shown);
+    EXPECT_EQ(printable(shown), shown) << "once is enough";
+  }
+  EXPECT_EQ(printable_lines("a\n\tb\x1b"), "a\n\tb\\x1b");
+  EXPECT_EQ(printable_name("\x1b").data(), printable_name("\x1b").data()) << "kept";
 }
 
 }  // namespace

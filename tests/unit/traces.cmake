@@ -1,9 +1,9 @@
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 deferscope_test(traces_test SOURCES unit/traces_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(traces_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
 # Every JSON output against its schema, every event stream against what must be true of any program's. `./dev test --all`: more cases.
 if(NOT DEFERSCOPE_SANITIZE)
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
   foreach(shard RANGE 3)
     add_test(NAME outputs.${shard} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/outputs.py --program $<TARGET_FILE:deferscope>
                                            --guests ${DEFERSCOPE_GUESTS} --shard ${shard}/4)
@@ -17,3 +17,8 @@ endif()
 # Guests that lie about their own state.
 deferscope_test(hostile_guest_test SOURCES unit/hostile_guest_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
+
+# Names and texts that would write on the reader's screen: every verb.
+add_test(NAME hostile_names COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/hostile_names.py --program $<TARGET_FILE:deferscope>
+                                    --guests ${DEFERSCOPE_GUESTS})
+set_tests_properties(hostile_names PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 600)
