@@ -25,7 +25,7 @@ int snap(const SnapFlags& flags) {
   const model::Program program(image);
   const model::Tracker tracker(program, m, {});
   m.set_recording(true);  // behind the tracker: its state is part of every snapshot
-  model::go_to(m, tracker, model::parse_where(program, flags.at));
+  model::go_to(m, &program, &tracker, model::parse_where(&program, flags.at), model::travel_of(m));
   std::string line;
   traces::SnapshotOptions options;
   options.raw = flags.raw;
@@ -42,7 +42,9 @@ void add_snap(CLI::App& app, Action& action) {
   Verb verb(app, action, "snap", "Print the defers, frames and panics of all goroutines at a moment");
   auto flags = std::make_shared<SnapFlags>();
   verb.option("--at", flags->at,
-              "Position, event:N, FUNC, FUNC+0xOFF, *ADDR or FILE:LINE; with #N the n-th time (goes before BIN)")
+              "Position, event:N, 50%, start, end, FUNC, FUNC+OFF, *ADDR, FILE:LINE, FUNC:LINE or /REGEX/; with #N the "
+              "n-th time (goes before "
+              "BIN)")
       .unit("WHERE")
       .required();
   verb.flag("--raw", flags->raw, "With the bytes of each record");

@@ -212,6 +212,7 @@ std::vector<Breakpoint*> Core::reached() {
   if (!hooked_.count(pc)) return out;
   for (auto& [id, b] : breakpoints) {
     if (!b.enabled || b.kind == Breakpoint::Watch || !std::count(b.pcs.begin(), b.pcs.end(), pc)) continue;
+    if (b.moment && *b.moment != position()) continue;
     if (b.kind == Breakpoint::EventPoint && !event_holds(b)) continue;
     if (condition_holds(b)) out.push_back(&b);
   }

@@ -18,6 +18,7 @@
 #include "emu/machine.h"
 #include "runtime_model/program.h"
 #include "runtime_model/tracker.h"
+#include "runtime_model/where.h"
 #include "traces/explain.h"
 
 namespace deferscope::cli {
@@ -78,6 +79,7 @@ struct Breakpoint {
   HitCondition hit_condition;
   Hits hits;
   bool temporary = false, enabled = true;
+  std::optional<emu::Position> moment;  // Code: only there
 };
 
 // A change of the guest by `set`: applied whenever time passes this position.
@@ -182,11 +184,12 @@ class Core {
   void after_stop(const Halt& h);  // temporary breakpoints go
 
   // --- places and values ---
-  std::vector<uint64_t> locate(const std::string& spec) const;  // delve's locspecs
-  // 61431, @61,431, +N, -N, 50%, start, end; nothing if it is none. A share is one of the whole run, which must be
-  // known.
-  std::optional<emu::Position> as_position(const std::string& t) const;
-  static std::optional<double> as_share(const std::string& text);
+  model::Where where(const std::string& spec, model::Bare bare) const;  // throws CommandError
+  std::vector<uint64_t> locate(const std::string& spec) const;          // of a place in code; empty: where it stands
+  // Of a moment: what can be said without running; nothing if it cannot.
+  std::optional<emu::Position> known_position(const model::Where& w) const;
+  // The same by running there and back, silently.
+  emu::Position position_of(const model::Where& w);
   // Expressions (expressions.cpp); all of these throw CommandError.
   Value value_of(const std::string& expression) const;
   uint64_t evaluate(const std::string& expression) const;  // as a number

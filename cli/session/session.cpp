@@ -48,8 +48,10 @@ void show_help(Core& core, const std::string& args) {
         core.say(fmt::format("  {:<28} {}", fmt::format("{} {}", split_words(v.names)[0], v.usage), v.help));
     }
     core.say(
-        "WHERE: FUNC, FUNC+OFFSET, FILE:LINE, LINE, +N, -N, /REGEX/, *ADDRESS. Positions count executed instructions. "
-        "An empty line repeats.");
+        "WHERE: FUNC, FUNC+OFFSET, FILE:LINE, LINE, +N, -N, /REGEX/, *ADDRESS; with #N its N-th time in the run; or a "
+        "moment: @POSITION, @+N, @-N, event:N, 50%, start, end. Positions count executed instructions (goto's number, "
+        "+N "
+        "and -N are positions without the @). An empty line repeats.");
     core.say("help CMD tells more. quit or Ctrl-D ends, Ctrl-C stops a command that takes long.");
     return;
   }

@@ -39,6 +39,7 @@ std::string describe(const Core& c, const Breakpoint& b) {
   } else {
     where = fmt::format("{} places", b.pcs.size());
   }
+  if (b.moment) where = fmt::format("@{} {}", grouped(*b.moment), where);
   const bool narrowed = b.kind == Breakpoint::EventPoint && b.function.empty() &&
                         (b.event == Event::defer || b.event == Event::run || b.event == Event::jmpdefer);
   if (narrowed) where += fmt::format(", of the user's functions; break {} all: of libraries too", b.spec);
@@ -93,6 +94,24 @@ void check_condition(const Core& c, const std::string& condition) {
   }
 }
 
+void set_place(Core& c, Breakpoint& b, const std::string& spec) {
+  b.spec = spec;
+  if (spec.empty()) {
+    b.pcs = c.locate(spec);
+    b.spec = c.view->place(b.pcs[0]);
+    return;
+  }
+  const model::Where where = c.where(spec, model::Bare::line);
+  b.pcs = where.targets;
+  if (!where.is_moment()) return;
+  if (where.kind == model::Where::end) throw CommandError("the run stops at its end by itself");
+  const emu::Position from = c.position();
+  b.moment = c.position_of(where);
+  c.seek(*b.moment);
+  b.pcs = {c.view->pc()};
+  c.seek(from);
+}
+
 void set_break(Core& c, const std::string& args, bool temporary) {
   std::string spec = args;
   Breakpoint b;
@@ -100,8 +119,7 @@ void set_break(Core& c, const std::string& args, bool temporary) {
   if (auto event = as_event(c, spec)) {
     b = std::move(*event);
   } else {
-    b.pcs = c.locate(spec);
-    b.spec = spec.empty() ? c.view->place(b.pcs[0]) : spec;
+    set_place(c, b, spec);
   }
   check_condition(c, condition);
   b.condition = condition, b.temporary = temporary;
@@ -245,6 +263,7 @@ void prevdefer(Core& c, const std::string&) {
 // What names the place from anywhere: a line number alone, +N and -N are told from where they were typed.
 std::string lasting_spec(const Breakpoint& b) {
   const bool relative = b.kind == Breakpoint::Code && b.spec.find_first_not_of("0123456789+-") == std::string::npos;
+  if (b.moment) return fmt::format("@{}", *b.moment);
   return relative && !b.pcs.empty() ? fmt::format("*{:#x}", b.pcs[0]) : b.spec;
 }
 
@@ -272,9 +291,8 @@ void save(Core& c, const std::string& a) {
 
 void note_at(Core& c, const std::string& a) {
   const auto words = split_words(a);
-  const auto p = words.empty() ? std::nullopt : c.as_position(words[0]);
-  if (!p || words.size() < 2) throw CommandError("note-at POSITION TEXT");
-  c.notes[*p] = a.substr(words[0].size() + 1);
+  if (words.size() < 2) throw CommandError("note-at WHERE TEXT");
+  c.notes[c.position_of(c.where(words[0], model::Bare::moment))] = a.substr(words[0].size() + 1);
 }
 
 constexpr SessionVerb kBreakpointVerbs[] = {
@@ -300,7 +318,7 @@ constexpr SessionVerb kBreakpointVerbs[] = {
      nextdefer},
     {"prevdefer", "", "To the event before", "prevdefer", prevdefer},
     {"save", "FILE", "Writes breakpoints and notes as commands; `source FILE` reads them", "save walk.ds", save},
-    {"note-at", "POSITION TEXT", "A note at another position", "note-at 61,431 the trick", note_at},
+    {"note-at", "WHERE TEXT", "A note at another position", "note-at 61,431 the trick", note_at},
 };
 
 }  // namespace

@@ -48,10 +48,13 @@ void finish(Core& c, const std::string& a) {
 }
 
 // A code place: stops there; a position in time: goes there.
-Halt run_to(Core& c, const std::string& where) {
-  const auto at = c.locate(where);
-  const std::unordered_set<uint64_t> temps(at.begin(), at.end());
-  return c.run_until(temps, [](Halt&) { return true; });
+Halt run_to(Core& c, const std::string& spec) {
+  const model::Where where = c.where(spec, model::Bare::line);
+  if (!where.is_moment()) return c.run_until({where.targets.begin(), where.targets.end()}, [](Halt&) { return true; });
+  const emu::Position p = c.position_of(where);
+  if (p < c.position()) throw CommandError(fmt::format("{} lies behind, at @{}: goto goes there", spec, grouped(p)));
+  return c.run_until(
+      {}, [](Halt&) { return false; }, p);
 }
 
 void go_on(Core& c, const std::string& a) {

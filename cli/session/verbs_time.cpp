@@ -47,13 +47,13 @@ void go(Core& c, emu::Position from, emu::Position p) {
 
 void goto_(Core& c, const std::string& a) {
   const emu::Position from = c.position();
-  if (Core::as_share(a) && !c.known_end) {
+  if (a.empty()) throw CommandError("goto WHERE: a position (61,431), +N, -N, 50%, start, end, event:12, FUNC#2");
+  const model::Where where = c.where(a, model::Bare::moment);
+  if (where.kind == model::Where::share && !c.known_end) {
     run_silently(c, emu::kNever);
     c.say(fmt::format("ran to the end first: @{}", grouped(c.position())));
   }
-  const auto p = c.as_position(a);
-  if (!p) throw CommandError("goto POSITION: a number (61,431), +N, -N, 50% of the run, start or end");
-  go(c, from, *p);
+  go(c, from, c.position_of(where));
 }
 
 void restart(Core& c, const std::string&) { go(c, c.position(), c.start); }
@@ -222,9 +222,9 @@ void note(Core& c, const std::string& a) {
 }
 
 constexpr SessionVerb kTimeVerbs[] = {
-    {"goto seek", "POSITION",
+    {"goto seek", "WHERE",
      "To a position: a number of instructions, +N, -N, start, end, 50% of the run (which goes to its end first if that "
-     "was not reached yet)",
+     "was not reached yet); to event:N; to the first or N-th time of a place: main.f, main.go:12#3",
      "goto 61,431", goto_},
     {"when", "", "Which position this is", "when", when},
     {"back", "", "To where the last jump in time came from", "back", back},

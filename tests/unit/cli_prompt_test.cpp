@@ -153,32 +153,76 @@ TEST(Prompt, PlacesAreDelves) {
   }
 }
 
+// One grammar: what names a moment names the same one after goto, until, c and break, whichever way it is written.
+TEST(Prompt, WhereMeansTheSameToAllCommands) {
+  for (const std::string& path : step_guests(22, 22)) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"defer-mixed"});
+    const auto at = [&](const std::string& command) {
+      s("clear all; goto start");
+      s(command);
+      return s.position();
+    };
+    const emu::Position second = at("c main.mark16; c main.mark16");
+    const uint64_t entry = s.state().thread().cpu.pc;
+    s("c");
+    const emu::Position end = s.position();
+    const std::vector<std::string> spellings = {"main.mark16#2",
+                                                "mark16#2",
+                                                fmt::format("*{:#x}#2", entry),
+                                                "/^main.mark16$/#2",
+                                                fmt::format("@{}", second),
+                                                fmt::format("@{}", cli::grouped(second)),
+                                                fmt::format("@+{}", second - at("when"))};
+    for (const std::string& where : spellings)
+      for (const char* command : {"goto {}", "until {}", "c {}", "advance {}", "break {}; c", "tbreak {}; c"})
+        EXPECT_EQ(at(fmt::format(fmt::runtime(command), where)), second) << command << " " << where;
+    EXPECT_EQ(at("goto 75%"), static_cast<emu::Position>(static_cast<double>(end) * 0.75));
+    EXPECT_EQ(at(fmt::format("goto {}", second)), second);
+    for (const char* command : {"until 100%", "c end", "goto end"}) EXPECT_EQ(at(command), end) << command;
+    const uint64_t event = s.session->core().tracker->events() - 1;
+    const emu::Position last = s.session->core().tracker->position_of(event);
+    ASSERT_GT(last, at("when"));
+    for (const char* command : {"goto event:{}", "until event:{}", "break event:{}; c"})
+      EXPECT_EQ(at(fmt::format(fmt::runtime(command), event)), last) << command;
+    // A breakpoint at a moment is met on the way back too.
+    s(fmt::format("clear all; break @{}; goto end; rc", second));
+    EXPECT_EQ(s.position(), second);
+    EXPECT_TRUE(has(s.fails("until start"), "lies behind"));
+    EXPECT_TRUE(has(s.fails("list @5"), "is a moment"));
+    EXPECT_TRUE(has(s.fails("goto main.mark16#99"), "before that"));
+    EXPECT_EQ(s.position(), second) << "what was not found moves nothing";
+    EXPECT_TRUE(has(s.fails("break 50%#2"), "several times"));
+  }
+}
+
 // Words that commands are made of, and others; put together at random they must give a line, never an end.
 constexpr const char* kWords[] = {
-    "si",         "ni",         "s",         "n",         "finish",
-    "c",          "rsi",        "rni",       "rs",        "rn",
-    "rc",         "rev",        "r",         "break",     "tbreak",
-    "condition",  "clear",      "bp",        "watch",     "lastwrite",
-    "goto",       "when",       "back",      "forward",   "nextcall",
-    "nextret",    "nextdefer",  "prevdefer", "regs",      "set",
-    "x",          "print",      "locals",    "args",      "bt",
-    "goroutines", "goroutine",  "threads",   "defers",    "panics",
-    "frame",      "dis",        "list",      "info",      "up",
-    "down",       "stack",      "deferred",  "display",   "until",
-    "advance",    "draw",       "snap",      "note",      "note-at",
-    "syntax",     "help",       "position",  "thread",    "rfinish",
-    "if",         "defer",      "panic",     "recover",   "goexit",
-    "jmpdefer",   "recovery",   "run",       "main.main", "runtime.gopanic",
-    "gogo",       "*",          "*$sp",      "$sp",       "$pc",
-    "$bp+8",      "0",          "1",         "2",         "-1",
-    "7",          "100",        "1000",      "0x10",      "50%",
-    "start",      "-any",       "-r",        "-w",        "-rw",
-    "-size",      "-hitcount",  "-d",        "-a",        "-fmt",
-    "/4gx",       "/i",         "hex",       "==",        ">",
-    "%",          "(",          ")",         "((",        "&x",
-    "x.y",        "main.go:31", "+1",        "/main/",    "/(/",
-    "\"",         ";",          "#",         "\x80\xff",  "99999999999999999999",
-    "all",        "go",
+    "si",         "ni",         "s",         "n",           "finish",
+    "c",          "rsi",        "rni",       "rs",          "rn",
+    "rc",         "rev",        "r",         "break",       "tbreak",
+    "condition",  "clear",      "bp",        "watch",       "lastwrite",
+    "goto",       "when",       "back",      "forward",     "nextcall",
+    "nextret",    "nextdefer",  "prevdefer", "regs",        "set",
+    "x",          "print",      "locals",    "args",        "bt",
+    "goroutines", "goroutine",  "threads",   "defers",      "panics",
+    "frame",      "dis",        "list",      "info",        "up",
+    "down",       "stack",      "deferred",  "display",     "until",
+    "advance",    "draw",       "snap",      "note",        "note-at",
+    "syntax",     "help",       "position",  "thread",      "rfinish",
+    "if",         "defer",      "panic",     "recover",     "goexit",
+    "jmpdefer",   "recovery",   "run",       "main.main",   "runtime.gopanic",
+    "gogo",       "*",          "*$sp",      "$sp",         "$pc",
+    "$bp+8",      "0",          "1",         "2",           "-1",
+    "7",          "100",        "1000",      "0x10",        "50%",
+    "start",      "-any",       "-r",        "-w",          "-rw",
+    "-size",      "-hitcount",  "-d",        "-a",          "-fmt",
+    "/4gx",       "/i",         "hex",       "==",          ">",
+    "%",          "(",          ")",         "((",          "&x",
+    "x.y",        "main.go:31", "+1",        "/main/",      "/(/",
+    "\"",         ";",          "#",         "\x80\xff",    "99999999999999999999",
+    "all",        "go",         "event:3",   "main.main#2", "@+7",
+    "end",        "@50%",       "#1",
 };
 
 TEST(Prompt, NonsenseNeverEndsASession) {

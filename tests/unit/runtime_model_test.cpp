@@ -245,22 +245,39 @@ TEST(Where, Grammar) {
   const auto guests = case_guests("_1.13.15_linux_amd64_opt");
   ASSERT_FALSE(guests.empty());
   const Program p(loader::Image::load(guests[0]));
-  EXPECT_EQ(model::parse_where(p, "61,204").number, 61204u);
-  EXPECT_EQ(model::parse_where(p, "@61204").number, 61204u);
-  EXPECT_EQ(model::parse_where(p, "event:3").kind, model::Where::event);
-  EXPECT_EQ(model::parse_where(p, "main.main#2").nth, 2u);
-  EXPECT_EQ(model::parse_where(p, "main.main+0x4").targets[0], model::parse_where(p, "main.main").targets[0] + 4);
-  EXPECT_EQ(model::parse_where(p, "main.(*counter).bump+12").targets[0],
-            model::parse_where(p, "main.(*counter).bump").targets[0] + 12);
-  EXPECT_EQ(model::parse_where(p, "*0x1234").targets[0], 0x1234u);
-  EXPECT_FALSE(model::parse_where(p, "main.go:46").targets.empty());
-  EXPECT_FALSE(model::parse_where(p, "cases/main.go:46").targets.empty());
-  EXPECT_EQ(model::parse_where(p, "main.main").doubt, "");
+  EXPECT_EQ(model::parse_where(&p, "61,204").number, 61204u);
+  EXPECT_EQ(model::parse_where(&p, "@61204").number, 61204u);
+  EXPECT_EQ(model::parse_where(&p, "event:3").kind, model::Where::event);
+  EXPECT_EQ(model::parse_where(&p, "main.main#2").nth, 2u);
+  EXPECT_EQ(model::parse_where(&p, "main.main+0x4").targets[0], model::parse_where(&p, "main.main").targets[0] + 4);
+  EXPECT_EQ(model::parse_where(&p, "main.(*counter).bump+12").targets[0],
+            model::parse_where(&p, "main.(*counter).bump").targets[0] + 12);
+  EXPECT_EQ(model::parse_where(&p, "*0x1234").targets[0], 0x1234u);
+  EXPECT_FALSE(model::parse_where(&p, "main.go:46").targets.empty());
+  EXPECT_FALSE(model::parse_where(&p, "cases/main.go:46").targets.empty());
+  EXPECT_EQ(model::parse_where(&p, "main.main").doubt, "");
+  EXPECT_EQ(model::parse_where(&p, "main.main").nth, 0u);
+  EXPECT_FALSE(model::parse_where(&p, "main.main").is_moment());
+  EXPECT_TRUE(model::parse_where(&p, "main.main#1").is_moment());
+  EXPECT_EQ(model::parse_where(&p, "25%").part, 0.25);
+  EXPECT_EQ(model::parse_where(&p, "@end").kind, model::Where::end);
+  EXPECT_EQ(model::parse_where(&p, "main").targets, model::parse_where(&p, "main.main").targets);
+  EXPECT_GT(model::parse_where(&p, "/^main\\.mark/").targets.size(), 1u);
+  EXPECT_EQ(model::parse_where(&p, "main.main:1").targets.size(), 1u);
+  // What is relative needs somebody who stands somewhere.
+  const model::Here here{model::parse_where(&p, "main.main").targets[0], 500, {}};
+  EXPECT_EQ(model::parse_where(&p, "+7", model::Bare::moment, &here).number, 507u);
+  EXPECT_EQ(model::parse_where(&p, "@-501", model::Bare::line, &here).number, 0u);
+  EXPECT_EQ(model::parse_where(&p, "+1", model::Bare::line, &here).targets,
+            model::parse_where(&p, "main.main:1").targets);
+  EXPECT_EQ(model::parse_where(nullptr, "*0x10").targets[0], 0x10u);
+  EXPECT_THROW(model::parse_where(nullptr, "main.main"), model::Error);
   // Its prologue's first instruction, the load of g, has nine bytes.
-  EXPECT_NE(model::parse_where(p, "main.main+0x4").doubt, "");
-  EXPECT_EQ(model::parse_where(p, "main.main+0x9").doubt, "");
-  for (const char* bad : {"", "nosuch.function", "main.main#", "main.main#0", "*zz", "event:x", "main.go:99999"})
-    EXPECT_THROW(model::parse_where(p, bad), model::Error) << bad;
+  EXPECT_NE(model::parse_where(&p, "main.main+0x4").doubt, "");
+  EXPECT_EQ(model::parse_where(&p, "main.main+0x9").doubt, "");
+  for (const char* bad : {"", "nosuch.function", "main.main#", "main.main#0", "*zz", "event:x", "main.go:99999", "101%",
+                          "5#2", "+5", "/(/"})
+    EXPECT_THROW(model::parse_where(&p, bad), model::Error) << bad;
 }
 
 TEST(Where, GoesThere) {
@@ -273,11 +290,15 @@ TEST(Where, GoesThere) {
       emu::Machine m(p.image(), guest_options(path, {"defer-mixed"}));
       const model::Tracker t(p, m, {});
       m.set_recording(true);
-      model::go_to(m, t, model::parse_where(p, where));
+      model::go_to(m, &p, &t, model::parse_where(&p, where), model::travel_of(m));
       return m.state().position;
     };
     EXPECT_EQ(goes(std::to_string(second.position)), second.position) << base(path);
     EXPECT_EQ(goes("event:" + std::to_string(second.id)), second.position) << base(path);
+    EXPECT_EQ(goes("end"), r.instructions) << base(path);
+    EXPECT_EQ(goes("50%"), r.instructions / 2) << base(path);
+    EXPECT_EQ(goes("start"), goes("main.main")) << base(path);
+    EXPECT_EQ(goes("main.mark16#1"), goes("/^main.mark16$/")) << base(path);
     // mark16 runs twice: each time at its first instruction.
     const auto first = goes("main.mark16"), again = goes("main.mark16#2");
     EXPECT_LT(first, again) << base(path);
