@@ -399,6 +399,12 @@ int64_t sys_pwritev(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::I
 
 namespace {
 
+// The call's descriptor, if it is more than a name (O_PATH).
+OpenFile* opened_file(Call& c) {
+  OpenFile* f = file_of(c.s, c.fd());
+  return f && !(f->flags & open_flag::PATH) ? f : nullptr;
+}
+
 int64_t size_of(Call& c, const OpenFile& f) {
   if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
   if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes->size());
@@ -414,7 +420,7 @@ int64_t size_of(Call& c, const OpenFile& f) {
 
 int64_t sys_lseek(Call& c) {
   constexpr uint64_t kSet = 0, kCur = 1, kEnd = 2;
-  OpenFile* f = file_of(c.s, c.fd());
+  OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   if (!seekable(c.s, *f)) return -err::SPIPE;
   if (f->kind == FileKind::Null || f->kind == FileKind::Zero || f->kind == FileKind::Random) return 0;
@@ -510,7 +516,7 @@ int64_t sys_fcntl(Call& c) {
 
 int64_t sys_ioctl(Call& c) {
   constexpr uint64_t kNonBlock = 0x5421, kCloexec = 0x5451, kAvailable = 0x541b;
-  OpenFile* f = file_of(c.s, c.fd());
+  OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   int32_t on = 0;
   switch (c.a[1] & 0xffffffff) {
@@ -527,7 +533,7 @@ int64_t sys_ioctl(Call& c) {
 }
 
 int64_t sys_ftruncate(Call& c) {
-  const OpenFile* f = file_of(c.s, c.fd());
+  const OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   const bool regular = f->kind == FileKind::Host || f->kind == FileKind::Scratch;
   if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
@@ -535,16 +541,16 @@ int64_t sys_ftruncate(Call& c) {
   return host_truncate(c, *f, c.a[1]);
 }
 
-int64_t sys_fallocate(Call& c) { return file_of(c.s, c.fd()) ? -err::OPNOTSUPP : -err::BADF; }
+int64_t sys_fallocate(Call& c) { return opened_file(c) ? -err::OPNOTSUPP : -err::BADF; }
 
 int64_t sys_fsync(Call& c) {
-  const OpenFile* f = file_of(c.s, c.fd());
+  const OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   return f->kind == FileKind::Host || f->kind == FileKind::Scratch || f->kind == FileKind::Directory ? 0 : -err::INVAL;
 }
 
 int64_t sys_fchmod(Call& c) {
-  const OpenFile* f = file_of(c.s, c.fd());
+  const OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   if (f->node) return scratch_chmod(c, f->node, static_cast<uint32_t>(c.a[1]));
   if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return -err::PERM;
@@ -601,7 +607,7 @@ int64_t list_directory(Call& c, OpenFile& f) {
 }  // namespace
 
 int64_t sys_getdents64(Call& c) {
-  OpenFile* f = file_of(c.s, c.fd());
+  OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   if (f->kind != FileKind::Directory) return -err::NOTDIR;
   if (!f->listed)

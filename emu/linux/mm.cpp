@@ -64,7 +64,7 @@ int64_t sys_mmap(Call& c) {
   std::string name;
   if (!(flags & kAnonymous)) {
     OpenFile* f = file_of(c.s, static_cast<int>(fd));
-    if (!f) return -err::BADF;
+    if (!f || (f->flags & open_flag::PATH)) return -err::BADF;
     if ((f->flags & open_flag::ACCMODE) == open_flag::WRONLY) return -err::ACCES;
     if (type == kShared && (prot & kWrite) && f->kind != FileKind::Zero) return -err::NODEV;  // nothing writes back
     name = f->path;

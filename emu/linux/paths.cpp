@@ -477,6 +477,7 @@ int64_t sys_mkdirat(Call& c) {
 int64_t sys_unlinkat(Call& c) {
   Place p;
   const bool directory = c.a[2] & at::REMOVEDIR;
+  if (c.a[2] & 0xffffffff & ~at::REMOVEDIR) return -err::INVAL;
   if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
   if (p.scratch) return scratch_remove(c, p, directory);
   std::string canonical;
