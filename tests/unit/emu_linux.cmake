@@ -17,4 +17,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND CMAKE_SYSTEM_NAME STREQ
   add_test(NAME escape COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/escape.py --program $<TARGET_FILE:deferscope>
                                --escape $<TARGET_FILE:escape>)
   set_tests_properties(escape PROPERTIES COST 20)
+  target_compile_definitions(host_files_test PRIVATE DEFERSCOPE_ESCAPE="$<TARGET_FILE:escape>")
+  add_dependencies(host_files_test escape)
 endif()

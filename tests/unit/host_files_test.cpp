@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <climits>
@@ -17,7 +18,7 @@
 #include <random>
 #include <thread>
 
-#include "emu/machine_state.h"
+#include "emu/machine.h"
 
 namespace deferscope::emu {
 namespace {
@@ -388,6 +389,64 @@ TEST_P(HostFilesTest, ADirectorySwappedForALink) {
   EXPECT_EQ(text(top_ + "/out/secret"), "secret");
   EXPECT_GT(worked, 0);
 }
+
+// --- time travel ---
+
+#if defined(DEFERSCOPE_ESCAPE)
+
+// A guest that renames and unlinks what it has open. Going back and forth asks the host nothing; a guest that goes on
+// from the middle meets the host's files as they are now, and what it needs and had closed is the same file or EIO.
+TEST_P(HostFilesTest, GoingBackDoesNotTouchTheHost) {
+  if (GetParam() == Lookup::ByName) ::setenv("DEFERSCOPE_NO_OPENAT2", "1", 1);
+  for (const char* folder : {"/w", "/w/sub", "/w/swap", "/w/swap/d"}) fs::create_directories(top_ + folder);
+  for (const char* file : {"/w/f", "/w/swap/d/secret"}) put(top_ + file, "inside");
+  options_.allow_write = {top_ + "/w"};
+  options_.cwd = top_ + "/w";
+  options_.exe_path = DEFERSCOPE_ESCAPE;
+  options_.argv = {"escape",
+                   top_,
+                   "fd.renamed-file",
+                   "fd.unlinked-file",
+                   "fd.renamed-directory",
+                   "fd.removed-directory",
+                   "link.out-and-in",
+                   "mode.fchmod",
+                   "swap.directory-held",
+                   "root.removed-cwd",
+                   "fd.renamed-file"};
+  Machine m(loader::Image::load(DEFERSCOPE_ESCAPE), options_);
+  ::unsetenv("DEFERSCOPE_NO_OPENAT2");
+  std::string out;
+  m.recording().set_sink(
+      [&](int, const uint8_t* bytes, size_t n) { out.append(reinterpret_cast<const char*>(bytes), n); });
+  m.set_recording(true);
+  ASSERT_EQ(m.run_to(kNever).kind, Stop::Exited);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 10) << out;
+  EXPECT_EQ(m.recording().files().open_handles(), 1u);  // the working directory
+  const Position end = m.state().position;
+  const uint64_t digest = m.state().digest();
+  const auto changed = [&] {
+    struct stat st {};
+    ::stat((top_ + "/w").c_str(), &st);
+    return std::make_pair(st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+  };
+  const auto before = changed();
+  for (Position p = end; p > end / 40; p -= end / 40) {
+    m.seek(p);
+    m.step();
+  }
+  m.seek(end);
+  EXPECT_EQ(m.state().digest(), digest);
+  EXPECT_EQ(changed(), before);
+  for (Position p = end / 40; p < end; p += end / 5) {
+    m.seek(p);
+    m.drop_future();
+    EXPECT_EQ(m.run_to(kNever).kind, Stop::Exited);
+  }
+  expect_untouched();
+}
+
+#endif
 
 TEST(HostFilesStart, WhatAFlagNamesWronglyIsNamed) {
   GuestOptions o;
