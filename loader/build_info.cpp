@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kMagic("\xff Go buildinf:", 14);
 constexpr uint64_t kHeaderSize = 32;
 constexpr uint8_t kInlineStrings = 2;  // flag: varint-prefixed strings behind the header (1.18+)
-constexpr uint64_t kMaxText = 16 << 20;
+constexpr uint64_t kMaxText = 4 << 20;
 constexpr uint64_t kMaxVersion = 512;  // "go1.22.5 X:…", a vendor's suffix
 
 // The module text stands between these (cmd/go/internal/modload: infoStart, infoEnd).
@@ -133,6 +133,7 @@ std::optional<VersionAndModules> scan_for_build_info(const Memory& memory) {
 
 std::optional<std::string> scan_for_version_string(const Memory& memory, uint64_t start, uint64_t end, int oldest,
                                                    int newest) {
+  end = std::min(end, start + memory.bytes_from(start).size());  // what the file does not hold is zero
   for (uint64_t at = start; at + 16 <= end; at += 8) {
     auto length = memory.read_u64(at + 8);
     if (!length) break;
@@ -149,9 +150,11 @@ std::optional<std::string> scan_for_version_string(const Memory& memory, uint64_
 std::string scan_for_modinfo(const Memory& memory) {
   for (const Segment& s : memory.segments()) {
     std::string_view text = as_text(s.bytes);
+    size_t end = 0;
     for (size_t at = text.find(kInfoStart); at != std::string_view::npos; at = text.find(kInfoStart, at + 1)) {
-      size_t end = text.substr(0, std::min<size_t>(text.size(), at + kMaxText)).find(kInfoEnd, at + 16);
-      if (end != std::string_view::npos && end > at + 16 && text[end - 1] == '\n')
+      if (end < at + 16) end = text.find(kInfoEnd, at + 16);
+      if (end == std::string_view::npos) break;
+      if (end > at + 16 && end - at < kMaxText && text[end - 1] == '\n')
         return std::string(text.substr(at + 16, end - at - 16));
     }
   }

@@ -12,7 +12,13 @@ namespace deferscope::loader {
 
 namespace {
 
-constexpr int kMaxDepth = 64;                  // of typedef chains and nested blocks
+constexpr int kMaxDepth = 64;  // of typedef chains and nested blocks
+// What one question may cost, whatever the file says: far beyond any compiler's.
+constexpr size_t kMaxEntries = 65'536;         // of a function's tree
+constexpr size_t kMaxVariables = 8'192;        // of a function
+constexpr size_t kMaxRanges = 1'024;           // of a block
+constexpr size_t kMaxListed = 16'384;          // ranges of a variable's location list
+constexpr int kMaxTypeSteps = 1'024;           // entries that are looked at for a type's words
 constexpr unsigned kGoClosureOffset = 0x2907;  // DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go, go1.23)
 
 // Attributes and kinds that Go's compiler adds (cmd/internal/dwarf/dwarf.go; the kinds are reflect's).
@@ -56,6 +62,7 @@ struct Dwarf::State {
   DwarfSections sections;
   DwarfSource source;
   uint64_t bias;
+  uint64_t name_bytes = 0;  // of all names that the index took
   std::vector<Unit> units;
   std::unordered_map<std::string_view, uint64_t> types;  // name → entry
   std::vector<FunctionEntry> functions;                  // sorted by low
@@ -66,6 +73,7 @@ struct Dwarf::State {
   Dwarf_Debug debug() const { return source.handle(); }
   void index();
   void index_unit(int version);
+  std::string_view name_of(const Die& die);
   void read_unit(const Die& die, int version);
   void add_function(const Die& die);
   uint64_t address(const Attribute& a, size_t unit) const;
@@ -73,13 +81,14 @@ struct Dwarf::State {
   std::vector<std::pair<uint64_t, uint64_t>> ranges(const Die& die, size_t unit) const;
   uint64_t size_of(const Die& type, int depth = 0) const;
   void describe_type(const Die& die, std::string* name, uint64_t* size) const;
-  void add_leaves(const Die& type, uint64_t offset, int depth, std::vector<std::pair<uint64_t, uint64_t>>* out) const;
+  void add_leaves(const Die& type, uint64_t offset, int depth, int* steps,
+                  std::vector<std::pair<uint64_t, uint64_t>>* out) const;
   void restore_padding(const Variable& variable, Location* location) const;
   std::optional<Die> origin(const Die& die) const;
   std::optional<Variable> variable(const Die& die, size_t unit) const;
   using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
   void collect(const Die& parent, size_t unit, const Ranges& scope, const std::string& inlined, int depth,
-               std::vector<Variable>* out) const;
+               size_t* entries, std::vector<Variable>* out) const;
   Bytes location_section(size_t unit) const {
     return sections.get(units[unit].lists.version >= 5 ? ".debug_loclists" : ".debug_loc");
   }
@@ -101,6 +110,14 @@ void Dwarf::State::index() {
             [](const FunctionEntry& a, const FunctionEntry& b) { return a.low < b.low; });
 }
 
+// Names may share their bytes, as suffixes do; a file in which all share one endless text would take minutes.
+std::string_view Dwarf::State::name_of(const Die& die) {
+  const std::string_view name = die.name();
+  name_bytes += name.size();
+  if (name_bytes > 16 * image.file_size() + (64 << 20)) throw Error("corrupt DWARF: its names overlap without end");
+  return name;
+}
+
 void Dwarf::State::index_unit(int version) {
   Dwarf_Die handle = nullptr;
   Dwarf_Error error = nullptr;
@@ -112,9 +129,9 @@ void Dwarf::State::index_unit(int version) {
     if (tag == DW_TAG_subprogram)
       add_function(*die);
     else if (tag == DW_TAG_variable)
-      globals.emplace(die->name(), GlobalEntry{die->offset(), units.size() - 1});
+      globals.emplace(name_of(*die), GlobalEntry{die->offset(), units.size() - 1});
     else if (is_type(tag))
-      types.emplace(die->name(), die->offset());
+      types.emplace(name_of(*die), die->offset());
   }
 }
 
@@ -155,6 +172,7 @@ std::vector<std::pair<uint64_t, uint64_t>> Dwarf::State::ranges(const Die& die, 
     uint64_t offset = list->number();
     if (list->form() == DW_FORM_rnglistx) offset = indexed_list(section, u.rnglists_base, offset);
     each_range(section, offset, u, [&](uint64_t low, uint64_t high, Bytes) {
+      if (found.size() >= kMaxRanges) throw Error("corrupt DWARF: a block of more than 1024 ranges");
       found.emplace_back(low, high);
       return true;
     });
@@ -183,23 +201,23 @@ void Dwarf::State::describe_type(const Die& die, std::string* name, uint64_t* si
 }
 
 // The words of a type, as (offset, size): what the compiler keeps in registers of its own.
-void Dwarf::State::add_leaves(const Die& type, uint64_t offset, int depth,
+void Dwarf::State::add_leaves(const Die& type, uint64_t offset, int depth, int* steps,
                               std::vector<std::pair<uint64_t, uint64_t>>* out) const {
   constexpr size_t kMaxLeaves = 64;
-  if (depth > kMaxDepth || out->size() > kMaxLeaves) return;
+  if (depth > kMaxDepth || out->size() > kMaxLeaves || --*steps < 0) return;
   auto target = type.attribute(DW_AT_type);
   if (type.tag() == DW_TAG_typedef && target)
-    return add_leaves(Die::at(debug(), target->reference()), offset, depth + 1, out);
+    return add_leaves(Die::at(debug(), target->reference()), offset, depth + 1, steps, out);
   if (type.tag() == DW_TAG_array_type && target) {
     Die element = Die::at(debug(), target->reference());
     uint64_t size = size_of(element), total = size_of(type);
-    for (uint64_t at = 0; size != 0 && at < total && out->size() <= kMaxLeaves; at += size)
-      add_leaves(element, offset + at, depth + 1, out);
+    for (uint64_t at = 0; size != 0 && at < total && out->size() <= kMaxLeaves && *steps > 0; at += size)
+      add_leaves(element, offset + at, depth + 1, steps, out);
   } else if (type.tag() == DW_TAG_structure_type) {
     for (auto member = type.first_child(); member; member = member->next_sibling())
       if (auto member_type = member->tag() == DW_TAG_member ? member->attribute(DW_AT_type) : nullptr)
         add_leaves(Die::at(debug(), member_type->reference()),
-                   offset + member->number(DW_AT_data_member_location).value_or(0), depth + 1, out);
+                   offset + member->number(DW_AT_data_member_location).value_or(0), depth + 1, steps, out);
   } else {
     out->emplace_back(offset, size_of(type));
   }
@@ -210,7 +228,8 @@ void Dwarf::State::restore_padding(const Variable& variable, Location* location)
   for (const Piece& p : location->pieces) sum += p.size;
   if (location->pieces.size() < 2 || sum >= variable.size) return;
   std::vector<std::pair<uint64_t, uint64_t>> leaves;
-  add_leaves(Die::at(debug(), variable.type_entry), 0, 0, &leaves);
+  int steps = kMaxTypeSteps;
+  add_leaves(Die::at(debug(), variable.type_entry), 0, 0, &steps, &leaves);
   if (leaves.size() != location->pieces.size()) return;
   for (size_t i = 0; i < leaves.size(); i++)
     if (leaves[i].second != location->pieces[i].size) return;
@@ -249,9 +268,10 @@ std::optional<Variable> Dwarf::State::variable(const Die& die, size_t unit) cons
 }
 
 void Dwarf::State::collect(const Die& parent, size_t unit, const Ranges& scope, const std::string& inlined, int depth,
-                           std::vector<Variable>* out) const {
+                           size_t* entries, std::vector<Variable>* out) const {
   if (depth > kMaxDepth) throw Error("corrupt DWARF: blocks nested too deeply");
   for (auto die = parent.first_child(); die; die = die->next_sibling()) {
+    if (++*entries > kMaxEntries || out->size() > kMaxVariables) throw Error("corrupt DWARF: a function without end");
     unsigned tag = die->tag();
     if (tag == DW_TAG_formal_parameter || tag == DW_TAG_variable) {
       auto v = variable(*die, unit);
@@ -260,10 +280,10 @@ void Dwarf::State::collect(const Die& parent, size_t unit, const Ranges& scope, 
       v->inlined_from = inlined;
       out->push_back(std::move(*v));
     } else if (tag == DW_TAG_lexical_block) {
-      collect(*die, unit, ranges(*die, unit), inlined, depth + 1, out);
+      collect(*die, unit, ranges(*die, unit), inlined, depth + 1, entries, out);
     } else if (tag == DW_TAG_inlined_subroutine) {
       auto abstract = origin(*die);
-      collect(*die, unit, ranges(*die, unit), abstract ? std::string(abstract->name()) : "?", depth + 1, out);
+      collect(*die, unit, ranges(*die, unit), abstract ? std::string(abstract->name()) : "?", depth + 1, entries, out);
     }
   }
 }
@@ -377,7 +397,8 @@ std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {
   info.name = (abstract ? *abstract : die).name();
   info.entry = entry.low + state_->bias;
   info.end = entry.high + state_->bias;
-  state_->collect(die, entry.unit, {}, "", 0, &info.variables);
+  size_t entries = 0;
+  state_->collect(die, entry.unit, {}, "", 0, &entries, &info.variables);
   auto base = die.attribute(DW_AT_frame_base);
   if (base && base->is_expression() &&
       !(base->expression().size() == 1 && base->expression()[0] == DW_OP_call_frame_cfa))
@@ -395,9 +416,11 @@ Location Dwarf::locate(const Variable& variable, uint64_t pc, const FrameAccess&
   const ListUnit& unit = state_->units.at(variable.unit).lists;
   uint64_t address = pc - state_->bias;
   Bytes expression = variable.expression;
+  size_t listed = 0;
   if (variable.list)
     each_location(state_->location_section(variable.unit), *variable.list, unit,
                   [&](uint64_t low, uint64_t high, Bytes found) {
+                    if (++listed > kMaxListed) throw Error("corrupt DWARF: a location list without end");
                     bool fallback = low == 0 && high == UINT64_MAX;  // holds only where no other entry does
                     bool here = !fallback && address >= low && address < high;
                     if (here || fallback) expression = found;

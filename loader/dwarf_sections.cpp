@@ -12,16 +12,20 @@ namespace {
 
 constexpr std::string_view kWanted[] = {"info", "abbrev", "str",    "line_str", "str_offsets",
                                         "addr", "loc",    "ranges", "loclists", "rnglists"};
-constexpr uint64_t kMaxSize = uint64_t{1} << 31;
-constexpr uint64_t kMaxRatio = 1032;  // deflate cannot do better, so a larger claim is false
+// All sections of a file together may become so large: a little for anybody, else so many times what they take. Go's
+// DWARF becomes three times as large, deflate could do a thousand.
+constexpr uint64_t kFree = 64 << 20, kRatio = 32;
 
 // libdwarf reads a little beyond strings that do not end; these zeros stop it.
 constexpr size_t kPadding = 64;
 
-void inflate_into(DwarfSection* section, Bytes packed, uint64_t size) {
-  if (size > kMaxSize || size / kMaxRatio > packed.size())
+void inflate_into(DwarfSection* section, Bytes packed, uint64_t size, uint64_t* room) {
+  *room += kRatio * packed.size();
+  if (size > *room)
     throw Error(
-        fmt::format("corrupt DWARF: {} claims {} bytes from {} compressed ones", section->name, size, packed.size()));
+        fmt::format("corrupt DWARF: {} claims {} bytes from {} compressed ones; {} times as many are read, and {} MiB",
+                    section->name, size, packed.size(), kRatio, kFree >> 20));
+  *room -= size;
   section->decompressed = std::make_unique<uint8_t[]>(static_cast<size_t>(size) + kPadding);
   uLongf done = static_cast<uLongf>(size);
   int result = uncompress(section->decompressed.get(), &done, packed.data(), static_cast<uLong>(packed.size()));
@@ -30,20 +34,20 @@ void inflate_into(DwarfSection* section, Bytes packed, uint64_t size) {
 }
 
 // "ZLIB", the size as 8 bytes big-endian, the stream.
-void read_zdebug(DwarfSection* section, Bytes bytes) {
+void read_zdebug(DwarfSection* section, Bytes bytes, uint64_t* room) {
   auto size = get<uint64_t>(bytes, 4);
   if (!size || std::memcmp(bytes.data(), "ZLIB", 4) != 0)
     throw Error(fmt::format("corrupt DWARF: {} has no compression header", section->name));
-  inflate_into(section, bytes.subspan(12), __builtin_bswap64(*size));
+  inflate_into(section, bytes.subspan(12), __builtin_bswap64(*size), room);
 }
 
-void read_compressed(DwarfSection* section, Bytes bytes) {
+void read_compressed(DwarfSection* section, Bytes bytes, uint64_t* room) {
   auto header = get<Elf64_Chdr>(bytes, 0);
   if (!header) throw Error(fmt::format("corrupt DWARF: {} has no compression header", section->name));
   if (header->ch_type != ELFCOMPRESS_ZLIB)
     throw Error(fmt::format("DWARF section {} has compression type {}; only zlib is supported", section->name,
                             header->ch_type));
-  inflate_into(section, bytes.subspan(sizeof *header), header->ch_size);
+  inflate_into(section, bytes.subspan(sizeof *header), header->ch_size, room);
 }
 
 std::vector<uint8_t> inflate_start(Bytes packed, size_t size) {
@@ -76,15 +80,16 @@ std::vector<uint8_t> start_of_debug_info(const Image& image) {
 }
 
 DwarfSections::DwarfSections(const Image& image) {
+  uint64_t room = kFree;
   for (std::string_view part : kWanted) {
     DwarfSection section{fmt::format(".debug_{}", part), {}, nullptr};
     if (const Section* plain = image.section(section.name)) {
       if (plain->flags & SHF_COMPRESSED)
-        read_compressed(&section, plain->bytes);
+        read_compressed(&section, plain->bytes, &room);
       else
         section.bytes = plain->bytes;
     } else if (const Section* packed = image.section(fmt::format(".zdebug_{}", part))) {
-      read_zdebug(&section, packed->bytes);
+      read_zdebug(&section, packed->bytes, &room);
     } else {
       continue;
     }

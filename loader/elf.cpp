@@ -17,6 +17,8 @@ namespace {
 constexpr uint64_t kBaseAmd64 = 0x555555554000, kBaseArm64 = 0x5500000000;
 constexpr uint64_t kUserEnd = uint64_t{1} << 47;
 constexpr uint64_t kPage = 4096;
+constexpr size_t kMaxSymbols = 8'000'000;
+constexpr size_t kMaxSectionName = 256;
 
 // Files that are something else get a line that says what.
 struct Stranger {
@@ -116,6 +118,9 @@ void read_segments(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& head
     if (p.p_type == PT_LOAD && p.p_memsz != 0)
       parts->segments.push_back(read_segment(file, p, parts->elf.bias, parts->segments.size(), name));
   if (parts->segments.empty()) fail(name, "no loadable segment: not a program");
+  uint64_t bytes = 0;
+  for (const Segment& s : parts->segments) bytes += s.filesz;
+  if (bytes > 2 * file.size() + (1 << 20)) fail(name, "corrupt: its segments share the file's bytes many times over");
   auto& all = parts->segments;
   std::sort(all.begin(), all.end(), [](const Segment& a, const Segment& b) { return a.vaddr < b.vaddr; });
   for (size_t i = 1; i < all.size(); i++)
@@ -143,7 +148,7 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
     if (!s) break;
     auto name = c_string(*names, s->sh_name);
     auto bytes = s->sh_type == SHT_NOBITS ? std::optional<Bytes>(Bytes{}) : slice(file, s->sh_offset, s->sh_size);
-    if (!name || name->empty() || !bytes) continue;
+    if (!name || name->empty() || name->size() > kMaxSectionName || !bytes) continue;
     uint64_t address = s->sh_flags & SHF_ALLOC ? s->sh_addr + bias : 0;
     sections.push_back({printable(*name), address, s->sh_size, s->sh_flags, s->sh_offset, *bytes});
   }
@@ -183,7 +188,10 @@ std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const
   }
   if (!table || !names) return symbols;
   size_t count = table->bytes.size() / sizeof(Elf64_Sym);
+  if (count > kMaxSymbols)
+    throw Error(fmt::format("corrupt: {} symbols; no program has more than {}", count, kMaxSymbols));
   symbols.reserve(count);
+  uint64_t name_bytes = 0;  // names may share theirs, but not all one endless text
   for (size_t i = 1; i < count; i++) {
     Elf64_Sym s = *get<Elf64_Sym>(table->bytes, i * sizeof(Elf64_Sym));
     unsigned type = ELF64_ST_TYPE(s.st_info);
@@ -191,6 +199,9 @@ std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const
     if (!defined || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE)) continue;
     auto name = c_string(names->bytes, s.st_name);
     if (!name || name->empty()) continue;
+    name_bytes += name->size();
+    if (name_bytes > 16 * names->bytes.size() + (1 << 20))
+      throw Error("corrupt: its symbols' names overlap without end");
     symbols.push_back({printable_name(*name), s.st_value + elf.bias, s.st_size,
                        type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
   }

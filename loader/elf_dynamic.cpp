@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "loader/printable.h"
@@ -27,10 +28,13 @@ uint64_t tag(const Tags& tags, int64_t which) {
   return i == tags.end() ? 0 : i->second.front();
 }
 
-Segment* segment_at(Parts* parts, uint64_t vaddr) {
-  for (Segment& s : parts->segments)
-    if (vaddr >= s.vaddr && vaddr - s.vaddr < s.bytes.size()) return &s;
-  return nullptr;
+Segment* segment_at(Parts* parts, uint64_t vaddr) {  // they are in order
+  auto& all = parts->segments;
+  auto after =
+      std::upper_bound(all.begin(), all.end(), vaddr, [](uint64_t a, const Segment& s) { return a < s.vaddr; });
+  if (after == all.begin()) return nullptr;
+  Segment& s = *std::prev(after);
+  return vaddr - s.vaddr < s.bytes.size() ? &s : nullptr;
 }
 
 // File bytes from a (biased) address to its segment's end.
@@ -97,8 +101,10 @@ void read_dynamic(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& heade
     if (p.p_type == PT_DYNAMIC && bytes) tags = read_tags(*bytes);
   }
   Bytes strings = bytes_from(parts, tag(tags, DT_STRTAB) + parts->elf.bias);
+  constexpr size_t kMaxNeeded = 1000;  // one is enough to know that it needs a dynamic linker
   for (uint64_t offset : tags[DT_NEEDED])
-    parts->elf.needed.push_back(printable(c_string(strings, offset).value_or("(unreadable name)")));
+    if (parts->elf.needed.size() < kMaxNeeded)
+      parts->elf.needed.push_back(printable(c_string(strings, offset).value_or("(unreadable name)")));
 
   if (uint8_t abi = parts->elf.os_abi; abi != ELFOSABI_SYSV && abi != ELFOSABI_LINUX)
     parts->not_runnable = "a program for another system than Linux; rebuild with GOOS=linux";

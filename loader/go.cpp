@@ -104,10 +104,15 @@ std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason
     *reason = fmt::format("{}: its moduledata was not recognised, so its functions cannot be placed", version.text);
     return nullptr;
   }
-  return std::unique_ptr<const GoProgram>(new GoProgram{
+  std::unique_ptr<const GoProgram> go(new GoProgram{
       version, std::move(build), std::move(goos), std::move(goarch), *header, module,
       FuncTable(image.memory(), *header, text, module ? module->gofunc : 0, version.minor,
                 module ? text_sections(image.memory(), *module) : std::vector<FuncTable::TextSection>{})});
+  if (!go->funcs.in_order()) {
+    *reason = "corrupt pclntab: its functions are not in order";
+    return nullptr;
+  }
+  return go;
 }
 
 bool Image::uses_race_detector() const {

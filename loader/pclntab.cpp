@@ -37,6 +37,7 @@ constexpr PclnRow kRows[] = {
 };
 
 constexpr uint64_t kMaxFunctions = 1 << 24;
+constexpr size_t kMaxInlined = 200;  // functions inlined into one another
 
 const PclnRow* row_of(uint32_t magic) {
   for (const PclnRow& row : kRows)
@@ -157,6 +158,22 @@ uint64_t FuncTable::record_of(size_t i) const {
   return need<uint64_t>(header_.table, header_.functab - header_.address + i * 16 + 8, "functab entry");
 }
 
+bool FuncTable::in_order() const {
+  for (size_t i = 0; i < size(); i++)
+    if (entry_of(i + 1) < entry_of(i)) return false;
+  return true;
+}
+
+std::vector<std::pair<uint64_t, int32_t>> FuncTable::sp_runs(const Func& f) const {
+  std::vector<std::pair<uint64_t, int32_t>> runs;
+  if (f.pcsp != 0)
+    each_run(f, f.pcsp, [&](uint64_t end, int32_t value) {
+      runs.emplace_back(end, value);
+      return end < f.end;
+    });
+  return runs;
+}
+
 std::optional<Func> FuncTable::at(uint64_t pc) const {
   size_t low = 0, high = size();  // the answer is the last i with entry_of(i) <= pc
   if (pc < entry_of(0) || pc >= entry_of(high)) return std::nullopt;
@@ -204,9 +221,13 @@ std::vector<Func> FuncTable::find(std::string_view name) const {
   std::hash<std::string_view> hash;
   std::call_once(names_once_, [&] {
     names_.reserve(size());
+    uint64_t bytes = 0;  // names may share theirs, but not all one endless text
     for (size_t i = 0; i < size(); i++) {
       uint32_t offset = need<uint32_t>(header_.pcln, record_of(i) + static_cast<uint64_t>(header_.row->name), "_func");
-      names_.emplace_back(hash(name_at(offset)), static_cast<uint32_t>(i));
+      const std::string_view text = name_at(offset);
+      bytes += text.size();
+      if (bytes > 16 * header_.table.size() + (1 << 20)) throw Error("corrupt pclntab: its names overlap without end");
+      names_.emplace_back(hash(text), static_cast<uint32_t>(i));
     }
     std::sort(names_.begin(), names_.end());
   });
@@ -228,9 +249,11 @@ std::optional<Func> FuncTable::find_first(std::string_view name) const {
 // value difference of 0 (not in the first pair) ends it.
 template <class Visit>
 void FuncTable::each_run(const Func& f, uint32_t offset, Visit visit) const {
-  uint64_t at = offset, pc = f.entry;
+  uint64_t at = offset, pc = f.entry, runs = 0;
   uint32_t value = static_cast<uint32_t>(-1);
   for (bool first = true;; first = false) {
+    if (++runs > 64 && runs > pc - f.entry)
+      throw Error(fmt::format("corrupt pclntab: pc table of {} at {:#x} goes nowhere", f.name, offset));
     auto value_delta = uvarint(header_.pctab, &at);
     if (value_delta && *value_delta == 0 && !first) return;
     auto pc_delta = value_delta ? uvarint(header_.pctab, &at) : std::nullopt;
@@ -347,7 +370,8 @@ std::vector<InlineFrame> FuncTable::inline_stack(const Func& f, uint64_t pc) con
   SourceLine at = line(f, pc);
   int32_t index = inline_index(f, pc);
   while (index >= 0) {
-    if (frames.size() > 1000) throw Error(fmt::format("corrupt pclntab: the inline tree of {} is a circle", f.name));
+    if (frames.size() > kMaxInlined)
+      throw Error(fmt::format("corrupt pclntab: the inline tree of {} is a circle", f.name));
     InlineNode node = inline_node(f, index);
     frames.push_back({node.function, at, node.func_id, node.start_line, true});
     uint64_t parent_pc = f.entry + static_cast<uint64_t>(int64_t{node.parent_pc});

@@ -118,6 +118,10 @@ class FuncTable {
   // SP of the caller before the call minus SP, less the return address: the frame's bytes at pc. Nothing if the
   // function has no table.
   std::optional<int32_t> sp_delta(const Func& f, uint64_t pc) const { return pc_value(f, f.pcsp, pc); }
+  // The same for all of a function: (end, value) of each run of code with one value.
+  std::vector<std::pair<uint64_t, int32_t>> sp_runs(const Func& f) const;
+  // True if no function begins before the one before it. Looks at all.
+  bool in_order() const;
   // The caller's SP as it was before its call, for a frame whose SP is `sp` at pc: what DWARF calls the CFA and the
   // runtime frame.fp.
   std::optional<uint64_t> caller_sp(const Func& f, uint64_t pc, uint64_t sp) const;

@@ -10,6 +10,8 @@
 namespace deferscope::model {
 namespace {
 
+constexpr uint64_t kMaxCode = 4 << 20;  // of one function
+
 using isa::Hint;
 using isa::Lifted;
 using isa::Op;
@@ -156,7 +158,7 @@ void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
                       const std::function<bool(const Insn&)>& visit) {
   if (end <= begin) return;
   loader::Bytes code = image.memory().bytes_from(begin);
-  code = code.first(std::min<uint64_t>(code.size(), end - begin));
+  code = code.first(std::min<uint64_t>({code.size(), end - begin, kMaxCode}));
   const std::unordered_set<uint64_t> targets = jump_targets(image, code, begin);
   Known known{};
   Lifted lifted;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <optional>
 
 namespace deferscope::model {
 namespace {
@@ -70,24 +71,28 @@ std::string wraps(const Program& p, const std::string& function) {
   return f ? p.wrapped(*f).function : std::string{};
 }
 
-bool in_loop(const Program& p, const Function& f, uint64_t pc) {  // a backward jump around the site
-  bool yes = false;
-  each_instruction(p.image(), pc, f.f.end, [&](const Insn& i) {
-    const isa::Uop* u = i.in->count ? &i.in->uops[i.in->count - 1] : nullptr;
-    const bool jump = u && (u->op == isa::Op::Jump || u->op == isa::Op::JumpCond) && u->hint == isa::Hint::None;
-    yes = yes || (jump && static_cast<uint64_t>(u->imm) <= pc && static_cast<uint64_t>(u->imm) > f.f.entry);
-    return !yes;
-  });
-  return yes;
+struct BackwardJump {
+  uint64_t from, to;
+};
+
+std::optional<BackwardJump> as_backward_jump(const Insn& i, const Function& f) {
+  const isa::Uop* u = i.in->count ? &i.in->uops[i.in->count - 1] : nullptr;
+  if (!u || (u->op != isa::Op::Jump && u->op != isa::Op::JumpCond) || u->hint != isa::Hint::None) return std::nullopt;
+  const auto to = static_cast<uint64_t>(u->imm);
+  return to <= i.pc && to > f.f.entry ? std::optional<BackwardJump>({i.pc, to}) : std::nullopt;
 }
 
-std::string reason_for(const Program& p, const FunctionDefers& d) {
+bool in_loop(const std::vector<BackwardJump>& jumps, uint64_t pc) {
+  return std::any_of(jumps.begin(), jumps.end(), [pc](const BackwardJump& j) { return j.from >= pc && j.to <= pc; });
+}
+
+std::string reason_for(const Program& p, const FunctionDefers& d, const std::vector<BackwardJump>& jumps) {
   if (p.mech().open == OpenEncoding::none || d.open || d.sites.empty()) return {};
   const auto is = [&](Storage s) { return [s](const DeferSite& x) { return x.storage == s; }; };
   if (std::any_of(d.sites.begin(), d.sites.end(), is(Storage::rangefunc))) return "a defer in a range-over-func body";
   if (std::any_of(d.sites.begin(), d.sites.end(), is(Storage::heap))) {
     for (const DeferSite& s : d.sites)
-      if (s.storage == Storage::heap && in_loop(p, *d.function, s.pc)) return "a defer in a loop";
+      if (s.storage == Storage::heap && in_loop(jumps, s.pc)) return "a defer in a loop";
     return {};
   }
   const size_t exits = d.exits.size();
@@ -164,7 +169,9 @@ FunctionDefers read(const Program& p, const Function& f, const Targets& targets)
   d.open = p.open_coded(f);
   std::map<uint64_t, std::string> funcval_before;
   Funcvals funcvals{p, {}};
+  std::vector<BackwardJump> jumps;
   each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
+    if (const auto j = as_backward_jump(i, f)) jumps.push_back(*j);
     if (d.open && at_site(*d.open, i.pc)) funcval_before[i.pc] = std::exchange(funcvals.last, {});
     funcvals.see(i);
     if (is_return(i)) d.exits.push_back(i.pc);
@@ -182,7 +189,7 @@ FunctionDefers read(const Program& p, const Function& f, const Targets& targets)
   });
   if (d.open) add_bit_sites(p, d, funcval_before);
   std::sort(d.sites.begin(), d.sites.end(), [](const DeferSite& a, const DeferSite& b) { return a.pc < b.pc; });
-  d.reason = reason_for(p, d);
+  d.reason = reason_for(p, d, jumps);
   return d;
 }
 

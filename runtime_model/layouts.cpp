@@ -11,6 +11,8 @@
 namespace deferscope::model {
 namespace {
 
+constexpr uint64_t kMaxStruct = 1 << 16;  // a larger one is none of the runtime's
+
 using loader::kNewestMinor;
 using loader::kOldestMinor;
 
@@ -327,10 +329,13 @@ bool Layouts::read_dwarf(const loader::Image& image) {
     const auto layout = dwarf->struct_layout(kStructNames[i]);
     if (!layout) continue;
     any = true;
+    if (layout->size > kMaxStruct) throw loader::Error(fmt::format("corrupt DWARF: {} has {} bytes", kStructNames[i], layout->size));
     sizes_[i] = static_cast<uint32_t>(layout->size);
     for (const FieldName& n : field_names()) {
       if (static_cast<size_t>(n.owner) != i) continue;
       const loader::Field* f = layout->field(n.name);
+      if (f && (f->offset > layout->size || f->size > layout->size - f->offset))
+        throw loader::Error(fmt::format("corrupt DWARF: {}.{} lies outside it", kStructNames[i], n.name));
       fields_[static_cast<size_t>(n.field)] =
           f ? FieldAt{static_cast<int32_t>(f->offset), static_cast<uint32_t>(f->size)} : FieldAt{};
     }

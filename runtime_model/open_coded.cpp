@@ -8,6 +8,9 @@ namespace deferscope::model {
 namespace {
 
 constexpr uint32_t kMaxDefers = 8;  // deferBits is one byte
+constexpr uint32_t kMaxArgumentParts = 512;
+constexpr uint64_t kMaxCode = 1 << 20;  // of a function with at most 8 defers and 15 returns
+constexpr size_t kMaxStraight = 64;     // stores of closures without a store to deferBits between them
 
 // Calls that the compiler puts between clearing a bit and running the defer: copying arguments, write barriers.
 constexpr std::string_view kHelpers[] = {"runtime.duffcopy",     "runtime.duffzero", "runtime.memmove",
@@ -33,7 +36,8 @@ struct Varints {
 
 void read_arguments(Varints& in, std::vector<OpenCoded::Argument>& out) {
   const uint32_t n = in.next();
-  for (uint32_t i = 0; i < n && in.ok && i < 4096; ++i) {
+  if (n > kMaxArgumentParts) in.ok = false;
+  for (uint32_t i = 0; i < n && in.ok; ++i) {
     OpenCoded::Argument a;
     a.offset = in.next(), a.size = in.next(), a.call_offset = in.next();
     out.push_back(a);
@@ -123,14 +127,18 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
     return is_return(i) || (call && !(target && is_helper(target->name())));
   };
   OredBits ored;
+  const auto runs = go_->funcs.sp_runs(f.f);
+  auto run = runs.begin();
+  if (f.f.end - f.f.entry > kMaxCode) return;
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
+    while (run != runs.end() && i.pc >= run->first) ++run;
     if (!frame_stored(i).empty()) {
-      const auto delta = go_->funcs.sp_delta(f.f, i.pc);
-      const int64_t varp = delta.value_or(0) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
+      const int64_t varp = (run == runs.end() ? 0 : run->second) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
       for (const FrameStore& s : words)
         for (size_t n = 0; n < o.slots.size(); ++n)
-          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0))
+          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0) &&
+              straight.size() < kMaxStraight)
             straight.push_back({i.next(), static_cast<int>(n), s});
       note_arguments(o, i, varp, straight);
       for (const FrameStore& s : bytes)

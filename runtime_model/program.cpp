@@ -24,11 +24,6 @@ bool is_runtime(std::string_view package) {
   return below("runtime") || below("internal/runtime") || package == "internal/abi" || package.empty();
 }
 
-bool belongs_to(std::string_view package, std::string_view module) {
-  return !module.empty() && package.substr(0, module.size()) == module &&
-         (package.size() == module.size() || package[module.size()] == '/' || package[module.size()] == '.');
-}
-
 const loader::GoProgram* require_go(const loader::Image& image) {
   const loader::GoProgram* go = image.go();
   if (!go) throw Error(fmt::format("{}: {}", image.path(), image.not_go()));
@@ -51,7 +46,11 @@ Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
       minor_(minor_of(*go_)),
       mech_(mechanism(minor_)),
       layouts_(std::move(layouts)),
-      use_dwarf_(use_dwarf) {}
+      use_dwarf_(use_dwarf) {
+  if (go_->build.main) modules_.insert(go_->build.main->path);
+  for (const loader::Module& m : go_->build.deps) modules_.insert(m.path);
+  modules_.erase(std::string_view{});
+}
 
 Program::~Program() = default;
 
@@ -63,9 +62,9 @@ Origin Program::origin_of(std::string_view function) const {
   const std::string_view package = package_of(function);
   if (is_runtime(package)) return Origin::runtime;
   if (package == "main") return Origin::user;
-  if (go_->build.main && belongs_to(package, go_->build.main->path)) return Origin::user;
-  for (const loader::Module& m : go_->build.deps)
-    if (belongs_to(package, m.path)) return Origin::user;
+  for (size_t n = 0; n <= package.size(); ++n)  // of a module: its path, then a '/' or a '.'
+    if ((n == package.size() || package[n] == '/' || package[n] == '.') && modules_.count(package.substr(0, n)))
+      return Origin::user;
   const std::string_view root = package.substr(0, package.find('/'));
   const bool std_root = std::find(std::begin(kStdRoots), std::end(kStdRoots), root) != std::end(kStdRoots);
   return std_root ? Origin::std_ : Origin::user;
@@ -85,9 +84,10 @@ const Function* Program::function_named(std::string_view name) const {
 }
 
 const Location& Program::location(uint64_t pc) const {
-  const auto [known, fresh] = locations_.at(pc);
-  Location& l = *known;
-  if (!fresh) return l;
+  if (const Location* known = locations_.find(pc)) return *known;
+  // A guest can have us ask for any number; the last few of too many are kept.
+  Location& l = locations_.size() < kMaxKept ? locations_[pc] : latest_[next_latest_++ % std::size(latest_)];
+  l = {};
   l.pc = pc;
   try {
     l.function = function_at(pc);
@@ -111,7 +111,8 @@ std::string Program::describe(uint64_t pc) const {
 std::optional<int32_t> Program::sp_delta(const Function& f, uint64_t pc) const {
   if (const auto* known = sp_deltas_.find(pc)) return *known;
   const std::optional<int32_t> found = go_->funcs.sp_delta(f.f, pc);
-  return sp_deltas_[pc] = found;
+  if (sp_deltas_.size() < kMaxKept) sp_deltas_[pc] = found;
+  return found;
 }
 
 std::vector<uint64_t> Program::returns_in(const Function& f) const {

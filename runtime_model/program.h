@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "loader/dwarf.h"
@@ -141,8 +142,12 @@ class Program {
   const Mechanism& mech_;
   Layouts layouts_;
   bool use_dwarf_;
+  static constexpr size_t kMaxKept = 1 << 20;
+  std::unordered_set<std::string_view> modules_;  // paths of the program's own modules
   mutable std::unordered_map<uint32_t, std::unique_ptr<Function>> functions_;
   mutable Kept<Location> locations_;  // by pc
+  mutable Location latest_[256];
+  mutable size_t next_latest_ = 0;
   mutable Kept<std::optional<int32_t>> sp_deltas_;
   mutable Kept<std::unique_ptr<OpenCoded>> open_;  // these three by Function
   mutable Kept<Wrapped> wrapped_;
