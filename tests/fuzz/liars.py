@@ -287,6 +287,8 @@ def trouble(program, verb, path, seconds):
         return err[-3000:]
     if "bad_alloc" in err or "length_error" in err or "vector::" in err:
         return "an error that says nothing: " + err[-300:]
+    if verb[0] == "step":  # the guest's standard error is there too
+        err = err[err.rfind("deferscope: "):]
     if verb[0] != "run" and done.returncode and (not err.startswith("deferscope: ") or err.count("\n") != 1):
         return "status %d: %s" % (done.returncode, err[-300:])
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
