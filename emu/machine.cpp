@@ -52,7 +52,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
   options_.cpu = &model_for(image, options);
   reference_ = max_block == 0;
   state_.isa = isa_of(image);
-  state_.memory.frame_limit = options.max_memory / kPage;
+  state_.memory.byte_limit = options.max_memory;
   state_.os = os_for(image);
   state_.os->boot(state_, recording_, image_, options_);
   state_.slice_end = kSlice;
@@ -84,7 +84,7 @@ void Machine::schedule() {
 
 // All threads sleep: time goes to the next thing that is due. False: nothing is.
 bool Machine::jump_clock() {
-  const uint64_t due = next_due();
+  const uint64_t due = state_.os->next_wake_ns(state_);
   if (due == kNever) return false;
   if (due > state_.now_ns()) state_.clock_skew += due - state_.now_ns();
   state_.os->wake_due(state_, recording_);
@@ -265,6 +265,23 @@ RunExit Machine::run_reference(Position limit) {
   return exit;
 }
 
+// A call was left in its middle: the run ends before it. A recording goes there; without one the machine stays as it is
+// and never runs again.
+void Machine::leave_call(Position before) {
+  const auto after = marks_.upper_bound(before);
+  if (!recording_on_ || after == marks_.begin()) {
+    state_.position = before;
+    in_call_ = true;
+    return;
+  }
+  const bool silent = silent_;
+  const auto ask = recording_.set_end_asked(nullptr);
+  restore(*std::prev(after)->second);
+  advance(before, false);
+  recording_.set_end_asked(ask);
+  silent_ = silent;
+}
+
 Stop Machine::advance(Position target, bool stops) {
   MachineState& s = state_;
   Stop stop;
@@ -281,7 +298,7 @@ Stop Machine::advance(Position target, bool stops) {
       stop.kind = Stop::Deadlock;
       return stop;
     }
-    if (s.position >= options_.max_instructions) {
+    if (s.position >= options_.max_instructions || in_call_) {
       stop.kind = Stop::Limit;
       return stop;
     }
@@ -310,8 +327,16 @@ Stop Machine::advance(Position target, bool stops) {
     }
     // In the middle of a slice, with nothing due, settling would change nothing: single steps are spared it.
     if (exit.kind != RunExit::Budget || s.position >= s.slice_end || s.now_ns() >= next_due()) {
-      finish(exit);
-      settle();
+      const Position before = exit.kind == RunExit::HostCall ? s.position : s.position - 1;
+      recording_.begin_call(options_.max_instructions - before);
+      try {
+        finish(exit);
+        settle();
+      } catch (const CallEnded&) {
+        leave_call(before);
+        stop.kind = Stop::Limit;
+        return stop;
+      }
     }
     if (touched && stops) {
       horizon_ = std::max(horizon_, s.position);

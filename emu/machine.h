@@ -24,7 +24,7 @@ struct Stop {
     Hook,        // pc of the current thread is hooked; the instruction there has not run
     Watchpoint,  // the instruction just run touched a watched address
     Deadlock,    // all threads wait, no timer runs, no input is left
-    Limit,       // max_instructions
+    Limit,       // max_instructions, or the end was asked for inside a system call
     Thread,      // another thread executes next; only with set_thread_stops
   } kind = Reached;
   uint64_t address = 0;  // Watchpoint: what was touched
@@ -114,6 +114,7 @@ class Machine : private HookListener {
   RunExit step_watched(Stop& stop, bool& touched);
   RunExit run_reference(Position limit);
   void finish(const RunExit& exit);
+  void leave_call(Position before);
   bool stops_at_hook(Position p) override;
   Position next_limit(Position target) const;
   uint64_t next_due() const;
@@ -128,6 +129,7 @@ class Machine : private HookListener {
   Position passed_at_ = kNever;  // the hook at this position was reported already
   bool silent_ = false;          // of the run at hand: user hooks do not stop it
   bool reference_ = false, thread_stops_ = false;
+  bool in_call_ = false;  // left in the middle of a system call
   std::vector<Watch> watches_;
   Companion* companion_ = nullptr;
   Position companion_seen_ = kNever;

@@ -103,6 +103,9 @@ class HostPort {
                             size_t n) = 0;  // stdout (1), stderr (2); counts max_output
   // The host's files (host_files.h), asked inside `real` and `effect` only.
   virtual HostFiles& files() = 0;
+  // n more steps of work (an entry looked at, a page copied: some tens of nanoseconds) in the call at hand. Calls that
+  // can take long count theirs, so that the run's limits end it inside one too: throws CallEnded.
+  virtual void work(uint64_t n) { (void)n; }
 };
 
 // The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never
@@ -123,6 +126,9 @@ class Os {
   virtual void wake_due(MachineState& m, HostPort& host) = 0;
   // The next virtual time (ns, monotonic) at which wake_due has something to do; kNever if nothing is scheduled.
   virtual uint64_t next_due_ns(const MachineState& m) const = 0;
+  // The same while all threads are blocked: only what wakes one of them or is kept for it counts. What passes unseen (a
+  // timer whose signal is ignored) does not make the clock stop at each of its expiries.
+  virtual uint64_t next_wake_ns(const MachineState& m) const { return next_due_ns(m); }
   // The current thread (just chosen, or back from a system call) is about to execute: deliver its pending signals (may
   // build a frame, or end the guest).
   virtual void deliver_signals(MachineState& m, HostPort& host) = 0;
@@ -138,6 +144,12 @@ class Os {
     return false;
   }
   virtual void host_call(MachineState& m, HostPort& host) { (void)m, (void)host; }
+};
+
+// A limit of the run was reached inside a system call or a wake-up: the run ends before its instruction.
+class CallEnded : public Error {
+ public:
+  using Error::Error;
 };
 
 // Something that deferscope does not implement: ends the run with one line and status 125.

@@ -11,15 +11,19 @@
 namespace deferscope::emu {
 namespace detail {
 
-uint64_t live_frames = 0;
+// What one of each takes, the allocator's share included.
+constexpr uint64_t kFrameCost = kPage + 160, kBackedFrameCost = 48, kNodeCost = 4160, kMappingCost = 208;
+
+uint64_t live_bytes = 0;
 
 // A page's bytes: those of the mapping's backing as long as nobody writes to it, else an OwnFrame's.
 struct Frame {
   const uint8_t* bytes;
   uint32_t refs = 1;
   const bool own;
-  explicit Frame(const uint8_t* b, bool is_own = false) : bytes(b), own(is_own) { ++live_frames; }
-  ~Frame() { --live_frames; }
+  explicit Frame(const uint8_t* b, bool is_own = false) : bytes(b), own(is_own) { live_bytes += cost(); }
+  ~Frame() { live_bytes -= cost(); }
+  uint64_t cost() const { return own ? kFrameCost : kBackedFrameCost; }
 };
 
 struct OwnFrame : Frame {
@@ -32,6 +36,8 @@ struct Node {
   uint32_t refs = 1;
   uint32_t used = 0;  // entries that are not null
   void* child[512] = {};
+  Node() { live_bytes += kNodeCost; }
+  ~Node() { live_bytes -= kNodeCost; }
 };
 
 }  // namespace detail
@@ -39,6 +45,10 @@ struct Node {
 namespace {
 
 using detail::Frame;
+using detail::kBackedFrameCost;
+using detail::kFrameCost;
+using detail::kMappingCost;
+using detail::kNodeCost;
 using detail::Node;
 using detail::OwnFrame;
 
@@ -106,37 +116,66 @@ void walk(const Node* n, int level, uint64_t base, const F& f) {
   }
 }
 
-// Removes the frames of [begin, end) below `n`, which this value owns; returns how many.
-uint64_t prune(Node* n, int level, uint64_t base, uint64_t begin, uint64_t end) {
-  uint64_t dropped = 0;
+struct Dropped {
+  uint64_t frames = 0, written = 0, nodes = 0;
+};
+
+// Removes the frames of [begin, end) below `n`, which this value owns. Looks only at entries that are there.
+void prune(Node* n, int level, uint64_t base, uint64_t begin, uint64_t end, Dropped& dropped) {
   const uint64_t span = uint64_t{1} << (12 + 9 * level);
-  for (unsigned i = 0; i < 512; ++i) {
-    const uint64_t at = base | uint64_t{i} << (12 + 9 * level);
-    if (!n->child[i] || at >= end || at + span <= begin) continue;
+  const unsigned first = begin > base ? static_cast<unsigned>(std::min<uint64_t>((begin - base) / span, 512)) : 0;
+  for (unsigned i = first; i < 512 && n->used != 0; ++i) {
+    const uint64_t at = base | uint64_t{i} * span;
+    if (at >= end) break;
+    if (!n->child[i]) continue;
     if (level == 0) {
+      ++dropped.frames;
+      dropped.written += static_cast<Frame*>(n->child[i])->own;
       release(n->child[i], -1);
-      ++dropped;
     } else {
       Node* child = static_cast<Node*>(n->child[i]);
       own(child, level - 1);
       n->child[i] = child;
-      dropped += prune(child, level - 1, at, begin, end);
+      prune(child, level - 1, at, begin, end, dropped);
       if (child->used != 0) continue;
       delete child;
+      ++dropped.nodes;
     }
     n->child[i] = nullptr;
     --n->used;
   }
-  return dropped;
+}
+
+// Calls f(page, frame) for every frame in [begin, end), in address order.
+template <class F>
+void walk_range(const Node* n, int level, uint64_t base, uint64_t begin, uint64_t end, const F& f) {
+  const uint64_t span = uint64_t{1} << (12 + 9 * level);
+  for (unsigned i = begin > base ? static_cast<unsigned>(std::min<uint64_t>((begin - base) / span, 512)) : 0; i < 512;
+       ++i) {
+    const uint64_t at = base | uint64_t{i} * span;
+    if (at >= end) break;
+    if (!n->child[i]) continue;
+    if (level == 0)
+      f(at, static_cast<Frame*>(n->child[i]));
+    else
+      walk_range(static_cast<const Node*>(n->child[i]), level - 1, at, begin, end, f);
+  }
 }
 
 }  // namespace
 
 Memory::Memory() : last_(maps_.end()), root_(new Node) {}
 
-Memory::Memory(const Memory& o) : maps_(o.maps_), last_(maps_.end()), root_(o.root_), frames_(o.frames_) {
+Memory::Memory(const Memory& o)
+    : byte_limit(o.byte_limit),
+      maps_(o.maps_),
+      last_(maps_.end()),
+      root_(o.root_),
+      frames_(o.frames_),
+      written_frames_(o.written_frames_),
+      nodes_(o.nodes_),
+      others_(o.others_) {
   ++root_->refs;
-  frame_limit = o.frame_limit;
   // The other's frames are shared from now on: its writes must copy first.
   const_cast<Memory&>(o).tlb_write.fill({});
 }
@@ -152,6 +191,10 @@ Memory& Memory::operator=(const Memory& o) {
   maps_ = o.maps_;
   last_ = maps_.end();
   frames_ = o.frames_;
+  written_frames_ = o.written_frames_;
+  nodes_ = o.nodes_;
+  others_ = o.others_;
+  gap_ = {};
   const_cast<Memory&>(o).tlb_write.fill({});
   flush_tlb();
   return *this;
@@ -179,7 +222,11 @@ Memory& Memory::operator=(Memory&& o) noexcept {
   std::swap(root_, o.root_);
   std::swap(maps_, o.maps_);
   std::swap(frames_, o.frames_);
-  std::swap(frame_limit, o.frame_limit);
+  std::swap(written_frames_, o.written_frames_);
+  std::swap(nodes_, o.nodes_);
+  std::swap(others_, o.others_);
+  std::swap(gap_, o.gap_);
+  std::swap(byte_limit, o.byte_limit);
   std::swap(code_pages_, o.code_pages_);
   std::swap(dirty_code_, o.dirty_code_);
   std::swap(watched_, o.watched_);
@@ -236,7 +283,11 @@ void Memory::note_code(uint64_t begin, uint64_t end) {
 void Memory::drop_frames(uint64_t begin, uint64_t end) {
   if (frames_ == 0 || begin >= kSpan) return;
   own(root_, kTop);
-  frames_ -= prune(root_, kTop, 0, begin, end);
+  Dropped dropped;
+  prune(root_, kTop, 0, begin, end, dropped);
+  frames_ -= dropped.frames;
+  written_frames_ -= dropped.written;
+  nodes_ -= dropped.nodes;
 }
 
 void Memory::unmap(uint64_t address, uint64_t length) {
@@ -249,12 +300,13 @@ void Memory::unmap(uint64_t address, uint64_t length) {
   maps_.erase(first, last);
   last_ = maps_.end();
   if (!any) return;
+  if (end > gap_.from) gap_ = {};
   drop_frames(begin, end);
   note_code(begin, end);
   flush_tlb();
 }
 
-void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backing, std::string name) {
+void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backing, MappingName name) {
   const uint64_t begin = page_of(address), end = page_up(address + length);
   if (begin >= end) return;
   unmap(begin, end - begin);
@@ -305,9 +357,36 @@ void Memory::discard(uint64_t address, uint64_t length) {
   flush_tlb();
 }
 
+void Memory::move(uint64_t address, uint64_t length, uint64_t to, uint64_t new_length) {
+  split_at(address);
+  split_at(address + length);
+  const Mapping* from = find(address);
+  Backing backing = from->backing;
+  const uint8_t prot = from->prot;
+  const bool shared = from->shared_anon;
+  const MappingName name = from->name;
+  if (backing.bytes.size() > length) backing.bytes = backing.bytes.first(length);
+  std::vector<std::pair<uint64_t, Frame*>> frames;
+  walk_range(root_, kTop, 0, address, address + std::min(length, new_length), [&](uint64_t page, Frame* f) {
+    ++f->refs;
+    frames.emplace_back(page, f);
+  });
+  unmap(address, length);
+  map(to, new_length, prot, std::move(backing), name);
+  if (shared) maps_.at(to).shared_anon = true;
+  for (const auto& [page, f] : frames) {
+    Node* n = node_of(to + (page - address));
+    n->child[slot_of(to + (page - address), 0)] = f;
+    ++n->used;
+    ++frames_;
+    written_frames_ += f->own;
+  }
+}
+
 bool Memory::is_mapped(uint64_t address, uint64_t length) const {
   uint64_t at = page_of(address);
   const uint64_t end = page_up(address + length);
+  if (end < at) return false;  // beyond the end of all addresses
   while (at < end) {
     const Mapping* m = find(at);
     if (!m) return false;
@@ -333,13 +412,16 @@ uint64_t Memory::find_free(uint64_t length, uint64_t from, uint64_t limit, uint6
 
 uint64_t Memory::find_free_down(uint64_t length, uint64_t from, uint64_t limit, uint64_t align) const {
   if (length > limit) return 0;
-  uint64_t at = (limit - length) & ~(align - 1);
-  for (auto it = maps_.lower_bound(limit); it != maps_.begin();) {
+  const bool known = gap_.limit == limit && align == kPage && length >= gap_.length && gap_.length != 0;
+  uint64_t at = ((known ? gap_.from : limit) - std::min(length, known ? gap_.from : limit)) & ~(align - 1);
+  if (known && gap_.from < length) return 0;
+  for (auto it = maps_.lower_bound(known ? gap_.from : limit); it != maps_.begin();) {
     --it;
     if (it->second.end <= at) break;
     if (it->first < length) return 0;
     at = std::min(at, (it->first - length) & ~(align - 1));
   }
+  if (align == kPage) gap_ = {length, at + length, limit};  // else what lies behind an aligned end may fit another
   return at >= from ? at : 0;
 }
 
@@ -371,6 +453,7 @@ detail::Node* Memory::node_of(uint64_t page) {
     if (!entry) {
       entry = new Node;
       ++n->used;
+      ++nodes_;
     }
     Node* child = static_cast<Node*>(entry);
     own(child, level - 1);
@@ -380,9 +463,14 @@ detail::Node* Memory::node_of(uint64_t page) {
   return n;
 }
 
-void Memory::count_frame() {
-  if (frames_ >= frame_limit) throw Error("the guest needs more memory than --memory allows");
-  ++frames_;
+uint64_t Memory::own_bytes() const {
+  return written_frames_ * kFrameCost + (frames_ - written_frames_) * kBackedFrameCost + nodes_ * kNodeCost +
+         maps_.size() * kMappingCost;
+}
+
+void Memory::count_frame(uint64_t cost) {
+  const uint64_t held = held_bytes();
+  if (held > byte_limit || cost > byte_limit - held) throw Error("the guest needs more memory than --memory allows");
 }
 
 uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
@@ -390,13 +478,16 @@ uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
   void*& entry = n->child[slot_of(page, 0)];
   auto* f = static_cast<Frame*>(entry);
   if (f && f->refs == 1 && f->own) return static_cast<OwnFrame*>(f)->page;
-  if (!f) count_frame();
+  if (!f || !f->own) count_frame(kFrameCost);
   auto* made = new OwnFrame;
   if (!f) {
     initial_page(m, last_->first, page, made->page);
     ++n->used;
+    ++frames_;
+    ++written_frames_;
   } else {
     std::memcpy(made->page, f->bytes, kPage);
+    written_frames_ += !f->own;
     release(f, -1);
     // A reader may hold the old frame in its TLB.
     tlb_read[tlb_index(page)] = {};
@@ -409,11 +500,12 @@ uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
 const uint8_t* Memory::frame_of_backing(uint64_t page, const Mapping& m) {
   const uint64_t skip = page - last_->first;
   if (skip + kPage > m.backing.bytes.size()) return frame_for_write(page, m);
+  count_frame(kBackedFrameCost);
   Node* n = node_of(page);
-  count_frame();
   auto* f = new Frame(m.backing.bytes.data() + skip);
   n->child[slot_of(page, 0)] = f;
   ++n->used;
+  ++frames_;
   return f->bytes;
 }
 
@@ -591,6 +683,6 @@ uint64_t Memory::digest() const {
   return h;
 }
 
-uint64_t live_frame_bytes() { return detail::live_frames * kPage; }
+uint64_t live_frame_bytes() { return detail::live_bytes; }
 
 }  // namespace deferscope::emu

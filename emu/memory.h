@@ -28,12 +28,32 @@ struct Backing {
   std::span<const uint8_t> bytes;     // from the mapping's first byte on; behind them it reads as 0
 };
 
+// A mapping's name, shared by all parts that it is split into.
+class MappingName {
+ public:
+  MappingName() = default;
+  MappingName(const char* s) : MappingName(std::string(s)) {}
+  MappingName(std::string s) : text_(s.empty() ? nullptr : std::make_shared<const std::string>(std::move(s))) {}
+  const std::string& text() const {
+    static const std::string none;
+    return text_ ? *text_ : none;
+  }
+  bool empty() const { return !text_; }
+  size_t size() const { return text_ ? text_->size() : 0; }
+  friend bool operator==(const MappingName& a, const MappingName& b) {
+    return a.text_ == b.text_ || (a.text_ && b.text_ && *a.text_ == *b.text_);
+  }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+};
+
 struct Mapping {
   uint64_t end = 0;
   uint8_t prot = 0;
   bool shared_anon = false;
   Backing backing;
-  std::string name;  // as /proc/self/maps shows it; "[heap]", "[stack]", a path, or empty
+  MappingName name;  // as /proc/self/maps shows it; "[heap]", "[stack]", a path, or empty
 };
 
 namespace detail {
@@ -46,17 +66,20 @@ class Memory {
   Memory();
   Memory(const Memory&);  // O(mappings); shares every frame
   Memory(Memory&&) noexcept;
-  Memory& operator=(const Memory&);  // the same; keeps this object's code page set and host limit
+  Memory& operator=(const Memory&);  // the same; keeps this object's code page set and byte limit
   Memory& operator=(Memory&&) noexcept;
   ~Memory();
 
   // All addresses and lengths are rounded outwards to kPage (darwin/arm64's OS rounds to 16 KiB before).
   void map(uint64_t address, uint64_t length, uint8_t prot, Backing backing = {},
-           std::string name = {});  // replaces what was there
+           MappingName name = {});  // replaces what was there
   void unmap(uint64_t address, uint64_t length);
   bool protect(uint64_t address, uint64_t length,
-               uint8_t prot);                               // false, and nothing changed, if some page is not mapped
-  void discard(uint64_t address, uint64_t length);          // MADV_DONTNEED: back to zeros or the backing
+               uint8_t prot);                       // false, and nothing changed, if some page is not mapped
+  void discard(uint64_t address, uint64_t length);  // MADV_DONTNEED: back to zeros or the backing
+  // Moves a range of one mapping, bytes and all, to `to`, where it becomes `new_length` long; the two do not overlap.
+  // Costs what is resident in it, as unmap and discard do.
+  void move(uint64_t address, uint64_t length, uint64_t to, uint64_t new_length);
   bool is_mapped(uint64_t address, uint64_t length) const;  // every page of it
   bool any_mapped(uint64_t address, uint64_t length) const;
   const std::map<uint64_t, Mapping>& mappings() const { return maps_; }
@@ -98,6 +121,12 @@ class Memory {
   isa::Fault fault = isa::Fault::None;
 
   uint64_t resident_bytes() const { return frames_ * kPage; }  // frames this value reaches (shared ones included)
+  // What this value makes the host hold: frames, nodes of the table, mappings; and, as the OS says, everything else
+  // that the guest made it hold. A page beyond `byte_limit` (--memory) throws emu::Error.
+  uint64_t own_bytes() const;
+  void set_other_bytes(uint64_t n) { others_ = n; }
+  uint64_t held_bytes() const { return own_bytes() + others_; }
+  uint64_t byte_limit = UINT64_MAX;
   uint64_t mapped_bytes() const;
   uint64_t digest() const;  // of what the guest can see; equal however the pages came to be. O(resident)
 
@@ -126,14 +155,13 @@ class Memory {
   static bool same_frame(const Memory& a, const Memory& b, uint64_t page);
   // Every resident page, in address order.
   std::vector<uint64_t> resident_pages() const;
-  uint64_t frame_limit = UINT64_MAX;  // frames; above it a write throws emu::Error (--memory)
 
  private:
   bool peek_slowly(uint64_t address, void* out, uint64_t n) const;
   const Mapping* find(uint64_t address) const;
   const uint8_t* frame_for_read(uint64_t page) const;  // nullptr: not resident
   detail::Node* node_of(uint64_t page);
-  void count_frame();
+  void count_frame(uint64_t cost);
   uint8_t* frame_for_write(uint64_t page, const Mapping& m);
   const uint8_t* frame_of_backing(uint64_t page, const Mapping& m);
   void drop_frames(uint64_t begin, uint64_t end);
@@ -149,13 +177,17 @@ class Memory {
   std::map<uint64_t, Mapping> maps_;  // by start; never overlapping
   mutable std::map<uint64_t, Mapping>::const_iterator last_;
   detail::Node* root_ = nullptr;
-  uint64_t frames_ = 0;
+  uint64_t frames_ = 0, written_frames_ = 0, nodes_ = 0, others_ = 0;
+  struct Gap {  // no free range of `length` bytes ends above `from`, below `limit`: where a search may begin
+    uint64_t length = 0, from = 0, limit = 0;
+  };
+  mutable Gap gap_;
   std::unordered_set<uint64_t> code_pages_;
   std::vector<uint64_t> dirty_code_;
   std::unordered_set<uint64_t> watched_;
 };
 
-// Frames alive in the process, in bytes: what all Memory values together hold.
+// Frames and nodes alive in the process, in bytes: what all Memory values together hold.
 uint64_t live_frame_bytes();
 
 }  // namespace deferscope::emu

@@ -16,6 +16,15 @@ void Recording::output(MachineState& m, const std::function<void()>& effect) {
   effect();
 }
 
+void Recording::work(uint64_t n) {
+  work_ += n;
+  if (work_ > allowed_) throw CallEnded("the run's limit of instructions was reached inside a system call");
+  looked_ += n;
+  if (looked_ < kBetweenLooks) return;
+  looked_ = 0;
+  if (end_asked_ && end_asked_()) throw CallEnded("the run was ended inside a system call");
+}
+
 void Recording::forget(uint64_t cursor, uint64_t outputs) {
   if (cursor < journal_.size()) journal_.resize(cursor);
   files_.forget(cursor + 1);  // handles are numbers of entries, from 1

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdio>
 #include <deque>
+#include <utility>
 
 #include "emu/host_files.h"
 #include "emu/machine_state.h"
@@ -21,6 +22,13 @@ class Recording final : public HostPort {
   void output(MachineState& m, const std::function<void()>& effect) override;
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
   HostFiles& files() override { return files_; }
+  void work(uint64_t n) override;
+
+  // A system call or wake-up begins. `allowed` is the work that may be done in it; more throws CallEnded.
+  void begin_call(uint64_t allowed) { work_ = 0, allowed_ = allowed; }
+  // Asked now and then inside calls that take long: true ends the run there. For what the host's clock or a signal
+  // says. Returns who was asked before.
+  std::function<bool()> set_end_asked(std::function<bool()> ask) { return std::exchange(end_asked_, std::move(ask)); }
 
   // What lay ahead is dropped: the entries from `cursor` on are asked for again, outputs from `outputs` on happen
   // again.
@@ -35,6 +43,9 @@ class Recording final : public HostPort {
   uint64_t max_output_;
   Sink sink_;
   HostFiles files_;
+  uint64_t work_ = 0, allowed_ = kNever, looked_ = 0;
+  static constexpr uint64_t kBetweenLooks = 1 << 16;  // steps of work: some milliseconds
+  std::function<bool()> end_asked_;
 };
 
 }  // namespace deferscope::emu

@@ -270,7 +270,7 @@ void info(Core& c, const std::string& a) {
   if (a == "proc" || a == "mappings" || a == "mem") {
     for (const auto& [start, m] : c.machine->state().memory.mappings())
       c.say(fmt::format("  {:#x}-{:#x} {}{}{} {}", start, m.end, m.prot & emu::kRead ? 'r' : '-',
-                        m.prot & emu::kWrite ? 'w' : '-', m.prot & emu::kExec ? 'x' : '-', m.name));
+                        m.prot & emu::kWrite ? 'w' : '-', m.prot & emu::kExec ? 'x' : '-', m.name.text()));
     return;
   }
   if (a.compare(0, 7, "symbol ") == 0 || a.compare(0, 5, "line ") == 0) {

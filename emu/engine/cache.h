@@ -18,7 +18,9 @@ struct Engine::Cache {
   Jump jump[kJumps];  // the last block found by address, for indirect jumps and returns
   unsigned limit;     // instructions a block
 
-  explicit Cache(unsigned most) : limit(most) { no_jumps(); }
+  // `bytes`: when it holds more, everything is dropped between two runs and begun anew. A run makes what its
+  // instructions need before the next look, some MiB at most.
+  Cache(unsigned most, size_t bytes) : limit(most), bytes_(bytes) { no_jumps(); }
 
   Block* known(uint64_t pc) const {
     for (Block* b = buckets_[hash(pc) % buckets_.size()]; b; b = b->next)
@@ -33,15 +35,17 @@ struct Engine::Cache {
   template <class T>
   T* room(size_t n = 1) {
     static_assert(std::is_trivially_destructible_v<T>);
+    used_ += n * sizeof(T);
     return static_cast<T*>(arena_.allocate(n * sizeof(T), alignof(T)));
   }
   void clear() {
     for (Jump& j : jump) j = {};
     no_jumps();
     buckets_.assign(kBuckets, nullptr);
-    count_ = 0;
+    count_ = used_ = 0;
     arena_.release();
   }
+  bool full() const { return used_ + buckets_.size() * sizeof(Block*) > bytes_; }
 
  private:
   static constexpr size_t kBuckets = 1024, kArena = 64 << 10;
@@ -59,7 +63,7 @@ struct Engine::Cache {
   }
 
   std::vector<Block*> buckets_{kBuckets};  // a power of two of lists
-  size_t count_ = 0;
+  size_t count_ = 0, used_ = 0, bytes_;
   std::pmr::monotonic_buffer_resource arena_{kArena};
 };
 

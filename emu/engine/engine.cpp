@@ -8,12 +8,17 @@
 
 namespace deferscope::emu {
 
+namespace {
+// Code that is all entry points, or new for ever, makes blocks without end.
+constexpr size_t kBlockBytes = size_t{64} << 20, kSingleBytes = size_t{16} << 20;
+}  // namespace
+
 Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
     : isa_(isa),
       model_(model),
       max_block_(std::clamp(max_block, 1u, 64u)),
-      blocks_(std::make_unique<Cache>(max_block_)),
-      single_(std::make_unique<Cache>(1)),
+      blocks_(std::make_unique<Cache>(max_block_, kBlockBytes)),
+      single_(std::make_unique<Cache>(1, kSingleBytes)),
       translator_(std::make_unique<Translator>(*this)) {}
 
 Engine::~Engine() = default;
@@ -70,6 +75,8 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
       memory.take_dirty_code();
       drop_blocks();
     }
+    for (Cache* c : {blocks_.get(), single_.get()})
+      if (c->full()) c->clear();
     Cache* cache = exact ? single_.get() : blocks_.get();
     Block* block = find(cpu.pc, memory, *cache);
     if (!exact && block->count > budget - done) {

@@ -14,7 +14,8 @@ inline constexpr int PERM = 1, NOENT = 2, SRCH = 3, INTR = 4, IO = 5, NXIO = 6, 
                      NOTEMPTY = 39, LOOP = 40, NODATA = 61, OVERFLOW = 75, NOTSOCK = 88, DESTADDRREQ = 89, MSGSIZE = 90,
                      PROTOTYPE = 91, NOPROTOOPT = 92, PROTONOSUPPORT = 93, SOCKTNOSUPPORT = 94, OPNOTSUPP = 95,
                      AFNOSUPPORT = 97, ADDRINUSE = 98, ADDRNOTAVAIL = 99, NETUNREACH = 101, CONNRESET = 104,
-                     ISCONN = 106, NOTCONN = 107, TIMEDOUT = 110, CONNREFUSED = 111, INPROGRESS = 115, DQUOT = 122;
+                     NOBUFS = 105, ISCONN = 106, NOTCONN = 107, TIMEDOUT = 110, CONNREFUSED = 111, INPROGRESS = 115,
+                     DQUOT = 122;
 }  // namespace err
 
 // The guest's number for a host's errno (identity on Linux).
@@ -60,6 +61,10 @@ inline constexpr uint32_t IN = 1, PRI = 2, OUT = 4, ERR = 8, HUP = 0x10, NVAL = 
                           RDHUP = 0x2000;
 inline constexpr uint32_t ONESHOT = 1u << 30, ET = 1u << 31;
 }  // namespace poll_bit
+
+namespace rlimit {
+inline constexpr int Stack = 3, Core = 4, NoFile = 7, MemLock = 8, SigPending = 11;
+}  // namespace rlimit
 
 namespace clock_id {
 inline constexpr int REALTIME = 0, MONOTONIC = 1, PROCESS_CPU = 2, THREAD_CPU = 3, MONOTONIC_RAW = 4,

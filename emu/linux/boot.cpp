@@ -188,11 +188,11 @@ uint64_t map_trampoline(MachineState& m, uint64_t at) {
 }
 
 void set_limits(State& s) {
-  constexpr int kStack = 3, kCore = 4, kNoFile = 7, kMemLock = 8;
-  s.rlimits[kStack].soft = kStackSize;
-  s.rlimits[kCore].soft = 0;
-  s.rlimits[kNoFile] = {1024, 4096};
-  s.rlimits[kMemLock] = {8 << 20, 8 << 20};
+  s.rlimits[rlimit::Stack].soft = kStackSize;
+  s.rlimits[rlimit::Core].soft = 0;
+  s.rlimits[rlimit::NoFile] = {1024, 4096};
+  s.rlimits[rlimit::MemLock] = {8 << 20, 8 << 20};
+  s.rlimits[rlimit::SigPending] = {4096, 4096};
 }
 
 void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
@@ -215,6 +215,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   m.isa = s.isa;
   s.options = std::make_shared<const GuestOptions>(options);
   s.random.state = options.seed;
+  s.holdings.limit = options.max_memory;
   const Layout& layout = kLayouts[s.column()];
   s.mmap_top = layout.mmap_top;
   s.stack_high = layout.stack_top;

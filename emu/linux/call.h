@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "emu/linux/state.h"
 
@@ -95,6 +96,11 @@ int64_t futex_wake(State& s, MachineState& m, uint64_t address, int64_t count, u
 // signals.cpp
 void send_to_process(State& s, MachineState& m, const SigInfo& info);
 void send_to_thread(State& s, MachineState& m, int tid, const SigInfo& info);
+// Whether the signal would be kept; else it vanishes, ignored.
+bool thread_takes(const State& s, int tid, int signo);
+bool process_takes(const State& s, const MachineState& m, int signo);
+bool may_queue(const State& s, const SigInfo& info);  // RLIMIT_SIGPENDING
+uint64_t queued_signals(const State& s);              // timers included, which own one each
 void force_signal(State& s, MachineState& m, size_t index,
                   const SigInfo& info);  // synchronous: cannot be blocked or ignored
 bool has_deliverable(const State& s, int tid);
@@ -110,12 +116,16 @@ bool known_clock(int clock);
 int64_t relative_deadline(Call& c, uint64_t address, uint64_t& deadline);
 uint64_t deadline_after(const MachineState& m, uint64_t ns);  // saturates
 void fire_timers(State& s, MachineState& m);
-uint64_t next_timer_ns(const State& s, const MachineState& m);
+// `only_wakers`: leaves out timers whose signal would change nothing as long as everybody sleeps.
+uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers);
 
 // files.cpp
 OpenFile* file_of(State& s, int fd);
-int new_file(State& s, OpenFile f);                                // its number; refs 0
-int64_t new_fd(State& s, int file, bool cloexec, int lowest = 0);  // or -EMFILE
+int64_t new_file(State& s, OpenFile f);  // its number, refs 0; or -ENOMEM, and what it holds is let go
+// Or -EMFILE, and a file without descriptors goes. `file` may be new_file's error.
+int64_t new_fd(State& s, int64_t file, bool cloexec, int lowest = 0);
+bool has_free_fd(const State& s, int lowest = 0);
+bool hold_content(State& s, OpenFile& f, uint64_t bytes);  // f.content is about to have so many
 void drop_fd(State& s, int fd);
 void change_directory(State& s, const std::string& path, int file);  // `file`: the directory's open file; 0: none
 void set_up_standard_files(State& s);
@@ -123,6 +133,9 @@ int64_t raise_sigpipe(Call& c);  // -EPIPE
 int64_t open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);
 
 // pipes.cpp
+// Bytes that wait in a pipe or socket. False: no memory for them.
+bool queue_bytes(Holdings& h, std::string& queue, std::string_view bytes);
+void unqueue_bytes(Holdings& h, std::string& queue, size_t n);
 int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
 int64_t pipe_write(Call& c, OpenFile& f, const std::string& bytes);
 int64_t event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
@@ -133,6 +146,7 @@ void close_pipe_end(State& s, const OpenFile& f);
 // epoll.cpp
 uint32_t readiness(const State& s, const OpenFile& f);  // POLL… bits
 void forget_in_epolls(State& s, int fd, int file);
+void empty_epoll(State& s, int set);  // an epoll file goes: its items do
 // Tries every Io wait again; called when io_changed.
 void retry_io(State& s, MachineState& m, HostPort& host);
 

@@ -56,9 +56,16 @@ uint64_t clock_now(State& s, const MachineState& m, int clock, int tid) {
   }
 }
 
-uint64_t deadline_after(const MachineState& m, uint64_t ns) {
-  return ns > kNever - m.now_ns() ? kNever : m.now_ns() + ns;
-}
+namespace {
+
+// Where clocks end: what lies behind it, 146 years, never comes. No clock can pass 2^63 ns, as the kernel's.
+constexpr uint64_t kEndOfTime = uint64_t{1} << 62;
+
+uint64_t later(uint64_t now, uint64_t ns) { return now >= kEndOfTime || ns > kEndOfTime - now ? kNever : now + ns; }
+
+}  // namespace
+
+uint64_t deadline_after(const MachineState& m, uint64_t ns) { return later(m.now_ns(), ns); }
 
 int64_t relative_deadline(Call& c, uint64_t address, uint64_t& deadline) {
   deadline = kNever;
@@ -158,15 +165,31 @@ uint64_t timer_clock_now(State& s, const MachineState& m, const Timer& t) {
   return clock_now(s, m, t.clock, t.cpu_tid);
 }
 
+uint64_t timer_after(uint64_t now, uint64_t ns) { return ns > kNever - now ? kNever : now + ns; }
+
+// Whole intervals that have passed since the expiry; computed, however many they are.
+uint64_t periods_until(const Timer& t, uint64_t now) {
+  return t.interval == 0 || t.expiry == kNever || now < t.expiry ? 0 : (now - t.expiry) / t.interval;
+}
+
+// The first expiry after `now`, which is past the last one; 0: it was the only one.
+uint64_t next_expiry(const Timer& t, uint64_t now) {
+  if (t.interval == 0) return 0;
+  const uint64_t periods = periods_until(t, now);
+  return timer_after(t.expiry + periods * t.interval, t.interval);
+}
+
 uint64_t remaining(State& s, const MachineState& m, const Timer& t) {
   if (t.expiry == 0) return 0;
   const uint64_t now = timer_clock_now(s, m, t);
-  return t.expiry > now ? t.expiry - now : 1;
+  if (t.expiry > now) return t.expiry - now;
+  if (t.notify) return 1;
+  const uint64_t next = next_expiry(t, now);  // nobody is told when it passes: only here it is looked at
+  return next == 0 ? 0 : next - now;
 }
 
 void arm(State& s, const MachineState& m, Timer& t, uint64_t first, uint64_t interval) {
-  const uint64_t now = timer_clock_now(s, m, t);
-  t.expiry = first == 0 ? 0 : first > kNever - now ? kNever : now + first;
+  t.expiry = first == 0 ? 0 : timer_after(timer_clock_now(s, m, t), first);
   t.interval = interval;
   t.overrun = 0;
 }
@@ -174,31 +197,61 @@ void arm(State& s, const MachineState& m, Timer& t, uint64_t first, uint64_t int
 constexpr int kItimerClock[3] = {clock_id::MONOTONIC, clock_id::PROCESS_CPU, clock_id::PROCESS_CPU};
 constexpr int kItimerSignal[3] = {sig::ALRM, sig::VTALRM, sig::PROF};
 
-void expire(State& s, MachineState& m, Timer& t, int id) {
-  const uint64_t now = timer_clock_now(s, m, t);
-  const uint64_t periods = t.interval == 0 ? 0 : (now - t.expiry) / t.interval;
-  t.expiry = t.interval == 0 ? 0 : t.expiry + (periods + 1) * t.interval;
-  t.overrun = periods;
-  if (!t.notify) return;
+SigInfo timer_signal(const Timer& t, int id, uint64_t overrun) {
   SigInfo info{t.signo, sig::kSiKernel, 0, 0};
   if (id >= 0) {
     info.code = sig::kSiTimer;
-    info.word16 = static_cast<uint32_t>(id) | periods << 32;
+    info.word16 = static_cast<uint32_t>(id) | overrun << 32;
     info.word24 = t.value;
   }
+  return info;
+}
+
+// Its signal that is still pending; nullptr: none.
+SigInfo* waiting_signal(State& s, const Timer& t, int id) {
+  const auto in = [&](std::deque<SigInfo>& queue) -> SigInfo* {
+    const auto it = std::find_if(queue.begin(), queue.end(), [&](const SigInfo& q) {
+      if (q.signo != t.signo) return false;
+      return t.signo < sig::kRealTime ||
+             (q.code == sig::kSiTimer && static_cast<uint32_t>(q.word16) == static_cast<uint32_t>(id));
+    });
+    return it == queue.end() ? nullptr : &*it;
+  };
+  if (t.tid == 0) return in(s.pending);
+  const auto it = s.threads.find(t.tid);
+  return it == s.threads.end() ? nullptr : in(it->second.pending);
+}
+
+void expire(State& s, MachineState& m, Timer& t, int id) {
+  const uint64_t now = timer_clock_now(s, m, t);
+  const uint64_t periods = std::min<uint64_t>(periods_until(t, now), INT32_MAX);  // DELAYTIMER_MAX
+  t.expiry = next_expiry(t, now);
+  if (SigInfo* waiting = waiting_signal(s, t, id)) {  // never queued twice: what comes meanwhile is its overrun
+    t.overrun = std::min<uint64_t>(t.overrun + periods + 1, INT32_MAX);
+    if (waiting->code == sig::kSiTimer) waiting->word16 = static_cast<uint32_t>(waiting->word16) | t.overrun << 32;
+    return;
+  }
+  t.overrun = periods;
+  const SigInfo info = timer_signal(t, id, periods);
   if (t.tid == 0)
     send_to_process(s, m, info);
   else if (s.threads.count(t.tid))
     send_to_thread(s, m, t.tid, info);
 }
 
+// Whether its signal would change anything while everybody sleeps: not if it is pending already or would be ignored.
+bool would_wake(const State& s, const MachineState& m, const Timer& t, int id) {
+  if (!t.notify || waiting_signal(const_cast<State&>(s), t, id)) return false;
+  return t.tid == 0 ? process_takes(s, m, t.signo) : s.threads.count(t.tid) && thread_takes(s, t.tid, t.signo);
+}
+
 bool due(State& s, const MachineState& m, const Timer& t) {
-  return t.expiry != 0 && timer_clock_now(s, m, t) >= t.expiry;
+  return t.notify && t.expiry != 0 && t.expiry != kNever && timer_clock_now(s, m, t) >= t.expiry;
 }
 
 // When the timer can fire at the earliest, on the machine's clock. CPU time passes only while somebody runs.
 uint64_t earliest(const State& s, const MachineState& m, const Timer& t) {
-  if (t.expiry == 0 || t.expiry == kNever) return kNever;
+  if (!t.notify || t.expiry == 0 || t.expiry == kNever) return kNever;
   State& state = const_cast<State&>(s);  // accounting only: idempotent at a position
   const uint64_t now = timer_clock_now(state, m, t);
   if (is_cpu_clock(t.clock)) {
@@ -220,10 +273,14 @@ void fire_timers(State& s, MachineState& m) {
     if (due(s, m, t)) expire(s, m, t, id);
 }
 
-uint64_t next_timer_ns(const State& s, const MachineState& m) {
+uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers) {
   uint64_t next = kNever;
-  for (const Timer& t : s.itimers) next = std::min(next, earliest(s, m, t));
-  for (const auto& [id, t] : s.timers) next = std::min(next, earliest(s, m, t));
+  const auto look = [&](const Timer& t, int id) {
+    if (t.expiry == 0 || (only_wakers && !would_wake(s, m, t, id))) return;
+    next = std::min(next, earliest(s, m, t));
+  };
+  for (const Timer& t : s.itimers) look(t, -1);
+  for (const auto& [id, t] : s.timers) look(t, id);
   return next;
 }
 
@@ -279,9 +336,11 @@ int64_t sys_timer_create(Call& c) {
   t.signo = event.signo;
   t.notify = !(event.notify & kNone);
   t.tid = event.notify & kThreadId ? event.tid : 0;
+  if (queued_signals(c.s) >= c.s.rlimits[rlimit::SigPending].soft || !c.s.holdings.take(cost::kTimer))
+    return -err::AGAIN;
   const int id = c.s.next_timer;
   t.value = c.a[1] != 0 ? event.value : static_cast<uint64_t>(id);
-  if (!c.put(c.a[2], id)) return -err::FAULT;
+  if (!c.put(c.a[2], id)) return c.s.holdings.give_back(cost::kTimer), -err::FAULT;
   ++c.s.next_timer;
   c.s.timers[id] = t;
   return 0;
@@ -317,6 +376,10 @@ int64_t sys_timer_getoverrun(Call& c) {
   return it == c.s.timers.end() ? -err::INVAL : static_cast<int64_t>(it->second.overrun);
 }
 
-int64_t sys_timer_delete(Call& c) { return c.s.timers.erase(static_cast<int>(c.a[0])) ? 0 : -err::INVAL; }
+int64_t sys_timer_delete(Call& c) {
+  if (c.s.timers.erase(static_cast<int>(c.a[0])) == 0) return -err::INVAL;
+  c.s.holdings.give_back(cost::kTimer);
+  return 0;
+}
 
 }  // namespace deferscope::emu::linux_

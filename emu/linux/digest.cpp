@@ -36,13 +36,14 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
 }
 
 void add(Digest& d, const OpenFile& f) {
-  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.handle, f.node, f.socket, f.stream, f.pipe, f.count, f.semaphore,
-    f.changes, f.refs);
+  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.sought, f.handle, f.node, f.socket, f.stream, f.pipe,
+    f.count, f.semaphore, f.changes, f.refs);
   for (const auto& [fd, i] : f.items) d(fd, i.events, i.data, i.file, i.seen, i.disarmed);
 }
 
 void add(Digest& d, const ScratchNode& n) {
-  d(n.mode, *n.bytes, n.target, n.parent, n.links, n.opens);
+  n.bytes.digest(d.h);
+  d(n.mode, n.target, n.parent, n.links, n.opens);
   d(n.times.access.sec, n.times.access.nsec, n.times.change.sec, n.times.change.nsec, n.entries.size());
   for (const auto& [name, node] : n.entries) d(name, node);
 }
@@ -87,8 +88,8 @@ void digest_state(const State& s, uint64_t& h) {
   }
   d(s.next_socket, s.next_port);
   for (const auto& [id, p] : s.pipes) d(id, p.bytes, p.capacity, p.readers, p.writers);
-  d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.next_file, s.next_pipe, s.cwd, s.cwd_file, s.umask, s.brk_start, s.brk_end,
-    s.mmap_top, s.stack_low, s.stack_high);
+  d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.scratch.names, s.next_file, s.next_pipe, s.cwd, s.cwd_file,
+    s.umask, s.brk_start, s.brk_end, s.mmap_top, s.stack_low, s.stack_high);
   d(s.exe, s.auxv, s.cmdline, s.environ, s.random.state, s.next_timer);
   for (const Timer& t : s.itimers) add(d, t);
   for (const auto& [id, t] : s.timers) {
@@ -96,6 +97,8 @@ void digest_state(const State& s, uint64_t& h) {
     add(d, t);
   }
   for (const RLimit& r : s.rlimits) d(r.soft, r.hard);
+  for (const MappedFile& f : s.mapped_files) d(f.path, f.node, f.offset, f.asked, f.bytes->size());
+  d(s.unmaps, s.holdings.held);
 }
 
 }  // namespace deferscope::emu::linux_

@@ -7,39 +7,90 @@
 
 namespace deferscope::emu::linux_ {
 
-uint32_t readiness(const State& s, const OpenFile& f) {
+namespace {
+
+constexpr size_t kMaxNests = 4;  // links from set to set, one behind the other (EP_MAX_NESTS)
+
+// One look at many files. Sets lie in sets, and many ways may lead to one: each is looked into once.
+class Readiness {
+ public:
+  Readiness(const State& s, HostPort* host) : s_(s), host_(host) {}
+  uint32_t of(const OpenFile& f);
+
+ private:
+  bool any_in(const OpenFile& set);
+
+  const State& s_;
+  HostPort* host_;  // that counts the work, if it could be much
+  std::map<const OpenFile*, bool> sets_;
+};
+
+// As deep as kMaxNests.
+bool Readiness::any_in(const OpenFile& set) {
+  const auto known = sets_.find(&set);
+  if (known != sets_.end()) return known->second;
+  if (host_) host_->work(set.items.size());
+  const bool any = std::any_of(set.items.begin(), set.items.end(), [&](const auto& entry) {
+    const EpollItem& item = entry.second;
+    return !item.disarmed && (of(s_.files.at(item.file)) & (item.events | poll_bit::ERR | poll_bit::HUP));
+  });
+  return sets_[&set] = any;
+}
+
+uint32_t Readiness::of(const OpenFile& f) {
   using namespace poll_bit;
   switch (f.kind) {
     case FileKind::PipeRead: {
-      const Pipe& p = s.pipes.at(f.pipe);
+      const Pipe& p = s_.pipes.at(f.pipe);
       return (p.bytes.empty() ? 0 : IN | RDNORM) | (p.writers == 0 ? HUP : 0);
     }
     case FileKind::PipeWrite: {
-      const Pipe& p = s.pipes.at(f.pipe);
+      const Pipe& p = s_.pipes.at(f.pipe);
       return (p.bytes.size() < p.capacity ? OUT | WRNORM : 0) | (p.readers == 0 ? ERR : 0);
     }
     case FileKind::Event: return (f.count > 0 ? IN | RDNORM : 0) | (f.count < UINT64_MAX - 1 ? OUT | WRNORM : 0);
-    case FileKind::Epoll: {
-      for (const auto& [fd, item] : f.items)
-        if (!item.disarmed && (readiness(s, s.files.at(item.file)) & (item.events | ERR | HUP))) return IN | RDNORM;
-      return 0;
-    }
+    case FileKind::Epoll: return any_in(f) ? IN | RDNORM : 0;
     case FileKind::Stdout: return OUT | WRNORM;
-    case FileKind::Socket: return socket_readiness(s.sockets.at(f.socket), s);
+    case FileKind::Socket: return socket_readiness(s_.sockets.at(f.socket), s_);
     case FileKind::Stdin: return IN | RDNORM;
     default: return IN | OUT | RDNORM | WRNORM;
   }
 }
 
+void drop_watcher(State& s, int file, int set) {
+  const auto it = s.files.find(file);
+  if (it == s.files.end()) return;
+  std::vector<int>& w = it->second.watchers;
+  const auto at = std::find(w.begin(), w.end(), set);
+  if (at != w.end()) w.erase(at);
+}
+
+std::map<int, EpollItem>::iterator drop_item(State& s, int set, OpenFile& ep, std::map<int, EpollItem>::iterator it) {
+  drop_watcher(s, it->second.file, set);
+  s.holdings.give_back(cost::kEpollItem);
+  return ep.items.erase(it);
+}
+
+}  // namespace
+
+uint32_t readiness(const State& s, const OpenFile& f) { return Readiness(s, nullptr).of(f); }
+
 void forget_in_epolls(State& s, int fd, int file) {
-  for (auto& [id, f] : s.files) {
-    if (f.kind != FileKind::Epoll) continue;
-    const auto it = f.items.find(fd);
-    if (it != f.items.end() && it->second.file == file) f.items.erase(it);
+  const std::vector<int> sets = s.files.at(file).watchers;
+  for (int set : sets) {
+    OpenFile& ep = s.files.at(set);
+    const auto it = ep.items.find(fd);
+    if (it != ep.items.end() && it->second.file == file) drop_item(s, set, ep, it);
   }
 }
 
+void empty_epoll(State& s, int set) {
+  OpenFile& ep = s.files.at(set);
+  while (!ep.items.empty()) drop_item(s, set, ep, ep.items.begin());
+}
+
 void retry_io(State& s, MachineState& m, HostPort& host) {
+  constexpr uint64_t kRetry = 16;  // the work of one
   // A retry may change something for another; each pass ends at least one wait or is the last.
   for (bool again = true; again;) {
     again = false;
@@ -52,7 +103,9 @@ void retry_io(State& s, MachineState& m, HostPort& host) {
     }
     std::sort(waiting.begin(), waiting.end());
     for (const auto& [order, i] : waiting) {
+      if (m.threads[i].status != ThreadStatus::Blocked) continue;
       const Wait w = s.threads.at(m.threads[i].tid).wait;
+      host.work(kRetry);
       Call c{s, m, host, i, w.row, w.args, true, false};
       const int64_t result = syscall_row(w.row).handler(c);
       if (result == kBlocked) continue;
@@ -95,20 +148,81 @@ int64_t make_epoll(Call& c, uint32_t flags) {
   return new_fd(c.s, new_file(c.s, f), flags & open_flag::CLOEXEC);
 }
 
-// Is epoll file `to` reachable from `from`? Then adding one to the other would make a circle.
-bool reaches(const State& s, int from, int to) {
-  if (from == to) return true;
-  for (const auto& [fd, item] : s.files.at(from).items)
-    if (reaches(s, item.file, to)) return true;
-  return false;
-}
+// Whether a set may get an item of `file`, by the kernel's rules (fs/eventpoll.c). Sets form a graph without circles,
+// so each recursion here is as deep as kMaxNests; the marks and the limits keep it short.
+class NestingCheck {
+ public:
+  NestingCheck(Call& c, int set, int file) : s_(c.s), host_(c.host), set_(set), file_(file) {}
+  int64_t run() {
+    const OpenFile& f = s_.files.at(file_);
+    if (f.kind == FileKind::Epoll) {
+      const size_t down = depth_below(file_, 0);
+      if (circle_ || down + 1 + height_above(set_) > kMaxNests) return -err::LOOP;
+    } else if (!s_.files.at(set_).watchers.empty()) {
+      sources_.push_back(file_);
+    }
+    std::sort(sources_.begin(), sources_.end());
+    sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
+    const auto fits = [&](int source) { return few_paths(source); };
+    return std::all_of(sources_.begin(), sources_.end(), fits) ? 0 : -err::INVAL;
+  }
+
+ private:
+  // Links from this set downwards; finds circles and the files that are no sets.
+  size_t depth_below(int set, size_t depth) {
+    if (const auto it = below_.find(set); it != below_.end()) return it->second;
+    size_t most = 0;
+    host_.work(s_.files.at(set).items.size());
+    for (const auto& [fd, item] : s_.files.at(set).items) {
+      if (s_.files.at(item.file).kind != FileKind::Epoll) {
+        sources_.push_back(item.file);
+        continue;
+      }
+      circle_ = circle_ || item.file == set_ || depth > kMaxNests;
+      if (circle_) return kMaxNests + 1;
+      most = std::max(most, depth_below(item.file, depth + 1) + 1);
+    }
+    return below_[set] = most;
+  }
+  size_t height_above(int set) {
+    if (const auto it = above_.find(set); it != above_.end()) return it->second;
+    size_t most = 0;
+    for (int up : s_.files.at(set).watchers) most = std::max(most, height_above(up) + 1);
+    return above_[set] = most;
+  }
+
+  // A file's change wakes along every way upwards: the kernel allows so many of each length.
+  bool few_paths(int source) {
+    counts_.fill(0);
+    const std::vector<int>& w = s_.files.at(source).watchers;
+    return std::all_of(w.begin(), w.end(), [&](int up) { return count_up(up, 0); }) &&
+           (source != file_ || count_up(set_, 0));
+  }
+  bool count_up(int set, size_t nests) {
+    constexpr std::array<unsigned, kMaxNests + 1> kLimits{1000, 500, 100, 50, 10};
+    if (nests > kMaxNests) return false;
+    host_.work(1);
+    std::vector<int> up = s_.files.at(set).watchers;
+    if (set == file_) up.push_back(set_);  // as if the item were there
+    if (up.empty()) return nests == 0 || ++counts_[nests] <= kLimits[nests];
+    return std::all_of(up.begin(), up.end(), [&](int next) { return count_up(next, nests + 1); });
+  }
+
+  const State& s_;
+  HostPort& host_;
+  int set_, file_;
+  bool circle_ = false;
+  std::map<int, size_t> below_, above_;
+  std::vector<int> sources_;
+  std::array<unsigned, kMaxNests + 1> counts_{};
+};
 
 // What an item reports now, and that it was reported.
-uint32_t take_events(State& s, EpollItem& item, bool mark) {
+uint32_t take_events(Readiness& look, State& s, EpollItem& item, bool mark) {
   using namespace poll_bit;
   const OpenFile& f = s.files.at(item.file);
   if (item.disarmed) return 0;
-  const uint32_t ready = readiness(s, f) & (item.events | ERR | HUP) & 0xffff;
+  const uint32_t ready = look.of(f) & (item.events | ERR | HUP) & 0xffff;
   if (ready == 0 || ((item.events & ET) && item.seen == f.changes + 1)) return 0;
   if (mark) {
     item.seen = f.changes + 1;
@@ -120,13 +234,15 @@ uint32_t take_events(State& s, EpollItem& item, bool mark) {
 int64_t collect(Call& c, OpenFile& ep, uint64_t address, int64_t limit) {
   int64_t n = 0;
   const uint64_t size = event_size(c.s);
+  Readiness look(c.s, &c.host);
+  c.host.work(ep.items.size());
   for (auto& [fd, item] : ep.items) {
     if (n >= limit) break;
-    const uint32_t events = take_events(c.s, item, false);
+    const uint32_t events = take_events(look, c.s, item, false);
     if (events == 0) continue;
     const uint64_t at = address + static_cast<uint64_t>(n) * size;
     if (!c.put(at, events) || !c.put(at + data_offset(c.s), item.data)) return n > 0 ? n : -err::FAULT;
-    take_events(c.s, item, true);
+    take_events(look, c.s, item, true);
     ++n;
   }
   return n;
@@ -168,12 +284,15 @@ int64_t sys_epoll_ctl(Call& c) {
   if (!can_be_polled(*target)) return -err::PERM;
   if (target == ep) return -err::INVAL;
   item.file = c.s.fds.at(fd).file;
+  const int set = c.s.fds.at(c.fd()).file;
   const auto it = ep->items.find(fd);
   switch (c.a[1]) {
     case kAdd:
       if (it != ep->items.end()) return -err::EXIST;
-      if (target->kind == FileKind::Epoll && reaches(c.s, item.file, c.s.fds.at(c.fd()).file)) return -err::LOOP;
+      if (e = NestingCheck(c, set, item.file).run(); e < 0) return e;
+      if (!c.s.holdings.take(cost::kEpollItem)) return -err::NOSPC;
       ep->items[fd] = item;
+      c.s.files.at(item.file).watchers.push_back(set);
       break;
     case kModify:
       if (it == ep->items.end()) return -err::NOENT;
@@ -181,7 +300,7 @@ int64_t sys_epoll_ctl(Call& c) {
       break;
     case kDelete:
       if (it == ep->items.end()) return -err::NOENT;
-      ep->items.erase(it);
+      drop_item(c.s, set, *ep, it);
       break;
     default: return -err::INVAL;
   }
@@ -219,20 +338,20 @@ int64_t poll_once(Call& c, uint64_t address, uint64_t n) {
   std::vector<PollFd> fds(n);
   if (!c.memory().read(address, fds.data(), n * sizeof(PollFd))) return -err::FAULT;
   int64_t ready = 0;
+  Readiness look(c.s, &c.host);
+  c.host.work(n);
   for (PollFd& p : fds) {
     p.revents = 0;
     if (p.fd < 0) continue;
     const OpenFile* f = file_of(c.s, p.fd);
-    p.revents =
-        static_cast<uint16_t>(f ? readiness(c.s, *f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
+    p.revents = static_cast<uint16_t>(f ? look.of(*f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
     if (p.revents) ++ready;
   }
   return c.memory().write(address, fds.data(), n * sizeof(PollFd)) ? ready : -err::FAULT;
 }
 
 int64_t poll_until(Call& c, uint64_t deadline) {
-  constexpr int kNoFile = 7;
-  if (c.a[1] > c.s.rlimits[kNoFile].soft) return -err::INVAL;
+  if (c.a[1] > c.s.rlimits[rlimit::NoFile].soft) return -err::INVAL;
   const int64_t ready = poll_once(c, c.a[0], c.a[1]);
   if (ready != 0) return ready;
   if (c.timed_out || (!c.retry && deadline <= c.m.now_ns())) return 0;
@@ -262,6 +381,7 @@ constexpr uint32_t kSelectBits[3] = {poll_bit::IN | poll_bit::HUP | poll_bit::ER
 
 int64_t select_once(Call& c, int n, FdSet out[3]) {
   int64_t ready = 0;
+  Readiness look(c.s, &c.host);
   for (int k = 0; k < 3; ++k) {
     FdSet in{};
     if (c.a[1 + k] != 0 && !c.memory().read(c.a[1 + k], in.data(), static_cast<size_t>(n + 63) / 64 * 8))
@@ -270,7 +390,7 @@ int64_t select_once(Call& c, int n, FdSet out[3]) {
       if (!(in[fd / 64] >> fd % 64 & 1)) continue;
       const OpenFile* f = file_of(c.s, fd);
       if (!f) return -err::BADF;
-      if (!(readiness(c.s, *f) & kSelectBits[k])) continue;
+      if (!(look.of(*f) & kSelectBits[k])) continue;
       out[k][fd / 64] |= uint64_t{1} << fd % 64;
       ++ready;
     }

@@ -12,8 +12,9 @@
 namespace deferscope::emu::linux_ {
 namespace {
 
-constexpr uint64_t kMaxCount = 0x7ffff000;  // what one read or write may move
-constexpr uint64_t kChunk = 1 << 20;        // what we move at once
+constexpr uint64_t kMaxCount = 0x7ffff000;   // what one read or write may move
+constexpr uint64_t kChunk = 1 << 20;         // what we move at once
+constexpr uint64_t kMaxWrite = 16 * kChunk;  // what one call takes from the guest, however many parts it names
 
 bool readable(const OpenFile& f) { return (f.flags & open_flag::ACCMODE) != open_flag::WRONLY; }
 bool writable(const OpenFile& f) { return (f.flags & open_flag::ACCMODE) != open_flag::RDONLY; }
@@ -38,29 +39,59 @@ OpenFile* file_of(State& s, int fd) {
   return it == s.fds.end() ? nullptr : &s.files.at(it->second.file);
 }
 
-int new_file(State& s, OpenFile f) {
+namespace {
+
+// The last descriptor of an open file is gone, or it never got one.
+void let_go(State& s, const OpenFile& f, int file) {
+  close_pipe_end(s, f);
+  if (f.node) scratch_close(s, f.node);
+  if (f.socket) close_socket(s, f.socket, file);
+  if (f.handle) s.closed.push_back(f.handle);
+}
+
+void release(State& s, int file) {
+  const OpenFile& f = s.files.at(file);
+  if (f.kind == FileKind::Epoll) empty_epoll(s, file);
+  let_go(s, f, file);
+  s.holdings.give_back(f.held);
+  s.files.erase(file);
+}
+
+}  // namespace
+
+int64_t new_file(State& s, OpenFile f) {
+  const uint64_t held = cost::kFile + f.path.size() + f.content.size();
+  if (!s.holdings.take(held)) return let_go(s, f, 0), -err::NOMEM;
+  f.held = held;
   const int id = s.next_file++;
   s.files.emplace(id, std::move(f));
   return id;
 }
 
+bool hold_content(State& s, OpenFile& f, uint64_t bytes) {
+  const uint64_t held = cost::kFile + f.path.size() + bytes;
+  if (held > f.held && !s.holdings.take(held - f.held)) return false;
+  if (held < f.held) s.holdings.give_back(f.held - held);
+  f.held = held;
+  return true;
+}
+
 namespace {
-// The open file's last descriptor is gone.
-void release(State& s, int file) {
-  const OpenFile& f = s.files.at(file);
-  close_pipe_end(s, f);
-  if (f.node) scratch_close(s, f.node);
-  if (f.socket) close_socket(s, f.socket, file);
-  if (f.handle) s.closed.push_back(f.handle);
-  s.files.erase(file);
+int free_fd(const State& s, int lowest) {
+  int fd = lowest;
+  for (auto it = s.fds.lower_bound(lowest); it != s.fds.end() && it->first == fd; ++it) ++fd;
+  return fd;
 }
 }  // namespace
 
-int64_t new_fd(State& s, int file, bool cloexec, int lowest) {
-  int fd = lowest;
-  for (auto it = s.fds.lower_bound(lowest); it != s.fds.end() && it->first == fd; ++it) ++fd;
-  constexpr int kNoFile = 7;
-  if (static_cast<uint64_t>(fd) >= s.rlimits[kNoFile].soft) {
+bool has_free_fd(const State& s, int lowest) {
+  return static_cast<uint64_t>(free_fd(s, lowest)) < s.rlimits[rlimit::NoFile].soft;
+}
+
+int64_t new_fd(State& s, int64_t number, bool cloexec, int lowest) {
+  if (number < 0) return number;
+  const int file = static_cast<int>(number), fd = free_fd(s, lowest);
+  if (static_cast<uint64_t>(fd) >= s.rlimits[rlimit::NoFile].soft) {
     if (s.files.at(file).refs == 0) release(s, file);
     return -err::MFILE;
   }
@@ -268,7 +299,11 @@ int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<u
 void touch(Call& c, const std::string& path) {
   const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
   const TimeSpec time{static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
-  c.s.times[path] = FileTimes{time, time};
+  const auto it = c.s.times.find(path);
+  if (it != c.s.times.end())
+    it->second = FileTimes{time, time};
+  else if (c.s.holdings.take(cost::kTimes + path.size()))
+    c.s.times.emplace(path, FileTimes{time, time});
 }
 
 // Bytes to stdout and stderr, to the host's file, to nowhere.
@@ -324,7 +359,7 @@ int64_t write_file(Call& c, int fd, const std::string& bytes, std::optional<uint
 }
 
 int64_t copy_in(Call& c, uint64_t address, uint64_t n, std::string& out) {
-  n = std::min({n, kMaxCount, 16 * kChunk});
+  n = std::min(n, kMaxWrite);
   if (n > 0 && !c.memory().check_read(address, n)) return -err::FAULT;
   out.resize(n);
   return c.memory().read(address, out.data(), n) ? 0 : -err::FAULT;
@@ -363,7 +398,7 @@ int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
     if (n < 0) return total > 0 && n != kBlocked ? total : n;
     total += n;
     if (position) *position += static_cast<uint64_t>(n);
-    if (static_cast<uint64_t>(n) < p.len) break;
+    if (static_cast<uint64_t>(n) < p.len || static_cast<uint64_t>(total) >= kMaxWrite) break;
   }
   return total;
 }
@@ -374,7 +409,7 @@ int64_t write_vectors(Call& c, std::optional<uint64_t> position) {
   std::string all;
   for (const IoVec& p : parts) {
     std::string bytes;
-    if (const int64_t e = copy_in(c, p.base, p.len, bytes); e < 0) return e;
+    if (const int64_t e = copy_in(c, p.base, std::min(p.len, kMaxWrite - all.size()), bytes); e < 0) return e;
     all += bytes;
   }
   return write_file(c, c.fd(), all, position);
@@ -407,7 +442,7 @@ OpenFile* opened_file(Call& c) {
 
 int64_t size_of(Call& c, const OpenFile& f) {
   if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
-  if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes->size());
+  if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes.size());
   HostStatus st;
   if (f.kind == FileKind::Host) {
     const int64_t e = host_stat(c, f, st);
@@ -438,7 +473,10 @@ int64_t sys_lseek(Call& c) {
   if (__builtin_add_overflow(base, static_cast<int64_t>(c.a[1]), &to)) return -err::OVERFLOW;
   if (to < 0) return -err::INVAL;
   f->offset = static_cast<uint64_t>(to);
-  if (f->kind == FileKind::Directory && to == 0) f->listed = false;
+  if (f->kind == FileKind::Directory) {
+    f->sought = true;
+    if (to == 0) f->listed = false;
+  }
   return to;
 }
 
@@ -447,7 +485,7 @@ int64_t sys_dup(Call& c) { return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(
 namespace {
 
 int64_t dup_to(Call& c, int from, int to, bool cloexec) {
-  if (!file_of(c.s, from) || to < 0) return -err::BADF;
+  if (!file_of(c.s, from) || static_cast<uint32_t>(to) >= c.s.rlimits[rlimit::NoFile].soft) return -err::BADF;
   const int file = c.s.fds.at(from).file;
   ++c.s.files.at(file).refs;
   if (file_of(c.s, to)) drop_fd(c.s, to);
@@ -491,8 +529,8 @@ int64_t sys_fcntl(Call& c) {
   switch (c.a[1]) {
     case DupFd:
     case DupCloexec:
-      return static_cast<int>(c.a[2]) < 0 ? -err::INVAL
-                                          : new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
+      if ((c.a[2] & 0xffffffff) >= c.s.rlimits[rlimit::NoFile].soft) return -err::INVAL;
+      return new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
     case GetFd: return d.cloexec;
     case SetFd: return d.cloexec = c.a[2] & 1, 0;
     case GetFl:
@@ -570,8 +608,10 @@ int64_t sys_fchdir(Call& c) {
 namespace {
 
 // One struct linux_dirent64: ino, off, reclen, type, name; padded to 8.
+size_t record_size(const std::string& name) { return (19 + name.size() + 1 + 7) & ~size_t{7}; }
+
 void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, const std::string& name) {
-  const size_t size = (19 + name.size() + 1 + 7) & ~size_t{7};
+  const size_t size = record_size(name);
   std::string record(size, '\0');
   const auto length = static_cast<uint16_t>(size);
   std::memcpy(record.data(), &inode, 8);
@@ -594,14 +634,30 @@ int64_t list_directory(Call& c, OpenFile& f) {
   std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
   entries.insert(entries.begin(), {DirEntry{".", kDirectory, 0}, DirEntry{"..", kDirectory, 0}});
   f.content.clear();
+  uint64_t size = 0;
+  for (const DirEntry& d : entries) size += record_size(d.name);
+  if (!hold_content(c.s, f, size)) return -err::NOMEM;
+  c.host.work(entries.size());
   for (const DirEntry& d : entries) {
     const std::string path = clean_path(f.path + "/" + d.name);
-    add_record(f.content, d.inode ? d.inode : inode_of(path),
-               f.content.size() + ((19 + d.name.size() + 8) & ~size_t{7}), d.type, d.name);
+    add_record(f.content, d.inode ? d.inode : inode_of(path), f.content.size() + record_size(d.name), d.type, d.name);
   }
   f.listed = true;
-  f.offset = 0;
   return 0;
+}
+
+uint16_t record_length(const std::string& records, uint64_t at) {
+  uint16_t length = 0;
+  std::memcpy(&length, records.data() + at + 16, 2);
+  return length;
+}
+
+// An offset is a cookie that only getdents64 gives; lseek may set any. The list goes on at the next record.
+void to_record(OpenFile& f) {
+  uint64_t at = 0;
+  while (at < f.content.size() && at < f.offset) at += record_length(f.content, at);
+  f.offset = at;
+  f.sought = false;
 }
 
 }  // namespace
@@ -612,11 +668,12 @@ int64_t sys_getdents64(Call& c) {
   if (f->kind != FileKind::Directory) return -err::NOTDIR;
   if (!f->listed)
     if (const int64_t e = list_directory(c, *f); e < 0) return e;
+  if (f->sought) to_record(*f);
+  const uint64_t room = std::min<uint64_t>(c.a[2] & 0xffffffff, kChunk);
   uint64_t end = f->offset;
   while (end < f->content.size()) {
-    uint16_t length = 0;
-    std::memcpy(&length, f->content.data() + end + 16, 2);
-    if (end + length - f->offset > c.a[2]) break;
+    const uint16_t length = record_length(f->content, end);
+    if (end + length - f->offset > room) break;
     end += length;
   }
   if (end == f->offset) return end < f->content.size() ? -err::INVAL : 0;

@@ -35,11 +35,13 @@ class Linux final : public Os {
   std::unique_ptr<Os> clone() const override { return std::make_unique<Linux>(*this); }
   void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) override {
     boot_process(s_, m, host, image, options);
+    m.memory.set_other_bytes(s_.holdings.held);
   }
   void system_call(MachineState& m, HostPort& host) override;
   void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) override;
   void wake_due(MachineState& m, HostPort& host) override;
-  uint64_t next_due_ns(const MachineState& m) const override;
+  uint64_t next_due_ns(const MachineState& m) const override { return next_ns(m, false); }
+  uint64_t next_wake_ns(const MachineState& m) const override { return next_ns(m, true); }
   void deliver_signals(MachineState& m, HostPort& host) override;
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
   void digest(uint64_t& h) const override { digest_state(s_, h); }
@@ -47,10 +49,25 @@ class Linux final : public Os {
   void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }
 
  private:
+  // Around whatever may change what the process holds: the machine's budget and ours know of each other.
+  class Budget {
+   public:
+    Budget(State& s, MachineState& m) : s_(s), m_(m) { s.holdings.pages = m.memory.own_bytes(); }
+    ~Budget() { m_.memory.set_other_bytes(s_.holdings.held); }
+    Budget(const Budget&) = delete;
+    Budget& operator=(const Budget&) = delete;
+
+   private:
+    State& s_;
+    MachineState& m_;
+  };
+  uint64_t next_ns(const MachineState& m, bool only_wakers) const;
+
   State s_;
 };
 
 void Linux::system_call(MachineState& m, HostPort& host) {
+  const Budget budget(s_, m);
   account(s_, m);
   const int column = s_.column();
   isa::CpuState& cpu = m.cpu();
@@ -79,6 +96,8 @@ void Linux::fault(MachineState& m, HostPort&, const isa::Outcome& outcome) {
 
 // Ends the waits whose time has come, in the order of their deadlines.
 void Linux::wake_due(MachineState& m, HostPort& host) {
+  const Budget budget(s_, m);
+  host.work(m.threads.size() + s_.timers.size());
   account(s_, m);
   const uint64_t now = m.now_ns();
   std::vector<size_t> due;
@@ -97,14 +116,15 @@ void Linux::wake_due(MachineState& m, HostPort& host) {
   if (s_.io_changed) retry_io(s_, m, host);
 }
 
-uint64_t Linux::next_due_ns(const MachineState& m) const {
-  uint64_t next = next_timer_ns(s_, m);
+uint64_t Linux::next_ns(const MachineState& m, bool only_wakers) const {
+  uint64_t next = next_timer_ns(s_, m, only_wakers);
   for (const Thread& t : m.threads)
     if (t.status == ThreadStatus::Blocked) next = std::min(next, t.wake_at);
   return next;
 }
 
 void Linux::deliver_signals(MachineState& m, HostPort& host) {
+  const Budget budget(s_, m);
   account(s_, m);
   s_.running = m.thread().tid;
   if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);

@@ -90,9 +90,13 @@ int64_t sys_getrandom(Call& c) {
   if (c.a[2] & ~uint64_t{7}) return -err::INVAL;
   const uint64_t n = std::min<uint64_t>(c.a[1], 33554431);
   if (!c.memory().check_write(c.a[0], n)) return -err::FAULT;
-  std::vector<uint8_t> bytes(n);
-  c.s.random.fill(bytes.data(), n);
-  c.memory().write(c.a[0], bytes.data(), n);
+  std::array<uint8_t, kPage> bytes;  // a multiple of what the generator gives at once
+  for (uint64_t done = 0; done < n; done += bytes.size()) {
+    const uint64_t k = std::min<uint64_t>(n - done, bytes.size());
+    c.host.work(1);
+    c.s.random.fill(bytes.data(), k);
+    c.memory().write(c.a[0] + done, bytes.data(), k);
+  }
   return static_cast<int64_t>(n);
 }
 

@@ -1,5 +1,6 @@
 // mmap and its relatives.
 #include <algorithm>
+#include <set>
 
 #include "emu/linux/call.h"
 #include "emu/linux/host_files.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr uint64_t kShared = 1, kPrivate = 2, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20, kNoReserve = 0x4000,
                    kFixedNoReplace = 0x100000;
 constexpr uint64_t kMinAddress = 0x10000;  // vm.mmap_min_addr
+constexpr size_t kMaxMappings = 65530;     // vm.max_map_count
 
 uint64_t task_size(const State& s) { return s.stack_high; }
 
@@ -26,6 +28,17 @@ bool overcommits(const State& s, uint64_t prot, uint64_t length) {
 
 uint8_t guest_prot(uint64_t prot) { return static_cast<uint8_t>(prot & (kRead | kWrite | kExec)); }
 
+// Whether a change of [begin, begin + length), which adds at most `more` mappings, leaves few enough of them.
+bool may_split(const Memory& memory, uint64_t begin, uint64_t length, size_t more) {
+  const auto& maps = memory.mappings();
+  if (maps.size() + more + 2 <= kMaxMappings) return true;
+  const auto cuts = [&](uint64_t at) {
+    auto it = maps.upper_bound(at);
+    return it != maps.begin() && std::prev(it)->first != at && std::prev(it)->second.end > at;
+  };
+  return maps.size() + more + cuts(begin) + cuts(begin + length) <= kMaxMappings;
+}
+
 // The hint if the place is free, else the highest free place below the stack.
 uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t length) {
   hint = page_of(hint);
@@ -34,21 +47,99 @@ uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t le
   return at ? at : memory.find_free(length, kMinAddress, task_size(s));
 }
 
-// What stands behind a private mapping of a file: its bytes, taken once.
-int64_t file_backing(Call& c, OpenFile& f, uint64_t offset, uint64_t length, Backing& out) {
-  std::string bytes;
-  if (f.kind == FileKind::Zero) return 0;
-  if (f.kind == FileKind::Text) {
-    bytes = f.content.substr(std::min<uint64_t>(offset, f.content.size()), length);
-  } else if (f.kind == FileKind::Scratch) {
-    scratch_read(c.s, f.node, offset, length, bytes);
-  } else if (f.kind == FileKind::Host) {
-    if (const int64_t e = host_read_all(c, f, offset, length, bytes); e < 0) return e;
-  } else {
-    return -err::NODEV;
+// --- files behind private mappings ---
+
+int64_t read_part(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+  if (f.kind == FileKind::Text) return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
+  if (f.kind == FileKind::Scratch) return scratch_read(c.s, f.node, offset, n, out);
+  return host_read_all(c, f, offset, n, out);
+}
+
+constexpr uint64_t file_cost(const std::string& path) { return 256 + 2 * path.size(); }
+
+// Forgets what no mapping has behind it any more.
+void drop_unmapped_files(State& s, const Memory& memory) {
+  std::set<const void*> used;
+  for (const auto& [start, m] : memory.mappings())
+    if (m.backing.owner) used.insert(m.backing.owner.get());
+  std::erase_if(s.mapped_files, [&](const MappedFile& f) {
+    const bool unused = used.count(f.bytes.get()) == 0;
+    if (unused) s.holdings.give_back(f.bytes->size() + file_cost(f.path));
+    return unused;
+  });
+  s.unmaps = 0;
+}
+
+// Room for file bytes; what is not mapped any more gives up its own.
+bool take_for_file(Call& c, uint64_t bytes) {
+  if (c.s.holdings.take(bytes)) return true;
+  drop_unmapped_files(c.s, c.memory());
+  return c.s.holdings.take(bytes);
+}
+
+// As much as is there of [offset, offset + n) of a file, whose first bytes are known already. Takes room for it piece
+// by piece: a file larger than --memory is refused before it is read whole.
+int64_t read_whole(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::vector<uint8_t>& bytes) {
+  constexpr uint64_t kPart = 1 << 20;
+  while (bytes.size() < n) {
+    std::string part;
+    const uint64_t ask = std::min(n - bytes.size(), kPart);
+    if (!take_for_file(c, ask)) return -err::NOMEM;
+    c.host.work(ask / kPage);
+    const int64_t e = read_part(c, f, offset + bytes.size(), ask, part);
+    c.s.holdings.give_back(ask - part.size());
+    if (e < 0) return e;
+    if (part.empty()) break;
+    bytes.insert(bytes.end(), part.begin(), part.end());
   }
-  auto owner = std::make_shared<std::vector<uint8_t>>(bytes.begin(), bytes.end());
-  out = Backing{owner, *owner};
+  return 0;
+}
+
+// The mapped bytes that the file still has: none of them is copied again.
+int64_t find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, const MappedFile*& found) {
+  constexpr uint64_t kPart = 1 << 20;
+  found = nullptr;
+  for (const MappedFile& have : c.s.mapped_files) {
+    if (have.node != f.node || have.offset != offset || have.asked != n || have.path != f.path) continue;
+    uint64_t same = 0;
+    while (same <= have.bytes->size()) {
+      std::string part;
+      const uint64_t ask = std::min(n - same, kPart);
+      c.host.work(ask / kPage);
+      if (ask > 0)
+        if (const int64_t e = read_part(c, f, offset + same, ask, part); e < 0) return e;
+      if (part.size() > have.bytes->size() - same ||
+          !std::equal(part.begin(), part.end(), have.bytes->begin() + static_cast<std::ptrdiff_t>(same)))
+        break;
+      same += part.size();
+      if (part.empty()) {
+        if (same == have.bytes->size()) found = &have;
+        break;
+      }
+    }
+    if (found) return 0;
+  }
+  return 0;
+}
+
+// What stands behind a private mapping of a file: its bytes, taken once, and once for all mappings that see the same.
+int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length, Backing& out, MappingName& name) {
+  if (f.kind == FileKind::Zero) return name = f.path, 0;
+  if (f.kind != FileKind::Text && f.kind != FileKind::Scratch && f.kind != FileKind::Host) return -err::NODEV;
+  const MappedFile* have = nullptr;
+  if (const int64_t e = find_mapped(c, f, offset, length, have); e < 0) return e;
+  if (!have) {
+    if (!take_for_file(c, file_cost(f.path))) return -err::NOMEM;
+    auto bytes = std::make_shared<std::vector<uint8_t>>();
+    if (const int64_t e = read_whole(c, f, offset, length, *bytes); e < 0) {
+      c.s.holdings.give_back(bytes->size() + file_cost(f.path));
+      return e;
+    }
+    bytes->shrink_to_fit();
+    have = &c.s.mapped_files.emplace_back(MappedFile{f.path, f.node, offset, length, std::move(bytes), f.path});
+  }
+  name = have->name;
+  out = Backing{have->bytes, *have->bytes};
   return 0;
 }
 
@@ -61,14 +152,14 @@ int64_t sys_mmap(Call& c) {
   if (length < raw_length || length > task_size(c.s)) return -err::NOMEM;
   if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return -err::NOMEM;
   Backing backing;
-  std::string name;
+  MappingName name;
+  if (!may_split(c.memory(), address, flags & (kFixed | kFixedNoReplace) ? length : 0, 1)) return -err::NOMEM;
   if (!(flags & kAnonymous)) {
     OpenFile* f = file_of(c.s, static_cast<int>(fd));
     if (!f || (f->flags & open_flag::PATH)) return -err::BADF;
     if ((f->flags & open_flag::ACCMODE) == open_flag::WRONLY) return -err::ACCES;
     if (type == kShared && (prot & kWrite) && f->kind != FileKind::Zero) return -err::NODEV;  // nothing writes back
-    name = f->path;
-    if (const int64_t e = file_backing(c, *f, offset, raw_length, backing); e < 0) return e;
+    if (const int64_t e = file_backing(c, *f, offset, raw_length, backing, name); e < 0) return e;
   }
   uint64_t at = address;
   if (flags & (kFixed | kFixedNoReplace)) {
@@ -87,7 +178,11 @@ int64_t sys_mmap(Call& c) {
 int64_t sys_munmap(Call& c) {
   const uint64_t length = page_up(c.a[1]);
   if (c.a[0] % kPage != 0 || length == 0 || !in_user_space(c.s, c.a[0], length)) return -err::INVAL;
+  if (!may_split(c.memory(), c.a[0], length, 0)) return -err::NOMEM;
   c.memory().unmap(c.a[0], length);
+  // A look at all mappings now and then, not each time.
+  if (!c.s.mapped_files.empty() && ++c.s.unmaps > c.memory().mappings().size() / 64)
+    drop_unmapped_files(c.s, c.memory());
   return 0;
 }
 
@@ -97,6 +192,7 @@ int64_t sys_mprotect(Call& c) {
   if (length == 0) return c.a[1] == 0 ? 0 : -err::NOMEM;
   if (!in_user_space(c.s, c.a[0], length)) return -err::NOMEM;
   if (overcommits(c.s, c.a[2], length)) return -err::NOMEM;
+  if (!may_split(c.memory(), c.a[0], length, 0)) return -err::NOMEM;
   return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? 0 : -err::NOMEM;
 }
 
@@ -121,41 +217,29 @@ int64_t sys_madvise(Call& c) {
   return 0;
 }
 
-namespace {
-
-// Moves [old, old+n) to `to`: bytes, permissions and names; page by page, so that untouched pages stay untouched.
-void move_pages(Memory& memory, uint64_t old, uint64_t n, uint64_t to, uint64_t new_length) {
-  auto it = std::prev(memory.mappings().upper_bound(old));
-  const uint8_t prot = it->second.prot;
-  const std::string name = it->second.name;
-  memory.map(to, new_length, prot, {}, name);
-  std::vector<uint8_t> page(kPage);
-  for (uint64_t done = 0; done < n; done += kPage) {
-    memory.peek(old + done, page.data(), kPage);
-    if (std::any_of(page.begin(), page.end(), [](uint8_t b) { return b != 0; }))
-      memory.poke(to + done, page.data(), kPage);
-  }
-  memory.unmap(old, n);
-}
-
-}  // namespace
-
 int64_t sys_mremap(Call& c) {
   constexpr uint64_t kMayMove = 1, kFixedPlace = 2;
   const uint64_t old = c.a[0], old_length = page_up(c.a[1]), length = page_up(c.a[2]), flags = c.a[3];
   if (old % kPage != 0 || length == 0 || (flags & ~uint64_t{3}) || ((flags & kFixedPlace) && !(flags & kMayMove)))
     return -err::INVAL;
+  if (old_length < c.a[1] || length < c.a[2]) return -err::INVAL;
   if (old_length == 0 || !c.memory().is_mapped(old, old_length)) return -err::FAULT;
+  const auto one_mapping = [&](uint64_t n) {
+    return std::prev(c.memory().mappings().upper_bound(old))->second.end >= old + n;
+  };
   uint64_t to = c.a[4];
   if (!(flags & kFixedPlace)) {
     if (length <= old_length) {
+      if (!may_split(c.memory(), old + length, old_length - length, 0)) return -err::NOMEM;
       c.memory().unmap(old + length, old_length - length);
       return static_cast<int64_t>(old);
     }
+    if (!one_mapping(old_length)) return -err::FAULT;
+    if (!may_split(c.memory(), old, old_length, 1)) return -err::NOMEM;
     if (!c.memory().any_mapped(old + old_length, length - old_length) && in_user_space(c.s, old, length)) {
       auto it = std::prev(c.memory().mappings().upper_bound(old + old_length - 1));
       const uint8_t prot = it->second.prot;
-      const std::string name = it->second.name;
+      const MappingName name = it->second.name;
       c.memory().map(old + old_length, length - old_length, prot, {}, name);
       return static_cast<int64_t>(old);
     }
@@ -165,8 +249,10 @@ int64_t sys_mremap(Call& c) {
   } else if (to % kPage != 0 || !in_user_space(c.s, to, length) || (to < old + old_length && old < to + length)) {
     return -err::INVAL;
   }
-  move_pages(c.memory(), old, std::min(old_length, length), to, length);
+  if (!one_mapping(std::min(old_length, length))) return -err::FAULT;
+  if (!may_split(c.memory(), old, old_length, 2)) return -err::NOMEM;
   if (length < old_length) c.memory().unmap(old + length, old_length - length);
+  c.memory().move(old, std::min(old_length, length), to, length);
   return static_cast<int64_t>(to);
 }
 
@@ -176,7 +262,8 @@ int64_t sys_brk(Call& c) {
   const uint64_t now = page_up(s.brk_end), then = page_up(want);
   if (want < s.brk_start || want > s.stack_low) return static_cast<int64_t>(s.brk_end);
   if (then > now) {
-    if (c.memory().any_mapped(now, then - now)) return static_cast<int64_t>(s.brk_end);
+    if (c.memory().any_mapped(now, then - now) || !may_split(c.memory(), now, 0, 1))
+      return static_cast<int64_t>(s.brk_end);
     c.memory().map(now, then - now, kRead | kWrite, {}, "[heap]");
   } else if (then < now) {
     c.memory().unmap(then, now - then);
@@ -189,8 +276,12 @@ int64_t sys_mincore(Call& c) {
   const uint64_t length = page_up(c.a[1]);
   if (c.a[0] % kPage != 0) return -err::INVAL;
   if (!in_user_space(c.s, c.a[0], length) || !c.memory().is_mapped(c.a[0], length)) return -err::NOMEM;
-  const std::vector<uint8_t> all(std::min<uint64_t>(length / kPage, 1 << 20), 1);  // nothing is ever swapped out
-  return c.memory().write(c.a[2], all.data(), all.size()) ? 0 : -err::FAULT;
+  const std::vector<uint8_t> present(kPage, 1);  // nothing is ever swapped out
+  for (uint64_t done = 0, all = length / kPage; done < all; done += kPage) {
+    c.host.work(1);
+    if (!c.memory().write(c.a[2] + done, present.data(), std::min(kPage, all - done))) return -err::FAULT;
+  }
+  return 0;
 }
 
 int64_t sys_mlock(Call& c) { return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM; }

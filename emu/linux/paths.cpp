@@ -15,6 +15,7 @@ uint64_t inode_of(const std::string& canonical) {
 }
 
 int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
+  constexpr size_t kLongest = 1 << 16;  // with the directory that it starts in: a walk costs what the path is long
   if (raw.empty()) return -err::NOENT;
   if (raw[0] == '/') return out = raw, 0;
   const bool here = dirfd == at::FDCWD;
@@ -25,7 +26,7 @@ int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
   out = from + "/" + raw;
   out.base = f ? f->handle : 0;
   out.base_length = from.size();
-  return 0;
+  return out.text.size() > kLongest ? -err::NAMETOOLONG : 0;
 }
 
 namespace {
@@ -77,7 +78,7 @@ Status scratch_status(const State& s, int node) {
   Status st;
   st.mode = n.mode;
   st.inode = scratch_inode(node);
-  st.size = !n.target.empty() ? n.target.size() : n.bytes->size();
+  st.size = !n.target.empty() ? n.target.size() : n.bytes.size();
   st.nlink = static_cast<uint32_t>(n.links);
   st.node = node;
   if ((n.mode & mode::FMT) == mode::DIR) {

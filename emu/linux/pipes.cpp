@@ -18,6 +18,23 @@ int64_t wait_for(Call& c, const OpenFile& f) {
 
 }  // namespace
 
+namespace {
+constexpr size_t kSpare = 4096;
+uint64_t queue_cost(size_t n) { return 2 * static_cast<uint64_t>(n); }  // a string's capacity is up to twice its size
+}  // namespace
+
+bool queue_bytes(Holdings& h, std::string& queue, std::string_view bytes) {
+  if (!h.take(queue_cost(bytes.size()))) return false;
+  queue.append(bytes);
+  return true;
+}
+
+void unqueue_bytes(Holdings& h, std::string& queue, size_t n) {
+  queue.erase(0, n);
+  if (queue.capacity() > 2 * queue.size() + kSpare) queue.shrink_to_fit();
+  h.give_back(queue_cost(n));
+}
+
 void note_change(State& s, OpenFile& f) {
   ++f.changes;
   s.io_changed = true;
@@ -33,7 +50,9 @@ void close_pipe_end(State& s, const OpenFile& f) {
   Pipe& p = s.pipes.at(f.pipe);
   --(f.kind == FileKind::PipeRead ? p.readers : p.writers);
   note_pipe_change(s, f.pipe);
-  if (p.readers == 0 && p.writers == 0) s.pipes.erase(f.pipe);
+  if (p.readers > 0 || p.writers > 0) return;
+  s.holdings.give_back(cost::kPipe + queue_cost(p.bytes.size()));
+  s.pipes.erase(f.pipe);
 }
 
 int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
@@ -42,7 +61,7 @@ int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
   if (p.bytes.empty()) return p.writers == 0 ? 0 : wait_for(c, f);
   n = std::min<uint64_t>(n, p.bytes.size());
   if (!c.memory().write(address, p.bytes.data(), n)) return -err::FAULT;
-  p.bytes.erase(0, n);
+  unqueue_bytes(c.s.holdings, p.bytes, n);
   note_pipe_change(c.s, f.pipe);
   return static_cast<int64_t>(n);
 }
@@ -56,7 +75,7 @@ int64_t pipe_write(Call& c, OpenFile& f, const std::string& bytes) {
   const size_t room = p.capacity - std::min(p.capacity, p.bytes.size());
   if (room == 0 || (bytes.size() <= kAtomic && room < bytes.size())) return wait_for(c, f);
   const size_t n = std::min(room, bytes.size());
-  p.bytes.append(bytes, 0, n);
+  if (!queue_bytes(c.s.holdings, p.bytes, std::string_view(bytes).substr(0, n))) return -err::NOMEM;
   note_pipe_change(c.s, f.pipe);
   return static_cast<int64_t>(n);
 }
@@ -86,6 +105,7 @@ namespace {
 
 int64_t make_pipe(Call& c, uint32_t flags) {
   if (flags & ~(open_flag::CLOEXEC | open_flag::NONBLOCK | 0x4000 | 0x10000)) return -err::INVAL;
+  if (!c.s.holdings.take(cost::kPipe)) return -err::NFILE;
   const int id = c.s.next_pipe++;
   c.s.pipes[id] = Pipe{};
   c.s.pipes[id].readers = c.s.pipes[id].writers = 1;
@@ -94,10 +114,10 @@ int64_t make_pipe(Call& c, uint32_t flags) {
   f.path = "pipe:[" + std::to_string(id) + "]";
   f.flags = flags & open_flag::NONBLOCK;
   f.kind = FileKind::PipeRead;
-  const int read_file = new_file(c.s, f);
+  const int64_t read_file = new_file(c.s, f);
   f.kind = FileKind::PipeWrite;
   f.flags |= open_flag::WRONLY;
-  const int write_file = new_file(c.s, f);
+  const int64_t write_file = new_file(c.s, f);
   const bool cloexec = flags & open_flag::CLOEXEC;
   const int64_t r = new_fd(c.s, read_file, cloexec);
   const int64_t w = new_fd(c.s, write_file, cloexec);
@@ -106,7 +126,7 @@ int64_t make_pipe(Call& c, uint32_t flags) {
   if (ok && c.memory().write(c.a[0], fds, sizeof fds)) return 0;
   if (r >= 0) drop_fd(c.s, fds[0]);
   if (w >= 0) drop_fd(c.s, fds[1]);
-  return ok ? -err::FAULT : -err::MFILE;
+  return ok ? -err::FAULT : read_file < 0 || write_file < 0 ? -err::NFILE : -err::MFILE;
 }
 
 int64_t make_eventfd(Call& c, uint32_t flags) {

@@ -8,14 +8,19 @@ namespace {
 
 using Maker = std::string (*)(const State&, const MachineState&, int tid);
 
-std::string maps(const State&, const MachineState& m, int) {
+std::string maps(const State& s, const MachineState& m, int) {
+  constexpr uint64_t kLine = 80;
   std::string out;
+  uint64_t size = 0;
+  for (const auto& [start, x] : m.memory.mappings()) size += kLine + x.name.size();
+  if (!Holdings(s.holdings).take(size)) throw Error("the guest needs more memory than --memory allows");
+  out.reserve(size);
   for (const auto& [start, x] : m.memory.mappings()) {
     std::string line = fmt::format("{:08x}-{:08x} {}{}{}p 00000000 00:00 0", start, x.end, x.prot & kRead ? 'r' : '-',
                                    x.prot & kWrite ? 'w' : '-', x.prot & kExec ? 'x' : '-');
     if (!x.name.empty()) {
       line.resize(std::max<size_t>(line.size() + 1, 73), ' ');
-      line += x.name;
+      line += x.name.text();
     }
     out += line + "\n";
   }

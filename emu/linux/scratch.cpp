@@ -11,8 +11,9 @@ namespace deferscope::emu::linux_ {
 namespace {
 
 constexpr int kRoot = 1, kMaxLinks = 40;
-constexpr uint64_t kMaxBytes = uint64_t{256} << 20;  // all files together
-constexpr size_t kMaxNodes = 1 << 16, kMaxName = 255;
+constexpr uint64_t kMaxBytes = uint64_t{256} << 20;    // what is written of all files together
+constexpr uint64_t kMaxSize = INT64_MAX;               // of one, holes included
+constexpr size_t kMaxNames = 1 << 16, kMaxName = 255;  // as tmpfs, which counts a hard link as a file
 constexpr uint32_t kMayRead = 0400, kMayWrite = 0200, kMaySearch = 0100;
 
 ScratchNode& node_of(State& s, int node) { return s.scratch.nodes.at(node); }
@@ -61,7 +62,8 @@ class Walk {
  private:
   Place here(std::string name = "", int parent = 0) const;
   Place missing(const std::string& name);
-  bool step_into(const std::string& name, int child);
+  bool leave_root(std::string& outside);
+  bool follow(const std::string& target, std::string& outside);
 
   Call& c_;
   Last last_;
@@ -95,11 +97,35 @@ Place Walk::missing(const std::string& name) {
   return p;
 }
 
+// `..` of /tmp itself: what is left leads back into /tmp, or is for the host (then in `outside`).
+bool Walk::leave_root(std::string& outside) {
+  while (!todo_.empty() && (todo_.front() == "." || todo_.front() == "..")) todo_.pop_front();
+  if (!todo_.empty() && todo_.front() == "tmp") return todo_.pop_front(), true;
+  outside = joined("", todo_, slash_ || todo_.empty());
+  return below_tmp(outside, todo_);
+}
+
+// A link's target takes the place of its name. False: it leads out of /tmp, to `outside`.
+bool Walk::follow(const std::string& target, std::string& outside) {
+  if (target[0] == '/') {
+    outside = joined(target, todo_, slash_);
+    slash_ = outside.back() == '/';
+    node_ = kRoot;
+    path_ = "/tmp";
+    return below_tmp(outside, todo_);
+  }
+  const std::deque<std::string> more = path_components(target);
+  slash_ = slash_ || (todo_.empty() && target.back() == '/');
+  todo_.insert(todo_.begin(), more.begin(), more.end());
+  return true;
+}
+
+// A loop, never a recursion: names, links and `..` are the guest's, as many as 40 links can hold.
 Place Walk::find(const std::string& path) {
+  std::string name, outside;
+  int parent = 0;
   if (!below_tmp(path, todo_)) return on_host(path);
   slash_ = path.back() == '/';
-  std::string name;
-  int parent = 0;
   while (!todo_.empty()) {
     const ScratchNode& dir = node_of(c_.s, node_);
     if (!is_dir(dir)) return failed(err::NOTDIR);
@@ -111,10 +137,14 @@ Place Walk::find(const std::string& path) {
       continue;
     }
     if (name == "..") {
-      if (node_ == kRoot) return Walk(*this).find(joined("", todo_, slash_ || todo_.empty()));
+      parent = 0;
+      if (node_ == kRoot) {
+        if (!leave_root(outside)) return on_host(outside);
+        name.clear();
+        continue;
+      }
       node_ = dir.parent;
       path_.erase(path_.rfind('/'));
-      parent = 0;
       continue;
     }
     if (name.size() > kMaxName) return failed(err::NAMETOOLONG);
@@ -123,15 +153,11 @@ Place Walk::find(const std::string& path) {
     const ScratchNode& child = node_of(c_.s, it->second);
     if (is_link(child) && (last_ == Last::Follow || !todo_.empty() || (slash_ && last_ == Last::Keep))) {
       if (++links_ > kMaxLinks) return failed(err::LOOP);
+      if (!follow(child.target, outside)) return on_host(outside);
       if (child.target[0] == '/') {
-        const std::string next = joined(child.target, todo_, slash_);
-        node_ = kRoot;
-        path_ = "/tmp";
-        return find(next);
+        name.clear();
+        parent = 0;
       }
-      std::deque<std::string> more = path_components(child.target);
-      slash_ = slash_ || (todo_.empty() && child.target.back() == '/');
-      todo_.insert(todo_.begin(), more.begin(), more.end());
       continue;
     }
     parent = node_;
@@ -142,53 +168,74 @@ Place Walk::find(const std::string& path) {
   return here(name, parent);
 }
 
-// Makes a node under a name, if the directory lets us.
-int64_t create(Call& c, const Place& p, uint32_t mode, int& node) {
+uint64_t name_cost(const std::string& name) { return cost::kName + name.size(); }
+
+// A name in a directory that lets us, for a node of `more` bytes beside it.
+int64_t add_name(Call& c, const Place& p, int node, uint64_t more) {
   Scratch& scratch = c.s.scratch;
-  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return -err::ACCES;
-  if (scratch.nodes.size() >= kMaxNodes) return -err::NOSPC;
-  node = scratch.next++;
-  ScratchNode& n = scratch.nodes[node];
-  n.mode = mode;
-  n.bytes = std::make_shared<std::string>();
-  n.parent = p.parent;
-  n.links = 1;
-  touch(c, node);
-  n.times.access = n.times.change;
+  if (scratch.names >= kMaxNames || !c.s.holdings.take(name_cost(p.name) + more)) return -err::NOSPC;
+  ++scratch.names;
   node_of(c.s, p.parent).entries[p.name] = node;
   touch(c, p.parent);
   return 0;
 }
 
+void remove_name(Call& c, int parent, const std::string& name) {
+  node_of(c.s, parent).entries.erase(name);
+  touch(c, parent);
+  --c.s.scratch.names;
+  c.s.holdings.give_back(name_cost(name));
+}
+
+uint64_t node_cost(const std::string& target) { return cost::kNode + target.size(); }
+
+// Makes a node under a name; a link's with its target.
+int64_t create(Call& c, const Place& p, uint32_t mode, int& node, const std::string& target = {}) {
+  Scratch& scratch = c.s.scratch;
+  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return -err::ACCES;
+  if (const int64_t e = add_name(c, p, scratch.next, node_cost(target)); e < 0) return e;
+  node = scratch.next++;
+  ScratchNode& n = scratch.nodes[node];
+  n.mode = mode;
+  n.target = target;
+  n.parent = p.parent;
+  n.links = 1;
+  touch(c, node);
+  n.times.access = n.times.change;
+  return 0;
+}
+
+void free_pieces(State& s, uint64_t n) {
+  s.scratch.used -= n * Contents::kPiece;
+  s.holdings.give_back(n * Contents::kPieceCost);
+}
+
 void drop_if_unused(State& s, int node) {
   const ScratchNode& n = node_of(s, node);
   if (n.links > 0 || n.opens > 0) return;
-  s.scratch.used -= n.bytes->size();
+  free_pieces(s, n.bytes.pieces());
+  s.holdings.give_back(node_cost(n.target));
   s.scratch.nodes.erase(node);
 }
 
 // Takes a name away; the node goes with its last name and its last open file.
 void unname(Call& c, int parent, const std::string& name) {
-  ScratchNode& dir = node_of(c.s, parent);
-  const int node = dir.entries.at(name);
-  dir.entries.erase(name);
-  touch(c, parent);
+  const int node = node_of(c.s, parent).entries.at(name);
+  remove_name(c, parent, name);
   --node_of(c.s, node).links;
   drop_if_unused(c.s, node);
 }
 
-// The bytes for writing: our own, if a snapshot shares them.
-std::string& own_bytes(ScratchNode& n) {
-  if (n.bytes.use_count() > 1) n.bytes = std::make_shared<std::string>(*n.bytes);
-  return *n.bytes;
+bool take_piece(State& s) {
+  if (s.scratch.used + Contents::kPiece > kMaxBytes || !s.holdings.take(Contents::kPieceCost)) return false;
+  s.scratch.used += Contents::kPiece;
+  return true;
 }
 
-int64_t resize(State& s, ScratchNode& n, uint64_t size) {
-  const uint64_t others = s.scratch.used - n.bytes->size();
-  if (size > kMaxBytes || others + size > kMaxBytes) return -err::NOSPC;
-  own_bytes(n).resize(size);
-  s.scratch.used = others + size;
-  return 0;
+void resize(State& s, ScratchNode& n, uint64_t size) {
+  const uint64_t before = n.bytes.pieces();
+  n.bytes.resize(size);
+  free_pieces(s, before - n.bytes.pieces());
 }
 
 bool is_ancestor(const State& s, int node, int of) {
@@ -211,7 +258,6 @@ void set_up_scratch(State& s) {
   s.scratch.mounted = true;
   ScratchNode& root = s.scratch.nodes[kRoot];
   root.mode = mode::DIR | 01777;
-  root.bytes = std::make_shared<std::string>();
   root.parent = kRoot;
   root.links = 1;
   root.times.access = root.times.change = {static_cast<int64_t>(s.options->clock_start), 0};
@@ -253,29 +299,37 @@ void scratch_close(State& s, int node) {
 }
 
 int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out) {
-  const std::string& bytes = *node_of(s, node).bytes;
-  out = bytes.substr(std::min<uint64_t>(offset, bytes.size()), n);
+  node_of(s, node).bytes.read(offset, n, out);
   return 0;
 }
 
+// As much as there is room for.
 int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
   ScratchNode& n = node_of(c.s, node);
-  if (append) offset = n.bytes->size();
-  if (offset > kMaxBytes) return -err::FBIG;
-  end = offset + bytes.size();
+  if (append) offset = n.bytes.size();
+  end = offset;
   if (bytes.empty()) return 0;
-  if (end > n.bytes->size())
-    if (const int64_t e = resize(c.s, n, end); e < 0) return e;
-  bytes.copy(own_bytes(n).data() + offset, bytes.size());
+  if (offset >= kMaxSize) return -err::FBIG;
+  std::string_view rest(bytes);
+  rest = rest.substr(0, kMaxSize - offset);
+  while (!rest.empty() && (n.bytes.has_piece(end) || take_piece(c.s))) {
+    const std::string_view part = rest.substr(0, Contents::kPiece - end % Contents::kPiece);
+    n.bytes.write(end, part);
+    end += part.size();
+    rest.remove_prefix(part.size());
+  }
+  if (end == offset) return -err::NOSPC;
   touch(c, node);
-  return static_cast<int64_t>(bytes.size());
+  return static_cast<int64_t>(end - offset);
 }
 
 int64_t scratch_truncate(Call& c, int node, uint64_t size) {
   ScratchNode& n = node_of(c.s, node);
   if (is_dir(n)) return -err::ISDIR;
+  if (size > kMaxSize) return -err::FBIG;
   touch(c, node);
-  return resize(c.s, n, size);
+  resize(c.s, n, size);
+  return 0;
 }
 
 int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm) {
@@ -291,9 +345,7 @@ int64_t scratch_symlink(Call& c, const Place& p, const std::string& target) {
   int node = 0;
   if (p.node) return -err::EXIST;
   if (target.empty() || p.as_directory) return -err::NOENT;
-  const int64_t e = create(c, p, mode::LNK | 0777, node);
-  if (e >= 0) node_of(c.s, node).target = target;
-  return e;
+  return create(c, p, mode::LNK | 0777, node, target);
 }
 
 int64_t scratch_link(Call& c, const Place& from, const Place& to) {
@@ -302,9 +354,8 @@ int64_t scratch_link(Call& c, const Place& from, const Place& to) {
   if (to.as_directory) return -err::NOENT;
   if (is_dir(node_of(c.s, from.node))) return -err::PERM;
   if (!may(node_of(c.s, to.parent), kMayWrite | kMaySearch)) return -err::ACCES;
-  node_of(c.s, to.parent).entries[to.name] = from.node;
+  if (const int64_t e = add_name(c, to, from.node, 0); e < 0) return e;
   ++node_of(c.s, from.node).links;
-  touch(c, to.parent);
   return 0;
 }
 
@@ -341,11 +392,12 @@ int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_repl
     if (!there.entries.empty()) return -err::NOTEMPTY;
     unname(c, to.parent, to.name);
   }
-  node_of(c.s, from.parent).entries.erase(from.name);
-  node_of(c.s, to.parent).entries[to.name] = from.node;
+  remove_name(c, from.parent, from.name);
+  if (const int64_t e = add_name(c, to, from.node, 0); e < 0) {
+    add_name(c, from, from.node, 0);  // there was room for it
+    return e;
+  }
   node_of(c.s, from.node).parent = to.parent;
-  touch(c, from.parent);
-  touch(c, to.parent);
   return 0;
 }
 

@@ -25,9 +25,9 @@ bool ignored(const State& s, int signo) {
   return handler == sig::IGN || (handler == sig::DFL && (kIgnoredByDefault & bit(signo)));
 }
 
-// Ordinary signals are pending once, real-time ones queue.
-void enqueue(std::deque<SigInfo>& queue, const SigInfo& info) {
-  if (info.signo < sig::kRealTime)
+// Ordinary signals are pending once, real-time ones queue; those that kill sends as long as there is room.
+void enqueue(const State& s, std::deque<SigInfo>& queue, const SigInfo& info) {
+  if (info.signo < sig::kRealTime || (info.code >= 0 && queued_signals(s) >= s.rlimits[rlimit::SigPending].soft))
     for (const SigInfo& q : queue)
       if (q.signo == info.signo) return;
   queue.push_back(info);
@@ -80,26 +80,58 @@ bool has_deliverable(const State& s, int tid) {
   return ((pending_set(t.pending) | pending_set(s.pending)) & ~t.mask) != 0;
 }
 
+uint64_t queued_signals(const State& s) {
+  uint64_t n = s.pending.size() + s.timers.size();
+  for (const auto& [tid, t] : s.threads) n += t.pending.size();
+  return n;
+}
+
+// Only those that queue and are not kill's: of the others there is one of a kind.
+bool may_queue(const State& s, const SigInfo& info) {
+  return info.signo < sig::kRealTime || info.code >= 0 || queued_signals(s) < s.rlimits[rlimit::SigPending].soft;
+}
+
+bool thread_takes(const State& s, int tid, int signo) {
+  const ThreadInfo& t = s.threads.at(tid);
+  return !discarded(s, t.mask, signo) || t.wait.kind == WaitKind::Signal;
+}
+
 void send_to_thread(State& s, MachineState& m, int tid, const SigInfo& info) {
-  ThreadInfo& t = s.threads.at(tid);
-  if (discarded(s, t.mask, info.signo) && t.wait.kind != WaitKind::Signal) return;
-  enqueue(t.pending, info);
+  if (!thread_takes(s, tid, info.signo)) return;
+  enqueue(s, s.threads.at(tid).pending, info);
   const size_t index = thread_index(m, tid);
   if (index < m.threads.size() && wants(s, tid, info.signo)) interrupt(s, m, index);
 }
 
-void send_to_process(State& s, MachineState& m, const SigInfo& info) {
-  // The first thread is asked first, then the others in their order; a running taker needs no wake-up.
+namespace {
+
+// The first thread is asked first, then the others in their order; a running taker needs no wake-up. Behind the last:
+// all have it blocked.
+size_t taker_of(const State& s, const MachineState& m, int signo) {
   size_t taker = m.threads.size();
   for (size_t i = 0; i < m.threads.size(); ++i) {
-    if (m.threads[i].status == ThreadStatus::Exited || !wants(s, m.threads[i].tid, info.signo)) continue;
+    if (m.threads[i].status == ThreadStatus::Exited || !wants(s, m.threads[i].tid, signo)) continue;
     if (taker == m.threads.size()) taker = i;
     if (m.threads[i].status == ThreadStatus::Runnable && m.threads[taker].tid != s.pid) taker = i;
   }
-  if (taker < m.threads.size() && ignored(s, info.signo) &&
-      s.threads.at(m.threads[taker].tid).wait.kind != WaitKind::Signal)
-    return;
-  enqueue(s.pending, info);
+  return taker;
+}
+
+bool taken(const State& s, const MachineState& m, size_t taker, int signo) {
+  return taker == m.threads.size() || !ignored(s, signo) ||
+         s.threads.at(m.threads[taker].tid).wait.kind == WaitKind::Signal;
+}
+
+}  // namespace
+
+bool process_takes(const State& s, const MachineState& m, int signo) {
+  return taken(s, m, taker_of(s, m, signo), signo);
+}
+
+void send_to_process(State& s, MachineState& m, const SigInfo& info) {
+  const size_t taker = taker_of(s, m, info.signo);
+  if (!taken(s, m, taker, info.signo)) return;
+  enqueue(s, s.pending, info);
   if (taker < m.threads.size()) interrupt(s, m, taker);
 }
 
@@ -110,7 +142,7 @@ void force_signal(State& s, MachineState& m, size_t index, const SigInfo& info) 
     action.handler = sig::DFL;
     t.mask &= ~bit(info.signo);
   }
-  enqueue(t.pending, info);
+  enqueue(s, t.pending, info);
 }
 
 std::array<uint8_t, kSigInfoSize> siginfo_bytes(const SigInfo& info) {
@@ -397,6 +429,7 @@ bool valid_signal(int signo) { return signo >= 0 && signo <= sig::kMax; }
 int64_t send_checked(Call& c, int tid, int signo, const SigInfo& info) {
   if (!valid_signal(signo) || tid <= 0) return -err::INVAL;
   if (!c.s.threads.count(tid)) return -err::SRCH;
+  if (!may_queue(c.s, info)) return -err::AGAIN;
   if (signo != 0) send_to_thread(c.s, c.m, tid, info);
   return 0;
 }
@@ -443,6 +476,7 @@ int64_t sys_rt_sigqueueinfo(Call& c) {
   if (const int64_t e = read_siginfo(c, c.a[2], signo, info); e < 0) return e;
   if (!valid_signal(signo)) return -err::INVAL;
   if (static_cast<int>(c.a[0]) != c.s.pid) return -err::SRCH;
+  if (!may_queue(c.s, info)) return -err::AGAIN;
   if (signo != 0) send_to_process(c.s, c.m, info);
   return 0;
 }

@@ -19,6 +19,10 @@ constexpr size_t kMaxDatagram = 65507, kMaxSockets = 4096;
 constexpr uint32_t kLoopback = 127u << 24;
 enum Message : uint32_t { kPeek = 2, kTruncated = 0x20, kDontWait = 0x40, kNoSignal = 0x4000 };
 
+// What a packet takes of the receiver's buffer beside its bytes (the kernel's smallest truesize): also empty ones fill
+// it.
+constexpr uint64_t kPacketOverhead = 768;
+
 // --- addresses ---
 
 struct Endpoint {
@@ -78,7 +82,9 @@ void note_socket(State& s, int id) {
     if (f.socket == id) note_change(s, f);
 }
 
+// 0: no memory for one more.
 int new_socket(State& s, int family, int type, int protocol) {
+  if (!s.holdings.take(cost::kSocket)) return 0;
   const int id = s.next_socket++;
   Socket& x = s.sockets[id];
   x.family = family, x.type = type, x.protocol = protocol;
@@ -227,6 +233,7 @@ int64_t connect_stream(Call& c, int id, const std::string& to, int node) {
   if (s.sockets.size() >= kMaxSockets) return -err::NOMEM;
   if (const int64_t e = bind_if_needed(s, s.sockets.at(id)); e < 0) return e;
   const int server = new_socket(s, s.sockets.at(id).family, s.sockets.at(id).type, s.sockets.at(id).protocol);
+  if (server == 0) return -err::NOMEM;
   Socket &mine = s.sockets.at(id), &theirs = s.sockets.at(server);
   mine.peer = theirs.local = to;
   theirs.peer = mine.local.empty() ? unnamed(mine.family) : mine.local;
@@ -238,6 +245,14 @@ int64_t connect_stream(Call& c, int id, const std::string& to, int node) {
   return 0;
 }
 
+uint64_t packet_cost(const Socket::Packet& p) { return cost::kPacket + p.from.size() + p.bytes.size(); }
+
+void drop_packets(State& s, Socket& x) {
+  for (const Socket::Packet& p : x.packets) s.holdings.give_back(packet_cost(p));
+  x.packets.clear();
+  x.queued = 0;
+}
+
 // An AF_UNIX datagram socket leaves its peer: what lies in its queue is lost, and a peer that heard only this one is
 // told.
 void leave_peer(State& s, int id) {
@@ -246,8 +261,7 @@ void leave_peer(State& s, int id) {
     old->error = err::CONNRESET;
     note_socket(s, x.other);
   }
-  x.packets.clear();
-  x.queued = 0;
+  drop_packets(s, x);
   x.other = 0;
   x.peer.clear();
 }
@@ -284,7 +298,7 @@ int64_t send_stream(Call& c, int fd, Socket& x, const std::string& bytes, uint32
   if (bytes.empty()) return 0;
   if (y->bytes.size() >= kBuffer) return wait_for(c, fd, flags);
   const size_t n = std::min<size_t>(bytes.size(), kBuffer - y->bytes.size());
-  if (!y->read_shut) y->bytes.append(bytes, 0, n);
+  if (!y->read_shut && !queue_bytes(c.s.holdings, y->bytes, std::string_view(bytes).substr(0, n))) return -err::NOBUFS;
   note_socket(c.s, x.other);
   return static_cast<int64_t>(n);
 }
@@ -311,12 +325,14 @@ int64_t send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32
   Socket& y = it->second;
   const std::string& from = x.local;  // of an unnamed AF_UNIX socket: none
   if (inet && !y.peer.empty() && y.peer != from) return static_cast<int64_t>(bytes.size());  // not for it
-  if (!inet && y.other != 0 && &c.s.sockets.at(y.other) != &x) return -err::PERM;
+  if (!inet && y.other != 0 && y.other != file_of(c.s, fd)->socket) return -err::PERM;       // also if that one is gone
   if (!inet && (y.read_shut || y.ended)) return -err::PIPE;
-  if (y.queued + bytes.size() > kBuffer)
+  if (y.queued > 0 && y.queued + bytes.size() + kPacketOverhead > kBuffer)
     return inet ? static_cast<int64_t>(bytes.size()) : wait_for(c, fd, flags);  // UDP: lost
-  y.packets.push_back({from, bytes});
-  y.queued += bytes.size();
+  Socket::Packet packet{from, bytes};
+  if (!c.s.holdings.take(packet_cost(packet))) return -err::NOBUFS;
+  y.packets.push_back(std::move(packet));
+  y.queued += bytes.size() + kPacketOverhead;
   note_socket(c.s, id);
   return static_cast<int64_t>(bytes.size());
 }
@@ -348,7 +364,7 @@ int64_t receive(Call& c, int fd, uint64_t n, uint32_t flags, std::string& out, s
     if (x->bytes.empty()) return x->ended || x->read_shut || n == 0 ? 0 : wait_for(c, fd, flags);
     out = x->bytes.substr(0, n);
     whole = out.size();
-    if (!(flags & kPeek)) x->bytes.erase(0, out.size());
+    if (!(flags & kPeek)) unqueue_bytes(c.s.holdings, x->bytes, out.size());
   } else {
     if (x->type == kSeqPacket && x->peer.empty()) return -err::NOTCONN;
     if (x->error) return take_error(*x);
@@ -362,7 +378,8 @@ int64_t receive(Call& c, int fd, uint64_t n, uint32_t flags, std::string& out, s
     whole = p.bytes.size();
     out = p.bytes.substr(0, n);
     if (!(flags & kPeek)) {
-      x->queued -= whole;
+      x->queued -= whole + kPacketOverhead;
+      c.s.holdings.give_back(packet_cost(p));
       x->packets.pop_front();
     }
   }
@@ -428,14 +445,18 @@ void close_socket(State& s, int id, int file) {
     if (other != file && f.socket == id) return;
   const auto it = s.sockets.find(id);
   if (it == s.sockets.end()) return;
-  const Socket x = std::move(it->second);
+  Socket x = std::move(it->second);
   s.sockets.erase(it);
+  const bool unread = !x.bytes.empty();
+  drop_packets(s, x);
+  unqueue_bytes(s.holdings, x.bytes, x.bytes.size());
+  s.holdings.give_back(cost::kSocket + x.options.size() * cost::kOption);
   for (int waiting : x.queue) close_socket(s, waiting, 0);
   Socket* y = is_stream(x) ? other_of(s, x) : nullptr;
   if (!y) return;
   y->ended = true;
   y->other = 0;
-  if (!x.bytes.empty()) y->error = err::CONNRESET;  // what was sent is lost
+  if (unread) y->error = err::CONNRESET;  // what was sent is lost
   if (x.family == kUnix || y->error) y->write_shut = true;
   note_socket(s, x.other);
 }
@@ -449,14 +470,21 @@ int64_t sys_socket(Call& c) {
       protocol == 0 || (family == kUnix ? protocol == kUnix : protocol == (type == kStream ? kTcp : kUdp));
   if (!fits) return -err::PROTONOSUPPORT;
   if (c.s.sockets.size() >= kMaxSockets) return -err::NFILE;
-  return open_socket(c, new_socket(c.s, family, type, protocol), static_cast<uint32_t>(c.a[1]));
+  const int id = new_socket(c.s, family, type, protocol);
+  return id == 0 ? -err::NOBUFS : open_socket(c, id, static_cast<uint32_t>(c.a[1]));
 }
 
 int64_t sys_socketpair(Call& c) {
   const int type = c.fd(1) & 15;
   if (c.fd(0) != kUnix) return c.fd(0) == kInet ? -err::OPNOTSUPP : -err::AFNOSUPPORT;
   if (type != kStream && type != kDatagram && type != kSeqPacket) return -err::SOCKTNOSUPPORT;
-  const int one = new_socket(c.s, kUnix, type, 0), two = new_socket(c.s, kUnix, type, 0);
+  if (c.s.sockets.size() + 1 >= kMaxSockets) return -err::NFILE;
+  const int one = new_socket(c.s, kUnix, type, 0);
+  const int two = one ? new_socket(c.s, kUnix, type, 0) : 0;
+  if (two == 0) {
+    if (one) close_socket(c.s, one, 0);
+    return -err::NOBUFS;
+  }
   Socket &x = c.s.sockets.at(one), &y = c.s.sockets.at(two);
   x.other = two, y.other = one;
   x.peer = y.peer = unnamed(kUnix);
@@ -467,7 +495,7 @@ int64_t sys_socketpair(Call& c) {
   if (ok && c.memory().write(c.a[3], fds, sizeof fds)) return 0;
   for (int fd : fds)
     if (fd >= 0) drop_fd(c.s, fd);
-  return ok ? -err::FAULT : -err::MFILE;
+  return ok ? -err::FAULT : std::min(fds[0], fds[1]);
 }
 
 int64_t sys_bind(Call& c) {
@@ -501,6 +529,7 @@ int64_t accept_one(Call& c, uint32_t flags) {
   if (!x) return e;
   if (!is_stream(*x)) return -err::OPNOTSUPP;
   if (!x->listening) return -err::INVAL;
+  if (!has_free_fd(c.s)) return -err::MFILE;
   if (x->queue.empty()) return wait_for(c, c.fd(), 0);
   const int id = x->queue.front();
   if (e = put_address(c, c.s.sockets.at(id).peer, c.a[1], c.a[2]); e < 0) return e;
@@ -637,7 +666,12 @@ int64_t sys_setsockopt(Call& c) {
   if (!x) return e;
   if (c.a[4] >= 4 && !c.get(c.a[3], value)) return -err::FAULT;
   if (c.a[4] < 4) return -err::INVAL;
-  x->options[(c.a[1] & 0xffff) << 32 | (c.a[2] & 0xffffffff)] = value;
+  constexpr uint64_t kLevels = 256, kNames = 128;
+  const uint64_t level = c.a[1] & 0xffffffff, name = c.a[2] & 0xffffffff;
+  if (level >= kLevels || name >= kNames) return -err::NOPROTOOPT;
+  const uint64_t option = level << 32 | name;
+  if (!x->options.count(option) && !c.s.holdings.take(cost::kOption)) return -err::NOBUFS;
+  x->options[option] = value;
   return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "emu/host_paths.h"
 #include "emu/linux/abi.h"
+#include "emu/linux/contents.h"
 #include "emu/machine_state.h"
 
 namespace deferscope::emu::linux_ {
@@ -111,6 +112,7 @@ struct OpenFile {
   std::string content;  // Text: all of it. Directory: its records, once read
   bool listed = false;
   uint64_t handle = 0;             // Host, and a Directory of it: what the door holds (host_files.h)
+  bool sought = false;             // Directory: lseek set `offset`, which need not be a record's
   int node = 0;                    // Scratch, and a Directory of it
   int stream = 0;                  // Stdout: 1 or 2
   int pipe = 0;                    // Pipe…
@@ -119,7 +121,9 @@ struct OpenFile {
   bool semaphore = false;          // Event
   uint64_t changes = 0;            // counts what would wake a poller
   std::map<int, EpollItem> items;  // Epoll, by descriptor
+  std::vector<int> watchers;       // Epoll files with an item of this one, once an item. Follows from `items`.
   int refs = 0;                    // descriptors
+  uint64_t held = 0;               // of Holdings
 };
 
 struct FileTimes {
@@ -129,7 +133,7 @@ struct FileTimes {
 // A file, directory or link of the guest's own /tmp (scratch.h).
 struct ScratchNode {
   uint32_t mode = 0;                   // type and permissions
-  std::shared_ptr<std::string> bytes;  // a file's; shared with snapshots until one writes
+  Contents bytes;                      // a file's
   std::string target;                  // a link's
   std::map<std::string, int> entries;  // a directory's names
   int parent = 0;                      // a directory's
@@ -137,11 +141,21 @@ struct ScratchNode {
   FileTimes times;
 };
 
+// The bytes of a file that stand behind its private mappings, as they were when it was mapped.
+struct MappedFile {
+  std::string path;
+  int node = 0;  // in the guest's own /tmp
+  uint64_t offset = 0, asked = 0;
+  std::shared_ptr<const std::vector<uint8_t>> bytes;
+  MappingName name;
+};
+
 struct Scratch {
   bool mounted = false;  // else the host has /tmp
   std::map<int, ScratchNode> nodes;
   int next = 1;
-  uint64_t used = 0;  // bytes of all files
+  uint64_t used = 0;   // bytes of all pieces of files
+  uint64_t names = 0;  // in all directories
 };
 
 struct Descriptor {
@@ -203,6 +217,25 @@ struct Random {
   void fill(uint8_t* out, size_t n);
 };
 
+// What the process makes the host hold beside its pages, against --memory. Memory counts pages, nodes and mappings;
+// `pages` is what it said when the call at hand began.
+struct Holdings {
+  uint64_t limit = UINT64_MAX, pages = 0, held = 0;
+  bool take(uint64_t bytes) {
+    if (pages >= limit || bytes > limit - pages || held > limit - pages - bytes) return false;
+    held += bytes;
+    return true;
+  }
+  void give_back(uint64_t bytes) { held -= bytes; }
+};
+
+// What one of each costs the host, containers and allocator included; bytes of its own length come on top.
+namespace cost {
+inline constexpr uint64_t kFile = 640, kDescriptor = 64, kPipe = 512, kSocket = 2048, kPacket = 256, kOption = 64,
+                          kEpollItem = 128, kTimer = 256, kSignal = 64, kNode = 512, kName = 128, kTimes = 128,
+                          kThread = 8192;
+}  // namespace cost
+
 struct RLimit {
   uint64_t soft = UINT64_MAX, hard = UINT64_MAX;
 };
@@ -237,6 +270,8 @@ struct State {
   uint32_t umask = 022;
   // Times that the guest itself gave files, by path without links; all others are normalised.
   std::map<std::string, FileTimes> times;
+  std::vector<MappedFile> mapped_files;  // shared by all mappings of the same bytes
+  uint64_t unmaps = 0;                   // since mapped_files was last looked through
 
   uint64_t brk_start = 0, brk_end = 0, mmap_top = 0, stack_low = 0, stack_high = 0;
   std::string exe;                     // absolute path
@@ -247,6 +282,7 @@ struct State {
   std::map<int, Timer> timers;
   int next_timer = 0;
   std::array<RLimit, 16> rlimits{};
+  Holdings holdings;
 
   bool amd64() const { return isa == isa::Isa::x86_64; }
   // /proc/self/exe: a link to the executable.

@@ -82,10 +82,13 @@ int64_t sys_clone(Call& c) {
   const CloneArgs args = clone_args(c);
   if ((args.flags & kThreadForm) != kThreadForm) return -err::PERM;  // fork in any form: one process, as in a sandbox
   if (args.flags & ~kKnown) return -err::INVAL;
-  if (live_threads(c.m) >= c.s.options->max_threads) return -err::AGAIN;
+  const size_t live = live_threads(c.m);
+  if (live >= c.s.options->max_threads) return -err::AGAIN;
   const int tid = c.s.next_tid++;
   if ((args.flags & kParentSetTid) && !c.put(args.parent_tid, tid)) return -err::FAULT;
   if ((args.flags & kChildSetTid) && !c.put(args.child_tid, tid)) return -err::FAULT;
+  // A thread that ended leaves its place: the highest number of them so far is what they hold.
+  if (live == c.m.threads.size() && !c.s.holdings.take(cost::kThread)) return -err::AGAIN;
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;

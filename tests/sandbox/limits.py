@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""The limits suite: guests that take as much as they can get of one thing (limits.c) run with a small --memory. Each must end by an errno
+that Linux gives or by deferscope's own line, and the process may never hold more than --memory, 64 MiB and the block cache's bound."""
+import argparse
+import os
+import re
+import resource
+import sys
+import tempfile
+
+MEMORY = 64  # MiB
+SLACK = 64  # MiB, beside --memory
+CACHE = 96  # MiB, the bound of the block cache (emu/engine/engine.cpp) and of what one run adds to it
+CPU = 60  # seconds that one guest may take before it is ended: a hang, not a speed
+
+FULL = r"^deferscope: the guest needs more memory than --memory allows"
+MANY = r"\d+ then "  # that often it went well
+EAGAIN, ENOMEM, EINVAL, ENFILE, EMFILE, ENOSPC, ENAMETOOLONG, ELOOP, ENOBUFS = 11, 12, 22, 23, 24, 28, 36, 40, 105
+
+
+def ends(*errnos, at_least=1, at_most=1 << 40):
+    return errnos, at_least, at_most
+
+
+# What each guest's run must show: deferscope's line (a string that stderr matches), all of stdout (a string of a status 0), or how often a
+# call went well and the errnos with which it may end.
+CASES = {
+    "nothing": "nothing\n",
+    # memory
+    "pages": FULL,
+    "far_pages": FULL,
+    "mappings": ends(ENOMEM, at_least=30000, at_most=65530),
+    "more_mappings": ends(ENOMEM, at_least=65000, at_most=65530),
+    "mapped_file": ends(1, at_least=300, at_most=300),
+    "mapped_versions": ends(ENOMEM, at_least=8, at_most=16),
+    "maps_text": (FULL, ends(ENOMEM, at_least=50)),
+    "write_vectors": f"{16 << 20} {16 << 20}\n",
+    # /tmp
+    "file_bytes": ends(ENOSPC, at_least=30, at_most=64),
+    "sparse_file": ends(ENOSPC, at_least=1000, at_most=16384),
+    "files": ends(ENOSPC, at_least=30000, at_most=65536),
+    "hard_links": ends(ENOSPC, at_least=60000, at_most=65536),
+    "directories": ends(ENOSPC, at_least=30000, at_most=65536),
+    "symlinks": ends(ENOSPC, at_least=5000, at_most=16384),
+    "deep_directories": ends(ENAMETOOLONG, EINVAL, at_least=200, at_most=400),
+    "open_deep": ends(ENOMEM, EMFILE, at_least=500),
+    "directory_lists": ends(ENOMEM, EMFILE, at_least=100),
+    # descriptors and what is behind them
+    "descriptors": "1021 then -24\n-9\n",
+    "pipes": ends(ENOMEM, ENFILE, at_least=200),
+    "streams": ends(ENOBUFS, at_least=50),
+    "datagrams": ends(ENOBUFS, at_least=50),
+    "socket_options": (FULL, ends(ENOBUFS, at_least=100000)),
+    "events": ends(EMFILE, at_least=4000, at_most=4096),
+    "epoll_items": ends(ENOSPC, at_least=100000),
+    "timers": ends(EAGAIN, at_least=4000, at_most=4096),
+    "signals": ends(EAGAIN, at_least=4000, at_most=4096),
+    "thread_stacks": ends(EAGAIN, at_least=999, at_most=999),
+    "entry_points": "ran\n",
+    # work
+    "nested_links": "3\n",
+    "lost_in_a_directory": "listed\n",
+    "diamonds": f"{-ELOOP}\n",
+    "wide_sets": "looked\n",
+    "silent_timers": "slept\n",
+    "ignored_timers": "slept\n",
+    "blocked_timers": "slept\n",
+    "endless_timers": "slept\n",
+    "reservations": "moved0\n",
+    "present_bytes": FULL,
+    "dead_peers": "-1\n",
+    "woken_readers": "woken\n",
+}
+
+
+def run(command, directory):
+    """Status, stdout, stderr, peak MiB, CPU seconds."""
+    names = [os.path.join(directory, n) for n in ("out", "err")]
+    actions = [(os.POSIX_SPAWN_OPEN, i + 1, n, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) for i, n in enumerate(names)]
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU, before[1]))
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+    resource.setrlimit(resource.RLIMIT_CPU, before)
+    _, status, usage = os.wait4(pid, 0)
+    texts = [open(n, errors="replace").read() for n in names]
+    return os.waitstatus_to_exitcode(status), *texts, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+
+
+def fault(wanted, status, out, err):
+    """Why this is not what was wanted; None: it is."""
+    if isinstance(wanted, tuple) and isinstance(wanted[0], str):  # one of several
+        faults = [fault(w, status, out, err) for w in wanted]
+        return None if None in faults else "; ".join(faults)
+    if isinstance(wanted, str) and wanted.startswith("^"):
+        if status == 125 and re.match(wanted, err) and err.count("\n") == 1:
+            return None
+        return f"status {status}, {err!r}, not the line {wanted!r}"
+    if status != 0 or err:
+        return f"status {status}, {err!r}"
+    if isinstance(wanted, str):
+        return None if out == wanted else f"{out!r}, not {wanted!r}"
+    errnos, at_least, at_most = wanted
+    m = re.fullmatch(r"(\d+) then -(\d+)\n", out)
+    if not m or int(m[2]) not in errnos:
+        return f"{out!r}, not errno {' or '.join(map(str, errnos))}"
+    return None if at_least <= int(m[1]) <= at_most else f"{m[1]} times, not {at_least} to {at_most}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True, help="deferscope")
+    parser.add_argument("--guest", required=True, help="limits.c, compiled")
+    parser.add_argument("--slack", type=int, default=SLACK, help="MiB beside --memory and the block cache (sanitizers need more)")
+    parser.add_argument("names", nargs="*", help="of the table; none: all")
+    o = parser.parse_args()
+    failed, total = 0, 0.0
+    with tempfile.TemporaryDirectory() as directory:
+        for name in o.names or CASES:
+            command = [o.program, "run", "--memory", str(MEMORY), o.guest, name]
+            status, out, err, peak, seconds = run(command, directory)
+            total += seconds
+            bound = MEMORY + o.slack + CACHE
+            why = fault(CASES[name], status, out, err)
+            if not why and peak > bound:
+                why = f"{peak:.0f} MiB at its peak, more than {bound}"
+            print(f"{'FAIL' if why else 'ok':4} {name:20} {peak:6.0f} MiB {seconds:6.2f} s  {why or out.strip() or err.strip()}", flush=True)
+            failed += bool(why)
+    print(f"{failed} failed; {total:.0f} s")
+    return failed != 0
+
+
+sys.exit(main())
