@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "loader/dwarf_die.h"
@@ -31,6 +32,7 @@ constexpr const char* kBasicKinds[] = {
 
 struct Unit {
   ListUnit lists;
+  std::optional<uint64_t> line_table;
 };
 
 struct FunctionEntry {
@@ -89,6 +91,8 @@ struct Dwarf::State {
   using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
   void collect(const Die& parent, size_t unit, const Ranges& scope, const std::string& inlined, int depth,
                size_t* entries, std::vector<Variable>* out) const;
+  bool has_place(const Variable& v) const;
+  void unite(uint64_t entry, std::vector<Variable>* variables) const;
   Bytes location_section(size_t unit) const {
     return sections.get(units[unit].lists.version >= 5 ? ".debug_loclists" : ".debug_loc");
   }
@@ -142,7 +146,7 @@ void Dwarf::State::read_unit(const Die& die, int version) {
   u.addr_base = die.number(DW_AT_addr_base).value_or(8);
   u.loclists_base = die.number(DW_AT_loclists_base).value_or(0);
   u.rnglists_base = die.number(DW_AT_rnglists_base).value_or(0);
-  units.push_back({u});
+  units.push_back({u, die.number(DW_AT_stmt_list)});
   if (auto low = die.attribute(DW_AT_low_pc)) units.back().lists.base = address(*low, units.size() - 1);
 }
 
@@ -288,6 +292,58 @@ void Dwarf::State::collect(const Die& parent, size_t unit, const Ranges& scope, 
   }
 }
 
+// Whether it is anywhere at all.
+bool Dwarf::State::has_place(const Variable& v) const {
+  if (!v.list) return !v.expression.empty();
+  bool any = false;
+  each_location(location_section(v.unit), *v.list, units[v.unit].lists, [&](uint64_t, uint64_t, Bytes expression) {
+    any = !expression.empty();
+    return !any;
+  });
+  return any;
+}
+
+// One entry for each variable (see FunctionInfo).
+void Dwarf::State::unite(uint64_t entry, std::vector<Variable>* variables) const {
+  const auto same = [](const Variable& a, const Variable& b) {
+    return a.inlined_from == b.inlined_from && a.scope == b.scope;
+  };
+  std::vector<Variable> out;
+  for (Variable& v : *variables) {
+    const auto twin = std::find_if(out.begin(), out.end(), [&](const Variable& o) {
+      return v.role != VariableRole::local && v.name != "_" && o.role == v.role && o.name == v.name && same(o, v);
+    });
+    if (twin == out.end())
+      out.push_back(std::move(v));
+    else if (!has_place(*twin))
+      *twin = std::move(v);
+  }
+  // go1.17 leaves the result's own entry out where it moved to the heap (-N): the signature's lines tell it.
+  const GoProgram* go = image.go();
+  const auto f = go && go->version.minor == 17 ? go->funcs.at(entry) : std::nullopt;
+  int32_t signature = f ? go->funcs.line(*f, entry).line : 0;
+  if (f)
+    for (const Variable& v : out)
+      if (v.role != VariableRole::local && v.inlined_from.empty()) signature = std::max(signature, v.line);
+  for (Variable& v : out) {
+    if (v.role != VariableRole::local || v.name[0] != '&' || v.closure_offset) continue;
+    const auto own = std::find_if(out.begin(), out.end(), [&](const Variable& o) {
+      return o.role != VariableRole::local && v.name.compare(1, std::string::npos, o.name) == 0 && same(o, v);
+    });
+    if (own != out.end()) {
+      v.role = own->role;
+      v.before_heap = std::make_shared<const Variable>(*own);
+      *own = std::move(v);  // in the signature's order
+      v.name.clear();
+    } else if (f && v.inlined_from.empty() && v.scope.empty() && v.line <= signature &&
+               f->name.find(".func") == std::string_view::npos) {  // a closure's are what it captured
+      v.role = VariableRole::result;
+    }
+  }
+  std::erase_if(out, [](const Variable& v) { return v.name.empty(); });
+  *variables = std::move(out);
+}
+
 const Field* StructLayout::field(std::string_view wanted) const {
   for (const Field& f : fields)
     if (f.name == wanted) return &f;
@@ -399,6 +455,7 @@ std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {
   info.end = entry.high + state_->bias;
   size_t entries = 0;
   state_->collect(die, entry.unit, {}, "", 0, &entries, &info.variables);
+  state_->unite(info.entry, &info.variables);
   auto base = die.attribute(DW_AT_frame_base);
   if (base && base->is_expression() &&
       !(base->expression().size() == 1 && base->expression()[0] == DW_OP_call_frame_cfa))
@@ -408,6 +465,18 @@ std::optional<FunctionInfo> Dwarf::function_at(uint64_t pc) const {
     return rank(a) < rank(b);
   });
   return info;
+}
+
+void Dwarf::each_line_row(const LineVisit& visit) const {
+  const LineSections sections{state_->sections.get(".debug_line"), state_->sections.get(".debug_str"),
+                              state_->sections.get(".debug_line_str")};
+  std::set<uint64_t> seen;
+  for (const Unit& unit : state_->units)
+    if (unit.line_table && seen.insert(*unit.line_table).second)
+      loader::each_line_row(sections, *unit.line_table, [&](LineRow row) {
+        row.address += state_->bias;
+        visit(row);
+      });
 }
 
 Location Dwarf::locate(const Variable& variable, uint64_t pc, const FrameAccess& frame) const {
@@ -430,6 +499,16 @@ Location Dwarf::locate(const Variable& variable, uint64_t pc, const FrameAccess&
       evaluate_location(expression, frame, state_->bias, [&unit](uint64_t index) { return unit.address(index); });
   state_->restore_padding(variable, &location);
   return location;
+}
+
+Location Dwarf::locate_in_caller(const Variable& variable, uint64_t return_address, const FrameAccess& frame) const {
+  const auto in_register = [](const Location& l) {
+    return std::any_of(l.pieces.begin(), l.pieces.end(), [](const Piece& p) { return p.kind == Piece::Kind::reg; });
+  };
+  Location before = locate(variable, return_address - 1, frame);
+  if (!before.optimised_away() && !in_register(before)) return before;
+  Location behind = locate(variable, return_address, frame);
+  return behind.optimised_away() || in_register(behind) ? before : behind;
 }
 
 }  // namespace deferscope::loader

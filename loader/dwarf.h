@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "loader/dwarf_line.h"
 #include "loader/dwarf_location.h"
 #include "loader/image.h"
 
@@ -46,6 +47,9 @@ struct Variable {
   // address).
   std::optional<uint64_t> closure_offset;
 
+  // Of a parameter or result that moved to the heap ('&'): its own entry, for where it has not moved yet.
+  std::shared_ptr<const Variable> before_heap;
+
   bool visible_at(uint64_t pc) const;
 
   // How its location and type are stored; for Dwarf::locate.
@@ -59,7 +63,9 @@ struct Variable {
 struct FunctionInfo {
   std::string name;
   uint64_t entry = 0, end = 0;
-  std::vector<Variable> variables;  // parameters and results first as declared, then locals by block
+  // Parameters and results first as declared, then locals by block. Each once: what the compiler says of one in several
+  // entries (twice the same in 1.20–1.26; "r" and "&r" of one that moved to the heap) is one here.
+  std::vector<Variable> variables;
 };
 
 class Dwarf {
@@ -83,11 +89,17 @@ class Dwarf {
   std::vector<std::string_view> globals() const;  // their names, sorted; they live as long as this object
   // The function that holds pc, with its variables.
   std::optional<FunctionInfo> function_at(uint64_t pc) const;
+  // Every row of every unit's line table, in the table's order (a sequence ascends). Decoded anew each time: about 10
+  // ms for a 2 MB program.
+  void each_line_row(const LineVisit& visit) const;
   // Where the variable is when the frame stands at pc (a return address: give pc-1). Location::optimised_away() says
   // that it is nowhere.
   // Go's compiler names the parts of a struct without the padding between them (go1.17–1.27); the pieces come with
   // their true offsets where the type's fields show them.
   Location locate(const Variable& variable, uint64_t pc, const FrameAccess& frame) const;
+  // The same in the frame of a caller, whose registers are not known: where it was at the call if that is memory, else
+  // where it will be when the call returns (a value in a register has its copy in the frame by then).
+  Location locate_in_caller(const Variable& variable, uint64_t return_address, const FrameAccess& frame) const;
 
  private:
   struct State;

@@ -293,15 +293,18 @@ int32_t FuncTable::pcdata(const Func& f, uint32_t table, uint64_t pc) const {
   return pc_value(f, pcdata_offset(f, table), pc).value_or(-1);
 }
 
-std::vector<std::pair<uint64_t, int32_t>> FuncTable::pcdata_runs(const Func& f, uint32_t table) const {
-  std::vector<std::pair<uint64_t, int32_t>> runs;
-  uint32_t offset = pcdata_offset(f, table);
+std::vector<std::pair<uint64_t, int32_t>> FuncTable::runs(const Func& f, uint32_t offset) const {
+  std::vector<std::pair<uint64_t, int32_t>> found;
   if (offset != 0)
     each_run(f, offset, [&](uint64_t end, int32_t value) {
-      runs.emplace_back(end, value);
+      found.emplace_back(end, value);
       return end < f.end;
     });
-  return runs;
+  return found;
+}
+
+std::vector<std::pair<uint64_t, int32_t>> FuncTable::pcdata_runs(const Func& f, uint32_t table) const {
+  return runs(f, pcdata_offset(f, table));
 }
 
 std::optional<uint64_t> FuncTable::funcdata(const Func& f, uint32_t index) const {
@@ -365,6 +368,15 @@ InlineNode FuncTable::inline_node(const Func& f, int32_t index) const {
   return node;
 }
 
+int32_t FuncTable::inline_parent(const Func& f, const InlineNode& node) const {
+  return node.call ? node.parent : inline_index(f, f.entry + static_cast<uint64_t>(int64_t{node.parent_pc}));
+}
+
+std::vector<std::pair<uint64_t, int32_t>> FuncTable::inline_runs(const Func& f) const {
+  if (!funcdata(f, tables_->funcdata_inline)) return {};
+  return pcdata_runs(f, tables_->pcdata_inline);
+}
+
 std::vector<InlineFrame> FuncTable::inline_stack(const Func& f, uint64_t pc) const {
   std::vector<InlineFrame> frames;
   SourceLine at = line(f, pc);
@@ -376,7 +388,7 @@ std::vector<InlineFrame> FuncTable::inline_stack(const Func& f, uint64_t pc) con
     frames.push_back({node.function, at, node.func_id, node.start_line, true});
     uint64_t parent_pc = f.entry + static_cast<uint64_t>(int64_t{node.parent_pc});
     at = node.call ? *node.call : line(f, parent_pc);
-    index = node.call ? node.parent : inline_index(f, parent_pc);
+    index = inline_parent(f, node);
   }
   frames.push_back({f.name, at, f.func_id, f.start_line, false});
   return frames;

@@ -115,6 +115,9 @@ class FuncTable {
 
   // File and line of the instruction at pc (inlined code: of the innermost inlined function).
   SourceLine line(const Func& f, uint64_t pc) const;
+  // The line of each stretch of the function, in order of pc: (first pc behind it, line). Reading a function whole
+  // costs less than asking for each pc.
+  std::vector<std::pair<uint64_t, int32_t>> line_runs(const Func& f) const { return runs(f, f.pcln); }
   // SP of the caller before the call minus SP, less the return address: the frame's bytes at pc. Nothing if the
   // function has no table.
   std::optional<int32_t> sp_delta(const Func& f, uint64_t pc) const { return pc_value(f, f.pcsp, pc); }
@@ -136,6 +139,10 @@ class FuncTable {
   // Innermost inlined node at pc (an index for inline_node), -1 if the instruction is the function's own.
   int32_t inline_index(const Func& f, uint64_t pc) const;
   InlineNode inline_node(const Func& f, int32_t index) const;
+  // The node that holds node `index`; -1: the function's own code.
+  int32_t inline_parent(const Func& f, const InlineNode& node) const;
+  // inline_index of each stretch of the function: (first pc behind it, index). Empty if nothing was inlined.
+  std::vector<std::pair<uint64_t, int32_t>> inline_runs(const Func& f) const;
   // All logical frames at pc, innermost first; the last is f itself. For a return address give pc-1, as the runtime
   // does.
   std::vector<InlineFrame> inline_stack(const Func& f, uint64_t pc) const;
@@ -147,6 +154,7 @@ class FuncTable {
   std::string_view name_at(uint64_t offset) const;
   std::string_view file_of(const Func& f, int32_t file) const;
   std::optional<int32_t> pc_value(const Func& f, uint32_t offset, uint64_t pc) const;
+  std::vector<std::pair<uint64_t, int32_t>> runs(const Func& f, uint32_t offset) const;
   uint32_t pcdata_offset(const Func& f, uint32_t table) const;
   template <class Visit>
   void each_run(const Func& f, uint32_t offset, Visit visit) const;

@@ -194,6 +194,12 @@ std::optional<uint64_t> as_jump(const Insn& i) {
   return static_cast<uint64_t>(u->imm);
 }
 
+std::optional<uint64_t> jump_target(const Insn& i) {
+  const Uop* u = last(i);
+  if (!u || !is_jump(u->op) || u->hint != Hint::None) return std::nullopt;
+  return static_cast<uint64_t>(u->imm);
+}
+
 bool is_indirect_jump(const Insn& i) {
   const Uop* u = last(i);
   return u && u->op == Op::JumpReg && u->hint == Hint::None;

@@ -45,6 +45,8 @@ std::optional<Call> as_call(const Insn& i);
 bool is_return(const Insn& i);
 // A jump that always goes to one place; nothing for conditional and indirect ones.
 std::optional<uint64_t> as_jump(const Insn& i);
+// Where a jump leads, conditional or not; nothing for calls, returns and indirect ones.
+std::optional<uint64_t> jump_target(const Insn& i);
 // An indirect jump that is neither call nor return: the tail of jmpdefer.
 bool is_indirect_jump(const Insn& i);
 

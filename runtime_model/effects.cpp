@@ -70,7 +70,7 @@ Effects::Slots Effects::find(const FrameId& owner) const {
       const uint64_t size = v.size;
       if (out.size() >= kMaxVariables || size == 0 || size > kMaxSize || !v.inlined_from.empty() || !v.visible_at(pc))
         continue;
-      const loader::Location at = dwarf->locate(v, pc, frame);
+      const loader::Location at = dwarf->locate_in_caller(v, owner.pc, frame);
       if (at.pieces.empty() || at.pieces[0].kind != loader::Piece::Kind::memory || at.pieces.size() > 2) continue;
       Slot s;
       s.name = indirect ? v.name.substr(1) : v.name;

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime_model/lines.h"
+
 namespace deferscope::model {
 namespace {
 
@@ -44,11 +46,6 @@ std::optional<double> share_of(std::string_view text) {
   return r.ec == std::errc() && r.ptr == end && part >= 0 && part <= 100 ? std::optional(part / 100) : std::nullopt;
 }
 
-bool file_matches(std::string_view path, std::string_view wanted) {
-  if (!path.ends_with(wanted)) return false;
-  return path.size() == wanted.size() || wanted[0] == '/' || path[path.size() - wanted.size() - 1] == '/';
-}
-
 // `typed` names the function: all of it, or its tail behind a dot or slash.
 bool named(std::string_view function, std::string_view typed) {
   if (function == typed) return true;
@@ -78,20 +75,17 @@ std::vector<loader::Func> functions_named(const Program& p, const std::string& t
   return out;
 }
 
-// The first instruction of FILE:LINE in each function that has it.
-std::vector<uint64_t> line_addresses(const Program& p, std::string_view file, int32_t line) {
+// Entries of the inlined copies of one function: of this one, else of the one that `typed` names (of main's own where
+// it fits several).
+std::vector<uint64_t> copies_of(const Program& p, std::string_view function, std::string_view typed) {
+  auto copies = inlined_copies(
+      p, [&](std::string_view f) { return function.empty() ? named(readable(f), typed) : f == function; });
+  const auto is_main = [](const InlinedCopy& c) { return c.function.starts_with("main."); };
+  if (std::any_of(copies.begin(), copies.end(), is_main))
+    std::erase_if(copies, [&](const InlinedCopy& c) { return !is_main(c); });
   std::vector<uint64_t> out;
-  const loader::FuncTable& funcs = p.go().funcs;
-  for (size_t i = 0; i < funcs.size(); ++i) {
-    const loader::Func f = funcs.func(i);
-    if (!file_matches(p.location(f.entry).file, file)) continue;
-    each_instruction(p.image(), f.entry, f.end, [&](const Insn& insn) {
-      const loader::SourceLine at = funcs.line(f, insn.pc);
-      if (at.line != line || !file_matches(at.file, file)) return true;
-      out.push_back(insn.pc);
-      return false;
-    });
-  }
+  for (const InlinedCopy& c : copies)
+    if (c.function == copies[0].function) out.push_back(c.entry);
   return out;
 }
 
@@ -184,6 +178,8 @@ class Reader {
       const loader::Func f = funcs.func(i);
       if (RE2::PartialMatch(readable(f.name), pattern)) out.push_back(f.entry);
     }
+    const auto wanted = [&](std::string_view f) { return RE2::PartialMatch(readable(f), pattern); };
+    for (const InlinedCopy& c : inlined_copies(*p_, wanted)) out.push_back(c.entry);
     if (out.empty()) throw Error(fmt::format("no function matches {}", text_));
     return out;
   }
@@ -221,7 +217,10 @@ class Reader {
     if (const size_t plus = name.rfind('+'); plus != std::string::npos && plus > 0)
       if (const auto n = number(std::string_view(name).substr(plus + 1))) offset = *n, name.resize(plus);
     const auto found = functions_named(*p_, name);
+    std::vector<uint64_t> copies;  // of the function alone; an instruction of it is only its own
+    if (name == text_) copies = copies_of(*p_, found.empty() ? std::string_view() : found[0].name, name);
     if (found.empty()) {
+      if (!copies.empty()) return copies;
       if (const auto s = p_->image().find_symbol(name)) return {s->address + offset};
       throw Error(
           fmt::format("'{}' not found: give FUNC, FUNC+OFFSET, FILE:LINE, LINE, +N, -N, /REGEX/ or *ADDRESS", text_));
@@ -235,6 +234,7 @@ class Reader {
     for (const loader::Func& f : found)
       if (offset < f.end - f.entry) out.push_back(f.entry + offset);
     if (out.empty()) throw Error(fmt::format("{} is shorter than {} bytes", name, offset));
+    out.insert(out.end(), copies.begin(), copies.end());
     return out;
   }
 

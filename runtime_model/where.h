@@ -1,8 +1,8 @@
 // WHERE: how a user names a moment of a run, or a place in its code. One grammar for every command.
 //
-//   61,204  @61204    that position        main.f              its first instruction
+//   61,204  @61204    that position        main.f              its first instruction, and those of its inlined copies
 //   @+100  @-100      so far from here     main.f+0x1c  +28    that instruction
-//   start             main.main's first    main.go:12          the first instruction of that line, in each function
+//   start             main.main's first    main.go:12          the first instruction of that line, in each function (lines.h)
 //   end  50%          of the whole run     main.f:3            the line 3 below the function's first
 //   event:12          where it happens     /re/                functions whose name matches
 //                                          *0x452e80           that address

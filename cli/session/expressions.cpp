@@ -206,7 +206,8 @@ class Parser {
       const char c = t_[i_];
       const bool in_path = c == '/' && i_ > begin && std::isalpha(static_cast<unsigned char>(t_[begin])) != 0 &&
                            t_.find('.', i_) != std::string_view::npos;
-      const bool part = is_word(c) || c == '.' || c == '$' || c == '@' || in_path;
+      const bool result = c == '~' && i_ == begin;  // "~r0": a result without a name
+      const bool part = is_word(c) || c == '.' || c == '$' || c == '@' || result || in_path;
       if (c == '(' && i_ > begin && t_[i_ - 1] == '.' && t_.substr(i_ + 1, 1) == "*")
         ++open;  // pkg.(*T).f
       else if (c == ')' && open > 0)
@@ -284,7 +285,11 @@ class Parser {
     }
     if (word[0] == '$' || !core_.program) return std::nullopt;
     try {
-      const auto at = core_.locate(word);
+      auto at = core_.locate(word);  // inlined copies begin no function
+      std::erase_if(at, [&](uint64_t pc) {
+        const model::Function* f = core_.program->function_at(pc);
+        return at.size() > 1 && (!f || f->f.entry != pc);
+      });
       if (at.size() == 1) return wrap(at[0]);
     } catch (const CommandError&) {
     }

@@ -52,10 +52,11 @@ std::optional<Frame> chosen_frame(const Core& core) {
   return frames[core.frame];
 }
 
-Value fetch(loader::Dwarf& d, const loader::Variable& var, uint64_t pc, const loader::FrameAccess& a) {
+// `at_call`: the frame is a caller's, and pc its return address.
+Value fetch(loader::Dwarf& d, const loader::Variable& var, uint64_t pc, bool at_call, const loader::FrameAccess& a) {
   Value v;
   v.type = var.type;
-  const loader::Location l = d.locate(var, pc, a);
+  const loader::Location l = at_call ? d.locate_in_caller(var, pc, a) : d.locate(var, pc, a);
   if (l.pieces.size() == 1 && l.pieces[0].kind == loader::Piece::Kind::memory) v.address = l.pieces[0].value;
   const auto bytes = loader::read_location(l, var.size, a);
   if (bytes)
@@ -65,13 +66,14 @@ Value fetch(loader::Dwarf& d, const loader::Variable& var, uint64_t pc, const lo
   return v;
 }
 
-// The variable's value where the frame stands at pc. If it moved to the heap, the variable is a pointer to it.
-Value value_of(const Values& values, loader::Dwarf& d, const loader::Variable& var, uint64_t pc,
+// The variable's value in the frame. If it moved to the heap, the variable is a pointer to it.
+Value value_of(const Values& values, loader::Dwarf& d, const loader::Variable& var, const Frame& f,
                const loader::FrameAccess& a) {
-  Value v = fetch(d, var, pc, a);
-  if (var.name[0] != '&' || v.gone) return v;
-  if (v.word() != 0) return values.pointed_at(v);
-  v.gone = true;  // not made yet
+  Value v = fetch(d, var, f.pc, f.lookup != f.pc, a);
+  if (var.name[0] != '&') return v;
+  if (!v.gone && v.word() != 0) return values.pointed_at(v);
+  if (var.before_heap) return fetch(d, *var.before_heap, f.pc, f.lookup != f.pc, a);  // not made yet
+  v.gone = true;
   return v;
 }
 
@@ -105,8 +107,7 @@ std::vector<std::string> variable_lines(const Core& core, VariableSet set, const
     const bool of_compiler = v.name.starts_with(".");  // ".autotmp_9"
     if (of_compiler || (!filter.empty() && v.name.find(filter) == std::string::npos)) continue;
     const bool on_heap = v.name.starts_with("&");
-    out.push_back(fmt::format("{} = {}{}", v.name.substr(on_heap ? 1 : 0),
-                              values.print(value_of(values, d, v, f->lookup, a)),
+    out.push_back(fmt::format("{} = {}{}", v.name.substr(on_heap ? 1 : 0), values.print(value_of(values, d, v, *f, a)),
                               v.inlined_from.empty() ? "" : fmt::format("  (of inlined {})", v.inlined_from)));
   }
   return out;
@@ -126,7 +127,7 @@ std::optional<Value> local_variable(const Core& core, const std::string& name) {
     if (better) best = &v;
   }
   if (!best) return std::nullopt;
-  return value_of(Values(core), *d, *best, f->lookup, a);
+  return value_of(Values(core), *d, *best, *f, a);
 }
 
 std::optional<Value> global_variable(const Core& core, const std::string& name) {
@@ -151,7 +152,7 @@ std::optional<Value> global_variable(const Core& core, const std::string& name) 
   a.read = [view](uint64_t at, std::span<uint8_t> out) {
     return view->state().memory.peek(at, out.data(), out.size());
   };
-  return fetch(*d, *found, 0, a);
+  return fetch(*d, *found, 0, false, a);
 }
 
 std::vector<std::string> global_names(const Core& core) {
