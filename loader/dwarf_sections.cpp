@@ -10,8 +10,8 @@
 namespace deferscope::loader {
 namespace {
 
-constexpr std::string_view kWanted[] = {"info", "abbrev", "str",    "line_str", "str_offsets",
-                                        "addr", "loc",    "ranges", "loclists", "rnglists", "line"};
+constexpr std::string_view kWanted[] = {"info", "abbrev", "str",      "line_str", "str_offsets", "addr",
+                                        "loc",  "ranges", "loclists", "rnglists", "line"};
 // All sections of a file together may become so large: a little for anybody, else so many times what they take. Go's
 // DWARF becomes three times as large, deflate could do a thousand.
 constexpr uint64_t kFree = 64 << 20, kRatio = 32;
