@@ -23,8 +23,8 @@ constexpr uint32_t kSpecial = S_ISUID | S_ISGID;
 
 int64_t outcome(int64_t result) { return result < 0 ? -errno : result; }
 
-// What the guest may make or leave: never set-user-ID, set-group-ID or sticky.
-mode_t plain(uint32_t perm) { return perm & 0777; }
+// What the guest may make or leave: never set-user-ID, set-group-ID, or a sticky file. A sticky directory only forbids.
+mode_t plain(uint32_t perm, bool directory = false) { return perm & (directory ? 01777 : 0777); }
 
 // The guest owns every file it sees, so the owner's permission bits bind it, also where the host would let us (root).
 bool owner_may(mode_t m, mode_t bits) { return (m & bits) == bits; }
@@ -60,7 +60,7 @@ int change_mode(int node, mode_t mode) {
   constexpr long kFchmodat2 = 452;
 #endif
   if (::syscall(kFchmodat2, node, "", mode, AT_EMPTY_PATH) == 0) return 0;
-  return errno == ENOSYS ? ::chmod(proc_path(node).c_str(), mode) : -1;
+  return errno == ENOSYS ? ::fchmodat(AT_FDCWD, proc_path(node).c_str(), mode, 0) : -1;
 }
 
 // As a write by another user than root does.
@@ -371,7 +371,10 @@ int64_t HostFiles::truncate(FileHandle handle, uint64_t size) {
 int64_t HostFiles::chmod(FileHandle handle, uint32_t perm) {
   const Held* h = held(handle);
   if (!h) return -EIO;
-  return h->writable ? outcome(::fchmod(h->fd.get(), plain(perm))) : -EACCES;
+  struct stat st {};
+  if (!h->writable) return -EACCES;
+  if (::fstat(h->fd.get(), &st) != 0) return -errno;
+  return outcome(::fchmod(h->fd.get(), plain(perm, S_ISDIR(st.st_mode))));
 }
 
 int64_t HostFiles::read_stdin(uint64_t offset, uint64_t n, std::vector<uint8_t>& out) {
@@ -409,7 +412,7 @@ int64_t HostFiles::mkdir(const HostPath& path, uint32_t perm) {
   const Found f = find(without_slash(path), false);
   if (const int64_t e = refuse_new(f); e < 0) return e;
   if (const int64_t e = may_change(f); e < 0) return e;
-  return outcome(::mkdirat(f.parent, f.name.c_str(), plain(perm)));
+  return outcome(::mkdirat(f.parent, f.name.c_str(), plain(perm, true)));
 }
 
 int64_t HostFiles::remove(const HostPath& path, bool directory, std::string& real) {
@@ -474,7 +477,7 @@ int64_t HostFiles::chmod(const HostPath& path, uint32_t perm) {
   if (f.error) return -f.error;
   if (!f.exists) return -ENOENT;
   if (!f.writable || !openable(f.st)) return -EACCES;
-  return outcome(change_mode(f.node, plain(perm)));
+  return outcome(change_mode(f.node, plain(perm, f.is(S_IFDIR))));
 }
 
 int64_t HostFiles::symlink(const std::string& target, const HostPath& path) {

@@ -36,8 +36,8 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
 }
 
 void add(Digest& d, const OpenFile& f) {
-  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.sought, f.handle, f.node, f.socket, f.stream, f.pipe,
-    f.count, f.semaphore, f.changes, f.refs);
+  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.sought, f.unnamed, f.handle, f.node, f.socket, f.stream,
+    f.pipe, f.count, f.semaphore, f.changes, f.refs);
   for (const auto& [fd, i] : f.items) d(fd, i.events, i.data, i.file, i.seen, i.disarmed);
 }
 

@@ -143,8 +143,10 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Scratch:
     case FileKind::Directory: {
       HostStatus h;
-      const int64_t e = host_stat(c, f, h);
-      return e < 0 ? e : (st = host_status(h, f.path), 0);
+      if (const int64_t e = host_stat(c, f, h); e < 0) return e;
+      st = host_status(h, f.path);
+      if (f.unnamed) st.nlink = 0;
+      return 0;
     }
   }
   return -err::BADF;
@@ -385,7 +387,7 @@ int64_t sys_readlinkat(Call& c) {
 }
 
 int64_t sys_getcwd(Call& c) {
-  if (c.s.cwd_file && c.s.files.at(c.s.cwd_file).path != c.s.cwd) return -err::NOENT;  // removed
+  if (c.s.cwd_file && c.s.files.at(c.s.cwd_file).unnamed) return -err::NOENT;
   const uint64_t n = c.s.cwd.size() + 1;
   if (n > 4096) return -err::NAMETOOLONG;
   if (c.a[1] < n) return -err::RANGE;
@@ -462,6 +464,7 @@ void forget_name(State& s, const std::string& path) {
   for (auto& [id, f] : s.files) {
     if (f.path != path || (f.kind != FileKind::Host && f.kind != FileKind::Directory)) continue;
     f.path += " (deleted)";  // as /proc/self/fd has it
+    f.unnamed = true;
     if (times) s.times[f.path] = times.mapped();
   }
 }

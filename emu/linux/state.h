@@ -111,6 +111,7 @@ struct OpenFile {
   std::string path;     // as the guest would see it
   std::string content;  // Text: all of it. Directory: its records, once read
   bool listed = false;
+  bool unnamed = false;            // of the host: the guest took its name away
   uint64_t handle = 0;             // Host, and a Directory of it: what the door holds (host_files.h)
   bool sought = false;             // Directory: lseek set `offset`, which need not be a record's
   int node = 0;                    // Scratch, and a Directory of it

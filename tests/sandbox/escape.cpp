@@ -309,9 +309,9 @@ const Row kRows[] = {
     ROWS("mode.create", 0755, 0, make("m", 06755); const long e = mode_of("m"); unlink_at("m"); return e;),
     ROWS("mode.create-sticky", 0755, 0, make("m", 07777); const long e = mode_of("m"); unlink_at("m"); return e;),
     ROWS("mode.creat", 0700, 0, close_fd(call(SYS_creat, "m", 04700)); const long e = mode_of("m"); unlink_at("m"); return e;),
-    ROWS("mode.mkdir", 0755, 0, mkdir_at("m", 07777); const long e = mode_of("m"); rmdir_at("m"); return e;),
+    ROWS("mode.mkdir", 01755, 0, mkdir_at("m", 07777); const long e = mode_of("m"); rmdir_at("m"); return e;),
     ROWS("mode.chmod", 0755, 0, make("m"); chmod_at("m", 06755); const long e = mode_of("m"); unlink_at("m"); return e;),
-    ROWS("mode.chmod-directory", 0755, 0, mkdir_at("m"); chmod_at("m", 03755); const long e = mode_of("m"); rmdir_at("m"); return e;),
+    ROWS("mode.chmod-directory", 01755, 0, mkdir_at("m"); chmod_at("m", 03755); const long e = mode_of("m"); rmdir_at("m"); return e;),
     ROWS("mode.fchmod", 0711, 0, make("m"); with("m", O_RDWR, [](long fd) { return call(SYS_fchmod, fd, 04711); }); const long e = mode_of("m"); unlink_at("m"); return e;),
     ROWS("mode.hole-in-umask", 0777, kNative, call(SYS_umask, 0); make("m", 0777); chmod_at("m", 0777); const long e = mode_of("m"); unlink_at("m"); call(SYS_umask, 022); return e;),
     ROW("mode.read-only", -EACCES, 0, chmod_at("../r/f", 0777)),
@@ -449,7 +449,9 @@ const Row kRows[] = {
     ROWS("fd.renamed-file", 0, kNative, make("one"); return with("one", O_RDWR, [](long fd) { rename_at("one", "two"); make_link("../outside/secret", "one");
          call(SYS_fchmod, fd, 0600); call(SYS_ftruncate, fd, 2); const long e = content(fd, "mi"); unlink_at("one"); unlink_at("two"); return e; });),
     ROWS("fd.unlinked-file", 4, kNative, make("one"); return with("one", O_RDWR, [](long fd) { unlink_at("one"); make_link("../outside/secret", "one");
-         call(SYS_fchmod, fd, 0600); struct stat st{}; call(SYS_fstat, fd, &st); unlink_at("one"); return static_cast<long>(st.st_size); });),
+         call(SYS_fchmod, fd, 0600); struct stat st{}; call(SYS_fstat, fd, &st); unlink_at("one"); return st.st_nlink == 0 ? static_cast<long>(st.st_size) : -1; });),
+    ROWS("fd.removed-cwd", -ENOENT, kNative, mkdir_at("gone"); call(SYS_chdir, "gone"); rmdir_at("../gone"); mkdir_at(in_top("w/gone"));
+         const long e = call(SYS_getcwd, big, 4096); call(SYS_chdir, in_top("w")); rmdir_at("gone"); return e;),
     ROW("fd.path-read", -EBADF, kNative, with("f", O_PATH, [](long fd) { return call(SYS_read, fd, big, 1); })),
     ROW("fd.path-write", -EBADF, kNative, with("f", O_PATH | O_RDWR, [](long fd) { return call(SYS_write, fd, "x", 1); })),
     ROW("fd.path-truncate", -EBADF, kNative, with("f", O_PATH, [](long fd) { return call(SYS_ftruncate, fd, 0); })),

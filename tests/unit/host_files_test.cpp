@@ -164,7 +164,7 @@ TEST_P(HostFilesTest, NothingIsSetUserId) {
   EXPECT_EQ(open(d, 1, root_ + "/new", {.read = true, .write = true, .create = true, .perm = 06755}), 0);
   EXPECT_EQ(mode("/new"), 0755u);
   EXPECT_EQ(d.mkdir(root_ + "/folder", 07777), 0);
-  EXPECT_EQ(mode("/folder"), 0777u);
+  EXPECT_EQ(mode("/folder"), 01777u);
   EXPECT_EQ(d.chmod(HostPath(root_ + "/new"), 04711), 0);
   EXPECT_EQ(mode("/new"), 0711u);
   EXPECT_EQ(d.chmod(1, 02711), 0);
