@@ -31,7 +31,10 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   number("--cpus", f.cpus, "CPUs that the guest sees, 1 to 64").between(1, 64);
   number("--seed", f.seed, "Seed of the guest's random numbers");
   number("--clock", f.clock, "The guest's wall clock at the start, in seconds since 1970", "SECONDS");
-  number("--memory", f.memory_mib, "Most memory that the guest may touch", "MIB");
+  number(
+      "--memory", f.memory_mib,
+      "Most memory for the guest: pages that it touches, files in /tmp, pipes, mappings and all that it makes us keep",
+      "MIB");
   number("--max-threads", f.max_threads, "Most threads that the guest may have at once");
   number("--max-output", f.max_output_mib, "Most output of the guest", "MIB");
   number("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)");
@@ -115,6 +118,10 @@ int run_to_end(emu::Machine& m) {
 int own_failures_are_125(const std::function<int()>& f) {
   try {
     return f();
+  } catch (const std::bad_alloc&) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "deferscope: %s\n", kOutOfMemory);
+    return 125;
   } catch (const std::exception& e) {
     std::fflush(stdout);
     complain(e.what());

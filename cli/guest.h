@@ -9,6 +9,9 @@
 
 namespace deferscope::cli {
 
+inline constexpr const char* kOutOfMemory =
+    "out of memory: the host has less than --memory and --snapshots let the run take; lower them";
+
 class Option;
 class Verb;
 

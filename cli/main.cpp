@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cli/command_line.h"
+#include "cli/guest.h"
 #include "cli/verbs.h"
 
 namespace deferscope::cli {
@@ -51,6 +52,8 @@ int main(int argc, char** argv) {
     const int status = action();
     if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
     return failed(fmt::format("standard output: {}", std::strerror(errno)), 2);
+  } catch (const std::bad_alloc&) {
+    return failed(kOutOfMemory, 2);
   } catch (const std::exception& e) {
     return failed(e.what(), 2);
   }

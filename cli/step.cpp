@@ -35,6 +35,7 @@ struct StepFlags {
   std::vector<std::string> scripts, commands, source_dirs, source_maps;
   std::string syntax = "go";
   uint64_t snapshot_mib = 512;
+  std::string spill;
 };
 
 // For the signal handler: Ctrl-C stops the command at work, or gives up the line that is being typed. It is a signal in
@@ -297,6 +298,7 @@ SessionOptions session_options(const StepFlags& f) {
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
   o.snapshot_budget = f.snapshot_mib << 20;
+  o.spill = f.spill;
   if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))
     o.progress = [](const std::string& text) { g_progress.say(text); };
   return o;
@@ -356,7 +358,11 @@ void add_step(CLI::App& app, Action& action) {
   verb.option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")
       .unit("OLD=NEW")
       .repeatable();
-  verb.option("--snapshots", flags->snapshot_mib, "Most memory for snapshots").unit("MIB").show_default();
+  verb.option("--snapshots", flags->snapshot_mib,
+              "Most memory for going back: snapshots beside the guest's own memory, and its input")
+      .unit("MIB")
+      .show_default();
+  verb.option("--spill", flags->spill, "Keep the guest's input in an unnamed file in DIR, not in memory").unit("DIR");
   verb.does([flags] { return step(*flags); });
 }
 

@@ -201,6 +201,12 @@ void HostFiles::forget(FileHandle first) {
   closed_.erase(closed_.lower_bound(first), closed_.end());
 }
 
+bool HostFiles::is_constant(FileHandle handle) const {
+  for (const auto* files : {&held_, &closed_})
+    if (const auto it = files->find(handle); it != files->end()) return !it->second.writable && it->second.inode != 0;
+  return false;
+}
+
 void HostFiles::note_rename(const std::string& from, const std::string& to) {
   for (auto* files : {&held_, &closed_})
     for (auto& [handle, h] : *files)

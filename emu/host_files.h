@@ -88,6 +88,9 @@ class HostFiles {
   void remember_closed() { remember_ = true; }
   // Told in one line what of that failed; the guest gets EIO.
   void set_trouble(std::function<void(const std::string&)> told) { trouble_ = std::move(told); }
+  // An open file, or one that was, that the guest cannot change.
+  bool is_constant(FileHandle handle) const;
+  uint64_t bytes() const { return (held_.size() + closed_.size()) * 256; }  // of memory, about
   size_t open_handles() const { return held_.size(); }
 
  private:

@@ -117,6 +117,11 @@ Position Machine::next_limit(Position target) const {
     const Position last = marks_.empty() ? 0 : marks_.rbegin()->first;
     limit = std::min(limit, std::max(s.position + 1, last + spacing_));
   }
+  if (recording_on_ && budget_) {  // an instruction writes to two pages at most, which snapshots then hold alone
+    constexpr Position kLeast = 1000;
+    const uint64_t used = going_back_bytes(), most = budget_ + budget_ / 8;
+    limit = std::min(limit, s.position + std::max<Position>(kLeast, used < most ? (most - used) / (2 * kPage) : 0));
+  }
   return std::min(limit, options_.max_instructions);
 }
 
@@ -304,6 +309,8 @@ Stop Machine::advance(Position target, bool stops) {
     }
     if (recording_on_ && s.position >= horizon_ && (marks_.empty() || s.position >= marks_.rbegin()->first + spacing_))
       take_mark();
+    else if (recording_on_ && going_back_bytes() > budget_ + budget_ / 8)
+      hold_budget();
 
     const Position limit = next_limit(target);
     isa::fp_enter(s.cpu(), s.isa);
@@ -336,6 +343,9 @@ Stop Machine::advance(Position target, bool stops) {
         leave_call(before);
         stop.kind = Stop::Limit;
         return stop;
+      } catch (const InputLost&) {
+        leave_call(before);
+        throw;
       }
     }
     if (touched && stops) {

@@ -69,7 +69,11 @@ class Machine : private HookListener {
   void set_thread_stops(bool on) { thread_stops_ = on; }
 
   // --- time travel ---
-  // Keep snapshots while running, from here on. `budget` bounds the bytes of all frames alive.
+  // Keep snapshots while running, from here on. `budget` bounds, within a quarter of it, the memory that going back
+  // takes: what snapshots hold of pages and of files in /tmp beside the guest's own (those that it has now), their
+  // copies of its tables, what a tracker keeps for them as far as it says, and the journal of its input. Beyond it the
+  // older snapshots go, every second one, as often as it needs; what always remains is the first. If it is the journal
+  // that fills the budget, the first goes too, and the recording begins later.
   void set_recording(bool on, uint64_t budget_bytes = uint64_t{256} << 20);
   // Goes to position p ≤ horizon() exactly (beyond it: runs forward, recording). Hooks and watchpoints stay silent.
   // False: the guest ends before p (then the machine stands at the exit). Cost: restoring a snapshot and running from
@@ -88,6 +92,8 @@ class Machine : private HookListener {
     virtual ~Companion() = default;
     virtual std::shared_ptr<const void> save() const = 0;
     virtual void restore(const std::shared_ptr<const void>& saved) = 0;
+    // What a saved one takes of memory by itself, about.
+    virtual uint64_t bytes(const std::shared_ptr<const void>& saved) const { return (void)saved, 0; }
     // Called for each of the companion's own hooks that is reached, also behind the horizon, also in a seek. It may
     // read the machine, which is in the middle of a run: it must not change anything, hooks included. What it throws
     // ends the run; the machine then stands there.
@@ -101,13 +107,20 @@ class Machine : private HookListener {
   struct Mark {
     MachineState state;
     std::shared_ptr<const void> companion;
+    uint64_t bytes = 0;  // its own, beside what it shares
   };
   Stop advance(Position target, bool stops);
   void settle();
   void schedule();
   bool jump_clock();
   void take_mark();
+  uint64_t going_back_bytes() const;
+  void hold_budget();
+  void run_back_to(Position p);
+  void insert_mark();
   void restore(const Mark& mark);
+  using Marks = std::map<Position, std::unique_ptr<Mark>>;
+  Marks::iterator drop_mark(Marks::iterator it);
   void thin_out();
   void apply_hooks();
   [[noreturn]] void unsupported(const std::string& what);
@@ -139,7 +152,8 @@ class Machine : private HookListener {
   Position spacing_ = 5'000'000;
   Position horizon_ = 0;
   bool ended_ = false;  // the horizon is the guest's end
-  std::map<Position, std::unique_ptr<Mark>> marks_;
+  Marks marks_;
+  uint64_t marks_bytes_ = 0;           // of all of them
   std::unordered_set<Position> near_;  // marks that a seek left behind: the first to go
 };
 

@@ -87,6 +87,8 @@ struct JournalEntry {
   std::string what;    // for errors and reading: "read stdin", "open /x"
   int64_t result = 0;  // ≥ 0, or -errno in the guest's numbering
   std::vector<uint8_t> bytes;
+  uint64_t source = 0,
+           source_offset = 0;  // the bytes are those of this open file (its handle) from there on; 0: of none
 };
 
 // The only way out to the host (laws 3 and 4).
@@ -106,6 +108,12 @@ class HostPort {
   // n more steps of work (an entry looked at, a page copied: some tens of nanoseconds) in the call at hand. Calls that
   // can take long count theirs, so that the run's limits end it inside one too: throws CallEnded.
   virtual void work(uint64_t n) { (void)n; }
+};
+
+// What a recording refers to is not there any more as it was: it cannot be gone through again from before.
+class InputLost : public Error {
+ public:
+  using Error::Error;
 };
 
 // The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never
@@ -134,6 +142,9 @@ class Os {
   virtual void deliver_signals(MachineState& m, HostPort& host) = 0;
   // All threads are blocked and no time is due: could input from the host still come? (An Os that read stdin with
   // blocking host reads says no.)
+  // What a copy costs by itself, and what copies share of it, in bytes of the host's memory.
+  virtual uint64_t copy_bytes() const { return 0; }
+  virtual uint64_t shared_bytes() const { return 0; }
   virtual std::string describe_thread(
       const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
   virtual void digest(uint64_t& h) const = 0;             // mixes all its state into h

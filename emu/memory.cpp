@@ -463,10 +463,13 @@ detail::Node* Memory::node_of(uint64_t page) {
   return n;
 }
 
-uint64_t Memory::own_bytes() const {
-  return written_frames_ * kFrameCost + (frames_ - written_frames_) * kBackedFrameCost + nodes_ * kNodeCost +
-         maps_.size() * kMappingCost;
+uint64_t Memory::frame_bytes() const {
+  return written_frames_ * kFrameCost + (frames_ - written_frames_) * kBackedFrameCost + nodes_ * kNodeCost;
 }
+
+uint64_t Memory::mapping_bytes() const { return maps_.size() * kMappingCost; }
+
+uint64_t Memory::own_bytes() const { return frame_bytes() + mapping_bytes(); }
 
 void Memory::count_frame(uint64_t cost) {
   const uint64_t held = held_bytes();
@@ -683,6 +686,12 @@ uint64_t Memory::digest() const {
   return h;
 }
 
+namespace {
+uint64_t other_shared = 0;
+}
+
 uint64_t live_frame_bytes() { return detail::live_bytes; }
+uint64_t live_shared_bytes() { return detail::live_bytes + other_shared; }
+void count_shared_bytes(int64_t more) { other_shared += static_cast<uint64_t>(more); }
 
 }  // namespace deferscope::emu

@@ -125,6 +125,8 @@ class Memory {
   // that the guest made it hold. A page beyond `byte_limit` (--memory) throws emu::Error.
   uint64_t own_bytes() const;
   void set_other_bytes(uint64_t n) { others_ = n; }
+  uint64_t frame_bytes() const;    // frames and nodes, which copies share
+  uint64_t mapping_bytes() const;  // mappings, which they do not
   uint64_t held_bytes() const { return own_bytes() + others_; }
   uint64_t byte_limit = UINT64_MAX;
   uint64_t mapped_bytes() const;
@@ -147,6 +149,7 @@ class Memory {
   std::vector<uint64_t>
   take_dirty_code();  // pages of code written, unmapped or re-protected since the last call; they are unmarked
   bool code_dirty() const { return !dirty_code_.empty(); }
+  void forget_code() { code_pages_.clear(); }  // nothing translated is kept
   // Pages whose accesses an observer must see (watchpoints): never in a TLB.
   void set_watched_pages(std::unordered_set<uint64_t> pages);
   bool any_watched() const { return !watched_.empty(); }
@@ -189,5 +192,8 @@ class Memory {
 
 // Frames and nodes alive in the process, in bytes: what all Memory values together hold.
 uint64_t live_frame_bytes();
+// The same for everything that copies of a machine share: frames, nodes and what else is counted here.
+uint64_t live_shared_bytes();
+void count_shared_bytes(int64_t more);
 
 }  // namespace deferscope::emu

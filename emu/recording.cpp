@@ -3,11 +3,20 @@
 namespace deferscope::emu {
 
 const JournalEntry& Recording::input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) {
-  if (m.journal_cursor >= journal_.size()) {
-    journal_.push_back(real());
-    journal_.back().what = what;
+  if (keep_ && m.journal_cursor < journal_.end()) {
+    last_ = journal_.entry(m.journal_cursor, files_);
+  } else {
+    last_ = real();
+    last_.what = what;
+    if (keep_) journal_.append(last_, m.position, files_);
   }
-  return journal_[m.journal_cursor++];
+  ++m.journal_cursor;
+  return last_;
+}
+
+void Recording::set_keep(bool keep, uint64_t cursor) {
+  if (keep && !keep_) journal_.start_at(cursor);
+  keep_ = keep;
 }
 
 void Recording::output(MachineState& m, const std::function<void()>& effect) {
@@ -26,7 +35,7 @@ void Recording::work(uint64_t n) {
 }
 
 void Recording::forget(uint64_t cursor, uint64_t outputs) {
-  if (cursor < journal_.size()) journal_.resize(cursor);
+  journal_.truncate(cursor);
   files_.forget(cursor + 1);  // handles are numbers of entries, from 1
   performed_ = outputs;
 }

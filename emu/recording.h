@@ -2,10 +2,10 @@
 // the horizon up to which effects on the host have happened (law 3).
 #pragma once
 #include <cstdio>
-#include <deque>
 #include <utility>
 
 #include "emu/host_files.h"
+#include "emu/journal.h"
 #include "emu/machine_state.h"
 
 namespace deferscope::emu {
@@ -34,10 +34,15 @@ class Recording final : public HostPort {
   // again.
   void forget(uint64_t cursor, uint64_t outputs);
 
-  const std::deque<JournalEntry>& journal() const { return journal_; }
+  // Whether input is kept, from the machine's next entry on: a run that nobody goes back in keeps nothing of it.
+  void set_keep(bool keep, uint64_t cursor);
+  Journal& journal() { return journal_; }
+  uint64_t bytes() const { return journal_.bytes() + files_.bytes(); }  // of memory that a recording takes here
 
  private:
-  std::deque<JournalEntry> journal_;
+  Journal journal_;
+  JournalEntry last_;  // valid until the next
+  bool keep_ = false;
   uint64_t performed_ = 0;  // outputs that happened
   uint64_t written_ = 0;    // bytes to stdout and stderr
   uint64_t max_output_;

@@ -155,6 +155,7 @@ std::string Core::chain_line() { return chain_summary(*this); }
 Session::Session(std::unique_ptr<emu::Machine> machine, SessionOptions options)
     : core_(std::make_unique<Core>(std::move(machine), std::move(options))) {
   Core& c = *core_;
+  if (!c.options.spill.empty()) c.machine->recording().journal().spill_to(c.options.spill);
   c.machine->set_recording(true, c.options.snapshot_budget);
   std::unordered_set<uint64_t> main;
   if (c.program)

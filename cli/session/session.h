@@ -20,6 +20,7 @@ struct SessionOptions {
   std::vector<std::string> source_dirs;                         // source files are read only below these …
   std::vector<std::pair<std::string, std::string>> source_map;  // … and where these prefixes lead (OLD, NEW)
   uint64_t snapshot_budget = uint64_t{512} << 20;               // bytes
+  std::string spill;                                            // a directory for the guest's input; empty: memory
   std::function<void(const std::string&)> progress;  // told now and then while a command takes long; may be empty
 };
 

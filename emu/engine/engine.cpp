@@ -75,8 +75,10 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
       memory.take_dirty_code();
       drop_blocks();
     }
-    for (Cache* c : {blocks_.get(), single_.get()})
-      if (c->full()) c->clear();
+    if (blocks_->full() || single_->full()) {
+      drop_blocks();
+      memory.forget_code();  // else pages that never had a frame would be remembered for ever
+    }
     Cache* cache = exact ? single_.get() : blocks_.get();
     Block* block = find(cpu.pc, memory, *cache);
     if (!exact && block->count > budget - done) {

@@ -52,7 +52,7 @@ uint8_t prot_of(const loader::Segment& seg) {
 
 // A segment as whole pages. What a first page holds before the segment's first byte comes from the segment before it,
 // if that ends in the same page; else it is zero.
-void map_segment(MachineState& m, const loader::Image& image, const loader::Segment& seg) {
+void map_segment(State& s, MachineState& m, const loader::Image& image, const loader::Segment& seg) {
   if (seg.memsz == 0) return;
   uint64_t begin = page_of(seg.vaddr);
   const uint64_t end = page_up(seg.end());
@@ -62,20 +62,22 @@ void map_segment(MachineState& m, const loader::Image& image, const loader::Segm
     m.memory.map(begin, end - begin, prot, Backing{owner, seg.bytes}, image.path());
     return;
   }
-  // Unaligned: bytes are copied to a buffer that starts at the page.
-  auto bytes = std::make_shared<std::vector<uint8_t>>(seg.vaddr - begin + seg.bytes.size());
+  // Unaligned: bytes are copied to a buffer that starts at the page. Each of many segments may be all of a file.
+  const size_t size = seg.vaddr - begin + seg.bytes.size();
+  if (!s.holdings.take(size)) throw Error(image.path() + ": its segments need more memory than --memory allows");
+  auto bytes = std::make_shared<std::vector<uint8_t>>(size);
   m.memory.peek(begin, bytes->data(), seg.vaddr - begin);
   std::copy(seg.bytes.begin(), seg.bytes.end(), bytes->begin() + static_cast<std::ptrdiff_t>(seg.vaddr - begin));
   const std::span<const uint8_t> view(*bytes);
   m.memory.map(begin, end - begin, prot, Backing{std::move(bytes), view}, image.path());
 }
 
-uint64_t map_image(MachineState& m, const loader::Image& image) {
+uint64_t map_image(State& s, MachineState& m, const loader::Image& image) {
   uint64_t end = 0;
   for (const loader::Segment& seg : image.segments()) {
     if (seg.end() > kLayouts[1].mmap_top)
       throw Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
-    map_segment(m, image, seg);
+    map_segment(s, m, image, seg);
     end = std::max(end, page_up(seg.end()));
   }
   return end;
@@ -223,7 +225,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   s.exe = absolute_path(options.exe_path);
   s.roots = std::make_shared<const std::vector<GrantedRoot>>(host.files().paths().roots());
   s.cwd = host.files().start_directory(options.cwd);
-  s.brk_start = s.brk_end = map_image(m, image);
+  s.brk_start = s.brk_end = map_image(s, m, image);
   m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);
   set_limits(s);

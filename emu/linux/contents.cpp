@@ -3,16 +3,12 @@
 #include <algorithm>
 
 #include "emu/hash.h"
+#include "emu/memory.h"
 
 namespace deferscope::emu::linux_ {
-namespace {
-uint64_t live_pieces = 0;
-}
-
-Contents::Piece::Piece() { ++live_pieces; }
-Contents::Piece::Piece(const Piece& o) : bytes(o.bytes) { ++live_pieces; }
-Contents::Piece::~Piece() { --live_pieces; }
-uint64_t Contents::live_bytes() { return live_pieces * kPieceCost; }
+Contents::Piece::Piece() { count_shared_bytes(kPieceCost); }
+Contents::Piece::Piece(const Piece& o) : bytes(o.bytes) { count_shared_bytes(kPieceCost); }
+Contents::Piece::~Piece() { count_shared_bytes(-static_cast<int64_t>(kPieceCost)); }
 
 Contents::Pieces& Contents::own() {
   if (!pieces_)

@@ -22,7 +22,6 @@ class Contents {
   void write(uint64_t offset, std::string_view bytes);
   void resize(uint64_t size);  // behind the old end it reads as zeros
   void digest(uint64_t& h) const;
-  static uint64_t live_bytes();  // of all pieces in the process
 
  private:
   struct Piece {

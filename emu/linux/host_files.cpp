@@ -162,6 +162,8 @@ int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::
   const JournalEntry& e = asked(c, "read", f.path, [&](HostFiles& door) {
     JournalEntry entry;
     entry.result = entry_of(door.read(f.handle, offset, n, entry.bytes)).result;
+    entry.source = f.handle;
+    entry.source_offset = offset;
     return entry;
   });
   out = text_of(e);

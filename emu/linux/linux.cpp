@@ -43,6 +43,12 @@ class Linux final : public Os {
   uint64_t next_due_ns(const MachineState& m) const override { return next_ns(m, false); }
   uint64_t next_wake_ns(const MachineState& m) const override { return next_ns(m, true); }
   void deliver_signals(MachineState& m, HostPort& host) override;
+  uint64_t copy_bytes() const override { return sizeof *this + s_.holdings.held - shared_bytes(); }
+  uint64_t shared_bytes() const override {  // pieces of files in /tmp, and what stands behind mappings
+    uint64_t n = s_.scratch.used / Contents::kPiece * Contents::kPieceCost;
+    for (const MappedFile& f : s_.mapped_files) n += f.bytes->size();
+    return n;
+  }
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
   void digest(uint64_t& h) const override { digest_state(s_, h); }
   bool is_host_call(uint64_t pc) const override { return s_.amd64() && is_vsyscall(pc); }

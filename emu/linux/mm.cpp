@@ -122,6 +122,13 @@ int64_t find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, con
   return 0;
 }
 
+// Snapshots share them: the budget of going back sees them as long as one does.
+std::shared_ptr<const std::vector<uint8_t>> counted(std::shared_ptr<std::vector<uint8_t>> bytes) {
+  count_shared_bytes(static_cast<int64_t>(bytes->size()));
+  const std::vector<uint8_t>* view = bytes.get();
+  return {view, [bytes](const std::vector<uint8_t>* v) { count_shared_bytes(-static_cast<int64_t>(v->size())); }};
+}
+
 // What stands behind a private mapping of a file: its bytes, taken once, and once for all mappings that see the same.
 int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length, Backing& out, MappingName& name) {
   if (f.kind == FileKind::Zero) return name = f.path, 0;
@@ -136,7 +143,8 @@ int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t lengt
       return e;
     }
     bytes->shrink_to_fit();
-    have = &c.s.mapped_files.emplace_back(MappedFile{f.path, f.node, offset, length, std::move(bytes), f.path});
+    have =
+        &c.s.mapped_files.emplace_back(MappedFile{f.path, f.node, offset, length, counted(std::move(bytes)), f.path});
   }
   name = have->name;
   out = Backing{have->bytes, *have->bytes};

@@ -14,8 +14,11 @@ uint64_t inode_of(const std::string& canonical) {
   return (hash_bytes(0x696e6f6465, canonical.data(), canonical.size()) >> 16) + 2;
 }
 
+namespace {
+constexpr size_t kLongestPath = 1 << 16;  // with the directory that it starts in: a walk costs what the path is long
+}
+
 int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
-  constexpr size_t kLongest = 1 << 16;  // with the directory that it starts in: a walk costs what the path is long
   if (raw.empty()) return -err::NOENT;
   if (raw[0] == '/') return out = raw, 0;
   const bool here = dirfd == at::FDCWD;
@@ -26,7 +29,7 @@ int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
   out = from + "/" + raw;
   out.base = f ? f->handle : 0;
   out.base_length = from.size();
-  return out.text.size() > kLongest ? -err::NAMETOOLONG : 0;
+  return out.text.size() > kLongestPath ? -err::NAMETOOLONG : 0;
 }
 
 namespace {
@@ -442,30 +445,54 @@ int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, Place& ou
   return e < 0 ? e : out.scratch && out.node == 0 ? -err::NOENT : 0;
 }
 
+uint64_t times_cost(const std::map<std::string, FileTimes>& times) {
+  uint64_t n = 0;
+  for (const auto& [path, t] : times) n += cost::kTimes + path.size();
+  return n;
+}
+
+// Whether the paths that follow stay as short as full_path wants them, and there is room for what they grow.
+bool may_rename_open(const State& s, const std::string& from, const std::string& to) {
+  Holdings room = s.holdings;
+  const uint64_t more = to.size() - std::min(to.size(), from.size());
+  const auto fits = [&](const std::string& path) {
+    return !path_below(path, from) || (path.size() + more <= kLongestPath && room.take(more));
+  };
+  return fits(s.cwd) && std::all_of(s.times.begin(), s.times.end(), [&](const auto& t) { return fits(t.first); }) &&
+         std::all_of(s.files.begin(), s.files.end(), [&](const auto& f) { return fits(f.second.path); });
+}
+
 // Open files, the current directory and times follow what is renamed.
 void rename_open(State& s, const std::string& from, const std::string& to) {
   const auto follow = [&](std::string& path) {
     if (path_below(path, from)) path = to + path.substr(from.size());
   };
-  for (auto& [id, f] : s.files) follow(f.path);
+  for (auto& [id, f] : s.files) {
+    follow(f.path);
+    hold_content(s, f, f.content.size());
+  }
   follow(s.cwd);
   std::map<std::string, FileTimes> times;
+  const uint64_t before = times_cost(s.times);
   for (auto& [path, t] : s.times) {
     std::string now = path;
     follow(now);
     times[now] = t;
   }
   s.times = std::move(times);
+  s.holdings.held += times_cost(s.times) - before;  // may_rename_open saw room for it
 }
 
 // A file lost its name; where it is open it goes on without one. What gets the name later is another.
 void forget_name(State& s, const std::string& path) {
   const auto times = s.times.extract(path);
+  if (times) s.holdings.give_back(cost::kTimes + path.size());
   for (auto& [id, f] : s.files) {
     if (f.path != path || (f.kind != FileKind::Host && f.kind != FileKind::Directory)) continue;
     f.path += " (deleted)";  // as /proc/self/fd has it
     f.unnamed = true;
-    if (times) s.times[f.path] = times.mapped();
+    if (times && (s.times.count(f.path) || s.holdings.take(cost::kTimes + f.path.size())))
+      s.times[f.path] = times.mapped();
   }
 }
 
@@ -499,6 +526,7 @@ int64_t sys_renameat(Call& c) {
   if (const int64_t e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
   if (from.scratch != to.scratch) return -err::XDEV;
+  if (!may_rename_open(c.s, from.path, to.path)) return -err::NAMETOOLONG;
   std::string old_path = from.path, new_path = to.path;
   const int64_t result = from.scratch ? scratch_rename(c, from, to, flags & kNoReplace)
                                       : host_rename(c, from.host, to.host, flags & kNoReplace, old_path, new_path);
@@ -592,7 +620,9 @@ int64_t sys_utimensat(Call& c) {
     *targets[i] = given[i];
   }
   if (st.node) c.s.scratch.nodes.at(st.node).times = times;
-  if (!st.path.empty()) c.s.times[st.path] = times;
+  if (st.path.empty()) return 0;
+  if (!c.s.times.count(st.path) && !c.s.holdings.take(cost::kTimes + st.path.size())) return -err::NOSPC;
+  c.s.times[st.path] = times;
   return 0;
 }
 

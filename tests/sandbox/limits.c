@@ -335,6 +335,34 @@ static void woken_readers(void) {  // each event is looked at by all that wait f
   for (int i = 0; i < 2000; ++i) k_write(out, buffer, 1);
   say("woken\n");
 }
+
+// --- recordings ---
+
+static const char* argument;
+
+static void read_much(void) {  // a file through a window of 1 MiB
+  i64 fd = k_openat(argument, 0, 0), n = 0, total = 0;
+  while ((n = k_read(fd, buffer, sizeof buffer)) > 0) total += n;
+  say_number(total);
+  say("\n");
+}
+static void read_often(void) {  // many small files
+  i64 n = 0, total = 0;
+  for (u64 i = 0; i < 20000; ++i) {
+    i64 fd = k_openat(argument, 0, 0);
+    if ((n = k_read(fd, buffer, 4096)) > 0) total += n;
+    k_close(fd);
+  }
+  say_number(total);
+  say("\n");
+}
+static void churn(void) {  // all of a heap, over and over
+  const u64 size = 120 << 20;
+  u8* p = (u8*)reserve(size);
+  for (u64 round = 1; round < 300; ++round)
+    for (u64 i = 0; i < size; i += 4096) p[i] = (u8)round;
+  say("churned\n");
+}
 static void nothing(void) { say("nothing\n"); }
 
 static const struct {
@@ -347,10 +375,11 @@ static const struct {
     ROW(open_deep), ROW(directory_lists), ROW(descriptors), ROW(pipes), ROW(streams), ROW(datagrams), ROW(socket_options), ROW(events),
     ROW(epoll_items), ROW(timers), ROW(signals), ROW(thread_stacks), ROW(entry_points), ROW(nested_links), ROW(lost_in_a_directory), ROW(diamonds),
     ROW(wide_sets), ROW(silent_timers), ROW(ignored_timers), ROW(blocked_timers), ROW(endless_timers), ROW(reservations), ROW(present_bytes),
-    ROW(dead_peers), ROW(woken_readers)};
+    ROW(dead_peers), ROW(woken_readers), ROW(read_much), ROW(read_often), ROW(churn)};
 
 void begin(u64* stack) {
   const char* wanted = stack[0] > 1 ? (const char*)stack[2] : "";
+  argument = stack[0] > 2 ? (const char*)stack[3] : "";
   for (u64 i = 0; i < sizeof table / sizeof *table; ++i)
     if (same(table[i].name, wanted)) {
       table[i].run();

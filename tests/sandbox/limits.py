@@ -72,6 +72,22 @@ CASES = {
     "woken_readers": "woken\n",
 }
 
+# Honest guests: what runs, --memory, what it may take beside the guest's pages and the block cache (MiB), and the end of stdout. HOST is a
+# directory with a large file and a small one.
+READS = ["--allow-read", "HOST"]
+HONEST = [
+    ("a file through a window", ["run", *READS], ["read_much", "HOST/big"], 16, 40, f"{512 << 20}\n"),
+    ("many small files", ["run", *READS], ["read_often", "HOST/small"], 16, 40, "60000000\n"),
+    ("a recording of the file", ["step", *READS, "--snapshots", "16", "-c", "c; goto 1000; c; goto 2000"], ["read_much", "HOST/big"], 16, 60, None),
+    ("a recording of many files", ["step", *READS, "--snapshots", "16", "-c", "c; goto 1000; c; goto 2000"], ["read_often", "HOST/small"], 16, 60, None),
+    ("snapshots of a heap", ["step", "--snapshots", "16", "-c", "c; goto 7000000; goto 9000000; goto 2000000"], ["churn"], 130, 60, None),
+]
+
+# Long calls, ended in their middle: the flags, the guest, deferscope's line.
+ENDED = [
+    (["--max-instructions", "20000", "--memory", "4096"], "present_bytes", r"^deferscope: --max-instructions 20000 reached"),
+]
+
 
 def run(command, directory):
     """Status, stdout, stderr, peak MiB, CPU seconds."""
@@ -116,6 +132,8 @@ def main():
     failed, total = 0, 0.0
     with tempfile.TemporaryDirectory() as directory:
         for name in o.names or CASES:
+            if name in ("honest", "ended"):
+                continue
             command = [o.program, "run", "--memory", str(MEMORY), o.guest, name]
             status, out, err, peak, seconds = run(command, directory)
             total += seconds
@@ -124,6 +142,28 @@ def main():
             if not why and peak > bound:
                 why = f"{peak:.0f} MiB at its peak, more than {bound}"
             print(f"{'FAIL' if why else 'ok':4} {name:20} {peak:6.0f} MiB {seconds:6.2f} s  {why or out.strip() or err.strip()}", flush=True)
+            failed += bool(why)
+        for flags, name, line in ENDED if not o.names or "ended" in o.names else []:
+            status, out, err, peak, seconds = run([o.program, "run", *flags, o.guest, name], directory)
+            total += seconds
+            why = fault(line, status, out, err) or (f"{peak:.0f} MiB" if peak > MEMORY + o.slack + CACHE else None)
+            print(f"{'FAIL' if why else 'ok':4} {name:20} {peak:6.0f} MiB {seconds:6.2f} s  {why or err.strip()}", flush=True)
+            failed += bool(why)
+        big, small = (os.path.join(directory, n) for n in ("big", "small"))
+        with open(big, "wb") as f:
+            f.truncate(512 << 20)
+        with open(small, "wb") as f:
+            f.write(os.urandom(3000))
+        for name, verb, words, memory, beside, wanted in HONEST if not o.names or "honest" in o.names else []:
+            words = [w.replace("HOST", directory) for w in [*verb, "--memory", str(memory), o.guest, *words]]
+            status, out, err, peak, seconds = run([o.program, *words], directory)
+            total += seconds
+            why = f"status {status}, {err!r}" if status or err else None
+            if not why and wanted is not None and out != wanted:
+                why = f"{out!r}, not {wanted!r}"
+            if not why and peak > memory + beside:
+                why = f"{peak:.0f} MiB at its peak, more than {memory + beside}"
+            print(f"{'FAIL' if why else 'ok':4} {name:26} {peak:6.0f} MiB {seconds:6.2f} s  {why or ''}", flush=True)
             failed += bool(why)
     print(f"{failed} failed; {total:.0f} s")
     return failed != 0
