@@ -32,6 +32,7 @@ int snap(const SnapFlags& flags) {
   traces::Names names(program);
   traces::append_snapshot_json(line, names, m.state(), &tracker, traces::BinaryId::of(program), options);
   const auto j = nlohmann::ordered_json::parse(line);
+  for (const std::string& note : program.notes()) complain("note: " + note);
   fmt::print("{}\n", j.dump(1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
   return 0;
 }

@@ -327,6 +327,7 @@ int step(const StepFlags& flags) {
   act.sa_flags = SA_RESTART;  // output is not cut; commands look at the flag
   sigaction(SIGINT, &act, nullptr);
   const bool batch = !flags.scripts.empty() || !flags.commands.empty();
+  for (const std::string& note : session.notes()) complain("note: " + note);
   if (!batch) front.show(session.greeting());
   for (const std::string& name : flags.scripts) {
     std::ifstream in(name);

@@ -82,7 +82,7 @@ struct TraceSession::Body {
       snapshots = std::make_unique<Output>(flags.snapshots);
       id = traces::BinaryId::of(program);
     }
-    for (const std::string& n : program.layouts().notes()) complain("note: " + n);
+    for (const std::string& n : program.notes()) complain("note: " + n);
     model::TrackerOptions options;
     options.positions = false;
     options.note = [](const std::string& n) { complain("note: " + n); };

@@ -168,6 +168,8 @@ Parts read_elf(Bytes file, const std::string& name) {
   parts.elf.phentsize = h.e_phentsize;
   parts.elf.bias = choose_bias(h, headers, parts.arch);
   parts.entry = h.e_entry + parts.elf.bias;
+  for (const Elf64_Phdr& p : headers)
+    if (p.p_type == PT_TLS) parts.elf.tls_size = p.p_memsz, parts.elf.tls_align = p.p_align;
   read_segments(&parts, file, headers, name);
   parts.elf.phdr_vaddr = find_phdrs(h, parts.segments);
   parts.sections = read_sections(file, h, parts.elf.bias);

@@ -48,6 +48,7 @@ struct ElfInfo {
   uint64_t bias = 0;        // added to every address of the file (0 for ET_EXEC)
   uint64_t phdr_vaddr = 0;  // AT_PHDR: where the program headers lie in memory; 0 if they are in no segment
   uint16_t phnum = 0, phentsize = 0;
+  uint64_t tls_size = 0, tls_align = 0;  // PT_TLS: a thread's own block; 0: none
   std::string interpreter;          // PT_INTERP; empty if none
   std::vector<std::string> needed;  // DT_NEEDED
 };

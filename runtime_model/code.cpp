@@ -317,6 +317,23 @@ ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t 
   return out;
 }
 
+std::vector<int64_t> thread_pointer_offsets(const loader::Image& image, uint64_t begin, uint64_t end) {
+  std::vector<int64_t> out;
+  each_instruction(image, begin, end, [&](const Insn& i) {
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const Uop& u = i.in->uops[n];
+      if (!is_memory(u.op) || u.mem.seg != isa::kFsBase || u.width != 8) continue;
+      isa::Mem in_block = u.mem;
+      in_block.seg = isa::kZero;
+      const auto at = address_of(*i.known, in_block);
+      if (at && std::find(out.begin(), out.end(), static_cast<int64_t>(*at)) == out.end())
+        out.push_back(static_cast<int64_t>(*at));
+    }
+    return true;
+  });
+  return out;
+}
+
 std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begin, uint64_t end) {
   std::vector<uint64_t> out;
   const auto add = [&](std::optional<uint64_t> a) {

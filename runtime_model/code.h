@@ -79,6 +79,9 @@ struct ContextWords {
 };
 ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t end, isa::Reg context);
 
+// Displacements from the thread pointer (x86: FS) that the code uses for words, where they are known, without repeats.
+std::vector<int64_t> thread_pointer_offsets(const loader::Image& image, uint64_t begin, uint64_t end);
+
 // Addresses of data that the code loads from, stores to or takes, in order of appearance, without repeats.
 std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begin, uint64_t end);
 

@@ -36,9 +36,10 @@ uint64_t Guest::argument(Arg a) const {
 }
 
 uint64_t Guest::g_of(const emu::Thread& t) const {
-  if (!p_.amd64()) return t.cpu.r[28];
-  if (p_.image().os() == loader::Os::darwin) return word(t.cpu.r[isa::kGsBase] + 0x30);
-  return t.cpu.r[isa::kFsBase] ? word(t.cpu.r[isa::kFsBase] - 8) : 0;
+  const GPlace& at = p_.g_place();
+  if (at.kind == GPlace::reg) return t.cpu.r[28];
+  const uint64_t base = t.cpu.r[p_.image().os() == loader::Os::darwin ? isa::kGsBase : isa::kFsBase];
+  return base && at.kind == GPlace::thread_local_ ? word(base + static_cast<uint64_t>(at.offset)) : 0;
 }
 
 Who Guest::who(const emu::Thread& t) const {

@@ -46,6 +46,7 @@ Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
       minor_(minor_of(*go_)),
       mech_(mechanism(minor_)),
       layouts_(std::move(layouts)),
+      g_place_(model::g_place(image_)),
       use_dwarf_(use_dwarf) {
   if (go_->build.main) modules_.insert(go_->build.main->path);
   for (const loader::Module& m : go_->build.deps) modules_.insert(m.path);
@@ -56,6 +57,14 @@ Program::~Program() = default;
 
 std::unique_ptr<Program> Program::for_another_thread() const {
   return std::unique_ptr<Program>(new Program(image_, layouts_, use_dwarf_));
+}
+
+std::vector<std::string> Program::notes() const {
+  std::vector<std::string> out = layouts_.notes();
+  if (g_place_.kind == GPlace::unknown)
+    out.push_back(
+        fmt::format("where this program keeps g is not known ({}): no goroutines, chains and events", g_place_.why));
+  return out;
 }
 
 Origin Program::origin_of(std::string_view function) const {

@@ -14,6 +14,7 @@
 #include "loader/image.h"
 #include "runtime_model/code.h"
 #include "runtime_model/error.h"
+#include "runtime_model/g_place.h"
 #include "runtime_model/go_facts.h"
 #include "runtime_model/kept.h"
 #include "runtime_model/layouts.h"
@@ -95,6 +96,9 @@ class Program {
   const loader::Image& image() const { return image_; }
   const loader::GoProgram& go() const { return *go_; }
   const Layouts& layouts() const { return layouts_; }
+  const GPlace& g_place() const { return g_place_; }
+  // What a reader must know of what the model does not: one line each, mostly none.
+  std::vector<std::string> notes() const;
   const Mechanism& mech() const { return mech_; }
   int minor() const { return minor_; }
   loader::Arch arch() const { return image_.arch(); }
@@ -141,6 +145,7 @@ class Program {
   int minor_;
   const Mechanism& mech_;
   Layouts layouts_;
+  GPlace g_place_;
   bool use_dwarf_;
   static constexpr size_t kMaxKept = 1 << 20;
   std::unordered_set<std::string_view> modules_;  // paths of the program's own modules

@@ -171,6 +171,10 @@ uint64_t Session::position() const { return core_->position(); }
 bool Session::take_interrupt() { return core_->interrupted.exchange(false); }
 void Session::interrupt() { core_->interrupted.store(true, std::memory_order_relaxed); }
 
+std::vector<std::string> Session::notes() const {
+  return core_->program ? core_->program->notes() : std::vector<std::string>{};
+}
+
 Reply Session::greeting() {
   Reply r;
   core_->output.clear();

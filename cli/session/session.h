@@ -46,6 +46,7 @@ class Session {
   // is typed.
   Reply execute(const std::string& line);
   // Where it stands now, as after a stop.
+  std::vector<std::string> notes() const;  // what the model does not know of this program; one line each
   Reply greeting();
   // Safe from a signal handler: the command at work (else the next one) ends at its next check and says so.
   void interrupt();

@@ -1,0 +1,49 @@
+// g's place from symbols and code of the runtime.
+#include "runtime_model/g_place.h"
+
+#include "runtime_model/code.h"
+
+namespace deferscope::model {
+namespace {
+
+// Assembly that loads or stores g through the thread pointer in every release (src/runtime/asm_amd64.s, the macro
+// get_tls), and nothing else through it.
+constexpr std::string_view kUsers[] = {
+    "runtime.rt0_go",     "runtime.morestack",         "gogo", "runtime.gogo", "runtime.mcall", "runtime.systemstack",
+    "runtime.asmcgocall", "runtime.cgocallback_gofunc"};
+
+constexpr int64_t kDarwinSlot = 0x30;  // GS, since macOS 10 (src/cmd/internal/obj/x86/obj6.go)
+
+}  // namespace
+
+std::optional<int64_t> g_offset_by_symbol(const loader::Image& image) {
+  const loader::ElfInfo& elf = image.elf();
+  const auto s = image.symbols().find("runtime.tlsg");
+  if (!s || elf.tls_size == 0) return std::nullopt;
+  const uint64_t align = elf.tls_align ? elf.tls_align : 1;
+  const uint64_t block = (elf.tls_size + align - 1) / align * align, in_block = s->address - elf.bias;
+  if (in_block >= block) return std::nullopt;
+  return static_cast<int64_t>(in_block) - static_cast<int64_t>(block);
+}
+
+std::optional<int64_t> g_offset_by_code(const loader::Image& image) {
+  const loader::GoProgram* go = image.go();
+  std::optional<int64_t> found;
+  for (std::string_view name : kUsers)
+    for (const loader::Func& f : go ? go->funcs.find(name) : std::vector<loader::Func>{})
+      for (int64_t offset : thread_pointer_offsets(image, f.entry, f.end)) {
+        if (found && *found != offset) return std::nullopt;
+        found = offset;
+      }
+  return found;
+}
+
+GPlace g_place(const loader::Image& image) {
+  if (image.arch() == loader::Arch::arm64) return {GPlace::reg, 0, "register", {}};
+  if (image.os() == loader::Os::darwin) return {GPlace::thread_local_, kDarwinSlot, "code", {}};
+  if (const auto offset = g_offset_by_symbol(image)) return {GPlace::thread_local_, *offset, "symbol", {}};
+  if (const auto offset = g_offset_by_code(image)) return {GPlace::thread_local_, *offset, "code", {}};
+  return {GPlace::unknown, 0, "", "no symbol runtime.tlsg, and the runtime's code names no one thread-local word"};
+}
+
+}  // namespace deferscope::model
