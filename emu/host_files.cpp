@@ -313,6 +313,11 @@ int64_t HostFiles::stat(FileHandle handle, Status& status) {
   return 0;
 }
 
+bool HostFiles::are_same(FileHandle a, FileHandle b) {
+  const Held *x = held(a), *y = held(b);
+  return x && y && x->device == y->device && x->inode == y->inode;
+}
+
 int64_t HostFiles::readlink(const HostPath& path, std::string& out) {
   const Found f = find(path, false);
   if (f.error) return -f.error;

@@ -63,6 +63,7 @@ class HostFiles {
   int64_t list(const HostPath& path, std::vector<Entry>& out);  // sorted; without . and ..
 
   int64_t stat(FileHandle handle, Status& status);
+  bool are_same(FileHandle a, FileHandle b);
   int64_t read(FileHandle handle, uint64_t offset, uint64_t n, std::vector<uint8_t>& out);
   // At `offset`, or at the end (append); `end` is the offset behind what was written.
   int64_t write(FileHandle handle, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);

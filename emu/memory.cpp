@@ -174,7 +174,9 @@ Memory::Memory(const Memory& o)
       frames_(o.frames_),
       written_frames_(o.written_frames_),
       nodes_(o.nodes_),
-      others_(o.others_) {
+      others_(o.others_),
+      stored_(o.stored_),
+      own_pages_(o.own_pages_) {
   ++root_->refs;
   // The other's frames are shared from now on: its writes must copy first.
   const_cast<Memory&>(o).tlb_write.fill({});
@@ -189,6 +191,8 @@ Memory& Memory::operator=(const Memory& o) {
   release_node(root_, kTop);
   root_ = o.root_;
   maps_ = o.maps_;
+  stored_ = o.stored_;
+  own_pages_ = o.own_pages_;
   last_ = maps_.end();
   frames_ = o.frames_;
   written_frames_ = o.written_frames_;
@@ -222,6 +226,8 @@ Memory& Memory::operator=(Memory&& o) noexcept {
   std::swap(root_, o.root_);
   std::swap(maps_, o.maps_);
   std::swap(frames_, o.frames_);
+  std::swap(stored_, o.stored_);
+  std::swap(own_pages_, o.own_pages_);
   std::swap(written_frames_, o.written_frames_);
   std::swap(nodes_, o.nodes_);
   std::swap(others_, o.others_);
@@ -265,6 +271,8 @@ void Memory::split_at(uint64_t address) {
   const uint64_t skip = address - it->first;
   tail.backing.bytes = skip < tail.backing.bytes.size() ? tail.backing.bytes.subspan(skip) : std::span<const uint8_t>{};
   if (tail.backing.bytes.empty()) tail.backing.owner.reset();
+  tail.view.offset += skip;
+  tail.view.bytes -= std::min(skip, tail.view.bytes);
   it->second.end = address;
   maps_.emplace(address, std::move(tail));
 }
@@ -281,6 +289,8 @@ void Memory::note_code(uint64_t begin, uint64_t end) {
 }
 
 void Memory::drop_frames(uint64_t begin, uint64_t end) {
+  for (std::set<uint64_t>* pages : {&stored_, &own_pages_})
+    pages->erase(pages->lower_bound(begin), pages->lower_bound(end));
   if (frames_ == 0 || begin >= kSpan) return;
   own(root_, kTop);
   Dropped dropped;
@@ -306,7 +316,7 @@ void Memory::unmap(uint64_t address, uint64_t length) {
   flush_tlb();
 }
 
-void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backing, MappingName name) {
+void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backing, MappingName name, FileView view) {
   const uint64_t begin = page_of(address), end = page_up(address + length);
   if (begin >= end) return;
   unmap(begin, end - begin);
@@ -315,6 +325,7 @@ void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backin
   m.prot = prot;
   m.backing = std::move(backing);
   m.name = std::move(name);
+  m.view = view;
   maps_.emplace(begin, std::move(m));
   join(begin, end);
 }
@@ -327,8 +338,8 @@ void Memory::join(uint64_t begin, uint64_t end) {
     const auto next = std::next(it);
     if (next == maps_.end() || next->first > end) return;
     const Mapping &a = it->second, &b = next->second;
-    if (a.end == next->first && a.prot == b.prot && a.shared_anon == b.shared_anon && a.backing.bytes.empty() &&
-        b.backing.bytes.empty() && a.name == b.name) {
+    if (a.end == next->first && a.prot == b.prot && a.shared_anon == b.shared_anon && !a.view.file && !b.view.file &&
+        a.backing.bytes.empty() && b.backing.bytes.empty() && a.name == b.name) {
       it->second.end = b.end;
       maps_.erase(next);
       last_ = maps_.end();
@@ -365,6 +376,8 @@ void Memory::move(uint64_t address, uint64_t length, uint64_t to, uint64_t new_l
   const uint8_t prot = from->prot;
   const bool shared = from->shared_anon;
   const MappingName name = from->name;
+  FileView view = from->view;
+  const std::set<uint64_t> own_pages(own_pages_.lower_bound(address), own_pages_.lower_bound(address + length));
   if (backing.bytes.size() > length) backing.bytes = backing.bytes.first(length);
   std::vector<std::pair<uint64_t, Frame*>> frames;
   walk_range(root_, kTop, 0, address, address + std::min(length, new_length), [&](uint64_t page, Frame* f) {
@@ -372,7 +385,8 @@ void Memory::move(uint64_t address, uint64_t length, uint64_t to, uint64_t new_l
     frames.emplace_back(page, f);
   });
   unmap(address, length);
-  map(to, new_length, prot, std::move(backing), name);
+  map(to, new_length, prot, std::move(backing), name, view);
+  for (uint64_t page : own_pages) own_pages_.insert(to + (page - address));
   if (shared) maps_.at(to).shared_anon = true;
   for (const auto& [page, f] : frames) {
     Node* n = node_of(to + (page - address));
@@ -512,6 +526,81 @@ const uint8_t* Memory::frame_of_backing(uint64_t page, const Mapping& m) {
   return f->bytes;
 }
 
+// --- files that are mapped ---
+
+bool Memory::is_behind_file(uint64_t address) const {
+  const Mapping* m = find(address);
+  return m && m->view.file && page_of(address) - last_->first >= page_up(m->view.bytes);
+}
+
+// The bytes in every view of the file but at the address `except`.
+void Memory::show(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes, uint64_t except) {
+  struct Part {
+    uint64_t address, skip, n;
+  };
+  std::vector<Part> parts;
+  for (auto& [start, m] : maps_) {
+    const FileView& v = m.view;
+    if (!v.file || v.object != object) continue;
+    const uint64_t from = std::max(offset, v.offset), to = std::min(offset + bytes.size(), v.offset + (m.end - start));
+    if (from >= to || start + (from - v.offset) == except) continue;
+    for (uint64_t at = from; at < to;) {
+      const uint64_t address = start + (at - v.offset), n = std::min(to - at, kPage - address % kPage);
+      if (!own_pages_.contains(page_of(address))) parts.push_back({address, at - offset, n});
+      at += n;
+    }
+  }
+  for (const Part& p : parts) poke(p.address, bytes.data() + p.skip, p.n);
+}
+
+void Memory::file_written(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes) {
+  const uint64_t end = offset + bytes.size();
+  for (auto& [start, m] : maps_)
+    if (m.view.file && m.view.object == object && end > m.view.offset)
+      m.view.bytes = std::max(m.view.bytes, end - m.view.offset);
+  show(object, offset, bytes, UINT64_MAX);
+}
+
+void Memory::file_resized(uint64_t object, uint64_t size) {
+  struct Tail {
+    uint64_t address, n;
+  };
+  std::vector<Tail> tails;
+  for (auto& [start, m] : maps_) {
+    FileView& v = m.view;
+    if (!v.file || v.object != object) continue;
+    const uint64_t before = std::exchange(v.bytes, size - std::min(size, v.offset));
+    if (v.bytes >= before) continue;
+    m.backing.bytes = m.backing.bytes.first(std::min<uint64_t>(m.backing.bytes.size(), v.bytes));
+    const uint64_t behind = start + page_up(v.bytes), last = page_of(start + v.bytes);
+    if (behind < m.end) drop_frames(behind, m.end);  // private ones too: the kernel takes them away
+    if (v.bytes % kPage && last < m.end && !own_pages_.contains(last))
+      tails.push_back({start + v.bytes, kPage - v.bytes % kPage});
+  }
+  const uint8_t zeros[kPage] = {};
+  for (const Tail& t : tails) poke(t.address, zeros, t.n);
+  flush_tlb();
+}
+
+// The guest has stored to [address, address + n), which may lie in views of files.
+void Memory::note_file_store(uint64_t address, uint64_t n) {
+  for (uint64_t done = 0; done < n;) {
+    const uint64_t at = address + done, k = std::min(n - done, kPage - at % kPage);
+    done += k;
+    const Mapping* m = find(at);
+    if (!m || !m->view.file) continue;
+    if (!m->view.shared) {
+      own_pages_.insert(page_of(at));
+      continue;
+    }
+    stored_.insert(page_of(at));
+    uint8_t bytes[kPage];
+    const FileView v = m->view;
+    const uint64_t offset = v.offset + (at - last_->first);
+    if (peek_slowly(at, bytes, k)) show(v.object, offset, {bytes, k}, at);
+  }
+}
+
 // --- checked access ---
 
 bool Memory::fail(uint64_t address, isa::Fault f) {
@@ -535,7 +624,7 @@ bool Memory::each_page(uint64_t address, uint64_t n, uint8_t prot, Step step) {
       const uint64_t k = std::min(n - done, kPage - in_page);
       const Mapping* m = find(at);
       if (pass == 0) {
-        if (!m || (m->prot & prot) != prot) {
+        if (!m || (m->prot & prot) != prot || (m->view.file && is_behind_file(at))) {
           const bool canonical = at < (uint64_t{1} << 47) || at >= ~uint64_t{0} << 47;
           return fail(at, canonical ? isa::Fault::Page : isa::Fault::NonCanonical);
         }
@@ -561,18 +650,23 @@ bool Memory::read(uint64_t address, void* out, uint64_t n) {
 
 bool Memory::write(uint64_t address, const void* in, uint64_t n) {
   const auto* from = static_cast<const uint8_t*>(in);
-  return each_page(address, n, kWrite, [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
+  bool view = false;
+  const auto store = [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
     uint8_t* to = frame_for_write(page, m);
     std::memcpy(to + at, from + done, k);
+    view = view || m.view.file;
     if (is_code(page)) {
       dirty_code_.push_back(page);
       code_pages_.erase(page);
-    } else if (!is_watched(page)) {
+    } else if (!is_watched(page) && !m.view.shared) {  // of a file that is shared every store counts
       tlb_write[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(to) - page};
     }
     if (tlb_read[tlb_index(page)].tag == page)
       tlb_read[tlb_index(page)].addend = reinterpret_cast<uintptr_t>(to) - page;
-  });
+  };
+  if (!each_page(address, n, kWrite, store)) return false;
+  if (view) note_file_store(address, n);
+  return true;
 }
 
 bool Memory::check_write(uint64_t address, uint64_t n) {
@@ -589,7 +683,7 @@ unsigned Memory::fetch(uint64_t address, void* out, unsigned n) {
   while (done < n) {
     const uint64_t at = address + done;
     const Mapping* m = find(at);
-    if (!m || !(m->prot & kExec)) break;
+    if (!m || !(m->prot & kExec) || (m->view.file && is_behind_file(at))) break;
     const unsigned k = static_cast<unsigned>(std::min<uint64_t>(n - done, kPage - (at & (kPage - 1))));
     const uint8_t* from = frame_for_read(page_of(at));
     if (!from && !m->backing.bytes.empty()) from = frame_of_backing(page_of(at), *m);
@@ -602,7 +696,7 @@ unsigned Memory::fetch(uint64_t address, void* out, unsigned n) {
 bool Memory::read_string(uint64_t address, std::string& out, uint64_t limit) {
   out.clear();
   for (uint64_t i = 0; i < limit; ++i) {
-    char c;
+    char c = 0;
     if (!read(address + i, &c, 1)) return false;
     if (c == 0) return true;
     out.push_back(c);
@@ -673,7 +767,10 @@ uint64_t Memory::digest() const {
     h = mix(h, start);
     h = mix(h, m.end);
     h = mix(h, m.prot);
+    if (m.view.file) h = mix(mix(mix(mix(h, m.view.object), m.view.offset), m.view.bytes), m.view.shared);
   }
+  for (uint64_t page : stored_) h = mix(h, page);
+  for (uint64_t page : own_pages_) h = mix(h, page + 1);
   // A page that was touched but holds what it held at first counts as untouched.
   walk(root_, kTop, 0, [&](uint64_t page, const Frame& f) {
     const Mapping* m = find(page);

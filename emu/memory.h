@@ -7,9 +7,11 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "isa/evaluate.h"
@@ -48,11 +50,22 @@ class MappingName {
   std::shared_ptr<const std::string> text_;
 };
 
+// The part of a file that a mapping shows. Memory keeps the mappings of one file coherent; what a store to a shared one
+// means for the file is the OS's matter (take_stored_pages).
+struct FileView {
+  int file = 0;         // the OS's open file; 0: none
+  uint64_t object = 0;  // which file it is: views of the same one share its bytes
+  uint64_t offset = 0;  // of the mapping's first byte
+  uint64_t bytes = 0;   // that the file has from there on; pages wholly behind them cannot be accessed
+  bool shared = false, may_write = false;
+};
+
 struct Mapping {
   uint64_t end = 0;
   uint8_t prot = 0;
   bool shared_anon = false;
   Backing backing;
+  FileView view;
   MappingName name;  // as /proc/self/maps shows it; "[heap]", "[stack]", a path, or empty
 };
 
@@ -71,8 +84,8 @@ class Memory {
   ~Memory();
 
   // All addresses and lengths are rounded outwards to kPage (darwin/arm64's OS rounds to 16 KiB before).
-  void map(uint64_t address, uint64_t length, uint8_t prot, Backing backing = {},
-           MappingName name = {});  // replaces what was there
+  void map(uint64_t address, uint64_t length, uint8_t prot, Backing backing = {}, MappingName name = {},
+           FileView view = {});  // replaces what was there
   void unmap(uint64_t address, uint64_t length);
   bool protect(uint64_t address, uint64_t length,
                uint8_t prot);                       // false, and nothing changed, if some page is not mapped
@@ -87,6 +100,17 @@ class Memory {
   uint64_t find_free(uint64_t length, uint64_t from, uint64_t limit, uint64_t align = kPage) const;
   // Highest free range below `limit`, at or above `from`; 0 if none.
   uint64_t find_free_down(uint64_t length, uint64_t from, uint64_t limit, uint64_t align = kPage) const;
+
+  // --- files that are mapped ---
+  // The file has these bytes now, or this size: its views show it, as far as the guest has not made a private page its
+  // own by writing to it. O(mappings).
+  void file_written(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes);
+  void file_resized(uint64_t object, uint64_t size);
+  // Pages of shared views that the guest stored to since the last call, in order of address.
+  std::set<uint64_t> take_stored_pages() { return std::exchange(stored_, {}); }
+  bool any_stored_page() const { return !stored_.empty(); }
+  // Mapped, but the file ends before this page (SIGBUS).
+  bool is_behind_file(uint64_t address) const;
 
   // Checked access, for the guest's instructions, system calls, host calls and signal frames alike: all n bytes or
   // none; permissions, copy-on-write and code invalidation apply. False: where and why in fault_address / fault.
@@ -171,6 +195,8 @@ class Memory {
   void split_at(uint64_t address);
   void join(uint64_t begin, uint64_t end);
   bool fail(uint64_t address, isa::Fault f);
+  void note_file_store(uint64_t address, uint64_t n);
+  void show(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes, uint64_t except);
   template <class Step>
   bool each_page(uint64_t address, uint64_t n, uint8_t prot, Step step);
   void initial_page(const Mapping& m, uint64_t start, uint64_t page, uint8_t* out) const;
@@ -185,6 +211,7 @@ class Memory {
     uint64_t length = 0, from = 0, limit = 0;
   };
   mutable Gap gap_;
+  std::set<uint64_t> stored_, own_pages_;  // pages of views: shared ones stored to, private ones written to
   std::unordered_set<uint64_t> code_pages_;
   std::vector<uint64_t> dirty_code_;
   std::unordered_set<uint64_t> watched_;

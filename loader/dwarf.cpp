@@ -471,12 +471,15 @@ void Dwarf::each_line_row(const LineVisit& visit) const {
   const LineSections sections{state_->sections.get(".debug_line"), state_->sections.get(".debug_str"),
                               state_->sections.get(".debug_line_str")};
   std::set<uint64_t> seen;
-  for (const Unit& unit : state_->units)
-    if (unit.line_table && seen.insert(*unit.line_table).second)
-      loader::each_line_row(sections, *unit.line_table, [&](LineRow row) {
-        row.address += state_->bias;
-        visit(row);
-      });
+  uint64_t read = 0;
+  for (const Unit& unit : state_->units) {
+    if (!unit.line_table || !seen.insert(*unit.line_table).second) continue;
+    read += loader::each_line_row(sections, *unit.line_table, [&](LineRow row) {
+      row.address += state_->bias;
+      visit(row);
+    });
+    if (read > sections.line.size()) throw Error("corrupt DWARF: line tables overlap");
+  }
 }
 
 Location Dwarf::locate(const Variable& variable, uint64_t pc, const FrameAccess& frame) const {

@@ -231,7 +231,7 @@ class Machine {
 
 }  // namespace
 
-void each_line_row(const LineSections& sections, uint64_t offset, const LineVisit& visit) {
+uint64_t each_line_row(const LineSections& sections, uint64_t offset, const LineVisit& visit) {
   const Bytes rest = offset < sections.line.size() ? sections.line.subspan(static_cast<size_t>(offset)) : Bytes{};
   Cursor start(rest, offset);
   uint64_t length = start.fixed<uint32_t>();
@@ -241,6 +241,7 @@ void each_line_row(const LineSections& sections, uint64_t offset, const LineVisi
   const Header h = read_header(c, wide, sections);
   Machine machine(h, visit);
   while (c.more()) machine.step(c);
+  return start.at();
 }
 
 }  // namespace deferscope::loader

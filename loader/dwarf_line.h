@@ -24,7 +24,7 @@ struct LineSections {
   Bytes line, str, line_str;
 };
 
-// Walks the rows of the program at `offset` of .debug_line. Throws Error where it is damaged.
-void each_line_row(const LineSections& sections, uint64_t offset, const LineVisit& visit);
+// Walks the rows of the program at `offset` of .debug_line; gives the bytes it takes. Throws Error where it is damaged.
+uint64_t each_line_row(const LineSections& sections, uint64_t offset, const LineVisit& visit);
 
 }  // namespace deferscope::loader

@@ -121,6 +121,7 @@ uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers);
 
 // files.cpp
 OpenFile* file_of(State& s, int fd);
+void drop_file(State& s, int file);      // one reference less; the last one closes
 int64_t new_file(State& s, OpenFile f);  // its number, refs 0; or -ENOMEM, and what it holds is let go
 // Or -EMFILE, and a file without descriptors goes. `file` may be new_file's error.
 int64_t new_fd(State& s, int64_t file, bool cloexec, int lowest = 0);

@@ -36,8 +36,8 @@ void add(Digest& d, const ThreadInfo& t, uint64_t accounted_to) {
 }
 
 void add(Digest& d, const OpenFile& f) {
-  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.sought, f.unnamed, f.handle, f.node, f.socket, f.stream,
-    f.pipe, f.count, f.semaphore, f.changes, f.refs);
+  d(f.kind, f.flags, f.offset, f.path, f.content, f.listed, f.sought, f.unnamed, f.handle, f.object, f.object_as_of,
+    f.node, f.socket, f.stream, f.pipe, f.count, f.semaphore, f.changes, f.refs);
   for (const auto& [fd, i] : f.items) d(fd, i.events, i.data, i.file, i.seen, i.disarmed);
 }
 
@@ -86,7 +86,8 @@ void digest_state(const State& s, uint64_t& h) {
     d(id);
     add(d, x);
   }
-  d(s.next_socket, s.next_port);
+  d(s.next_socket, s.next_port, s.mapped_count, s.mapped.size());
+  for (int file : s.mapped) d(file);
   for (const auto& [id, p] : s.pipes) d(id, p.bytes, p.capacity, p.readers, p.writers);
   d(s.scratch.mounted, s.scratch.next, s.scratch.used, s.scratch.names, s.next_file, s.next_pipe, s.cwd, s.cwd_file,
     s.umask, s.brk_start, s.brk_end, s.mmap_top, s.stack_low, s.stack_high);

@@ -38,6 +38,9 @@ const FaultRow kFaultRows[] = {
 };
 // #SS: NonCanonical through RSP or RBP.
 constexpr FaultRow kStackRow = {X, Fault::NonCanonical, false, sig::BUS, sig::kSiKernel, kZero, 12, false};
+// Behind the end of a mapped file.
+constexpr FaultRow kBehindFileRows[] = {{X, Fault::Page, true, sig::BUS, sig::kBusAdrerr, kAccess, 14, false},
+                                        {A, Fault::Page, true, sig::BUS, sig::kBusAdrerr, kAccess, 0,  false}};
 // clang-format on
 
 // x86-64's instruction at pc; none (length 0) where nothing can be read.
@@ -73,10 +76,18 @@ uint64_t error_code(const MachineState& m, const isa::Outcome& o) {
   if (o.address >> 47 != 0) code |= kPresent;  // the kernel's half tells nothing
   const auto& maps = m.memory.mappings();
   auto it = maps.upper_bound(o.address);
-  if (it != maps.begin() && o.address < (--it)->second.end && (it->second.prot & kRead)) code |= kPresent;
+  if (it != maps.begin() && o.address < (--it)->second.end && (it->second.prot & kRead) &&
+      !m.memory.is_behind_file(o.address))
+    code |= kPresent;
   if (o.access == isa::Access::Write) code |= kWriting;
   if (o.access == isa::Access::Execute) code |= kFetch;
   return code;
+}
+
+// The mapping's permissions allow it; what then fails is the file's matter.
+bool may_access(const MachineState& m, const isa::Outcome& o) {
+  const uint8_t prot = std::prev(m.memory.mappings().upper_bound(o.address))->second.prot;
+  return prot & (o.access == isa::Access::Write ? kWrite : o.access == isa::Access::Execute ? kExec : kRead);
 }
 
 uint64_t signal_address(const FaultRow& row, const isa::Outcome& o, uint64_t pc) {
@@ -116,7 +127,10 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   if (!s.amd64() && o.fault == Fault::NonCanonical) o.fault = Fault::Page;
   const bool mapped = o.fault == Fault::Page && m.memory.is_mapped(o.address, 1);
   const bool stack = s.amd64() && o.fault == Fault::NonCanonical && through_stack_segment(m, o.address);
-  const FaultRow* row = stack ? &kStackRow : find_fault(s.isa, o.fault, mapped);
+  const bool permitted = mapped && m.memory.is_behind_file(o.address) && may_access(m, o);
+  const FaultRow* row = permitted ? &kBehindFileRows[!s.amd64()]
+                        : stack   ? &kStackRow
+                                  : find_fault(s.isa, o.fault, mapped);
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
   note_fault(s.threads.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);

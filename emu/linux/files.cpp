@@ -4,6 +4,7 @@
 
 #include "emu/hash.h"
 #include "emu/linux/call.h"
+#include "emu/linux/file_maps.h"
 #include "emu/linux/host_files.h"
 #include "emu/linux/scratch.h"
 #include "emu/linux/sockets.h"
@@ -83,6 +84,10 @@ int free_fd(const State& s, int lowest) {
   return fd;
 }
 }  // namespace
+
+void drop_file(State& s, int file) {
+  if (--s.files.at(file).refs == 0) release(s, file);
+}
 
 bool has_free_fd(const State& s, int lowest) {
   return static_cast<uint64_t>(free_fd(s, lowest)) < s.rlimits[rlimit::NoFile].soft;
@@ -206,6 +211,7 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
     if (e < 0) return e;
   }
   f.flags = flags & kKeptFlags;
+  if (flags & open_flag::TRUNC) view_resized(c, f, 0);
   return new_fd(c.s, new_file(c.s, std::move(f)), cloexec);
 }
 
@@ -321,6 +327,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
       const bool append = f.flags & open_flag::APPEND;
       const int64_t done = host_write(c, f, position.value_or(f.offset), append, bytes, end);
       if (done >= 0) touch(c, f.path);
+      if (done > 0) view_written(c, f, end - static_cast<uint64_t>(done), bytes.substr(0, static_cast<size_t>(done)));
       if (done >= 0 && !position) f.offset = end;
       return done;
     }
@@ -328,6 +335,7 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
       const int64_t done = scratch_write(c, f.node, position.value_or(f.offset), append, bytes, end);
+      if (done > 0) view_written(c, f, end - static_cast<uint64_t>(done), bytes.substr(0, static_cast<size_t>(done)));
       if (done >= 0 && !position) f.offset = end;
       return done;
     }
@@ -571,12 +579,13 @@ int64_t sys_ioctl(Call& c) {
 }
 
 int64_t sys_ftruncate(Call& c) {
-  const OpenFile* f = opened_file(c);
+  OpenFile* f = opened_file(c);
   if (!f) return -err::BADF;
   const bool regular = f->kind == FileKind::Host || f->kind == FileKind::Scratch;
   if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
-  if (f->node) return scratch_truncate(c, f->node, c.a[1]);
-  return host_truncate(c, *f, c.a[1]);
+  const int64_t e = f->node ? scratch_truncate(c, f->node, c.a[1]) : host_truncate(c, *f, c.a[1]);
+  if (e >= 0) view_resized(c, *f, c.a[1]);
+  return e;
 }
 
 int64_t sys_fallocate(Call& c) { return opened_file(c) ? -err::OPNOTSUPP : -err::BADF; }

@@ -157,6 +157,13 @@ int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status) {
   return e.result;
 }
 
+bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other) {
+  const JournalEntry& e = asked(c, "same file", f.path, [&](HostFiles& door) {
+    return entry_of(door.are_same(f.handle, other.handle) ? 1 : 0);
+  });
+  return e.result == 1;
+}
+
 int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = asked(c, "read", f.path, [&](HostFiles& door) {

@@ -25,6 +25,7 @@ void host_close(Call& c);  // what the call at hand let go of (State::closed)
 int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical);
 int64_t host_stat_executable(Call& c, HostStatus& status, std::string& canonical);
 int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status);
+bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other);
 int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
 int64_t host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
 int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out);

@@ -10,6 +10,7 @@
 #include "emu/linux/call.h"
 #include "emu/linux/digest.h"
 #include "emu/linux/faults.h"
+#include "emu/linux/file_maps.h"
 #include "emu/linux/host_files.h"
 #include "emu/linux/syscall_table.h"
 #include "emu/linux/vsyscall.h"
@@ -86,6 +87,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
     cpu.r[isa::kRcx] = cpu.pc;
     cpu.r[11] = cpu.eflags();
   }
+  if (m.memory.any_stored_page()) write_back(c);
   const int64_t result = syscall_row(c.row).handler(c);
   if (result != kBlocked && result != kNoResult) {
     leave_mask(c);
@@ -134,6 +136,9 @@ void Linux::deliver_signals(MachineState& m, HostPort& host) {
   account(s_, m);
   s_.running = m.thread().tid;
   if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);
+  if (!m.exited || !m.memory.any_stored_page()) return;  // killed
+  Call c{s_, m, host, m.current, 0, {}, false, false};
+  write_back(c);
 }
 
 std::string Linux::describe_thread(const MachineState& m, const Thread& t) const {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "emu/linux/call.h"
+#include "emu/linux/file_maps.h"
 #include "emu/linux/host_files.h"
 #include "emu/linux/scratch.h"
 
@@ -151,6 +152,25 @@ int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t lengt
   return 0;
 }
 
+// A mapping of an open file: what stands behind it is what the file has now; what comes later the view shows.
+int64_t map_file(Call& c, int file, uint64_t offset, uint64_t length, bool shared, Backing& out, MappingName& name,
+                 FileView& view) {
+  const OpenFile& f = c.s.files.at(file);
+  if (const int64_t e = file_backing(c, f, offset, length, out, name); e < 0) return e;
+  const bool has_bytes = f.kind == FileKind::Scratch || f.kind == FileKind::Host;
+  return has_bytes ? view_of(c, file, offset, shared, view) : 0;
+}
+
+// Some of it is a shared mapping of a file that was opened for reading only.
+bool shows_read_only(const Memory& memory, uint64_t address, uint64_t length) {
+  const auto& maps = memory.mappings();
+  auto it = maps.upper_bound(address);
+  if (it != maps.begin() && std::prev(it)->second.end > address) --it;
+  for (; it != maps.end() && it->first < address + length; ++it)
+    if (it->second.view.shared && !it->second.view.may_write) return true;
+  return false;
+}
+
 }  // namespace
 
 int64_t sys_mmap(Call& c) {
@@ -161,13 +181,15 @@ int64_t sys_mmap(Call& c) {
   if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return -err::NOMEM;
   Backing backing;
   MappingName name;
+  FileView view;
+  const OpenFile* f = nullptr;
   if (!may_split(c.memory(), address, flags & (kFixed | kFixedNoReplace) ? length : 0, 1)) return -err::NOMEM;
   if (!(flags & kAnonymous)) {
-    OpenFile* f = file_of(c.s, static_cast<int>(fd));
+    f = file_of(c.s, static_cast<int>(fd));
     if (!f || (f->flags & open_flag::PATH)) return -err::BADF;
-    if ((f->flags & open_flag::ACCMODE) == open_flag::WRONLY) return -err::ACCES;
-    if (type == kShared && (prot & kWrite) && f->kind != FileKind::Zero) return -err::NODEV;  // nothing writes back
-    if (const int64_t e = file_backing(c, *f, offset, raw_length, backing, name); e < 0) return e;
+    const uint32_t how = f->flags & open_flag::ACCMODE;
+    if (how == open_flag::WRONLY) return -err::ACCES;
+    if (type != kPrivate && (prot & kWrite) && how != open_flag::RDWR) return -err::ACCES;
   }
   uint64_t at = address;
   if (flags & (kFixed | kFixedNoReplace)) {
@@ -179,7 +201,13 @@ int64_t sys_mmap(Call& c) {
     at = choose_place(c.s, c.memory(), address, length);
     if (at == 0) return -err::NOMEM;
   }
-  c.memory().map(at, length, guest_prot(prot), std::move(backing), std::move(name));
+  if (f)
+    if (const int64_t e =
+            map_file(c, c.s.fds.at(static_cast<int>(fd)).file, offset, length, type != kPrivate, backing, name, view);
+        e < 0)
+      return e;
+  c.memory().map(at, length, guest_prot(prot), std::move(backing), std::move(name), view);
+  settle_views(c);
   return static_cast<int64_t>(at);
 }
 
@@ -191,6 +219,7 @@ int64_t sys_munmap(Call& c) {
   // A look at all mappings now and then, not each time.
   if (!c.s.mapped_files.empty() && ++c.s.unmaps > c.memory().mappings().size() / 64)
     drop_unmapped_files(c.s, c.memory());
+  settle_views(c);
   return 0;
 }
 
@@ -201,6 +230,7 @@ int64_t sys_mprotect(Call& c) {
   if (!in_user_space(c.s, c.a[0], length)) return -err::NOMEM;
   if (overcommits(c.s, c.a[2], length)) return -err::NOMEM;
   if (!may_split(c.memory(), c.a[0], length, 0)) return -err::NOMEM;
+  if ((c.a[2] & kWrite) && shows_read_only(c.memory(), c.a[0], length)) return -err::ACCES;
   return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? 0 : -err::NOMEM;
 }
 
@@ -214,6 +244,35 @@ bool known_advice(uint64_t advice) {
                      [&](const auto& r) { return advice >= r.first && advice <= r.second; });
 }
 
+// Pages go back to zeros or to what the file has now. Those of shared mappings are the file's: nothing happens to them.
+int64_t dont_need(Call& c, uint64_t address, uint64_t length) {
+  struct Part {
+    uint64_t address, length;
+    FileView view;
+  };
+  std::vector<Part> parts;
+  const auto& maps = c.memory().mappings();
+  for (auto it = std::prev(maps.upper_bound(address)); it != maps.end() && it->first < address + length; ++it) {
+    const uint64_t from = std::max(address, it->first), to = std::min(address + length, it->second.end);
+    parts.push_back({from, to - from, it->second.view});
+    parts.back().view.offset += from - it->first;
+  }
+  for (const Part& p : parts) {
+    if (p.view.shared) continue;
+    c.memory().discard(p.address, p.length);
+    if (!p.view.file) continue;
+    std::string bytes;
+    for (uint64_t done = 0; done < p.length; done += bytes.size()) {
+      const uint64_t n = std::min<uint64_t>(p.length - done, 1 << 20);
+      c.host.work(n / kPage);
+      if (file_bytes(c, c.s.files.at(p.view.file), p.view.offset + done, n, bytes) < 0) return -err::IO;
+      if (bytes.empty()) break;
+      c.memory().poke(p.address + done, bytes.data(), bytes.size());
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 int64_t sys_madvise(Call& c) {
@@ -221,9 +280,28 @@ int64_t sys_madvise(Call& c) {
   if (c.a[0] % kPage != 0 || length < c.a[1] || !known_advice(advice)) return -err::INVAL;
   if (length == 0) return 0;
   if (!c.memory().is_mapped(c.a[0], length)) return -err::NOMEM;
-  if (advice == kDontNeed) c.memory().discard(c.a[0], length);
+  return advice == kDontNeed ? dont_need(c, c.a[0], length) : 0;
+}
+
+namespace {
+
+// Maps [address, address + length) as the mapping that ends there goes on: of a file its further part, else zeros.
+int64_t extend(Call& c, uint64_t address, uint64_t length) {
+  const auto it = std::prev(c.memory().mappings().upper_bound(address - 1));
+  const Mapping like = it->second;
+  Backing backing;
+  MappingName name = like.name;
+  FileView view;
+  if (like.view.file)
+    if (const int64_t e = map_file(c, like.view.file, like.view.offset + (address - it->first), length,
+                                   like.view.shared, backing, name, view);
+        e < 0)
+      return e;
+  c.memory().map(address, length, like.prot, std::move(backing), std::move(name), view);
   return 0;
 }
+
+}  // namespace
 
 int64_t sys_mremap(Call& c) {
   constexpr uint64_t kMayMove = 1, kFixedPlace = 2;
@@ -240,16 +318,14 @@ int64_t sys_mremap(Call& c) {
     if (length <= old_length) {
       if (!may_split(c.memory(), old + length, old_length - length, 0)) return -err::NOMEM;
       c.memory().unmap(old + length, old_length - length);
+      settle_views(c);
       return static_cast<int64_t>(old);
     }
     if (!one_mapping(old_length)) return -err::FAULT;
     if (!may_split(c.memory(), old, old_length, 1)) return -err::NOMEM;
     if (!c.memory().any_mapped(old + old_length, length - old_length) && in_user_space(c.s, old, length)) {
-      auto it = std::prev(c.memory().mappings().upper_bound(old + old_length - 1));
-      const uint8_t prot = it->second.prot;
-      const MappingName name = it->second.name;
-      c.memory().map(old + old_length, length - old_length, prot, {}, name);
-      return static_cast<int64_t>(old);
+      const int64_t e = extend(c, old + old_length, length - old_length);
+      return e < 0 ? e : static_cast<int64_t>(old);
     }
     if (!(flags & kMayMove)) return -err::NOMEM;
     to = choose_place(c.s, c.memory(), 0, length);
@@ -260,8 +336,13 @@ int64_t sys_mremap(Call& c) {
   if (!one_mapping(std::min(old_length, length))) return -err::FAULT;
   if (!may_split(c.memory(), old, old_length, 2)) return -err::NOMEM;
   if (length < old_length) c.memory().unmap(old + length, old_length - length);
-  c.memory().move(old, std::min(old_length, length), to, length);
-  return static_cast<int64_t>(to);
+  const uint64_t kept = std::min(old_length, length);
+  c.memory().move(old, kept, to, kept);
+  settle_views(c);
+  if (length == kept) return static_cast<int64_t>(to);
+  c.memory().unmap(to + kept, length - kept);
+  const int64_t e = extend(c, to + kept, length - kept);
+  return e < 0 ? e : static_cast<int64_t>(to);
 }
 
 int64_t sys_brk(Call& c) {
@@ -294,8 +375,11 @@ int64_t sys_mincore(Call& c) {
 
 int64_t sys_mlock(Call& c) { return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM; }
 
+// The stores have gone to the file already, as at every call (write_back).
 int64_t sys_msync(Call& c) {
-  if (c.a[0] % kPage != 0) return -err::INVAL;
+  constexpr uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
+  if (c.a[0] % kPage != 0 || (c.a[2] & ~(kAsync | kInvalidate | kSync))) return -err::INVAL;
+  if ((c.a[2] & kAsync) && (c.a[2] & kSync)) return -err::INVAL;
   return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM;
 }
 

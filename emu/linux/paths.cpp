@@ -4,6 +4,7 @@
 
 #include "emu/hash.h"
 #include "emu/linux/call.h"
+#include "emu/linux/file_maps.h"
 #include "emu/linux/host_files.h"
 #include "emu/linux/scratch.h"
 #include "emu/linux/stat.h"
@@ -594,9 +595,15 @@ int64_t sys_truncate(Call& c) {
   Place p;
   if (const int64_t e = existing_at(c, at::FDCWD, c.a[0], true, p); e < 0) return e;
   if (static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
-  if (!p.scratch) return host_truncate(c, p.host, c.a[1]);
+  if (!p.scratch) {
+    const int64_t e = host_truncate(c, p.host, c.a[1]);
+    if (e >= 0) refresh_view_sizes(c);
+    return e;
+  }
   Status st = scratch_status(c.s, p.node);
-  return st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : -err::ACCES;
+  const int64_t e = st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : -err::ACCES;
+  if (e >= 0) scratch_resized(c, p.node, c.a[1]);
+  return e;
 }
 
 // Kept in the value: the host's file keeps its own times.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,8 @@ struct OpenFile {
   bool unnamed = false;            // of the host: the guest took its name away
   uint64_t handle = 0;             // Host, and a Directory of it: what the door holds (host_files.h)
   bool sought = false;             // Directory: lseek set `offset`, which need not be a record's
+  uint64_t object = 0;             // Host: which mapped file it is, 0: none; as of when so many had been mapped
+  uint64_t object_as_of = 0;       // (file_maps.cpp)
   int node = 0;                    // Scratch, and a Directory of it
   int stream = 0;                  // Stdout: 1 or 2
   int pipe = 0;                    // Pipe…
@@ -260,6 +263,8 @@ struct State {
   std::map<int, OpenFile> files;
   std::map<int, Pipe> pipes;
   int next_file = 1, next_pipe = 1;
+  std::set<int> mapped;       // open files that mappings show
+  uint64_t mapped_count = 0;  // host files that ever were
   Scratch scratch;
   std::map<int, Socket> sockets;
   int next_socket = 1;

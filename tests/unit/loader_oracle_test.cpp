@@ -3,9 +3,13 @@
 // --all.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -160,6 +164,133 @@ TEST(LoaderOracle, Addr2lineSeesTheSameInlinedFrames) {
     ASSERT_GT(ours.size(), 10u);
     ASSERT_GE(theirs.size(), ours.size());
     for (size_t i = 0; i < ours.size(); i++) EXPECT_EQ(ours[i], theirs[i]);
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
+}
+
+// Every row of the line tables with its is_stmt, as binutils decodes them.
+TEST(LoaderOracle, ReadelfDecodesTheSameLineRows) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("readelf");
+  size_t tested = 0;
+  for (const std::string& file : some(files, 24)) {
+    Image image = Image::load(file);
+    const auto dwarf = Dwarf::open(image);
+    if (!dwarf || image.uses_cgo()) continue;
+    SCOPED_TRACE(file);
+    std::vector<std::string> ours, theirs;
+    dwarf->each_line_row([&](const LineRow& r) {
+      ours.push_back(fmt::format("{:x} {} {}{}", r.address - image.elf().bias, r.file.substr(r.file.rfind('/') + 1),
+                                 r.end_sequence ? "-" : std::to_string(r.line),
+                                 r.is_stmt && !r.end_sequence ? " x" : ""));
+    });
+    std::istringstream lines(output_of("readelf -W --debug-dump=decodedline '" + file + "'"));
+    for (std::string line; std::getline(lines, line);) {  // NAME LINE 0xADDRESS [VIEW] [x]
+      std::istringstream words(line);
+      std::string name, number, address, last, word;
+      if (!(words >> name >> number >> address) || !address.starts_with("0x")) continue;
+      while (words >> word) last = word;
+      theirs.push_back(fmt::format("{} {} {}{}", address.substr(2), name.substr(name.rfind('/') + 1), number,
+                                   last == "x" && number != "-" ? " x" : ""));
+    }
+    std::sort(ours.begin(), ours.end());
+    std::sort(theirs.begin(), theirs.end());
+    ASSERT_GT(theirs.size(), 1000u);
+    EXPECT_EQ(ours.size(), theirs.size());
+    std::vector<std::string> differ;
+    std::set_symmetric_difference(ours.begin(), ours.end(), theirs.begin(), theirs.end(), std::back_inserter(differ));
+    EXPECT_TRUE(differ.empty()) << differ.size() << " rows, the first: " << differ[0];
+    ++tested;
+  }
+  if (tested == 0) GTEST_SKIP() << "no guest with DWARF";
+}
+
+// "DW_OP_fbreg: -48; DW_OP_piece: 8; …" as kinds, values and sizes; empty: has other operations.
+std::string spelled(const std::string& operations, uint64_t cfa) {
+  std::string out, piece = "gone";
+  std::istringstream parts(operations);
+  bool pieces = false;
+  for (std::string op; std::getline(parts, op, ';');) {
+    op = op.substr(op.find_first_not_of(' '));
+    const std::string number = op.substr(op.rfind(' ') + 1);
+    if (op.starts_with("DW_OP_piece")) {
+      out += fmt::format("{}/{} ", piece, number);
+      piece = "gone";
+      pieces = true;
+    } else if (op.starts_with("DW_OP_fbreg")) {
+      piece = fmt::format("memory {}", cfa + static_cast<uint64_t>(std::stoll(number)));
+    } else if (op.starts_with("DW_OP_call_frame_cfa")) {
+      piece = fmt::format("memory {}", cfa);
+    } else if (op.starts_with("DW_OP_reg") && std::isdigit(static_cast<unsigned char>(op[9]))) {
+      piece = fmt::format("register {}", std::stoi(op.substr(9)));
+    } else {
+      return {};
+    }
+  }
+  return pieces ? out : piece + "/0 ";
+}
+
+std::string spelled(const Location& location) {
+  std::string out;
+  for (const Piece& p : location.pieces) {
+    const std::string what = p.kind == Piece::Kind::memory ? fmt::format("memory {}", p.value)
+                             : p.kind == Piece::Kind::reg  ? fmt::format("register {}", p.value)
+                                                           : "gone";
+    out += fmt::format("{}/{} ", what, p.size);
+  }
+  return out;
+}
+
+// Where variables are and from which pc to which, as binutils reads the lists (in full up to DWARF 4).
+TEST(LoaderOracle, ReadelfSeesTheSameLocations) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  NEED_TOOL("readelf");
+  struct Entry {
+    uint64_t begin, end;
+    std::string operations;
+  };
+  size_t tested = 0;
+  FrameAccess frame;
+  frame.cfa = 1 << 20;
+  for (const std::string& file : some(files, 24)) {
+    Image image = Image::load(file);
+    const auto dwarf = Dwarf::open(image);
+    if (!dwarf || dwarf->version() != 4 || image.uses_cgo() || image.elf().bias) continue;
+    SCOPED_TRACE(file);
+    std::map<uint64_t, std::vector<Entry>> lists;
+    std::istringstream lines(output_of("readelf -W --debug-dump=loc '" + file + "'"));
+    std::optional<uint64_t> list;
+    for (std::string line; std::getline(lines, line);) {  // OFFSET BEGIN END (OPERATIONS)
+      std::istringstream words(line);
+      uint64_t offset, begin, end;
+      if (!(words >> std::hex >> offset)) continue;
+      if (!list) list = offset;
+      if (line.find("<End of list>") != std::string::npos) {
+        list.reset();
+        continue;
+      }
+      const size_t open = line.find("(DW_OP");
+      if (words >> begin >> end && open != std::string::npos)
+        lists[*list].push_back({begin, end, line.substr(open + 1, line.rfind(')') - open - 1)});
+    }
+    size_t checked = 0;
+    const FuncTable& funcs = image.go()->funcs;
+    for (size_t i = 0; i < funcs.size(); i += 5) {
+      const auto info = dwarf->function_at(funcs.func(i).entry);
+      if (!info) continue;
+      for (const Variable& v : info->variables) {
+        if (!v.list) continue;
+        for (const Entry& e : lists[*v.list]) {
+          const std::string want = spelled(e.operations, frame.cfa);
+          if (e.begin == e.end || want.empty()) continue;
+          for (uint64_t pc : {e.begin, e.end - 1})
+            EXPECT_EQ(spelled(dwarf->locate(v, pc, frame)), want) << info->name << " " << v.name << " at " << pc;
+          ++checked;
+        }
+      }
+    }
+    EXPECT_GT(checked, 20u);
+    ++tested;
   }
   if (tested == 0) GTEST_SKIP() << "no guest with DWARF 4";
 }

@@ -1,0 +1,124 @@
+// Which file a view shows, and the way of stores to it.
+#include "emu/linux/file_maps.h"
+
+#include <algorithm>
+#include <set>
+
+#include "emu/linux/host_files.h"
+#include "emu/linux/scratch.h"
+
+namespace deferscope::emu::linux_ {
+namespace {
+
+constexpr uint64_t kScratchObject = uint64_t{1} << 62;
+
+// Of a host file the handle of the open file that was mapped first, if the file is mapped at all; asked once for each
+// open file and each file that was mapped since.
+uint64_t object_of(Call& c, OpenFile& f) {
+  if (f.kind == FileKind::Scratch) return kScratchObject | static_cast<uint64_t>(f.node);
+  if (f.kind != FileKind::Host) return 0;
+  const auto shows_it = [&](int id) { return c.s.files.at(id).object == f.object; };
+  if (f.object && std::any_of(c.s.mapped.begin(), c.s.mapped.end(), shows_it)) return f.object;
+  if (f.object_as_of == c.s.mapped_count) return 0;
+  f.object_as_of = c.s.mapped_count;
+  f.object = 0;
+  for (int id : c.s.mapped) {
+    const OpenFile& other = c.s.files.at(id);
+    if (other.kind != FileKind::Host || !host_same_file(c, f, other)) continue;
+    f.object = other.object;
+    break;
+  }
+  return f.object;
+}
+
+int64_t file_size(Call& c, const OpenFile& f, uint64_t& size) {
+  if (f.kind == FileKind::Scratch) return size = c.s.scratch.nodes.at(f.node).bytes.size(), 0;
+  HostStatus st;
+  const int64_t e = host_stat(c, f, st);
+  size = st.size;
+  return e;
+}
+
+}  // namespace
+
+int64_t view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view) {
+  OpenFile& f = c.s.files.at(file);
+  uint64_t size = 0;
+  if (const int64_t e = file_size(c, f, size); e < 0) return e;
+  view.object = object_of(c, f);
+  if (!view.object) {
+    ++c.s.mapped_count;
+    f.object_as_of = c.s.mapped_count;
+    view.object = f.object = f.handle;
+  }
+  view.file = file;
+  view.offset = offset;
+  view.bytes = size - std::min(size, offset);
+  view.shared = shared;
+  view.may_write = (f.flags & open_flag::ACCMODE) == open_flag::RDWR;
+  if (c.s.mapped.insert(file).second) ++f.refs;
+  return 0;
+}
+
+void settle_views(Call& c) {
+  if (c.s.mapped.empty()) return;
+  std::set<int> shown;
+  for (const auto& [start, m] : c.memory().mappings())
+    if (m.view.file) shown.insert(m.view.file);
+  for (auto it = c.s.mapped.begin(); it != c.s.mapped.end();) {
+    const int file = *it;
+    if (shown.contains(file)) {
+      ++it;
+      continue;
+    }
+    it = c.s.mapped.erase(it);
+    drop_file(c.s, file);
+  }
+}
+
+void view_written(Call& c, OpenFile& f, uint64_t offset, const std::string& bytes) {
+  if (c.s.mapped.empty() || bytes.empty()) return;
+  if (const uint64_t object = object_of(c, f))
+    c.memory().file_written(object, offset, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
+void view_resized(Call& c, OpenFile& f, uint64_t size) {
+  if (c.s.mapped.empty()) return;
+  if (const uint64_t object = object_of(c, f)) c.memory().file_resized(object, size);
+}
+
+void scratch_resized(Call& c, int node, uint64_t size) {
+  if (!c.s.mapped.empty()) c.memory().file_resized(kScratchObject | static_cast<uint64_t>(node), size);
+}
+
+void refresh_view_sizes(Call& c) {
+  std::set<uint64_t> seen;
+  for (int id : c.s.mapped) {
+    const OpenFile& f = c.s.files.at(id);
+    uint64_t size = 0;
+    if (f.kind == FileKind::Host && seen.insert(f.object).second && file_size(c, f, size) >= 0)
+      c.memory().file_resized(f.object, size);
+  }
+}
+
+int64_t file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+  return f.kind == FileKind::Scratch ? scratch_read(c.s, f.node, offset, n, out) : host_read_all(c, f, offset, n, out);
+}
+
+void write_back(Call& c) {
+  for (uint64_t page : c.memory().take_stored_pages()) {
+    const auto it = std::prev(c.memory().mappings().upper_bound(page));
+    const FileView v = it->second.view;
+    const uint64_t at = page - it->first;
+    std::string bytes(at < v.bytes ? std::min(kPage, v.bytes - at) : 0, '\0');
+    uint64_t end = 0;
+    if (bytes.empty() || !c.memory().peek(page, bytes.data(), bytes.size())) continue;
+    const OpenFile& f = c.s.files.at(v.file);
+    if (f.kind == FileKind::Scratch)
+      scratch_write(c, f.node, v.offset + at, false, bytes, end);
+    else
+      host_write(c, f, v.offset + at, false, bytes, end);
+  }
+}
+
+}  // namespace deferscope::emu::linux_
