@@ -311,12 +311,16 @@ def outputs(bench):
 CGO = 'package main\n\n// static int two(void) { return 2; }\nimport "C"\n\nfunc main() { defer println("deferred"); println(C.two()) }\n'
 PURE = 'package main\n\nfunc main() { defer println("deferred"); println("body") }\n'
 SHARED = 'package main\n\nimport "C"\n\n//export Two\nfunc Two() int { defer println("x"); return 2 }\n\nfunc main() {}\n'
+STATIC = PURE.replace("package main", 'package main\n\nimport "C"')  # g lies where the C linker put it
+STATIC_FLAGS = "-linkmode=external -extldflags=-static"
 EXTERNAL_PIE = {"1.13.15": "dynamically linked"}  # before 1.15 Go has the C linker make a PIE, which takes libc
 REAL = [  # name, source, flags, environment, what `run` says (None: runs and prints; or by release), whether info, disasm and defers work
     ("cgo", CGO, [], {"CGO_ENABLED": "1"}, r"dynamically linked \(ld-linux-x86-64\.so\.2\); rebuild with CGO_ENABLED=0", True),
     ("race", PURE, ["-race"], {"CGO_ENABLED": "1"}, "built with -race; rebuild without it", True),
     ("c-shared", SHARED, ["-buildmode=c-shared"], {"CGO_ENABLED": "1"}, "dynamically linked|shared library", True),
     ("external", CGO, ["-ldflags=-linkmode=external"], {"CGO_ENABLED": "1"}, "dynamically linked", True),
+    ("static_cgo", STATIC, ["-ldflags=" + STATIC_FLAGS], {"CGO_ENABLED": "1"}, None, True),
+    ("static_cgo_stripped", STATIC, ["-ldflags=-s -w " + STATIC_FLAGS], {"CGO_ENABLED": "1"}, None, True),
     ("pie", PURE, ["-buildmode=pie"], {"CGO_ENABLED": "0"}, EXTERNAL_PIE, True),
     ("windows", PURE, [], {"GOOS": "windows"}, "Windows PE", False),
     ("386", PURE, [], {"GOARCH": "386"}, "32-bit ELF", False),
@@ -350,6 +354,10 @@ def real(bench):
                 if pattern is None:
                     status, _, err = bench.call("run", out)
                     expect((status, err) == (0, "body\ndeferred\n"), "%d %s" % (status, err))
+                    found = bench.folder / "real.jsonl"
+                    bench.call("run", "--events=%s" % found, out)
+                    mine = [e for e in map(json.loads, found.read_text().splitlines()) if e.get("origin") == "user"]
+                    expect({"defer.push", "defer.start", "defer.end"} <= {e["event"] for e in mine}, "events: %s" % mine)
                 else:
                     bench.refused(["run", out], 125, pattern)
                 for verb in ("info", "disasm", "defers"):

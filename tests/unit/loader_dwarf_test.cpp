@@ -3,6 +3,7 @@
 #include <dwarf.h>
 
 #include <map>
+#include <set>
 
 #include "loader/dwarf.h"
 #include "loader/dwarf_lists.h"
@@ -274,6 +275,62 @@ TEST(LoaderDwarf, FunctionsAreThoseOfPclntabAndEveryLocationDecodes) {
     EXPECT_FALSE(dwarf->function_at(0));
     EXPECT_FALSE(dwarf->function_at(UINT64_MAX));
   }
+}
+
+// Each parameter and result once; what moved to the heap is what it was declared as.
+TEST(LoaderDwarf, ParametersAndResultsOnce) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  size_t results = 0, moved = 0;
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    auto dwarf = Dwarf::open(image);
+    if (!dwarf || image.uses_cgo()) continue;
+    for (size_t i = 0; i < image.go()->funcs.size(); i += 3) {
+      const auto info = dwarf->function_at(image.go()->funcs.func(i).entry);
+      if (!info) continue;
+      std::set<std::string> seen;
+      for (const Variable& v : info->variables) {
+        if (!v.inlined_from.empty() || v.role == VariableRole::local || v.name == "_") continue;
+        const std::string name = v.name.substr(v.name[0] == '&');
+        EXPECT_TRUE(seen.insert(name).second) << info->name << " has " << name << " twice";
+        results += v.role == VariableRole::result;
+        moved += v.before_heap != nullptr;
+      }
+    }
+  }
+  EXPECT_GT(results, 0u);
+  EXPECT_GT(moved, 0u);
+}
+
+// A variable that a call finds in a register is, for whoever looks at the caller meanwhile, where the return finds it.
+TEST(LoaderDwarf, CallersHaveTheirVariablesInMemory) {
+  DEFERSCOPE_NEED_GUESTS(files);
+  size_t in_registers = 0;
+  const auto kind = [](const Location& l) { return l.pieces.size() == 1 ? l.pieces[0].kind : Piece::Kind::constant; };
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    Image image = Image::load(file);
+    auto dwarf = Dwarf::open(image);
+    if (!dwarf || image.uses_cgo()) continue;
+    for (size_t i = 0; i < image.go()->funcs.size(); i += 29) {
+      const auto info = dwarf->function_at(image.go()->funcs.func(i).entry);
+      if (!info) continue;
+      for (const Variable& v : info->variables) {
+        if (!v.list || !v.inlined_from.empty()) continue;
+        for (uint64_t pc = info->entry + 1; pc < info->end; ++pc) {
+          const Location before = dwarf->locate(v, pc - 1, frame()), behind = dwarf->locate(v, pc, frame());
+          const Location at = dwarf->locate_in_caller(v, pc, frame());
+          if (before.pieces.size() > 1 || behind.pieces.size() > 1) continue;
+          const bool unknown = before.optimised_away() || kind(before) == Piece::Kind::reg;
+          const bool there = unknown && kind(behind) == Piece::Kind::memory;
+          in_registers += there && !before.optimised_away();
+          EXPECT_EQ(spell(at), spell(there ? behind : before)) << info->name << " " << v.name << " at " << pc;
+        }
+      }
+    }
+  }
+  EXPECT_GT(in_registers, 0u);
 }
 
 // Calls `check` for each guest that has DWARF; gives how many there were.
