@@ -18,9 +18,9 @@
 #include <iostream>
 
 #include "cli/command_line.h"
+#include "cli/console/console.h"
 #include "cli/demo/demo.h"
 #include "cli/guest.h"
-#include "cli/session/session.h"
 #include "cli/verbs.h"
 #include "loader/printable.h"
 
@@ -40,12 +40,12 @@ struct StepFlags {
 
 // For the signal handler: Ctrl-C stops the command at work, or gives up the line that is being typed. It is a signal in
 // both cases, so that none is lost between a line's end and its command's beginning.
-Session* g_session = nullptr;
+Console* g_console = nullptr;
 int g_wake[2] = {-1, -1};  // a pipe: wakes the prompt
 
 void on_interrupt(int) {
   const int saved = errno;
-  if (g_session) g_session->interrupt();
+  if (g_console) g_console->interrupt();
   [[maybe_unused]] const ssize_t woken = write(g_wake[1], "", 1);  // if the pipe is full it is awake
   errno = saved;
 }
@@ -59,7 +59,7 @@ int next_character(EditLine*, wchar_t* out) {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return -1;
     char bytes[64];
     if (fds[1].revents && read(g_wake[0], bytes, sizeof bytes) < 0) continue;
-    if (g_session && g_session->take_interrupt()) {
+    if (g_console && g_console->take_interrupt()) {
       *out = kCtrlC;
       return 1;
     }
@@ -128,7 +128,7 @@ Progress g_progress;
 
 class Front {
  public:
-  Front(Session& session, bool colours) : session_(session), colours_(colours) {}
+  Front(Console& console, bool colours) : console_(console), colours_(colours) {}
 
   // Prints a reply; false ends the loop.
   bool show(const Reply& r) {
@@ -139,14 +139,14 @@ class Front {
     return !r.quit;
   }
 
-  Session& session() { return session_; }
+  Console& console() { return console_; }
 
   // Runs the lines of a script; the status to end with, or -1 to go on.
   int run_script(std::istream& in, const std::string& name) {
     int number = 0;
     for (std::string line; std::getline(in, line);) {
       ++number;
-      const Reply r = session_.execute(line.find_first_not_of(" \t\r") == std::string::npos ? "#" : line);
+      const Reply r = console_.execute(line.find_first_not_of(" \t\r") == std::string::npos ? "#" : line);
       if (!r.ok) {
         std::fflush(stdout);
         std::string why = r.plain();
@@ -167,7 +167,7 @@ class Front {
   }
 
  private:
-  Session& session_;
+  Console& console_;
   bool colours_;
 };
 
@@ -188,7 +188,7 @@ Front* front_of(EditLine* el) {
 unsigned char complete(EditLine* el, int) {
   const LineInfo* info = el_line(el);
   const std::string line(info->buffer, static_cast<size_t>(info->cursor - info->buffer));
-  const auto candidates = front_of(el)->session().complete(line);
+  const auto candidates = front_of(el)->console().complete(line);
   if (candidates.empty()) return CC_REFRESH_BEEP;
   const size_t space = line.find_last_of(" \t;");
   const std::string word = space == std::string::npos ? line : line.substr(space + 1);
@@ -277,19 +277,19 @@ class Editor {
 int prompt_loop(Front& front) {
   if (!isatty(STDIN_FILENO)) {
     for (std::string line; std::getline(std::cin, line);)
-      if (!front.show(front.session().execute(line.empty() ? "#" : line))) break;
+      if (!front.show(front.console().execute(line.empty() ? "#" : line))) break;
     return 0;
   }
   std::setlocale(LC_CTYPE, "");  // libedit counts columns by it
   Editor editor(front);
   for (std::string line; editor.line(line);)
-    if (!front.show(front.session().execute(line))) return 0;
+    if (!front.show(front.console().execute(line))) return 0;
   std::fputs("\n", stdout);
   return 0;
 }
 
-SessionOptions session_options(const StepFlags& f) {
-  SessionOptions o;
+ConsoleOptions console_options(const StepFlags& f) {
+  ConsoleOptions o;
   o.syntax = f.syntax;
   o.source_dirs = f.source_dirs;
   for (const std::string& m : f.source_maps) {
@@ -298,7 +298,6 @@ SessionOptions session_options(const StepFlags& f) {
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
   o.snapshot_budget = f.snapshot_mib << 20;
-  o.spill = f.spill;
   if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))
     o.progress = [](const std::string& text) { g_progress.say(text); };
   return o;
@@ -316,19 +315,22 @@ std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
 }
 
 int step(const StepFlags& flags) {
-  Session session(machine_for(flags.guest), session_options(flags));
+  std::unique_ptr<emu::Machine> machine = machine_for(flags.guest);
+  if (!flags.spill.empty()) machine->recording().journal().spill_to(flags.spill);
+  Console console(std::move(machine), console_options(flags));
   const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                        !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
-  Front front(session, colours);
+  Front front(console, colours);
   if (pipe2(g_wake, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe for Ctrl-C");
-  g_session = &session;
+  g_console = &console;
   struct sigaction act = {};
   act.sa_handler = on_interrupt;
   act.sa_flags = SA_RESTART;  // output is not cut; commands look at the flag
   sigaction(SIGINT, &act, nullptr);
   const bool batch = !flags.scripts.empty() || !flags.commands.empty();
-  for (const std::string& note : session.notes()) complain("note: " + note);
-  if (!batch) front.show(session.greeting());
+  if (const model::Program* program = console.session.program())
+    for (const std::string& note : program->notes()) complain("note: " + note);
+  if (!batch) front.show(console.greeting());
   for (const std::string& name : flags.scripts) {
     std::ifstream in(name);
     if (!in) throw std::runtime_error(fmt::format("-x {}: cannot be read", name));

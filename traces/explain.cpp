@@ -91,7 +91,7 @@ std::string Seen::recovery_target(uint64_t pc) const {
   return {};
 }
 
-std::vector<std::string> explain(const Effect& e, const Scene& scene) {
+std::vector<std::string> explain(const Prediction& e, const Scene& scene) {
   Lines out = plain_words(e, *scene.names);
   if (!scene.program) return out;
   const Seen x{e, scene, *scene.program};

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runtime_model/guest.h"
-#include "traces/effect.h"
+#include "traces/prediction.h"
 
 namespace deferscope::traces {
 
@@ -26,6 +26,6 @@ struct Scene {
 };
 
 // One string a line; never empty.
-std::vector<std::string> explain(const Effect& e, const Scene& scene);
+std::vector<std::string> explain(const Prediction& e, const Scene& scene);
 
 }  // namespace deferscope::traces

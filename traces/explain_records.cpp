@@ -135,7 +135,7 @@ std::optional<Record> record_ahead(const Seen& x) {
   emu::MachineState ahead = *x.s.state;
   const Namer nobody;
   for (unsigned i = 0; i < 20; ++i) {
-    const Effect e = predict(ahead, *x.s.cpu, nobody);
+    const Prediction e = predict(ahead, *x.s.cpu, nobody);
     if (e.flow.kind == Flow::Call) {
       if (place.kind == model::Place::reg) return Record{e.before.r[place.number], model::S::defer_, 0, kNext};
       uint64_t d = 0;

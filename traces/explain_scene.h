@@ -16,7 +16,7 @@ namespace deferscope::traces {
 using Lines = std::vector<std::string>;
 
 struct Seen {
-  const Effect& e;
+  const Prediction& e;
   const Scene& s;
   const model::Program& p;
 

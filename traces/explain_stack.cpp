@@ -66,7 +66,7 @@ bool return_address_loaded(const Seen& x, Lines& out) {
   return false;
 }
 
-const Change* sp_change(const Effect& e) {
+const Change* sp_change(const Prediction& e) {
   const isa::Reg sp = e.isa == isa::Isa::x86_64 ? isa::kRsp : isa::kSp;
   for (const Change& c : e.changes)
     if (c.kind == Change::Register && c.reg == sp && c.before != c.after) return &c;

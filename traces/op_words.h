@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "traces/effect.h"
+#include "traces/prediction.h"
 
 namespace deferscope::traces {
 

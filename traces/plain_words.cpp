@@ -1,12 +1,12 @@
 // Puts the changes of one instruction into clauses: place, old value, new value, how.
 #include <fmt/format.h>
 
-#include "traces/effect.h"
+#include "traces/prediction.h"
 
 namespace deferscope::traces {
 namespace {
 
-std::string say_memory(const Effect&, const Change& c, const Namer& names) {
+std::string say_memory(const Prediction&, const Change& c, const Namer& names) {
   if (c.bytes > 8) {
     const std::string old = say_vector(c.vec_before), now = say_vector(c.vec_after);
     if (c.bytes > 16) return fmt::format("{} ← {}", c.place, c.how.str());
@@ -19,7 +19,7 @@ std::string say_memory(const Effect&, const Change& c, const Namer& names) {
   return fmt::format("{} ← {}{}", c.place, how, old == now ? ", as before" : ", was " + old);
 }
 
-std::string say_register(const Effect& e, const Change& c, const Namer& names) {
+std::string say_register(const Prediction& e, const Change& c, const Namer& names) {
   const std::string now = say_value(c.after, 8, names);
   if (c.how.kind == Expr::Place && c.how.text == c.place && c.how.add != 0) {
     const bool sp = c.reg == (e.isa == isa::Isa::x86_64 ? isa::kRsp : isa::kSp);
@@ -33,7 +33,7 @@ std::string say_register(const Effect& e, const Change& c, const Namer& names) {
 
 }  // namespace
 
-std::string say_change(const Effect& e, const Change& c, const Namer& names) {
+std::string say_change(const Prediction& e, const Change& c, const Namer& names) {
   switch (c.kind) {
     case Change::Register: return say_register(e, c, names);
     case Change::Memory: return say_memory(e, c, names);
@@ -46,7 +46,7 @@ std::string say_change(const Effect& e, const Change& c, const Namer& names) {
   }
 }
 
-std::string say_flow(const Effect& e, const Namer& names) {
+std::string say_flow(const Prediction& e, const Namer& names) {
   const Flow& f = e.flow;
   const auto where = [&] { return say_value(f.target, 8, names); };
   switch (f.kind) {
@@ -80,7 +80,7 @@ std::string say_flow(const Effect& e, const Namer& names) {
   }
 }
 
-std::vector<std::string> plain_words(const Effect& e, const Namer& names) {
+std::vector<std::string> plain_words(const Prediction& e, const Namer& names) {
   std::vector<std::string> out;
   const bool pushes = e.isa == isa::Isa::x86_64 && e.flow.kind == Flow::Call;
   for (const Change& c : e.changes) {

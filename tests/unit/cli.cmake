@@ -2,8 +2,12 @@
 deferscope_test(session_test
   SOURCES unit/cli_follow_test.cpp unit/cli_frames_test.cpp unit/cli_golden_test.cpp unit/cli_prompt_test.cpp unit/cli_session_test.cpp unit/cli_values_test.cpp unit/cli_walk_test.cpp
           unit/cli_time_test.cpp
-  LIBS deferscope_session PkgConfig::re2 PkgConfig::nlohmann_json ZLIB::ZLIB LABELS guests)
+  LIBS deferscope_console PkgConfig::re2 PkgConfig::nlohmann_json ZLIB::ZLIB LABELS guests)
 target_compile_definitions(session_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
+
+# A client of session/ alone.
+deferscope_test(session_json_test SOURCES unit/session_json_test.cpp LIBS deferscope_session PkgConfig::nlohmann_json LABELS guests)
+target_compile_definitions(session_json_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
 deferscope_test(step_test SOURCES unit/cli_step_test.cpp LIBS deferscope_emu fmt::fmt util LABELS guests)
 target_compile_definitions(step_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"

@@ -18,7 +18,7 @@ std::vector<std::string> sampled() {
 uint64_t other_goroutine(Stepped& s) {
   // A goroutine of main's own that waits or is runnable: not the one that executes.
   const std::string text = s("goroutines");
-  const uint64_t mine = s.session->core().view->who().goid;
+  const uint64_t mine = s.reader().who().goid;
   uint64_t found = 0;
   for (size_t at = text.find(" g"); at != std::string::npos; at = text.find("\n  g", at + 1)) {
     const uint64_t id = std::strtoull(text.c_str() + text.find('g', at) + 1, nullptr, 10);
@@ -34,8 +34,7 @@ TEST(Follow, AChosenGoroutineIsSteppedWhereverItRuns) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path, {"go-pingpong"});
-    cli::Core& core = s.session->core();
-    core.quiet = true;
+    s.console->quiet = true;
     s("c main.goPingPong");
     // On to where both goroutines live.
     uint64_t id = 0;
@@ -56,14 +55,14 @@ TEST(Follow, AChosenGoroutineIsSteppedWhereverItRuns) {
     for (int i = 0; i < 150; ++i) {
       s("si");
       if (s.state().exited) break;
-      ASSERT_EQ(core.view->who().goid, id) << i;
+      ASSERT_EQ(s.reader().who().goid, id) << i;
       stepped.push_back(s.position());
     }
     ASSERT_FALSE(stepped.empty());
     s(fmt::format("goto {}", from));
     while (s.position() < stepped.back()) {
       s("si -any");
-      if (core.view->who().goid == id) expected.push_back(s.position());
+      if (s.reader().who().goid == id) expected.push_back(s.position());
     }
     EXPECT_EQ(stepped, expected);
     for (size_t i = stepped.size(); i-- > 1;) {
@@ -83,18 +82,17 @@ TEST(Follow, WaitsAreSkippedToTheVeryPosition) {
     const char* const argument = kBusy[n % std::size(kBusy)];
     SCOPED_TRACE(guests[n] + " " + argument);
     Stepped s(guests[n], {argument});
-    cli::Core& core = s.session->core();
-    core.quiet = true;
-    const cli::Who me = core.view->who();
+    s.console->quiet = true;
+    const model::Who me = s.reader().who();
     const uint64_t from = s.position();
     std::vector<uint64_t> mine;  // where it executes next
     uint64_t waited = 0;
     while (mine.size() < 60'000 && waited < 4'000'000 && !s.state().exited) {
-      if (core.view->who().same(me))
+      if (s.reader().who().same(me))
         mine.push_back(s.position());
       else
         ++waited;
-      core.run(s.position() + 1);
+      s.console->session.time().run(s.position() + 1);
     }
     if (!s.state().exited) {
       while (!mine.empty() && mine.size() % 700 != 1) mine.pop_back();
@@ -120,19 +118,19 @@ TEST(Follow, TheEndOfAGoroutineIsSaid) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path, {"defer-goroutine"});
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("c main.deferGoroutine.func1");
     if (s.state().exited) continue;
-    const uint64_t id = s.session->core().view->who().goid;
+    const uint64_t id = s.reader().who().goid;
     ASSERT_NE(id, 1u);
-    s.session->core().quiet = false;
+    s.console->quiet = false;
     std::string text = s("finish");  // of the goroutine's function: into goexit
     EXPECT_TRUE(has(text, "main.deferGoroutine.func1 returned")) << text;
     // Over goexit's call: the frames are gone.
     for (int i = 0; i < 10 && !has(text, "ends here"); ++i) text = s("ni");
     EXPECT_TRUE(has(text, fmt::format("g{} ends here", id))) << text;
     // Stepping on until the goroutine is no more.
-    for (int i = 0; i < 20'000 && s.session->core().view->who().goid == id; ++i) text = s("si");
+    for (int i = 0; i < 20'000 && s.reader().who().goid == id; ++i) text = s("si");
     EXPECT_TRUE(has(text, fmt::format("g{} has ended", id))) << text;
   }
 }
@@ -146,7 +144,7 @@ TEST(Follow, GoexitIsWhereTheGoroutineEnds) {
     Stepped s(path, {"goexit-defers"});
     s("break goexit; c");
     ASSERT_FALSE(s.state().exited);
-    const uint64_t id = s.session->core().view->who().goid, at = s.position();
+    const uint64_t id = s.reader().who().goid, at = s.position();
     for (const char* way : {"finish", "rsi; ni"}) {
       s(fmt::format("clear all; goto {}", at));
       const std::string text = s(way);

@@ -55,7 +55,7 @@ TEST(Frames, OfTheStepperAreTheSnapshots) {
       for (const model::Event& e : run_model(p, {argument}).events)
         if (positions.empty() || e.position > positions.back()) positions.push_back(e.position);
       Stepped s(guests[n], {argument});
-      s.session->core().quiet = true;
+      s.console->quiet = true;
       const size_t most = 400, stride = positions.size() / most + 1;
       for (size_t i = 0; i < positions.size(); i += std::getenv("DEFERSCOPE_ALL") ? 1 : stride) {
         s(fmt::format("goto {}", positions[i]));

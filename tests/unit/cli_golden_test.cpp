@@ -163,8 +163,8 @@ class Normalised {
 
 // What the instruction does, without what Go means by it.
 std::vector<std::string> plain(const Stepped& s) {
-  const cli::GuestView& v = *s.session->core().view;
-  return traces::plain_words(traces::predict(s.state(), *s.session->machine().options().cpu, v), v);
+  const session::Reader& v = s.reader();
+  return traces::plain_words(traces::predict(s.state(), *s.console->session.time().machine().options().cpu, v), v);
 }
 
 std::string walk_text(const Walk& w, const std::string& path) {
@@ -175,17 +175,16 @@ std::string walk_text(const Walk& w, const std::string& path) {
   for (const Leg& leg : w.legs) {
     out += fmt::format("(ds) {}{}\n", leg.command, leg.times > 1 ? fmt::format("   {} times", leg.times) : "");
     for (int i = 0; i < leg.times && !s.state().exited; ++i) {
-      s.session->core().quiet = true;
+      s.console->quiet = true;
       s(leg.command);
-      s.session->core().quiet = false;
+      s.console->quiet = false;
       if (!normal) normal.emplace(s);
       if (leg.show == Leg::nothing || s.state().exited) continue;
-      cli::Core& core = s.session->core();
-      const auto words = core.explain_here();
-      const std::string chain_now = cli::Reply{true, false, core.chain_line()}.plain();
+      const auto words = s.console->session.explain();
+      const std::string chain_now = cli::Reply{true, false, s.console->chain_line()}.plain();
       if (leg.show == Leg::meaning && words == plain(s) && chain_now == chain) continue;
       const uint64_t pc = s.state().thread().cpu.pc;
-      out += (*normal)(fmt::format("{:<34} {}\n", core.view->place(pc), core.view->instruction_text(pc)));
+      out += (*normal)(fmt::format("{:<34} {}\n", s.reader().place(pc), s.reader().instruction_text(pc)));
       for (const std::string& line : words) out += (*normal)(fmt::format("        {}\n", line));
       if (chain_now != chain && !chain_now.empty()) out += (*normal)(fmt::format("    {}\n", chain_now));
       chain = chain_now;

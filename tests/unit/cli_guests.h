@@ -4,8 +4,7 @@
 
 #include <memory>
 
-#include "cli/session/core.h"
-#include "cli/session/session.h"
+#include "cli/console/console.h"
 #include "tests/unit/loader_guests.h"
 
 namespace deferscope::test {
@@ -34,7 +33,7 @@ inline std::vector<std::string> sampled_guests() {
 }
 
 struct Stepped {
-  std::unique_ptr<cli::Session> session;
+  std::unique_ptr<cli::Console> console;
   std::string output;  // what the guest wrote
 
   // `args`: of the guest.
@@ -47,22 +46,23 @@ struct Stepped {
     auto m = std::make_unique<emu::Machine>(image, o);
     m->recording().set_sink(
         [this](int, const uint8_t* bytes, size_t n) { output.append(reinterpret_cast<const char*>(bytes), n); });
-    session = std::make_unique<cli::Session>(std::move(m), cli::SessionOptions{});
+    console = std::make_unique<cli::Console>(std::move(m), cli::ConsoleOptions{});
   }
   Stepped(const Stepped&) = delete;
   // Runs a command that must succeed; its text without style marks.
   std::string operator()(const std::string& command) {
-    const cli::Reply r = session->execute(command);
+    const cli::Reply r = console->execute(command);
     EXPECT_TRUE(r.ok) << command << ": " << r.plain();
     return r.plain();
   }
   std::string fails(const std::string& command) {
-    const cli::Reply r = session->execute(command);
+    const cli::Reply r = console->execute(command);
     EXPECT_FALSE(r.ok) << command << ": " << r.plain();
     return r.plain();
   }
-  uint64_t position() const { return session->position(); }
-  const emu::MachineState& state() const { return session->machine().state(); }
+  const session::Reader& reader() const { return console->session.reader(); }
+  uint64_t position() const { return console->session.time().position(); }
+  const emu::MachineState& state() const { return console->session.time().state(); }
   uint64_t sp() const { return state().thread().cpu.r[state().isa == isa::Isa::x86_64 ? isa::kRsp : isa::kSp]; }
   uint64_t reg(isa::Reg r) const { return state().thread().cpu.r[r]; }
   uint64_t word(uint64_t a) const {
@@ -70,7 +70,7 @@ struct Stepped {
     EXPECT_TRUE(state().memory.peek(a, &v, 8));
     return v;
   }
-  std::string place(uint64_t pc) const { return session->core().view->place(pc); }
+  std::string place(uint64_t pc) const { return reader().place(pc); }
 };
 
 inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "cli/session/verbs.h"
+#include "cli/console/verbs.h"
 #include "tests/unit/cli_guests.h"
 
 namespace deferscope::test {
@@ -59,14 +59,14 @@ TEST(Prompt, EveryVerbInEverySpelling) {
     s("c main.panicNested; si 20; break main.panicNested");
     const uint64_t home = s.position();
     for (const cli::VerbGroup& g : cli::verb_groups())
-      for (const cli::SessionVerb& v : g.verbs) {
+      for (const cli::Command& v : g.verbs) {
         const auto names = cli::split_words(v.names);
         if (names[0] == "quit" || names[0] == "save") continue;
         const std::string example = v.example;
         const size_t space = example.find_first_of(" /");
         const std::string args = space == std::string::npos ? "" : example.substr(space);
         for (const std::string& name : names) {
-          const cli::Reply r = s.session->execute(name + args);
+          const cli::Reply r = s.console->execute(name + args);
           EXPECT_TRUE(r.ok || excused(names[0], r.plain())) << name << args << ": " << r.plain();
           EXPECT_FALSE(r.quit);
           if (s.position() != home) s(fmt::format("goto {}", home));
@@ -100,7 +100,7 @@ TEST(Prompt, Completion) {
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
   Stepped s(guests[0]);
   using Words = std::vector<std::string>;
-  const auto all = [&](const std::string& line) { return s.session->complete(line); };
+  const auto all = [&](const std::string& line) { return s.console->complete(line); };
   EXPECT_EQ(all("lastw"), Words{"lastwrite"});
   EXPECT_EQ(all("si; nextd"), Words{"nextdefer"});
   EXPECT_EQ(all("help lastw"), Words{"lastwrite"});
@@ -120,12 +120,12 @@ TEST(Prompt, AnInterruptStopsOneCommand) {
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
   Stepped s(guests[0], {"panic-nested"});
   for (const char* command : {"c", "si 1000000", "rsi 100000", "rc", "finish"}) {
-    s.session->interrupt();
+    s.console->interrupt();
     EXPECT_TRUE(has(s.fails(command), "interrupted")) << command;
     s("si");
   }
-  s.session->interrupt();
-  EXPECT_TRUE(s.session->take_interrupt());
+  s.console->interrupt();
+  EXPECT_TRUE(s.console->take_interrupt());
   s("c");
   EXPECT_TRUE(s.state().exited);
 }
@@ -136,9 +136,9 @@ TEST(Prompt, PlacesAreDelves) {
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-nested"});
     s("c main.panicNested");
-    const auto at = [&](const std::string& spec) { return s.session->core().locate(spec); };
+    const auto at = [&](const std::string& spec) { return s.console->session.places().locate(spec); };
     const uint64_t entry = s.state().thread().cpu.pc;
-    const std::string line = s.session->core().view->line(entry);
+    const std::string line = s.reader().line(entry);
     const int first = std::atoi(line.c_str() + line.find(':') + 1);
     const std::string file = line.substr(0, line.find(':'));
     EXPECT_EQ(at("main.panicNested"), at(fmt::format("*{:#x}", entry)));
@@ -148,8 +148,8 @@ TEST(Prompt, PlacesAreDelves) {
     EXPECT_EQ(at("/^main.panicNested$/"), at("main.panicNested"));
     EXPECT_EQ(at("main.panicNested+8")[0], entry + 8);
     EXPECT_EQ(at("(*_panic).nextDefer"), at("runtime.(*_panic).nextDefer"));
-    EXPECT_THROW(at("/(/"), cli::CommandError);
-    EXPECT_THROW(at("main.panicNested:99999999999"), cli::CommandError);
+    EXPECT_THROW(at("/(/"), session::Error);
+    EXPECT_THROW(at("main.panicNested:99999999999"), session::Error);
   }
 }
 
@@ -180,8 +180,8 @@ TEST(Prompt, WhereMeansTheSameToAllCommands) {
     EXPECT_EQ(at("goto 75%"), static_cast<emu::Position>(static_cast<double>(end) * 0.75));
     EXPECT_EQ(at(fmt::format("goto {}", second)), second);
     for (const char* command : {"until 100%", "c end", "goto end"}) EXPECT_EQ(at(command), end) << command;
-    const uint64_t event = s.session->core().tracker->events() - 1;
-    const emu::Position last = s.session->core().tracker->position_of(event);
+    const uint64_t event = s.console->session.tracker()->events() - 1;
+    const emu::Position last = s.console->session.tracker()->position_of(event);
     ASSERT_GT(last, at("when"));
     for (const char* command : {"goto event:{}", "until event:{}", "break event:{}; c"})
       EXPECT_EQ(at(fmt::format(fmt::runtime(command), event)), last) << command;
@@ -241,10 +241,10 @@ TEST(Prompt, NonsenseNeverEndsASession) {
       for (size_t w = pick(5) + 1; w-- > 0;)
         line += std::string(line.empty() ? "" : " ") + kWords[pick(std::size(kWords))];
       SCOPED_TRACE(line);
-      const cli::Reply r = s.session->execute(line);
+      const cli::Reply r = s.console->execute(line);
       ASSERT_FALSE(r.quit);
       ASSERT_TRUE(r.ok || !r.plain().empty());
-      if (n % 50 == 0) s.session->execute("clear all");
+      if (n % 50 == 0) s.console->execute("clear all");
     }
     s("clear all; goto start");
     s("si");

@@ -1,5 +1,5 @@
 // Commands: none ends the session by wrong input, every verb has help, every instruction has words.
-#include "cli/session/verbs.h"
+#include "cli/console/verbs.h"
 #include "tests/unit/cli_guests.h"
 #include "traces/explain.h"
 #include "traces/op_words.h"
@@ -63,7 +63,7 @@ TEST(Session, WrongInputIsOneLineAndGoesOn) {
                           "break +999999",
                           "note-at"}) {
     if (std::string(bad) == "break") continue;  // delve's: here
-    const cli::Reply r = s.session->execute(bad);
+    const cli::Reply r = s.console->execute(bad);
     EXPECT_FALSE(r.ok) << bad << ": " << r.plain();
     EXPECT_FALSE(r.quit) << bad;
     EXPECT_FALSE(r.plain().empty()) << bad;
@@ -79,11 +79,11 @@ TEST(Session, EveryVerbHasHelpAndAnExample) {
   Stepped s(guests[0]);
   const std::string all = s("help");
   for (const cli::VerbGroup& g : cli::verb_groups())
-    for (const cli::SessionVerb& v : g.verbs) {
+    for (const cli::Command& v : g.verbs) {
       const std::string name = cli::split_words(v.names)[0];
       EXPECT_TRUE(has(all, name));
       for (const std::string& n : cli::split_words(v.names)) {
-        EXPECT_EQ(cli::find_session_verb(n), &v) << n;
+        EXPECT_EQ(cli::find_command(n), &v) << n;
         EXPECT_TRUE(has(s("help " + n), "example: ")) << n;
       }
     }
@@ -168,7 +168,7 @@ TEST(Session, PredictionsComeTrueAndHaveWords) {
       }
       seen[pc] = true;
       ++looked;
-      const traces::Effect e = traces::predict(s, *m.options().cpu, nobody);
+      const traces::Prediction e = traces::predict(s, *m.options().cpu, nobody);
       const auto words = traces::plain_words(e, nobody);
       ASSERT_FALSE(words.empty());
       for (const std::string& w : words)

@@ -13,8 +13,7 @@ TEST(Time, ForwardAndBackGiveTheSameStates) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-nested"});
-    cli::Core& core = s.session->core();
-    core.quiet = true;
+    s.console->quiet = true;
     s("c main.panicNested");
     const int steps = std::getenv("DEFERSCOPE_ALL") ? 4000 : 200;  // of each guest
     std::vector<std::pair<uint64_t, uint64_t>> seen;
@@ -39,7 +38,7 @@ TEST(Time, ReverseContinueFindsTheForwardHitsInReverse) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path);
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("break runtime.mallocgc");
     s("break deferreturn if $sp % 16 == 0 || $sp % 16 == 8");
     std::vector<uint64_t> hits;
@@ -133,7 +132,7 @@ TEST(Time, ReverseContinueFindsTheWatchedWritesInReverse) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-order"});
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("c main.panicOrder; watch -rw $sp-8; watch -w -size 2 $sp-40 if $sp > 4096; break main.say");
     std::vector<uint64_t> hits;
     for (int i = 0; i < 60; ++i) {
@@ -156,13 +155,13 @@ TEST(Time, LastwriteIsWhatAForwardWatchpointFinds) {
   for (const std::string& path : guests) {
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-order"});
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("c main.panicOrder");
     const uint64_t start = s.position();
     s("si 900");
     if (s.state().exited) continue;
     const uint64_t end = s.position(), sp = s.sp();
-    std::vector<uint64_t> addresses = {s.session->core().view->who().g + 40};  // g._defer
+    std::vector<uint64_t> addresses = {s.reader().who().g + 40};  // g._defer
     for (uint64_t a = sp - 16; a < sp + (std::getenv("DEFERSCOPE_ALL") ? 512 : 64); a += 8) addresses.push_back(a);
     for (const uint64_t a : addresses) {
       const std::string said = s(fmt::format("lastwrite {:#x}", a));
@@ -187,7 +186,7 @@ TEST(Time, AnEditSurvivesSeeks) {
   for (const std::string& path : step_guests(17, 17)) {
     SCOPED_TRACE(path);
     Stepped s(path);
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("si 10");
     const uint64_t p = s.position(), sp = s.sp();
     const uint64_t old = s.word(sp - 512);
@@ -220,7 +219,7 @@ TEST(Time, TheEndIsAPosition) {
   for (const std::string& path : step_guests(20, 20)) {
     SCOPED_TRACE(path);
     Stepped s(path);
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("break main.main");
     s("c");
     EXPECT_TRUE(s.state().exited);

@@ -86,7 +86,7 @@ TEST(Values, OfPackages) {
     Stepped lists(path, {"list"});
     lists("c");
     Stepped s(path, {"defer-args24"});
-    const loader::Image& image = s.session->machine().image();
+    const loader::Image& image = s.console->session.time().machine().image();
     const uint64_t five = image.find_symbol("main.five")->address;
     const auto print = [&](const std::string& expression) {
       const std::string text = s("print " + expression);
@@ -149,7 +149,7 @@ TEST(Values, WithoutDwarf) {
     if (!has(path, "_syms")) continue;
     SCOPED_TRACE(path);
     Stepped s(path, {"defer-args24"});
-    const auto table = s.session->machine().image().find_symbol("main.table");
+    const auto table = s.console->session.time().machine().image().find_symbol("main.table");
     ASSERT_TRUE(table);
     const std::string text = s("print main.table");
     EXPECT_TRUE(has(text, fmt::format("{:#x}", table->address))) << text;
@@ -170,8 +170,7 @@ TEST(Values, OptimisedAway) {
   for (const std::string& path : guests_with_dwarf()) {
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-nested"});
-    const cli::Core& core = s.session->core();
-    const loader::Dwarf* dwarf = core.program->dwarf();
+    const loader::Dwarf* dwarf = s.console->session.program()->dwarf();
     s("c runtime.printpanics");
     if (s.state().exited) s("goto start; c runtime.gopanic");
     loader::FrameAccess access;

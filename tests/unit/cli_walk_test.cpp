@@ -151,7 +151,7 @@ TEST(Walk, RecoveryIsWhereTheCallOfGopanicGoesOn) {
     const uint64_t pc = s.state().thread().cpu.pc;
     EXPECT_EQ(s.sp(), sp) << pane;
     EXPECT_TRUE(has(s.place(pc), "main.panicNested+")) << pane;
-    const auto* go = s.session->machine().image().go();
+    const auto* go = s.console->session.time().machine().image().go();
     const auto f = go->funcs.at(pc);
     const bool at_deferreturn = go->version.minor >= 25 || (go->version.minor >= 14 && !has(path, "_nopt_"));
     if (at_deferreturn) {
@@ -185,7 +185,7 @@ TEST(Walk, BreakRunStopsBeforeEachDeferredCall) {
       if (s.state().exited) break;
       const std::string why = explanation(pane);
       EXPECT_TRUE(has(why, "calls ") || has(why, "goes to ")) << pane;
-      const int minor = s.session->machine().image().go()->version.minor;
+      const int minor = s.console->session.time().machine().image().go()->version.minor;
       const std::string expected = minor >= 18 ? "deferreturn's loop runs main.deferLoop." : "jump, not call: main.";
       EXPECT_TRUE(has(why, expected)) << pane;
       ++calls;
@@ -209,9 +209,9 @@ TEST(Walk, LineStepsAreUndone) {
     if (!is_cases(path)) continue;
     SCOPED_TRACE(path);
     Stepped s(path, {"panic-nested"});
-    s.session->core().quiet = true;
+    s.console->quiet = true;
     s("tbreak main.panicNested; c");
-    const auto line = [&] { return s.session->core().view->line(s.state().thread().cpu.pc); };
+    const auto line = [&] { return s.reader().line(s.state().thread().cpu.pc); };
     std::vector<std::string> lines;
     std::vector<uint64_t> positions;
     lines.push_back(line());

@@ -1,0 +1,161 @@
+#include "cli/console/chain_view.h"
+
+#include <fmt/format.h>
+
+#include "cli/console/console.h"
+#include "runtime_model/chain.h"
+
+namespace deferscope::cli {
+namespace {
+
+std::string name_of(const session::Reader& reader, const model::Deferred& d) {
+  if (d.function) {
+    const model::Wrapped& w = reader.program()->wrapped(*d.function);
+    const std::string name = model::readable(d.function->name());
+    return w.is_wrapper && !w.function.empty() ? fmt::format("{} (wraps {})", name, w.function) : name;
+  }
+  return d.funcval ? fmt::format("funcval {:#x}", d.funcval) : "nil";
+}
+
+session::Chains need_chains(const Console& c, uint64_t g) {
+  auto chains = c.session.chains(g);
+  if (!chains) throw session::Error("no goroutine here: its chain cannot be read");
+  return std::move(*chains);
+}
+
+std::string running_name(const session::RunningDefer& r) {
+  return r.function ? model::readable(r.function->name()) : fmt::format("{:#x}", r.run.entry);
+}
+
+bool of_user(const model::ChainEntry& e) { return e.owner && e.owner->origin == model::Origin::user; }
+
+std::string entry_line(const Console& c, size_t number, const model::ChainEntry& e) {
+  std::string t = fmt::format("  #{:<3} {:<10} {}", number, model::to_string(e.storage),
+                              mark('b', name_of(c.session.reader(), e.deferred)));
+  if (e.owner) t += fmt::format("  of {}", model::readable(e.owner->name()));
+  if (e.pc)
+    t += fmt::format("  registered before {} {}", c.session.reader().place(e.pc), c.session.reader().line(e.pc - 1));
+  if (e.record) t += fmt::format("  record {:#x}", e.record);
+  if (e.slot >= 0) t += fmt::format("  slot {} at {:#x}", e.slot, e.slot_address);
+  if (e.list_head) t += "  (head of a range-over-func list)";
+  if (e.running) t += "  started";
+  if (e.incomplete) t += "  HALF FILLED: deferproc has linked it but not yet stored its fields";
+  return t;
+}
+
+}  // namespace
+
+// "defers g1: running main.main.func1 (record unlinked)  pending (user): none".
+std::string chain_summary(const std::optional<session::Chains>& chains, const session::Reader& reader) {
+  if (!chains) return {};
+  const session::Chains& r = *chains;
+  std::string running, pending;
+  for (auto it = r.running.rbegin(); it != r.running.rend(); ++it) {
+    if (running.size() > 200) break;
+    if (it->only_next) continue;  // the store at hand will start it
+    running +=
+        fmt::format("{}{} (by {}{})", running.empty() ? "" : " ← ", running_name(*it), model::to_string(it->run.by),
+                    it->run.record == 0 ? ""
+                    : it->linked        ? ", record still linked"
+                                        : ", record unlinked");
+  }
+  int shown = 0, others = 0;
+  for (const model::ChainEntry& e : r.chain.entries) {
+    if (!of_user(e)) {
+      ++others;
+    } else if (++shown <= 4) {
+      pending += fmt::format("{}{} ({}{})", pending.empty() ? "" : ", ", name_of(reader, e.deferred),
+                             model::to_string(e.storage), e.incomplete ? ", half filled" : "");
+    }
+  }
+  if (shown > 4) pending += fmt::format(", … {} more", shown - 4);
+  if (r.entering)  // its record is unlinked already, its function not yet entered: it is the one that runs next
+    running = fmt::format("{} (record unlinked){}{}", model::readable(r.entering->name()), running.empty() ? "" : " ← ",
+                          running);
+  std::string t = fmt::format("defers g{}:", r.goid);
+  if (!running.empty()) t += "  running " + running;
+  t += "  pending (user): " + (pending.empty() ? "none" : pending);
+  if (others) t += fmt::format("  and {} of libraries", others);
+  for (const model::PanicEntry& p : r.chain.panics)
+    t += fmt::format("  {} {}{}", p.goexit ? "" : "panic", p.value, p.recovered ? " [recovered]" : "");
+  return mark('d', t);
+}
+
+std::vector<std::string> defer_lines(const Console& c, uint64_t g) {
+  const session::Chains r = need_chains(c, g);
+  std::vector<std::string> out;
+  for (auto it = r.running.rbegin(); it != r.running.rend(); ++it)
+    out.push_back(fmt::format("g{} runs {}  (by {}, {}{})", r.goid, mark('b', running_name(*it)),
+                              model::to_string(it->run.by), model::to_string(it->run.storage),
+                              it->run.owner.function ? ", of " + model::readable(it->run.owner.function->name()) : ""));
+  if (r.chain.entries.empty())
+    out.push_back(fmt::format("g{}: nothing is pending", r.goid));
+  else
+    out.push_back(fmt::format("g{}: pending, next to run first", r.goid));
+  size_t n = 0;
+  for (const model::ChainEntry& e : r.chain.entries) out.push_back(entry_line(c, ++n, e));
+  for (const model::OpenFrame& o : r.chain.open_frames)
+    out.push_back(fmt::format("  deferBits of {} at {:#x}: {}", o.function ? model::readable(o.function->name()) : "?",
+                              o.bits_address, o.valid ? fmt::format("{:08b}", o.bits) : "not yet valid (stale byte)"));
+  for (const std::string& n2 : r.chain.notes) out.push_back("  " + n2);
+  return out;
+}
+
+std::vector<std::string> panic_lines(const Console& c, uint64_t g) {
+  const session::Chains r = need_chains(c, g);
+  std::vector<std::string> out;
+  for (const model::PanicEntry& p : r.chain.panics) {
+    std::string t = fmt::format("{}{}  record {:#x}", p.goexit ? "" : "panic ", mark('b', p.value), p.record);
+    if (p.recovered) t += "  recovered";
+    if (p.aborted) t += "  aborted";
+    if (p.repanicked) t += "  repanicked";
+    if (p.deferreturn) t += "  (deferreturn's own, no panic)";
+    out.push_back(std::move(t));
+    for (const model::RawField& f : p.raw)
+      out.push_back(fmt::format("    {:<14} {}", f.name,
+                                traces::say_value(f.value, f.size > 8 ? 8 : f.size, c.session.reader())));
+  }
+  if (out.empty()) out.push_back(fmt::format("g{}: no panic", r.goid));
+  return out;
+}
+
+std::vector<std::string> deferred_lines(const Console& c, uint64_t number) {
+  const session::Chains r = need_chains(c, c.session.focus().who().g);
+  if (number == 0 || number > r.chain.entries.size())
+    throw session::Error(fmt::format("{} defers are pending; numbers begin at 1", r.chain.entries.size()));
+  const model::ChainEntry& e = r.chain.entries[number - 1];
+  std::vector<std::string> out = {entry_line(c, number, e)};
+  for (const model::Deferred::Captured& word : e.deferred.captured)
+    out.push_back(fmt::format("    captured {} = {}{}", word.name.empty() ? fmt::format("+{}", word.offset) : word.name,
+                              traces::say_value(word.value, word.size > 8 ? 8 : word.size, c.session.reader()),
+                              word.address ? " (used by address)" : ""));
+  if (!e.deferred.captured_complete) out.push_back("    it may capture more: its code keeps the context register");
+  for (size_t i = 0; i + 8 <= e.arguments.size(); i += 8) {
+    uint64_t v = 0;
+    std::copy_n(e.arguments.begin() + static_cast<ptrdiff_t>(i), 8, reinterpret_cast<uint8_t*>(&v));
+    out.push_back(fmt::format("    argument +{} = {}", i, traces::say_value(v, 8, c.session.reader())));
+  }
+  for (const model::RawField& f : e.raw)
+    out.push_back(
+        fmt::format("    {:<10} {}", f.name, traces::say_value(f.value, f.size > 8 ? 8 : f.size, c.session.reader())));
+  return out;
+}
+
+std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c) {
+  std::vector<std::pair<uint64_t, std::string>> out;
+  const auto r = c.session.chains();
+  if (!r) return out;
+  size_t n = 0;
+  for (const model::ChainEntry& e : r->chain.entries) {
+    ++n;
+    if (e.slot_address) out.emplace_back(e.slot_address, fmt::format("closure of open-coded defer #{}", e.slot + 1));
+    for (const model::RawField& f : e.raw)
+      if (e.record && (f.offset % 8 == 0))
+        out.emplace_back(e.record + f.offset, fmt::format("_defer #{}: {}", n, f.name));
+  }
+  for (const model::OpenFrame& o : r->chain.open_frames)
+    out.emplace_back(o.bits_address & ~uint64_t{7}, fmt::format("deferBits in byte {}", o.bits_address & 7));
+  return out;
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,212 @@
+// Reading commands, help, scripts; what belongs to no subject.
+#include "cli/console/console.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "cli/console/verbs.h"
+
+namespace deferscope::cli {
+namespace {
+
+constexpr int kMostNested = 8;  // scripts within scripts
+
+std::string trimmed(const std::string& s) {
+  const size_t a = s.find_first_not_of(" \t\r\n"), b = s.find_last_not_of(" \t\r\n");
+  return a == std::string::npos ? "" : s.substr(a, b - a + 1);
+}
+
+// "a; b" → a, b; a ';' inside quotes or slashes stays.
+std::vector<std::string> commands_of(const std::string& line) {
+  std::vector<std::string> out;
+  std::string one;
+  char quote = 0;
+  for (char c : line) {
+    if (quote ? c == quote : c == '"' || c == '\'') quote = quote ? 0 : c;
+    if (c == ';' && !quote) {
+      out.push_back(trimmed(one));
+      one.clear();
+    } else {
+      one += c;
+    }
+  }
+  out.push_back(trimmed(one));
+  return out;
+}
+
+void show_help(Console& c, const std::string& args) {
+  if (args.empty()) {
+    for (const VerbGroup& g : verb_groups()) {
+      c.say(mark('b', g.title));
+      for (const Command& v : g.verbs)
+        c.say(fmt::format("  {:<28} {}", fmt::format("{} {}", split_words(v.names)[0], v.usage), v.help));
+    }
+    c.say(
+        "WHERE: FUNC, FUNC+OFFSET, FILE:LINE, LINE, +N, -N, /REGEX/, *ADDRESS; with #N its N-th time in the run; or a "
+        "moment: @POSITION, @+N, @-N, event:N, 50%, start, end. Positions count executed instructions (goto's number, "
+        "+N "
+        "and -N are positions without the @). An empty line repeats.");
+    c.say("help CMD tells more. quit or Ctrl-D ends, Ctrl-C stops a command that takes long.");
+    return;
+  }
+  const Command* v = find_command(split_words(args)[0]);
+  if (!v) throw session::Error(fmt::format("no command '{}'", args));
+  const auto names = split_words(v->names);
+  c.say(fmt::format("{} {}", names[0], v->usage));
+  c.say(v->help);
+  if (names.size() > 1) {
+    std::string also;
+    for (size_t i = 1; i < names.size(); ++i) also += (i > 1 ? ", " : "") + names[i];
+    c.say("also: " + also);
+  }
+  c.say(fmt::format("example: {}", v->example));
+}
+
+void help(Console& c, const std::string& args) { show_help(c, args); }
+void leave(Console&, const std::string&) {}
+void source(Console&, const std::string&) {}  // done by Console, which runs the lines
+void where(Console& c, const std::string&) {
+  c.show_stop(c.session.time().state().exited ? Halt::of(Reason::exited) : Halt{});
+}
+void syntax(Console& c, const std::string& args) {
+  if (args != "go" && args != "gnu" && args != "asm") throw session::Error("syntax go, asm or gnu");
+  c.session.reader().syntax = args;
+}
+
+constexpr Command kOwn[] = {
+    {"help h", "[CMD]", "This list, or more about one command", "help break", help},
+    {"position pos", "", "Shows again where it stands", "position", where},
+    {"source", "FILE", "Runs the commands in FILE", "source walk.ds", source},
+    {"syntax", "go|asm|gnu", "How instructions are written", "syntax gnu", syntax},
+    {"quit q exit", "", "Ends the session", "quit", leave},
+};
+
+}  // namespace
+
+const std::vector<VerbGroup>& verb_groups() {
+  static const std::vector<VerbGroup> kGroups = {
+      {"Moving", motion_verbs()},          {"Time", time_verbs()},
+      {"Breakpoints", breakpoint_verbs()}, {"Registers, memory, variables", data_verbs()},
+      {"Stacks and code", stack_verbs()},  {"The session", kOwn}};
+  return kGroups;
+}
+
+const Command* find_command(const std::string& name) {
+  const Command* beginning = nullptr;
+  int fitting = 0;
+  for (const VerbGroup& g : verb_groups())
+    for (const Command& v : g.verbs)
+      for (const std::string& n : split_words(v.names)) {
+        if (n == name) return &v;
+        if (name.size() >= 2 && n.compare(0, name.size(), name) == 0 && beginning != &v) beginning = &v, ++fitting;
+      }
+  return fitting == 1 ? beginning : nullptr;
+}
+
+std::string Reply::plain() const {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x01')
+      ++i;
+    else if (text[i] != '\x02')
+      out += text[i];
+  }
+  return out;
+}
+
+Console::Console(std::unique_ptr<emu::Machine> machine, ConsoleOptions o)
+    : session(std::move(machine), {o.syntax, o.snapshot_budget, {}}), options(std::move(o)) {
+  session.motion().before_step = [this] { remember_step(); };
+  session.time().on_dropped.push_back([this](emu::Position p) { trail_.erase(trail_.lower_bound(p), trail_.end()); });
+  if (options.progress)
+    session.time().on_progress = [this](const session::Progress& p) {
+      options.progress(fmt::format("{}@{}", p.backwards ? "looking before " : "", grouped(p.at)));
+    };
+}
+
+Console::~Console() = default;
+
+Reply Console::greeting() {
+  Reply r;
+  output_.clear();
+  show_stop(session.time().state().exited ? Halt::of(Reason::exited) : Halt{});
+  r.text = std::move(output_);
+  return r;
+}
+
+Reply Console::run_script(const std::string& file) {
+  static thread_local int nested = 0;
+  std::ifstream f(file);
+  if (!f) throw session::Error(fmt::format("cannot read {}", file.empty() ? "source FILE" : file));
+  if (nested >= kMostNested) throw session::Error("scripts are nested too deep");
+  struct Deeper {
+    Deeper() { ++nested; }
+    ~Deeper() { --nested; }
+  } deeper;
+  Reply all;
+  int number = 0;
+  for (std::string line; std::getline(f, line);) {
+    ++number;
+    const Reply part = execute(trimmed(line).empty() ? "#" : line);
+    all.text += part.text;
+    if (!part.ok) throw session::Error(fmt::format("{}:{}: {}", file, number, trimmed(part.plain())));
+    if (part.quit) break;
+  }
+  return all;
+}
+
+Reply Console::one(const std::string& command) {
+  Reply r;
+  output_.clear();
+  const emu::Position before = session.time().position();
+  try {
+    const size_t end = command.find_first_of(" \t/");
+    const std::string name = command.substr(0, end);
+    const std::string args = end == std::string::npos ? "" : trimmed(command.substr(end));
+    const Command* v = find_command(name);
+    if (!v) throw session::Error(fmt::format("'{}' is no command: help lists them", name));
+    if (v->run == source) return run_script(args);
+    r.quit = v->run == leave;
+    v->run(*this, args);
+  } catch (const session::Interrupted& e) {
+    r.ok = false;
+    say(mark('e', e.what()));
+    if (session.time().position() != before) {
+      take_interrupt();
+      show_stop({});
+    }
+  } catch (const emu::Unsupported& e) {
+    r.ok = false;
+    say(mark('e', fmt::format("deferscope cannot go on: {}", e.what())));
+  } catch (const std::exception& e) {
+    r.ok = false;
+    say(mark('e', e.what()));
+  }
+  r.text = std::move(output_);
+  return r;
+}
+
+Reply Console::execute(const std::string& line) {
+  std::string text = trimmed(line);
+  if (text.empty()) text = last_;
+  if (text.empty() || text[0] == '#') return {};
+  last_ = text;
+  Reply all;
+  const auto commands = commands_of(text);
+  for (const std::string& command : commands) {
+    if (command.empty() || command[0] == '#') continue;
+    const Reply r = one(command);
+    all.text += r.text;
+    all.ok = r.ok, all.quit = r.quit;
+    if (!r.ok || r.quit) break;
+  }
+  take_interrupt();
+  return all;
+}
+
+std::vector<std::string> Console::complete(const std::string& line) const { return completions(*this, line); }
+
+}  // namespace deferscope::cli

@@ -1,0 +1,54 @@
+#include "cli/console/source.h"
+
+#include <filesystem>
+#include <fstream>
+
+namespace deferscope::cli {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uintmax_t kMostBytes = 16u << 20;
+
+// `file` if it is a regular file below `directory`, links resolved.
+std::optional<std::string> below(const fs::path& directory, const fs::path& file) {
+  std::error_code error;
+  const fs::path root = fs::canonical(directory, error);
+  if (error) return std::nullopt;
+  const fs::path real = fs::canonical(file, error);
+  if (error || !fs::is_regular_file(real, error)) return std::nullopt;
+  const fs::path relative = real.lexically_relative(root);
+  if (relative.empty() || *relative.begin() == "..") return std::nullopt;
+  return real.string();
+}
+
+}  // namespace
+
+std::optional<std::string> source_file(const ConsoleOptions& options, const std::string& path) {
+  for (const auto& [from, to] : options.source_map) {
+    if (path.compare(0, from.size(), from) != 0) continue;
+    if (auto found = below(to, to + "/" + path.substr(from.size()))) return found;
+  }
+  // The longest tail of the path that exists below a directory.
+  for (const std::string& dir : options.source_dirs) {
+    fs::path rest = fs::path(path).relative_path();
+    while (!rest.empty()) {
+      if (auto found = below(dir, fs::path(dir) / rest)) return found;
+      fs::path shorter;
+      for (auto it = std::next(rest.begin()); it != rest.end(); ++it) shorter /= *it;
+      rest = shorter;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> source_lines(const std::string& file) {
+  std::vector<std::string> out;
+  std::error_code error;
+  if (fs::file_size(file, error) > kMostBytes || error) return out;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
+}
+
+}  // namespace deferscope::cli

@@ -1,0 +1,16 @@
+// Source lines, read only where the user allowed it: paths in a binary are not to be trusted.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/console/console.h"
+
+namespace deferscope::cli {
+
+// The host file that stands for `path`, if it lies below a --source directory or a --source-map target.
+std::optional<std::string> source_file(const ConsoleOptions& options, const std::string& path);
+// Its lines; empty if it cannot be read.
+std::vector<std::string> source_lines(const std::string& file);
+
+}  // namespace deferscope::cli

@@ -1,0 +1,62 @@
+#include "session/chains.h"
+
+#include <algorithm>
+
+#include "session/error.h"
+
+namespace deferscope::session {
+
+std::optional<Chains> read_chains(const Reader& reader, const model::Tracker* tracker, uint64_t g) {
+  if (!reader.guest() || g == 0) return std::nullopt;
+  const model::Guest& guest = *reader.guest();
+  const auto goroutine = guest.goroutine(g);
+  if (!goroutine) return std::nullopt;
+  Chains out;
+  out.goid = goroutine->id;
+  out.chain = model::read_chain(guest, *goroutine, guest.unwind(*goroutine, 200));
+  if (const auto code = reader.word(guest.jmpdefer_closure()); code && g == reader.who().g)
+    out.entering = reader.function(*code);
+  if (!tracker) return out;
+  for (model::Running& r : tracker->running(goroutine->id)) {
+    RunningDefer d;
+    d.function = r.entry ? reader.function(r.entry) : nullptr;
+    d.linked = std::any_of(out.chain.entries.begin(), out.chain.entries.end(),
+                           [&](const model::ChainEntry& e) { return r.record && e.record == r.record; });
+    d.only_next = r.by == model::RunBy::inline_exit && tracker->position_of(r.start) == reader.position();
+    d.run = std::move(r);
+    out.running.push_back(std::move(d));
+  }
+  return out;
+}
+
+std::vector<GoroutineSeen> goroutines(const Reader& reader, const Focus& focus) {
+  if (!reader.guest()) throw Error("this program is no Go program that the model reads");
+  const model::Guest& guest = *reader.guest();
+  const uint64_t mine = focus.who().g;
+  std::vector<GoroutineSeen> out;
+  for (const model::Goroutine& g : guest.goroutines()) {
+    GoroutineSeen seen;
+    seen.goroutine = g;
+    seen.in_focus = g.g == mine;
+    if (g.thread >= 0) seen.tid = reader.state().threads[static_cast<size_t>(g.thread)].tid;
+    const model::Unwound u = guest.unwind(g, 1);
+    if (!u.frames.empty()) seen.pc = u.frames[0].pc, seen.sp = u.frames[0].sp;
+    seen.waits_for = guest.wait_reason(g);
+    out.push_back(std::move(seen));
+  }
+  return out;
+}
+
+std::vector<ThreadSeen> threads(const Reader& reader) {
+  const emu::MachineState& s = reader.state();
+  std::vector<ThreadSeen> out;
+  for (size_t i = 0; i < s.threads.size(); ++i) {
+    const emu::Thread& t = s.threads[i];
+    ThreadSeen seen{&t, reader.who(t), i == s.current, ""};
+    if (t.status == emu::ThreadStatus::Blocked) seen.waits_in = s.os->describe_thread(s, t);
+    out.push_back(std::move(seen));
+  }
+  return out;
+}
+
+}  // namespace deferscope::session

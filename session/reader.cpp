@@ -1,0 +1,180 @@
+#include "session/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "emu/linux/syscall_table.h"
+#include "isa/arm64/lift.h"
+#include "isa/text/text.h"
+#include "isa/x86_64/lift.h"
+
+namespace deferscope::session {
+namespace {
+
+std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
+
+class ImageSymbols final : public isa::Symbols {
+ public:
+  explicit ImageSymbols(const loader::Image& image) : image_(image) {}
+  isa::SymbolAt at(uint64_t a) const override {
+    const auto s = image_.symbol_at(a, loader::SymbolSource::symtab);
+    if (!s) return {};
+    return {s->name, s->address};
+  }
+
+ private:
+  const loader::Image& image_;
+};
+
+}  // namespace
+
+Reader::Reader(const emu::Machine& machine, const model::Program* program) : machine_(machine), program_(program) {
+  if (program) guest_.emplace(*program, machine.state());
+}
+
+std::optional<uint64_t> Reader::value(uint64_t address, unsigned bytes) const {
+  uint64_t v = 0;
+  if (!state().memory.peek(address, &v, bytes)) return std::nullopt;
+  return v;
+}
+
+std::optional<uint64_t> Reader::word(uint64_t address) const { return value(address, 8); }
+
+Standing Reader::standing(const Who& who) const {
+  if (guest_) return guest_->standing(who);
+  Standing s;
+  s.who = who;
+  for (const emu::Thread& t : state().threads) {
+    if (t.tid != who.tid) continue;
+    const isa::CpuState& c = t.cpu;
+    s.thread = &t, s.pc = c.pc, s.sp = c.r[sp_register()], s.fp = c.r[amd64() ? isa::kRbp : isa::Reg{29}];
+  }
+  return s;
+}
+
+// --- frames ---
+
+model::Unwound Reader::trace(const Standing& s, unsigned limit) const {
+  model::Unwound u;
+  if (guest_) u = guest_->unwind(s, limit);
+  if (!u.frames.empty() || limit == 0) return u;
+  Frame bare;
+  bare.pc = bare.lookup = s.pc, bare.sp = s.sp, bare.innermost = true;
+  u.frames.push_back(bare);
+  return u;
+}
+
+std::optional<Frame> Reader::frame0() const {
+  if (!guest_) return std::nullopt;
+  const auto u = guest_->unwind(guest_->standing(state().thread()), 1);
+  return u.frames.empty() ? std::nullopt : std::optional(u.frames[0]);
+}
+
+// --- names ---
+
+std::string Reader::place(uint64_t at) const {
+  const auto s = machine_.image().symbol_at(at);
+  if (!s) return fmt::format("{:#x}", at);
+  const std::string name = model::readable(s->name);
+  return s->offset ? fmt::format("{}+{}", name, s->offset) : name;
+}
+
+std::string Reader::line(uint64_t at) const {
+  const model::Function* f = function(at);
+  if (!f) return {};
+  const loader::SourceLine l = program_->go().funcs.line(f->f, at);
+  return l.line > 0 ? fmt::format("{}:{}", base_name(l.file), l.line) : std::string();
+}
+
+std::string Reader::inlined(uint64_t at) const {
+  const model::Function* f = function(at);
+  if (!f) return {};
+  const auto stack = program_->go().funcs.inline_stack(f->f, at);
+  return stack.size() > 1 ? model::readable(stack[0].function) : std::string();
+}
+
+std::string Reader::funcval(uint64_t v) const {
+  const auto code = v % 8 == 0 ? word(v) : std::nullopt;
+  const model::Function* f = code ? function(*code) : nullptr;
+  return f && f->f.entry == *code ? fmt::format("funcval of {}", model::readable(f->name())) : std::string();
+}
+
+std::string Reader::of(uint64_t v) const {
+  if (v < 0x1000) return {};
+  if (const auto s = machine_.image().symbol_at(v)) {
+    if (s->kind == loader::SymbolKind::function || s->size == 0 || v - s->address < s->size) {
+      if (s->kind == loader::SymbolKind::data)
+        if (std::string name = funcval(v); !name.empty()) return name;
+      if (s->kind == loader::SymbolKind::function || s->size != 0) return place(v);
+    }
+  }
+  const Who w = who();
+  if (w.g) {
+    const uint64_t lo = guest_->stack_lo(w.g), hi = guest_->stack_hi(w.g);
+    if (v >= lo && v < hi) {
+      const uint64_t base = w.system ? guest_->parked(w).sp : sp();
+      if (base < lo || base > hi) return "its stack";
+      const auto off = static_cast<int64_t>(v - base);
+      if (!w.system && off > 0)
+        for (const Frame& f : frames(6))
+          if (!f.innermost && f.sp == v && f.function)
+            return fmt::format("{}'s SP at its call", model::readable(f.function->name()));
+      const std::string closure = funcval(v);  // from 1.17 on they lie on the stack too
+      const std::string where = w.system   ? std::string("its stack")
+                                : off == 0 ? "SP"
+                                           : fmt::format("SP{}{}", off < 0 ? "" : "+", traces::say_number(off));
+      return closure.empty() ? where : closure + ", " + where;
+    }
+    if (v == w.g) return fmt::format("g{}", w.goid);
+  }
+  return funcval(v);
+}
+
+std::string Reader::system_call(uint64_t number) const {
+  if (machine_.image().os() != loader::Os::linux_) return {};
+  const int row = emu::linux_::find_syscall(amd64() ? 0 : 1, number);
+  return row < 0 ? "" : emu::linux_::syscall_rows()[static_cast<size_t>(row)].name;
+}
+
+std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
+  uint8_t bytes[16];
+  unsigned n = amd64() ? 15 : 4;
+  while (n > 0 && !state().memory.peek(at, bytes, n)) --n;
+  std::string out;
+  if (n == 0) {
+    if (size) *size = amd64() ? 1 : 4;
+    return "not mapped";
+  }
+  const isa::Arch arch = amd64() ? isa::Arch::x86_64 : isa::Arch::arm64;
+  isa::TextSize t;
+  if (syntax == "gnu") {
+    t = isa::append_gnu(arch, {bytes, n}, at, out);
+  } else {
+    isa::TextOptions options;
+    options.asm_names = syntax == "asm";
+    t = isa::append_go(arch, {bytes, n}, at, ImageSymbols(machine_.image()), options, out);
+  }
+  if (size) *size = std::max(t.size, 1u);
+  return out;
+}
+
+isa::Lifted Reader::lift(uint64_t at) const {
+  isa::Lifted in;
+  uint8_t bytes[16];
+  unsigned n = amd64() ? 15 : 4;
+  while (n > 0 && !state().memory.peek(at, bytes, n)) --n;
+  if (n == 0 || (!amd64() && n < 4)) {
+    in.fault = isa::Fault::Page;
+  } else if (amd64()) {
+    isa::x86_64::lift(bytes, n, at, in);
+  } else {
+    uint32_t w;
+    std::memcpy(&w, bytes, 4);
+    isa::arm64::lift(w, at, in);
+  }
+  return in;
+}
+
+}  // namespace deferscope::session

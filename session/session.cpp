@@ -1,0 +1,193 @@
+// Putting the parts together; the answers that take several of them.
+#include "session/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "traces/explain.h"
+#include "traces/snapshot.h"
+
+namespace deferscope::session {
+
+// Without a Go program instructions, registers and memory can be stepped all the same.
+std::unique_ptr<model::Program> Session::program_of(const emu::Machine& machine) {
+  try {
+    return std::make_unique<model::Program>(machine.image());
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+namespace {
+
+std::unique_ptr<model::Tracker> tracker_of(std::unique_ptr<model::Program>& program, emu::Machine& machine) {
+  if (!program) return nullptr;
+  try {
+    return std::make_unique<model::Tracker>(*program, machine, model::TrackerOptions{});
+  } catch (const std::exception&) {
+    program = nullptr;
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
+    : time_(std::move(machine)),
+      program_(program_of(time_.machine())),
+      tracker_(tracker_of(program_, time_.machine())),
+      reader_(time_.machine(), program_.get()),
+      focus_(reader_),
+      variables_(reader_, focus_),
+      expressions_(reader_, focus_),
+      places_(time_, reader_, focus_, expressions_, tracker_.get()),
+      breakpoints_(time_, reader_, expressions_, tracker_.get()),
+      motion_(time_, reader_, focus_, breakpoints_) {
+  reader_.syntax = options.syntax;
+  time_.on_progress = std::move(options.progress);
+  time_.on_dropped.push_back([this](emu::Position p) { breakpoints_.drop_after(p); });
+  time_.machine().set_recording(true, options.snapshot_budget);  // behind the tracker: its state is part of snapshots
+  std::vector<uint64_t> main;
+  if (program_)
+    for (const loader::Func& f : program_->go().funcs.find("main.main")) main.push_back(f.entry);
+  if (!main.empty()) motion_.run_to(main);
+  time_.set_start();
+}
+
+Session::~Session() = default;
+
+Trace Session::frames(unsigned limit) const {
+  const model::Unwound u = focus_.trace(limit);
+  Trace out;
+  out.complete = u.complete;
+  out.stopped = u.stopped;
+  for (const Frame& f : u.frames) {
+    FrameSeen seen{f, reader_.place(f.pc), reader_.line(f.lookup), {}};
+    if (f.function) {
+      seen.inlined = reader_.guest()->calls_of(f);
+      std::erase_if(seen.inlined, [](const loader::InlineFrame& i) { return !i.inlined; });
+    }
+    out.frames.push_back(std::move(seen));
+  }
+  return out;
+}
+
+std::vector<std::string> Session::explain() const {
+  const emu::MachineState& state = time_.state();
+  const isa::CpuModel* cpu = time_.machine().options().cpu;
+  const traces::Prediction e = traces::predict(state, *cpu, reader_);
+  traces::Scene s;
+  s.program = program_.get();
+  s.names = &reader_;
+  s.state = &state;
+  s.cpu = cpu;
+  s.who = reader_.who();
+  if (reader_.guest()) s.running_g = reader_.guest()->g_of(state.thread());
+  if (tracker_)
+    if (const auto running = tracker_->running(s.who.goid);
+        !running.empty() && running.back().by == model::RunBy::inline_exit)
+      s.inline_slot = running.back().slot;
+  s.frames = reader_.frames(12);
+  s.text = [this](uint64_t pc) { return reader_.instruction_text(pc); };
+  s.place = [this](uint64_t pc) { return reader_.place(pc); };
+  return traces::explain(e, s);
+}
+
+Stop Session::look(const Halt& halt) {
+  focus_.follow();
+  Stop out;
+  out.halt = halt;
+  out.position = time_.position();
+  out.who = reader_.who();
+  out.exited = time_.state().exited;
+  out.exit_status = time_.state().exit_status;
+  if (out.exited) return out;
+  out.frames = frames();
+  out.why = explain();
+  out.chains = chains();
+  const isa::CpuState& now = reader_.cpu();
+  for (isa::Reg r = 0; looked_at_ && r < (reader_.amd64() ? 16 : isa::kZero); ++r)
+    if (now.r[r] != looked_at_->r[r]) out.changes.push_back({r, looked_at_->r[r], now.r[r]});
+  looked_at_ = now;
+  return out;
+}
+
+std::string Session::snapshot(bool raw) const {
+  if (!program_) throw Error("this program is no Go program that the model reads");
+  std::string json;
+  traces::Names names(*program_);
+  traces::SnapshotOptions options;
+  options.raw = raw;
+  traces::append_snapshot_json(json, names, time_.state(), tracker_.get(), traces::BinaryId::of(*program_), options);
+  return json;
+}
+
+Breakpoint Session::breakpoint_at(const std::string& where) {
+  Breakpoint b;
+  b.spec = where;
+  if (where.empty()) {
+    b.pcs = {focus_.standing().pc};
+    b.spec = reader_.place(b.pcs[0]);
+    return b;
+  }
+  const model::Where w = places_.where(where, model::Bare::line);
+  b.pcs = w.targets;
+  if (!w.is_moment()) return b;
+  if (w.kind == model::Where::end) throw Error("the run stops at its end by itself");
+  const emu::Position from = time_.position();
+  b.moment = places_.position_of(w);
+  time_.seek(*b.moment);
+  b.pcs = {reader_.pc()};
+  time_.seek(from);
+  return b;
+}
+
+Breakpoint Session::watchpoint_on(const std::string& expression, bool read, bool write, uint64_t size) const {
+  constexpr uint64_t kMost = 4096;  // bytes
+  Breakpoint b;
+  b.kind = Breakpoint::watch;
+  b.spec = expression;
+  b.watched.read = read, b.watched.write = write;
+  const auto [address, bytes] = expressions_.memory_place(expression);
+  b.watched.address = address;
+  b.watched.size = std::clamp<uint64_t>(size ? size : bytes, 1, kMost);
+  if (!reader_.value(address, 1)) throw Error(fmt::format("{:#x} is not mapped", address));
+  return b;
+}
+
+Session::Set Session::set(const std::string& what, uint64_t value) {
+  if (time_.state().exited) throw Error("the guest has ended: go back first");
+  const Standing at = focus_.standing();
+  Edit e;
+  e.value = value;
+  Set done{0, value};
+  const bool is_variable = what[0] != '$' && (variables_.local(what) || variables_.global(what));
+  const auto reg = is_variable ? std::nullopt : expressions_.register_named(what);
+  if (!is_variable && (what == "pc" || what == "PC" || what == "$pc" || what == "$rip")) {
+    e.is_register = e.is_pc = true;
+    done.before = at.pc;
+  } else if (reg) {
+    e.is_register = true, e.reg = *reg;
+    done.before = expressions_.register_value(*reg);
+  } else {
+    const auto [address, bytes] = expressions_.memory_place(what);
+    if (bytes > 8) throw Error(fmt::format("{} is longer than a word: set its parts", what));
+    e.address = address, e.bytes = static_cast<unsigned>(bytes);
+    const auto old = reader_.value(e.address, e.bytes);
+    if (!old) throw Error(fmt::format("{:#x} is not mapped", e.address));
+    done.before = *old;
+  }
+  if (e.is_register && !at.thread) throw Error("a parked goroutine has no registers to set; set words of its stack");
+  if (at.thread) e.tid = at.thread->tid;
+  time_.edit(e);
+  return done;
+}
+
+void Session::after_stop(const Halt& h) {
+  const Breakpoint* b = breakpoints_.find(h.breakpoint);
+  if ((h.reason == Reason::breakpoint || h.reason == Reason::watchpoint) && b && b->temporary)
+    breakpoints_.remove(h.breakpoint);
+}
+
+}  // namespace deferscope::session

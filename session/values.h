@@ -1,0 +1,74 @@
+// Values of the guest as Go sees them: what a variable holds, parts of it, what a pointer points at; as text.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deferscope::loader {
+class Dwarf;
+struct StructLayout;
+}  // namespace deferscope::loader
+
+namespace deferscope::session {
+
+class Reader;
+
+struct Value {
+  std::string type;                 // in Go's spelling; empty: a number
+  std::vector<uint8_t> bytes;       // as in memory; of a string literal in an expression: its characters
+  std::optional<uint64_t> address;  // where it lies; not of numbers, and not if in registers or in pieces
+  bool gone = false;                // optimised away at this place
+  bool literal = false;             // a string of the expression
+  std::string symbol;               // of a number: the data symbol whose address it is, for want of a type
+
+  static Value number(uint64_t v, std::string type = "");
+  uint64_t word(size_t offset = 0) const;  // up to 8 bytes from there
+};
+
+// Types come from the program's DWARF; without it only the predeclared ones and pointers to them are known.
+class Values {
+ public:
+  explicit Values(const Reader& reader);
+
+  // As Go writes it: structs, pointers and interfaces to depth 2, 16 elements, 64 characters.
+  std::string print(const Value& v) const;
+  Value read(const std::string& type, uint64_t address) const;  // throws Error if it is not mapped
+  uint64_t size_of(const std::string& type) const;              // bytes; 8 if the type is not known
+  std::string underlying(const std::string& type) const;
+
+  // These throw Error with what is wrong with them.
+  Value pointed_at(const Value& pointer) const;                // of a number: the word at that address
+  Value field(const Value& v, const std::string& name) const;  // through a pointer; also those of embedded structs
+  Value element(const Value& v, int64_t index) const;          // of an array, slice or string, through a pointer
+  Value length(const Value& v, bool capacity) const;
+  std::string text_of(const Value& string) const;  // a string's characters
+  // A number, bool, pointer; of interfaces and slices the first word, which is 0 if they are nil.
+  int64_t as_number(const Value& v) const;
+  // Where an expression that should be an address leads: pointers and numbers say it, other variables lie there.
+  uint64_t as_address(const Value& v) const;
+  bool is_string(const Value& v) const;
+
+ private:
+  std::vector<uint8_t> bytes_at(uint64_t address, uint64_t n) const;  // empty if not readable
+  std::string print(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
+  std::string text(const std::vector<uint8_t>& b) const;
+  std::string pointer(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
+  std::string elements(const std::string& type, uint64_t n, const std::function<std::vector<uint8_t>(uint64_t)>& at,
+                       int depth) const;
+  std::string slice(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
+  std::string array(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
+  std::string header(const std::string& type, const std::vector<uint8_t>& b) const;
+  std::string function(const std::vector<uint8_t>& b) const;
+  std::string structure(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const;
+  std::string interface(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const;
+  std::optional<loader::StructLayout> layout(const std::string& type) const;
+  std::optional<Value> field_within(const Value& v, const std::string& name, int depth) const;
+
+  const Reader& reader_;
+  loader::Dwarf* dwarf_;
+};
+
+}  // namespace deferscope::session
