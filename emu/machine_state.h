@@ -140,11 +140,11 @@ class Os {
   // The current thread (just chosen, or back from a system call) is about to execute: deliver its pending signals (may
   // build a frame, or end the guest).
   virtual void deliver_signals(MachineState& m, HostPort& host) = 0;
-  // All threads are blocked and no time is due: could input from the host still come? (An Os that read stdin with
-  // blocking host reads says no.)
   // What a copy costs by itself, and what copies share of it, in bytes of the host's memory.
   virtual uint64_t copy_bytes() const { return 0; }
   virtual uint64_t shared_bytes() const { return 0; }
+  // What a thread does or waits for, in a few words: for the deadlock message, and for those who list threads. Nothing
+  // of the machine changes.
   virtual std::string describe_thread(
       const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
   virtual void digest(uint64_t& h) const = 0;             // mixes all its state into h

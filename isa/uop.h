@@ -4,15 +4,15 @@
 //
 // Rules that every lift keeps:
 //  - Micro-ops run in order. Temporaries (kT0…, kVT0…) are dead at the end of the instruction.
-//  - All that can fault comes before the first write to a register, flag or memory that outlives the instruction. A
-//  read-modify-write loads
-//    with LoadRmw (checks both permissions), so its Store cannot fault; pairs are one op; two stores in one instruction
-//    need a StoreCheck first.
+//  - All that can fault comes before the first write to a register, flag or memory that outlives the instruction.
+//    A read-modify-write loads with LoadRmw, which checks both permissions, so that its Store cannot fault.
+//    Pairs are one op.
+//    Two stores in one instruction need a StoreCheck first.
 //  - Width (bytes) 4 zero-extends into the 64-bit destination, 8 writes it whole, 1 and 2 *merge* into the low bits
-//  (x86-64). The high-byte registers
-//    AH…BH are lifted with Ubfx and Bfi.
-//  - A control op (Jump…, Syscall, Trap, Rep…) is the last micro-op of its instruction. Without one, execution goes on
-//  at pc + length.
+//    (x86-64).
+//    The high-byte registers AH…BH are lifted with Ubfx and Bfi.
+//  - A control op (Jump…, Syscall, Trap, Rep…) is the last micro-op of its instruction.
+//    Without one, execution goes on at pc + length.
 #pragma once
 #include <cstdint>
 

@@ -112,7 +112,7 @@ uint32_t parity_zero_sign(uint64_t r, unsigned bits) {
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-// With cpu == nullptr: only hands out the labels.
+// With labels_out set: only hands out the labels.
 static RunExit interpret(Engine::Context* ctx, const void* const** labels_out);
 
 const void* const* handler_labels() {

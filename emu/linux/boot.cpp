@@ -83,8 +83,7 @@ uint64_t map_image(State& s, MachineState& m, const loader::Image& image) {
   return end;
 }
 
-// Linux maps the ELF header and program headers with the first segment; the loader's segments hold them if the file
-// says so.
+// The first thread's stack, from its upper end down.
 class StackBuilder {
  public:
   StackBuilder(MachineState& m, uint64_t top) : m_(m), sp_(top) {}
