@@ -63,6 +63,7 @@ int64_t view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view)
 void settle_views(Call& c) {
   if (c.s.mapped.empty()) return;
   std::set<int> shown;
+  c.host.work(c.memory().mappings().size());
   for (const auto& [start, m] : c.memory().mappings())
     if (m.view.file) shown.insert(m.view.file);
   for (auto it = c.s.mapped.begin(); it != c.s.mapped.end();) {
@@ -78,6 +79,7 @@ void settle_views(Call& c) {
 
 void view_written(Call& c, OpenFile& f, uint64_t offset, const std::string& bytes) {
   if (c.s.mapped.empty() || bytes.empty()) return;
+  c.host.work(c.memory().mappings().size());
   if (const uint64_t object = object_of(c, f))
     c.memory().file_written(object, offset, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }

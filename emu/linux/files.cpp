@@ -200,7 +200,7 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
   const std::string clean = clean_path(path.text);
   const bool cloexec = flags & open_flag::CLOEXEC;
   if (clean == "/dev/stdin" || clean == "/dev/stdout" || clean == "/dev/stderr")
-    return reopen_standard(c, clean[7] == 'i' ? 0 : clean[9] == 'o' ? 1 : 2, cloexec);
+    return reopen_standard(c, clean[8] == 'i' ? 0 : clean[8] == 'o' ? 1 : 2, cloexec);
   OpenFile f;
   if (auto synthetic = open_synthetic(c, clean)) {
     f = std::move(*synthetic);

@@ -363,6 +363,14 @@ static void churn(void) {  // all of a heap, over and over
     for (u64 i = 0; i < size; i += 4096) p[i] = (u8)round;
   say("churned\n");
 }
+static void shared_views(void) {  // each store shows in all of them
+  i64 fd = k_openat("/tmp/f", kCreate | kReadWrite, 0644);
+  k_write(fd, buffer, 4096);
+  volatile u8* p = 0;
+  for (int i = 0; i < 20000; ++i) p = (u8*)k_mmap(0, 4096, i % 2 ? 3 : 1, 1, fd, 0);
+  for (int i = 0; i < 1000; ++i) p[i] = 1;
+  say("stored\n");
+}
 static void nothing(void) { say("nothing\n"); }
 
 static const struct {
@@ -375,7 +383,7 @@ static const struct {
     ROW(open_deep), ROW(directory_lists), ROW(descriptors), ROW(pipes), ROW(streams), ROW(datagrams), ROW(socket_options), ROW(events),
     ROW(epoll_items), ROW(timers), ROW(signals), ROW(thread_stacks), ROW(entry_points), ROW(nested_links), ROW(lost_in_a_directory), ROW(diamonds),
     ROW(wide_sets), ROW(silent_timers), ROW(ignored_timers), ROW(blocked_timers), ROW(endless_timers), ROW(reservations), ROW(present_bytes),
-    ROW(dead_peers), ROW(woken_readers), ROW(read_much), ROW(read_often), ROW(churn)};
+    ROW(dead_peers), ROW(woken_readers), ROW(read_much), ROW(read_often), ROW(churn), ROW(shared_views)};
 
 void begin(u64* stack) {
   const char* wanted = stack[0] > 1 ? (const char*)stack[2] : "";

@@ -70,6 +70,7 @@ CASES = {
     "present_bytes": FULL,
     "dead_peers": "-1\n",
     "woken_readers": "woken\n",
+    "shared_views": (FULL, "stored\n"),
 }
 
 # Honest guests: what runs, --memory, what it may take beside the guest's pages and the block cache (MiB), and the end of stdout. HOST is a

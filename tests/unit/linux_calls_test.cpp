@@ -400,5 +400,19 @@ TEST_P(Calls, CopiesAreIndependentAndDigestsTell) {
   EXPECT_EQ(p.m.digest(), after);
 }
 
+TEST_P(Calls, DeviceNamesOfTheStandardStreams) {
+  Process p(GetParam());
+  const auto here = static_cast<uint64_t>(at::FDCWD);
+  for (const auto& [name, stream] : {std::pair{"/dev/stdout", 1}, std::pair{"/dev/stderr", 2}}) {
+    const int64_t fd = p.call("openat", {here, p.put_string(0, name), open_flag::WRONLY, 0});
+    ASSERT_GT(fd, 2);
+    EXPECT_EQ(p.call("write", {static_cast<uint64_t>(fd), p.put_string(64, name), 5}), 5);
+    EXPECT_EQ(p.host.streams[stream], "/dev/") << name;
+  }
+  const int64_t in = p.call("openat", {here, p.put_string(0, "/dev/stdin"), open_flag::RDONLY, 0});
+  ASSERT_GT(in, 2);
+  EXPECT_EQ(p.call("read", {static_cast<uint64_t>(in), kBuf, 5}), 0);  // empty
+}
+
 }  // namespace
 }  // namespace deferscope::emu::linux_
