@@ -533,24 +533,28 @@ bool Memory::is_behind_file(uint64_t address) const {
   return m && m->view.file && page_of(address) - last_->first >= page_up(m->view.bytes);
 }
 
-// The bytes in every view of the file but at the address `except`.
+// The bytes in every view of the file but at the address `except`. Nothing is gathered first: there may be as many
+// views as mappings, each with all of the bytes.
 void Memory::show(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes, uint64_t except) {
-  struct Part {
-    uint64_t address, skip, n;
-  };
-  std::vector<Part> parts;
-  for (auto& [start, m] : maps_) {
+  bool any = false;
+  for (const auto& [start, m] : maps_) {
     const FileView& v = m.view;
     if (!v.file || v.object != object) continue;
     const uint64_t from = std::max(offset, v.offset), to = std::min(offset + bytes.size(), v.offset + (m.end - start));
     if (from >= to || start + (from - v.offset) == except) continue;
     for (uint64_t at = from; at < to;) {
-      const uint64_t address = start + (at - v.offset), n = std::min(to - at, kPage - address % kPage);
-      if (!own_pages_.contains(page_of(address))) parts.push_back({address, at - offset, n});
+      const uint64_t address = start + (at - v.offset), page = page_of(address);
+      const uint64_t n = std::min(to - at, kPage - address % kPage);
+      if (!own_pages_.contains(page)) {
+        find(address);  // frame_for_write looks at the mapping found last
+        std::memcpy(frame_for_write(page, m) + address % kPage, bytes.data() + (at - offset), n);
+        if (is_code(page)) note_code(page, page + kPage);
+        any = true;
+      }
       at += n;
     }
   }
-  for (const Part& p : parts) poke(p.address, bytes.data() + p.skip, p.n);
+  if (any) flush_tlb();
 }
 
 void Memory::file_written(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes) {
