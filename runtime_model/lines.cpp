@@ -132,7 +132,7 @@ std::vector<uint64_t> line_addresses(const Program& p, std::string_view file, in
   std::map<std::pair<uint64_t, int32_t>, Chosen> chosen;  // by function and inlined call
   for (const Row& row : rows) {
     const Function* f = p.function_at(row.pc);
-    if (!f) continue;
+    if (!f || f->wrapper) continue;  // a wrapper has its defer statement's line, and nobody wrote it
     const int32_t node = p.go().funcs.inline_index(f->f, row.pc);
     const auto [it, fresh] = chosen.try_emplace({f->f.entry, node}, Chosen{f, row});
     if (!fresh && row.is_stmt && !it->second.row.is_stmt) it->second.row = row;

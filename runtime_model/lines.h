@@ -13,7 +13,8 @@ bool file_matches(std::string_view path, std::string_view wanted);
 
 // Where execution stands on FILE:LINE, as delve chooses it: of each function that has the line, and of each inlined
 // copy in it, the first instruction that begins a statement (DWARF's is_stmt; else the first at all); behind the
-// prologue where that would be the function's entry, since the stack check may run twice. Without DWARF the first
+// prologue where that would be the function's entry, since the stack check may run twice; never in a wrapper that the
+// compiler made. Without DWARF the first
 // stretch of the line that is more than a jump. In order of address.
 std::vector<uint64_t> line_addresses(const Program& program, std::string_view file, int32_t line);
 

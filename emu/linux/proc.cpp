@@ -16,8 +16,9 @@ std::string maps(const State& s, const MachineState& m, int) {
   if (!Holdings(s.holdings).take(size)) throw Error("the guest needs more memory than --memory allows");
   out.reserve(size);
   for (const auto& [start, x] : m.memory.mappings()) {
-    std::string line = fmt::format("{:08x}-{:08x} {}{}{}p 00000000 00:00 0", start, x.end, x.prot & kRead ? 'r' : '-',
-                                   x.prot & kWrite ? 'w' : '-', x.prot & kExec ? 'x' : '-');
+    std::string line =
+        fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} 00:00 0", start, x.end, x.prot & kRead ? 'r' : '-',
+                    x.prot & kWrite ? 'w' : '-', x.prot & kExec ? 'x' : '-', x.view.shared ? 's' : 'p', x.view.offset);
     if (!x.name.empty()) {
       line.resize(std::max<size_t>(line.size() + 1, 73), ' ');
       line += x.name.text();

@@ -200,6 +200,37 @@ def delve_point(args, dlv, guest, case, function, nth):
     return len(listed), wrong
 
 
+LINES = "forms.go", range(320, 420)  # of the guests' source: conditional defers, loops, closures
+
+
+def delve_lines(args, dlv, guest):
+    """Line breakpoints: the addresses (or how many there are) that delve chooses are ours. Where its own is a jump to where paths join, one path
+    only stops there: ours stands where the jump leads."""
+    file, lines = LINES
+    with tempfile.NamedTemporaryFile("w", suffix=".dlv") as script:
+        script.write("".join("break b%d %s:%d\n" % (n, file, n) for n in lines) + "exit\n")
+        script.flush()
+        command = [dlv, "exec", "--check-go-version=false", "--allow-non-terminal-interactive=true", "--init", script.name, guest]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=dict(os.environ, TERM="dumb", HOME=args.tools))
+    theirs = {int(n): [int(a, 16) for a in at.split(",")] for n, at in re.findall(r"Breakpoint b(\d+) set at (\S+) for", done.stdout)}
+    said = subprocess.run([args.program, "step", "-x", "/dev/stdin", guest], input="".join("break %s:%d\n" % (file, n) for n in sorted(theirs)),
+                          capture_output=True, text=True).stdout
+    wrong = [] if theirs else ["%s: delve says\n%s" % (guest, done.stdout[-800:])]
+    for n, at in theirs.items():
+        one = re.search(r"^breakpoint \d+: %s:%d  \(0x([0-9a-f]+) " % (file, n), said, re.M)
+        several = re.search(r"^breakpoint \d+: %s:%d  \((\d+) places" % (file, n), said, re.M)
+        ours = int(one.group(1), 16) if one else None
+        if (1 if one else int(several.group(1)) if several else 0) != len(at) or (one and ours != at[0] and not jumps_to(args, guest, at[0], ours)):
+            wrong.append("%s %s:%d: %s, delve has %s" % (pathlib.Path(guest).name, file, n, one and hex(ours) or several and several.group(0), [hex(a) for a in at]))
+    print("%-45s line breakpoints: %d compared" % (pathlib.Path(guest).name, len(theirs)))
+    return len(theirs), wrong
+
+
+def jumps_to(args, guest, at, to):
+    text = subprocess.run([args.program, "step", "-c", "dis *%#x" % at, guest], capture_output=True, text=True).stdout
+    return re.search(r"%#x +JMP %#x" % (at, to), text) is not None
+
+
 def with_delve(args):
     if not args.all:
         print("skipped: runs with ./dev test --all")
@@ -213,6 +244,8 @@ def with_delve(args):
     wrong, n = [], 0
     guests = [g for g in core(args, "_linux_amd64_nopt_dwarf") + core(args, "_linux_amd64_opt_dwarf") if any(r in g for r in DELVE_RELEASES)]
     for guest in guests:
+        found, why = delve_lines(args, dlv, guest)
+        n, wrong = n + found, wrong + why
         for point in POINTS:
             found, why = delve_point(args, dlv, guest, *point)
             n, wrong = n + found, wrong + why

@@ -281,8 +281,9 @@ TEST(LoaderOracle, ReadelfSeesTheSameLocations) {
       for (const Variable& v : info->variables) {
         if (!v.list) continue;
         for (const Entry& e : lists[*v.list]) {
-          const std::string want = spelled(e.operations, frame.cfa);
-          if (e.begin == e.end || want.empty()) continue;
+          // Entries that end before they begin are the compiler's (1.13, arm64).
+          const std::string want = e.begin >= e.end ? "" : spelled(e.operations, frame.cfa);
+          if (want.empty()) continue;
           for (uint64_t pc : {e.begin, e.end - 1})
             EXPECT_EQ(spelled(dwarf->locate(v, pc, frame)), want) << info->name << " " << v.name << " at " << pc;
           ++checked;
