@@ -80,7 +80,8 @@ TEST(Lines, InlinedCopiesAreDwarfs) {
   size_t checked = 0;
   for (const std::string& path : guests) {
     const Program p(loader::Image::load(path));
-    if (!p.dwarf() || p.image().uses_cgo()) continue;
+    // To 1.13 DWARF's ranges of a call leave out what was inlined into it, so some begin later.
+    if (!p.dwarf() || p.image().uses_cgo() || p.minor() < 14) continue;
     SCOPED_TRACE(base(path));
     std::set<std::pair<uint64_t, std::string>> ours;
     std::set<const model::Function*> in;
