@@ -13,9 +13,6 @@
 namespace deferscope::session {
 namespace {
 
-constexpr int kDepth = 2;           // of structs, pointers, interfaces
-constexpr uint64_t kElements = 16;  // of a slice or array
-constexpr uint64_t kStringBytes = 64;
 constexpr int kEmbedded = 8;  // structs within structs that a field is looked for in
 
 struct Basic {
@@ -40,23 +37,6 @@ bool is_reference(std::string_view t) {
          t.starts_with("chan<- ") || t.starts_with("func(");
 }
 
-std::string quoted(const std::string& s) {
-  std::string out = "\"";
-  for (unsigned char c : s) {
-    if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", static_cast<char>(c));
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\t')
-      out += "\\t";
-    else if (c < 0x20 || c == 0x7f)
-      out += fmt::format("\\x{:02x}", c);
-    else
-      out += static_cast<char>(c);
-  }
-  return out + "\"";
-}
-
 uint64_t low(const std::vector<uint8_t>& b, size_t at = 0) {
   uint64_t v = 0;
   if (at < b.size()) std::memcpy(&v, b.data() + at, std::min(b.size() - at, size_t{8}));
@@ -71,32 +51,6 @@ std::vector<uint8_t> part(const std::vector<uint8_t>& b, uint64_t offset, uint64
 int64_t extended(uint64_t v, size_t bytes) {
   const unsigned s = bytes >= 8 ? 0 : 64 - static_cast<unsigned>(bytes) * 8;
   return static_cast<int64_t>(v << s) >> s;
-}
-
-std::string decimal(const std::vector<uint8_t>& b) {
-  if (b.size() == 4) {
-    float f;
-    std::memcpy(&f, b.data(), 4);
-    return fmt::format("{}", f);
-  }
-  double d = 0;
-  if (b.size() >= 8) std::memcpy(&d, b.data(), 8);
-  return fmt::format("{}", d);
-}
-
-std::string basic_text(const Basic& t, const std::vector<uint8_t>& b) {
-  if (b.size() < t.size) return "(not readable)";
-  switch (t.kind) {
-    case 'b': return b[0] ? "true" : "false";
-    case 'f': return decimal(b);
-    case 'c': {
-      const std::string im = decimal(part(b, b.size() / 2, b.size() / 2));
-      return fmt::format("({}{}{}i)", decimal(part(b, 0, b.size() / 2)), im[0] == '-' ? "" : "+", im);
-    }
-    case 'p': return fmt::format("{:#x}", low(b));
-    case 'u': return fmt::format("{}", low(b));
-    default: return fmt::format("{}", extended(low(b), b.size()));
-  }
 }
 
 bool is_interface(const loader::StructLayout& l) {
@@ -275,114 +229,107 @@ uint64_t Values::as_address(const Value& v) const {
   return says_it ? v.word() : *v.address;
 }
 
-// --- text ---
+// --- what it is and consists of ---
 
-std::string Values::print(const Value& v) const {
-  if (v.gone) return "(optimised away)";
-  if (v.literal) return quoted({v.bytes.begin(), v.bytes.end()});
-  return print(v.type, v.bytes, 0);
+ValueKind Values::kind(const Value& v) const {
+  if (v.literal) return ValueKind::string;
+  if (v.type.empty()) return ValueKind::number;
+  const std::string type = underlying(v.type);
+  if (const Basic* b = basic(type)) switch (b->kind) {
+      case 'b': return ValueKind::boolean;
+      case 'f': return ValueKind::floating;
+      case 'c': return ValueKind::complex;
+      case 'p': return ValueKind::address;
+      case 'u': return ValueKind::natural;
+      default: return ValueKind::integer;
+    }
+  if (type == "string") return ValueKind::string;
+  if (type.starts_with("*")) return ValueKind::pointer;
+  if (type.starts_with("[]")) return ValueKind::slice;
+  if (type.starts_with("[")) return ValueKind::array;
+  if (type.starts_with("func")) return ValueKind::function;
+  if (type.starts_with("map[")) return ValueKind::map;
+  if (is_reference(type)) return ValueKind::channel;
+  const auto l = layout(type);
+  return !l ? ValueKind::unknown : is_interface(*l) ? ValueKind::interface : ValueKind::structure;
 }
 
-std::string Values::print(const std::string& named, const std::vector<uint8_t>& b, int depth) const {
-  const std::string type = underlying(named);
-  if (const Basic* t = basic(type)) return basic_text(*t, b);
-  if (type == "string") return text(b);
-  if (type.starts_with("*")) return pointer(type, b, depth);
-  if (type.starts_with("[]")) return slice(type.substr(2), b, depth);
-  if (type.starts_with("[")) return array(type, b, depth);
-  if (type.starts_with("func")) return function(b);
-  if (is_reference(type)) return header(type, b);
-  if (const auto l = layout(type)) return structure(*l, b, depth);
-  return fmt::format("{:#x}", low(b));
-}
-
-std::string Values::text(const std::vector<uint8_t>& b) const {
-  const uint64_t at = low(b), n = low(b, 8);
-  const auto bytes = bytes_at(at, std::min(n, kStringBytes));
-  if (n != 0 && bytes.empty()) return fmt::format("string at {:#x}, length {}, not readable", at, n);
-  return quoted(std::string(bytes.begin(), bytes.end())) + (n > kStringBytes ? fmt::format("… ({} bytes)", n) : "");
-}
-
-std::string Values::pointer(const std::string& type, const std::vector<uint8_t>& b, int depth) const {
-  const uint64_t at = low(b);
-  if (at == 0) return "nil";
-  if (depth >= kDepth) return fmt::format("{:#x}", at);
-  const std::string to = type.substr(1);
-  const auto bytes = bytes_at(at, size_of(to));
-  return bytes.empty() ? fmt::format("{:#x}", at) : fmt::format("{:#x} → {}", at, print(to, bytes, depth + 1));
-}
-
-std::string Values::elements(const std::string& type, uint64_t n,
-                             const std::function<std::vector<uint8_t>(uint64_t)>& at, int depth) const {
-  std::string out;
-  for (uint64_t i = 0; i < n && i < kElements; ++i) {
-    const auto b = at(i);
-    if (b.empty() && size_of(type) != 0) return out + " (not readable)";
-    out += (i ? ", " : "") + print(type, b, depth + 1);
-  }
-  return out + (n > kElements ? fmt::format(", … ({} more)", n - kElements) : "");
-}
-
-std::string Values::slice(const std::string& type, const std::vector<uint8_t>& b, int depth) const {
-  const uint64_t at = low(b), n = low(b, 8), cap = low(b, 16), size = size_of(type);
-  const std::string head = fmt::format("[]{} len {} cap {}", type, n, cap);
-  if (depth >= kDepth || n == 0) return head;
-  const auto one = [&](uint64_t i) { return bytes_at(at + i * size, size); };
-  return fmt::format("{} [{}]", head, elements(type, n, one, depth));
-}
-
-std::string Values::array(const std::string& type, const std::vector<uint8_t>& b, int depth) const {
-  const Elements of = elements_of(type);
-  const uint64_t size = size_of(of.type);
-  const auto one = [&](uint64_t i) { return part(b, i * size, size); };
-  return fmt::format("[{}]", elements(of.type, of.count.value_or(0), one, depth));
-}
-
-// Maps and channels: header and length. The first word of both kinds of header is the count.
-std::string Values::header(const std::string& type, const std::vector<uint8_t>& b) const {
-  const uint64_t at = low(b);
-  if (at == 0) return fmt::format("{} nil", type);
-  const auto n = reader_.word(at);
-  return fmt::format("{} at {:#x}, len {}", type, at, n ? fmt::format("{}", *n) : "?");
-}
-
-std::string Values::function(const std::vector<uint8_t>& b) const {
-  const uint64_t at = low(b);
-  if (at == 0) return "nil";
-  const auto code = reader_.word(at);
-  return code ? fmt::format("func {} ({:#x})", reader_.place(*code), at) : fmt::format("func at {:#x}", at);
-}
-
-std::string Values::structure(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const {
-  if (is_interface(l)) return interface(l, b, depth);
-  if (depth >= kDepth) return "{…}";
-  std::string out;
-  for (const loader::Field& f : l.fields) {
+std::vector<Part> Values::fields(const Value& v) const {
+  std::vector<Part> out;
+  const auto l = layout(underlying(v.type));
+  if (!l) return out;
+  for (const loader::Field& f : l->fields) {
     if (f.name == "_") continue;
-    if (f.offset + f.size > b.size()) break;
-    out += (out.empty() ? "" : ", ") + f.name + ": " + print(f.type, part(b, f.offset, f.size), depth + 1);
+    if (f.offset + f.size > v.bytes.size()) break;
+    Value value;
+    value.type = f.type, value.bytes = part(v.bytes, f.offset, f.size);
+    if (v.address) value.address = *v.address + f.offset;
+    out.push_back({f.name, std::move(value)});
   }
-  return fmt::format("{{{}}}", out);
+  return out;
 }
 
-// The dynamic type and its value, which counts as deep as the interface. An interface with methods has its type in the
-// second word of its itab.
-std::string Values::interface(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const {
-  const uint64_t first = low(b), data = low(b, 8);
-  if (first == 0) return "nil";
-  const uint64_t type = l.fields[0].name == "tab" ? reader_.word(first + 8).value_or(0) : first;
-  const std::string name = model::type_name(*reader_.guest(), type);
-  if (name.empty()) return fmt::format("interface of type {:#x}, data {:#x}", type, data);
-  if (depth >= kDepth) return fmt::format("({}) {:#x}", name, data);
-  std::vector<uint8_t> bytes(8);
-  if (is_reference(underlying(name)))
-    std::memcpy(bytes.data(), &data, 8);
-  else if (const auto size = dwarf_->type_size(name))
-    bytes = bytes_at(data, *size);
-  else
-    return fmt::format("({}) at {:#x}", name, data);
-  return bytes.empty() ? fmt::format("({}) {:#x}", name, data)
-                       : fmt::format("({}) {}", name, print(name, bytes, depth));
+std::string Values::element_type(const Value& v) const { return elements_of(underlying(v.type)).type; }
+
+uint64_t Values::count(const Value& v) const {
+  const Elements of = elements_of(underlying(v.type));
+  return of.count ? *of.count : of.type.empty() ? 0 : v.word(8);
+}
+
+Value Values::element_at(const Value& v, uint64_t index) const {
+  const Elements of = elements_of(underlying(v.type));
+  const uint64_t size = size_of(of.type);
+  Value out;
+  out.type = of.type;
+  if (of.count) {
+    out.bytes = part(v.bytes, index * size, size);
+    if (v.address) out.address = *v.address + index * size;
+  } else {
+    out.address = v.word() + index * size;
+    out.bytes = bytes_at(*out.address, size);
+  }
+  return out;
+}
+
+std::optional<Value> Values::target(const Value& v) const {
+  const std::string type = underlying(v.type);
+  if (!type.starts_with("*") || v.word() == 0) return std::nullopt;
+  Value out;
+  out.type = type.substr(1), out.address = v.word();
+  out.bytes = bytes_at(v.word(), size_of(out.type));
+  return out.bytes.empty() ? std::nullopt : std::optional(std::move(out));
+}
+
+std::string Values::characters(const Value& v, uint64_t most) const {
+  if (v.literal) return {v.bytes.begin(), v.bytes.end()};
+  const auto b = bytes_at(v.word(), std::min(v.word(8), most));
+  return {b.begin(), b.end()};
+}
+
+// An interface with methods has its type in the second word of its itab.
+Values::Dynamic Values::dynamic(const Value& v) const {
+  Dynamic out;
+  const auto l = layout(underlying(v.type));
+  const uint64_t first = v.word();
+  out.data = v.word(8);
+  if (!l || first == 0) return out;
+  out.type_word = l->fields[0].name == "tab" ? reader_.word(first + 8).value_or(0) : first;
+  out.type = model::type_name(*reader_.guest(), out.type_word);
+  out.type_word = out.type_word ? out.type_word : first;
+  if (out.type.empty()) return out;
+  Value value;
+  value.type = out.type;
+  if (is_reference(underlying(out.type))) {
+    value.bytes.resize(8);
+    std::memcpy(value.bytes.data(), &out.data, 8);
+    out.sized = true;
+  } else if (const auto size = dwarf_->type_size(out.type)) {
+    value.address = out.data;
+    value.bytes = bytes_at(out.data, *size);
+    out.sized = true;
+  }
+  if (!value.bytes.empty()) out.value = std::move(value);
+  return out;
 }
 
 }  // namespace deferscope::session

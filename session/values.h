@@ -1,7 +1,6 @@
-// Values of the guest as Go sees them: what a variable holds, parts of it, what a pointer points at; as text.
+// Values of the guest as Go sees them: what a variable holds, parts of it, what a pointer points at.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,13 +27,56 @@ struct Value {
   uint64_t word(size_t offset = 0) const;  // up to 8 bytes from there
 };
 
+enum class ValueKind : uint8_t {
+  number,  // without a type
+  boolean,
+  integer,
+  natural,  // unsigned
+  address,  // uintptr, unsafe.Pointer
+  floating,
+  complex,
+  string,
+  pointer,
+  slice,
+  array,
+  function,
+  map,
+  channel,
+  structure,
+  interface,
+  unknown,  // its type is not described
+};
+
+// A field by name, or what an interface holds.
+struct Part {
+  std::string name;
+  Value value;
+};
+
 // Types come from the program's DWARF; without it only the predeclared ones and pointers to them are known.
 class Values {
  public:
   explicit Values(const Reader& reader);
 
-  // As Go writes it: structs, pointers and interfaces to depth 2, 16 elements, 64 characters.
-  std::string print(const Value& v) const;
+  // --- what a value is and consists of; none of these throws ---
+  ValueKind kind(const Value& v) const;
+  std::vector<Part> fields(const Value& structure) const;
+  std::string element_type(const Value& v) const;  // of a slice or array; else empty
+  // Of a slice or array: how many there are, and one of them, without bytes if it is not readable.
+  uint64_t count(const Value& v) const;
+  Value element_at(const Value& v, uint64_t index) const;
+  std::optional<Value> target(const Value& pointer) const;  // nothing if nil, not readable, or of no bytes
+  // The bytes of a string, at most so many of them.
+  std::string characters(const Value& string, uint64_t most) const;
+  // What an interface holds: its dynamic type, and the value where that is known and readable.
+  struct Dynamic {
+    uint64_t type_word = 0, data = 0;  // type_word 0: the interface is nil
+    std::string type;                  // empty: not readable
+    bool sized = false;                // the type is described
+    std::optional<Value> value;
+  };
+  Dynamic dynamic(const Value& interface) const;
+
   Value read(const std::string& type, uint64_t address) const;  // throws Error if it is not mapped
   uint64_t size_of(const std::string& type) const;              // bytes; 8 if the type is not known
   std::string underlying(const std::string& type) const;
@@ -53,17 +95,6 @@ class Values {
 
  private:
   std::vector<uint8_t> bytes_at(uint64_t address, uint64_t n) const;  // empty if not readable
-  std::string print(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
-  std::string text(const std::vector<uint8_t>& b) const;
-  std::string pointer(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
-  std::string elements(const std::string& type, uint64_t n, const std::function<std::vector<uint8_t>(uint64_t)>& at,
-                       int depth) const;
-  std::string slice(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
-  std::string array(const std::string& type, const std::vector<uint8_t>& b, int depth) const;
-  std::string header(const std::string& type, const std::vector<uint8_t>& b) const;
-  std::string function(const std::vector<uint8_t>& b) const;
-  std::string structure(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const;
-  std::string interface(const loader::StructLayout& l, const std::vector<uint8_t>& b, int depth) const;
   std::optional<loader::StructLayout> layout(const std::string& type) const;
   std::optional<Value> field_within(const Value& v, const std::string& name, int depth) const;
 

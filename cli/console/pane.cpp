@@ -6,6 +6,7 @@
 
 #include "cli/console/chain_view.h"
 #include "cli/console/console.h"
+#include "cli/console/value_text.h"
 
 namespace deferscope::cli {
 namespace {
@@ -205,7 +206,7 @@ std::string Console::chain_line() const {
 }
 
 std::string Console::value_text(const Value& v) const {
-  std::string text = Values(session.reader()).print(v);
+  std::string text = cli::value_text(session.reader(), v);
   if (v.type.empty()) {
     const std::string name = session.reader().of(v.word());
     text = fmt::format("{} = {:#x}{}", static_cast<int64_t>(v.word()), v.word(), name.empty() ? "" : "  " + name);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "cli/console/value_text.h"
 #include "cli/console/verbs.h"
 
 namespace deferscope::cli {
@@ -195,9 +196,8 @@ void print(Console& c, const std::string& a) {
 
 void say_variables(Console& c, Variables::Set set, const std::string& filter, const char* none) {
   const auto all = c.session.variables(set, filter);
-  const Values values(c.session.reader());
   for (const session::Variable& v : all)
-    c.say(fmt::format("{} = {}{}", v.name, values.print(v.value),
+    c.say(fmt::format("{} = {}{}", v.name, value_text(c.session.reader(), v.value),
                       v.inlined_from.empty() ? "" : fmt::format("  (of inlined {})", v.inlined_from)));
   if (all.empty()) c.say(none);
 }
@@ -205,9 +205,8 @@ void locals(Console& c, const std::string& a) { say_variables(c, Variables::Set:
 void arguments(Console& c, const std::string& a) { say_variables(c, Variables::Set::arguments, a, "(no args)"); }
 
 void globals(Console& c, const std::string& a) {
-  const Values values(c.session.reader());
   for (const session::Variable& v : c.session.all_variables().of_packages(a))
-    c.say(fmt::format("{} = {}", v.name, values.print(v.value)));
+    c.say(fmt::format("{} = {}", v.name, value_text(c.session.reader(), v.value)));
 }
 
 void display(Console& c, const std::string& a) {

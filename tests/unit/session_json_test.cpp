@@ -139,8 +139,40 @@ class Client {
     return {{"frames", all}, {"complete", t.complete}, {"stopped", t.stopped}};
   }
 
+  // What a value is in JSON: a number, a string, a list, an object of its fields; three deep.
+  json content(const Value& v, int depth = 0) const {
+    const Values values(session_->reader());
+    if (v.gone || depth > 3) return nullptr;
+    switch (values.kind(v)) {
+      case ValueKind::boolean: return v.word() != 0;
+      case ValueKind::integer: return values.as_number(v);
+      case ValueKind::string: return values.characters(v, 1000);
+      case ValueKind::slice:
+      case ValueKind::array: {
+        json all = json::array();
+        for (uint64_t i = 0; i < std::min<uint64_t>(values.count(v), 100); ++i)
+          all.push_back(content(values.element_at(v, i), depth + 1));
+        return all;
+      }
+      case ValueKind::structure: {
+        json all = json::object();
+        for (const Part& p : values.fields(v)) all[p.name] = content(p.value, depth + 1);
+        return all;
+      }
+      case ValueKind::pointer: {
+        const auto to = values.target(v);
+        return to ? content(*to, depth + 1) : json(nullptr);
+      }
+      case ValueKind::interface: {
+        const Values::Dynamic d = values.dynamic(v);
+        return {{"type", d.type}, {"value", d.value ? content(*d.value, depth + 1) : json(nullptr)}};
+      }
+      default: return v.word();
+    }
+  }
+
   json value(const Value& v) const {
-    json j = {{"type", v.type}, {"text", Values(session_->reader()).print(v)}, {"gone", v.gone}};
+    json j = {{"type", v.type}, {"value", content(v)}, {"gone", v.gone}};
     if (v.address) j["address"] = *v.address;
     return j;
   }
@@ -233,10 +265,11 @@ TEST(SessionJson, AWalkThroughADeferredCall) {
     EXPECT_EQ(at["defers"]["pending"][0]["function"], "main.resultNamed.func1");
     EXPECT_EQ(at["defers"]["pending"][0]["owner"], "main.resultNamed");
     const json variables = client({{"do", "variables"}});
-    EXPECT_EQ(variables["t"]["text"], "1") << variables;
-    EXPECT_EQ(variables["i"]["text"], "1") << variables;
+    EXPECT_EQ(variables["t"]["value"], 1) << variables;
+    EXPECT_EQ(variables["i"]["value"], 1) << variables;
     EXPECT_EQ(variables["t"]["type"], "int");
-    EXPECT_EQ(client({{"do", "evaluate"}, {"expression", "i + 2 == 3"}})["text"], "true");
+    EXPECT_EQ(client({{"do", "evaluate"}, {"expression", "i + 2 == 3"}})["value"], true);
+    EXPECT_EQ(client({{"do", "evaluate"}, {"expression", "os.Args"}})["value"], (json{path, "defer-results"}));
     const json wrote = client({{"do", "last write"}, {"expression", "t"}});
     EXPECT_EQ(wrote["kind"], LastWrite::instruction);
     EXPECT_EQ(wrote["value"], 1);
@@ -280,12 +313,12 @@ TEST(SessionJson, AnEditChangesWhatTheGuestPrints) {
     do before = client({{"do", "line"}});
     while (top(before)["line"] == "forms.go:433");  // t = i
     EXPECT_EQ(client({{"do", "set"}, {"what", "t"}, {"value", 10}})["before"], 1);
-    EXPECT_EQ(client({{"do", "variables"}})["t"]["text"], "10");
+    EXPECT_EQ(client({{"do", "variables"}})["t"]["value"], 10);
     client({{"do", "back instructions"}});
-    EXPECT_NE(client({{"do", "variables"}})["t"]["text"], "10");
+    EXPECT_NE(client({{"do", "variables"}})["t"]["value"], 10);
     client({{"do", "instructions"}});
     EXPECT_EQ(client({{"do", "where"}})["position"], before["position"]);
-    EXPECT_EQ(client({{"do", "variables"}})["t"]["text"], "10") << "it holds wherever one comes from";
+    EXPECT_EQ(client({{"do", "variables"}})["t"]["value"], 10) << "it holds wherever one comes from";
     const json end = client({{"do", "continue"}});
     EXPECT_EQ(end["reason"], "exited");
     EXPECT_TRUE(end["exited"]);
