@@ -96,8 +96,11 @@ void Machine::run_back_to(Position p) {
   const bool have = after != marks_.begin();
   const Mark* nearest = have ? std::prev(after)->second.get() : nullptr;
   if (state_.position > p && !nearest)
-    throw Error(marks_.empty() ? "there is no snapshot before that position: recording was off"
-                               : fmt::format("the recording begins at position {}", marks_.begin()->first));
+    throw Error(marks_.empty()
+                    ? "there is no snapshot before that position: recording was off"
+                    : fmt::format("the recording begins at position {}: the input before it was more than --snapshots "
+                                  "holds (--spill DIR keeps input in a file)",
+                                  marks_.begin()->first));
   if (state_.position > p || (nearest && nearest->state.position > state_.position)) restore(*nearest);
   if (near_.size() > kNearMarks) {
     for (Position q : near_)
