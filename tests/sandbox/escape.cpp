@@ -411,7 +411,8 @@ const Row kRows[] = {
     ROW("read-only.rename-out", -EACCES, 0, rename_at("../r/f", "stolen")),
     ROW("read-only.rename-over", -EACCES, 0, rename_at("f", "../r/f")),
     ROW("read-only.through-link", -EACCES, 0, open_through("../r/f", O_WRONLY)),
-    ROW("read-only.shared-mapping", -ENODEV, 0, with("f", O_RDWR, [](long fd) { return call(SYS_mmap, 0, 4096, 3, 1, fd, 0); })),
+    ROW("read-only.shared-mapping", -EACCES, 0,
+        with("../r/f", O_RDONLY, [](long fd) { return call(SYS_mmap, 0, 4096, 3, 1, fd, 0); })),
     // special files
     ROW("special.fifo-read", -EACCES, 0, try_open("fifo")),
     ROW("special.fifo-write", -EACCES, 0, try_open("fifo", O_WRONLY)),

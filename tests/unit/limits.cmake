@@ -7,7 +7,7 @@ if(NOT DEFERSCOPE_SANITIZE AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYST
                      COMMAND ${CMAKE_CXX_COMPILER} -x c -O1 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pie -no-pie
                              ${limits_source} -o ${limits_guest}
                      DEPENDS ${limits_source} ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/guest.h VERBATIM)
-  add_custom_target(limits_guest DEPENDS ${limits_guest})
+  add_custom_target(limits_guest ALL DEPENDS ${limits_guest})
   add_dependencies(tests_release limits_guest)
   add_test(NAME limits COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/limits.py --program $<TARGET_FILE:deferscope>
                                --guest ${limits_guest})
