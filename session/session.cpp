@@ -64,10 +64,7 @@ Trace Session::frames(unsigned limit) const {
   out.stopped = u.stopped;
   for (const Frame& f : u.frames) {
     FrameSeen seen{f, reader_.place(f.pc), reader_.line(f.lookup), {}};
-    if (f.function) {
-      seen.inlined = reader_.guest()->calls_of(f);
-      std::erase_if(seen.inlined, [](const loader::InlineFrame& i) { return !i.inlined; });
-    }
+    if (f.function) seen.calls = reader_.guest()->calls_of(f);
     out.frames.push_back(std::move(seen));
   }
   return out;

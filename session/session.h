@@ -43,8 +43,9 @@ struct FrameSeen {
   Frame frame;
   std::string place;  // "main.main+73"
   std::string line;   // "hello.go:7": of the innermost inlined function; empty if it is not known
-  std::vector<loader::InlineFrame>
-      inlined;  // innermost first, each with the line it stands at; the frame's own is not here
+  // Its logical frames, innermost first, each with the line it stands at: inlined functions, then its own. Empty if
+  // its function is not known.
+  std::vector<loader::InlineFrame> calls;
 };
 struct Trace {
   std::vector<FrameSeen> frames;  // innermost first

@@ -14,8 +14,11 @@ namespace {
 
 std::string frame_line(const Console& c, size_t i, const session::FrameSeen& f) {
   std::string inlined;
-  for (const loader::InlineFrame& in : f.inlined)
-    inlined += fmt::format("  (in inlined {})", model::readable(in.function));
+  for (size_t k = 0; k + 1 < f.calls.size(); ++k) {
+    const loader::SourceLine& by = f.calls[k + 1].at;
+    inlined += fmt::format("  (in inlined {}, called at {}:{})", model::readable(f.calls[k].function),
+                           by.file.substr(by.file.find_last_of('/') + 1), by.line);
+  }
   return fmt::format("{} {:2}  {:#x}  {}  {}{}", i == c.session.focus().frame_number() ? "▶" : " ", i, f.frame.pc,
                      mark('b', f.place), mark('d', f.line), inlined);
 }

@@ -45,7 +45,7 @@ constexpr const char* kCases[] = {"fault-nil",   "panic-nested",    "defer-mixed
 TEST(Frames, OfTheStepperAreTheSnapshots) {
   const auto guests = sampled_guests();
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
-  size_t compared = 0;
+  size_t compared = 0, inlined = 0;
   for (size_t n = 0; n < guests.size(); ++n)
     for (const size_t turn : {n, n + 3}) {
       const std::string argument = kCases[turn % std::size(kCases)];
@@ -61,11 +61,25 @@ TEST(Frames, OfTheStepperAreTheSnapshots) {
         s(fmt::format("goto {}", positions[i]));
         const auto expected = snapshot_frames(p, s.state());
         if (!expected) continue;
-        ASSERT_EQ(rows_of(s("bt 1000")), *expected) << "at @" << positions[i];
+        const std::string bt = s("bt 1000");
+        ASSERT_EQ(rows_of(bt), *expected) << "at @" << positions[i];
+        // Each inlined function with the line that calls it: the lines are what a crash prints (below).
+        const model::Guest& guest = *s.reader().guest();
+        for (const model::Frame& f : guest.unwind(guest.standing(s.state().thread())).frames) {
+          const auto calls = guest.calls_of(f);
+          for (size_t k = 0; k + 1 < calls.size(); ++k) {
+            const std::string file(calls[k + 1].at.file);
+            ASSERT_TRUE(has(bt, fmt::format("(in inlined {}, called at {}:{})", model::readable(calls[k].function),
+                                            file.substr(file.find_last_of('/') + 1), calls[k + 1].at.line)))
+                << bt;
+            ++inlined;
+          }
+        }
         ++compared;
       }
     }
   EXPECT_GT(compared, 1000u);
+  EXPECT_GT(inlined, 10u);
 }
 
 // A frame as a traceback prints it. Inlined ones have no addresses.

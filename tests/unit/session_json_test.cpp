@@ -125,16 +125,16 @@ class Client {
   static json frames(const Trace& t) {
     json all = json::array();
     for (const FrameSeen& f : t.frames) {
-      json inlined = json::array();
-      for (const loader::InlineFrame& i : f.inlined)
-        inlined.push_back({{"function", model::readable(i.function)}, {"line", i.at.line}});
+      json calls = json::array();
+      for (const loader::InlineFrame& i : f.calls)
+        calls.push_back({{"function", model::readable(i.function)}, {"line", i.at.line}, {"inlined", i.inlined}});
       all.push_back({{"function", function_name(f.frame.function)},
                      {"place", f.place},
                      {"line", f.line},
                      {"pc", f.frame.pc},
                      {"sp", f.frame.sp},
                      {"stack", to_string(f.frame.stack)},
-                     {"inlined", inlined}});
+                     {"calls", calls}});
     }
     return {{"frames", all}, {"complete", t.complete}, {"stopped", t.stopped}};
   }
