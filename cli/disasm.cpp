@@ -128,7 +128,7 @@ std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::
 
 void put_bytes(const Listing& listing, std::span<const std::uint8_t> bytes, std::string& out) {
   static constexpr char kDigit[] = "0123456789abcdef";
-  const bool word = listing.arch() == isa::Arch::arm64 && bytes.size() == 4;
+  const bool word = listing.arch() == isa::Isa::arm64 && bytes.size() == 4;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const std::uint8_t b = bytes[word ? 3 - i : i];
     out += kDigit[b >> 4];

@@ -147,7 +147,7 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
     if (size) *size = amd64() ? 1 : 4;
     return "not mapped";
   }
-  const isa::Arch arch = amd64() ? isa::Arch::x86_64 : isa::Arch::arm64;
+  const isa::Isa arch = amd64() ? isa::Isa::x86_64 : isa::Isa::arm64;
   isa::TextSize t;
   if (syntax == "gnu") {
     t = isa::append_gnu(arch, {bytes, n}, at, out);

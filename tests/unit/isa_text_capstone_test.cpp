@@ -183,7 +183,7 @@ TEST(Arm64Text, SaysWhatCapstoneSays) {
   for (const std::string_view bits : kPatterns)
     for (int k = 0; k < kEach; ++k) {
       const std::uint32_t word = filled(bits, rng);
-      const Text text = gnu(Arch::arm64, bytes_of(word), {});
+      const Text text = gnu(Isa::arm64, bytes_of(word), {});
       const std::string theirs = capstone.text(word, kPc);
       if (!text.size.known) {
         if (!theirs.empty() && ++shown[fmt::format("?{}", theirs.substr(0, theirs.find(' ')))] == 1)
@@ -210,7 +210,7 @@ TEST(Arm64Text, MissesNothingThatCapstoneKnows) {
   std::map<std::string, std::uint32_t> missing;
   for (int k = 0; k < 500'000; ++k) {
     const std::uint32_t word = static_cast<std::uint32_t>(rng());
-    if (gnu(Arch::arm64, bytes_of(word), {}).size.known) continue;
+    if (gnu(Isa::arm64, bytes_of(word), {}).size.known) continue;
     if ((word & 0xffd00000) == 0xd5000000) continue;  // op0 is 0: unallocated but for MSR; capstone shows MSR and MRS
     if (const std::string theirs = capstone.text(word, kPc); !theirs.empty())
       missing[theirs.substr(0, theirs.find(' '))] = word;
@@ -227,7 +227,7 @@ TEST(Arm64Text, NamesEveryInstructionOfTheEmulator) {
       Lifted l;
       arm64::lift(word, kPc, l);
       if (arm64::find(word) != &row || l.fault != Fault::None) continue;
-      const Text go_text = go(Arch::arm64, bytes_of(word), {}), gnu_text = gnu(Arch::arm64, bytes_of(word), {});
+      const Text go_text = go(Isa::arm64, bytes_of(word), {}), gnu_text = gnu(Isa::arm64, bytes_of(word), {});
       if (go_text.size.known && gnu_text.size.known) continue;
       ADD_FAILURE() << fmt::format("{}: {:08x} has no text", row.name, word);
       break;
@@ -270,7 +270,7 @@ TEST(Arm64Text, GoSyntaxNamesTheRegistersThatCapstoneNames) {
   std::size_t compared = 0;
   for (const Line& l : lines_of("tests/unit/data/text_arm64.tsv")) {
     const std::vector<std::uint8_t> code = from_hex(l.hex);
-    const Text ours = go(Arch::arm64, code, {});
+    const Text ours = go(Isa::arm64, code, {});
     const std::string theirs = capstone.text(word_of(code), kPc);
     if (!ours.size.known || theirs.empty() || left_out(ours.text, theirs)) continue;
     ++compared;

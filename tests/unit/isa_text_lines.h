@@ -29,14 +29,14 @@ struct Text {
   std::string text;
 };
 
-inline Text go(Arch arch, std::span<const std::uint8_t> code, const TextOptions& options,
+inline Text go(Isa arch, std::span<const std::uint8_t> code, const TextOptions& options,
                const Symbols& symbols = Symbols()) {
   Text t;
   t.size = append_go(arch, code, kPc, symbols, options, t.text);
   return t;
 }
 
-inline Text gnu(Arch arch, std::span<const std::uint8_t> code, const TextOptions& options) {
+inline Text gnu(Isa arch, std::span<const std::uint8_t> code, const TextOptions& options) {
   Text t;
   t.size = append_gnu(arch, code, kPc, t.text, options);
   return t;

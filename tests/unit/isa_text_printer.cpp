@@ -6,11 +6,11 @@
 
 int main(int argc, char** argv) {
   using namespace deferscope::isa;
-  Arch arch = Arch::x86_64;
+  Isa arch = Isa::x86_64;
   TextOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word == "arm64") arch = Arch::arm64;
+    if (word == "arm64") arch = Isa::arm64;
     if (word == "compat") options.objdump_compat = true;
     if (word == "names") options.asm_names = true;
   }

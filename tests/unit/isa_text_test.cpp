@@ -26,7 +26,7 @@ bool permitted(const Line& l, const Text& ours) {
          reassigned(l.text);
 }
 
-void expect_objdumps_text(Arch arch, const std::string& path) {
+void expect_objdumps_text(Isa arch, const std::string& path) {
   std::size_t differ = 0, permitted_count = 0, total = 0;
   for (const Line& l : lines_of(path)) {
     ++total;
@@ -35,7 +35,7 @@ void expect_objdumps_text(Arch arch, const std::string& path) {
       EXPECT_EQ(gnu(arch, from_hex(l.hex), kCompat).text, l.gnu) << l.hex;
       continue;
     }
-    if (arch == Arch::x86_64 && permitted(l, ours)) {
+    if (arch == Isa::x86_64 && permitted(l, ours)) {
       ++permitted_count;
       continue;
     }
@@ -48,8 +48,8 @@ void expect_objdumps_text(Arch arch, const std::string& path) {
   EXPECT_LT(permitted_count, total / 2);
 }
 
-TEST(Text, Arm64AsObjdump) { expect_objdumps_text(Arch::arm64, "tests/unit/data/text_arm64.tsv"); }
-TEST(Text, Amd64AsObjdump) { expect_objdumps_text(Arch::x86_64, "tests/unit/data/text_amd64.tsv"); }
+TEST(Text, Arm64AsObjdump) { expect_objdumps_text(Isa::arm64, "tests/unit/data/text_arm64.tsv"); }
+TEST(Text, Amd64AsObjdump) { expect_objdumps_text(Isa::x86_64, "tests/unit/data/text_amd64.tsv"); }
 
 // ---- names of addresses
 
@@ -60,14 +60,14 @@ struct OneSymbol : Symbols {
 };
 
 struct Case {
-  Arch arch;
+  Isa arch;
   const char* hex;
   const char* text;
   TextOptions options;
 };
 
 TEST(GoText, SymbolsAndBeyond) {
-  constexpr auto x86 = Arch::x86_64, arm = Arch::arm64;
+  constexpr auto x86 = Isa::x86_64, arm = Isa::arm64;
   constexpr TextOptions compat{.objdump_compat = true}, plain{}, names{.asm_names = true};
   const Case cases[] = {
       {x86, "e8fb0f0000", "CALL main.f(SB)", compat},
@@ -132,14 +132,14 @@ TEST(GoText, EveryInstructionHasZydisLength) {
     std::generate(std::begin(code), std::end(code), [&] { return static_cast<std::uint8_t>(rng()); });
     std::uint32_t length = 1;
     const bool known = zydis_knows(code, &length);
-    const Text t = go(Arch::x86_64, code, {});
+    const Text t = go(Isa::x86_64, code, {});
     ASSERT_EQ(t.size.known, known);
     ASSERT_EQ(t.size.size, length);
   }
 }
 
 TEST(GoText, ShortInputIsNoInstruction) {
-  for (const Arch arch : {Arch::x86_64, Arch::arm64})
+  for (const Isa arch : {Isa::x86_64, Isa::arm64})
     for (const bool compat : {false, true}) {
       std::mt19937 rng(9);
       for (int i = 0; i < 50000; ++i) {
@@ -147,8 +147,8 @@ TEST(GoText, ShortInputIsNoInstruction) {
         for (std::uint8_t& b : code)
           b = static_cast<std::uint8_t>(i % 3 ? rng() : "\xc5\xc4\x62\xf0\x66\x0f\x48\x77"[rng() % 8]);
         const Text t = go(arch, code, {.objdump_compat = compat});
-        ASSERT_TRUE(arch == Arch::arm64 || t.size.size <= code.size());
-        ASSERT_TRUE(arch == Arch::x86_64 || code.size() >= 4 || !t.size.known);
+        ASSERT_TRUE(arch == Isa::arm64 || t.size.size <= code.size());
+        ASSERT_TRUE(arch == Isa::x86_64 || code.size() >= 4 || !t.size.known);
       }
     }
 }
@@ -156,7 +156,7 @@ TEST(GoText, ShortInputIsNoInstruction) {
 // ---- GNU syntax
 
 TEST(GnuText, BothInstructionSets) {
-  constexpr auto x86 = Arch::x86_64, arm = Arch::arm64;
+  constexpr auto x86 = Isa::x86_64, arm = Isa::arm64;
   constexpr TextOptions compat{.objdump_compat = true}, plain{};
   const Case cases[] = {
       {x86, "48890424", "mov %rax,(%rsp)", compat},
@@ -198,7 +198,7 @@ TEST(GnuText, BothInstructionSets) {
 // Both syntaxes agree on what is an instruction and how long it is.
 TEST(GnuText, KnowsWhatTheGoTextKnows) {
   std::mt19937 rng(11);
-  for (const Arch arch : {Arch::x86_64, Arch::arm64})
+  for (const Isa arch : {Isa::x86_64, Isa::arm64})
     for (int i = 0; i < 100000; ++i) {
       std::uint8_t code[15];
       std::generate(std::begin(code), std::end(code), [&] { return static_cast<std::uint8_t>(rng()); });

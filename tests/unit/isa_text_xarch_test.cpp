@@ -53,8 +53,7 @@ std::vector<Line> arm64_cases(const std::string& path) {
 
 TEST_F(XArch, Arm64Plan9) {
   const auto cases = arm64_cases(folder_ + "/arm64/arm64asm/testdata/plan9cases.txt");
-  for (const Line& l : cases)
-    EXPECT_EQ(go(Arch::arm64, from_hex(l.hex), kCompat).text, without(l.text, false)) << l.hex;
+  for (const Line& l : cases) EXPECT_EQ(go(Isa::arm64, from_hex(l.hex), kCompat).text, without(l.text, false)) << l.hex;
   EXPECT_GT(cases.size(), 900u);
 }
 
@@ -72,7 +71,7 @@ TEST_F(XArch, Arm64Gnu) {
   for (const Line& l : cases) {
     if (left_out_by_xarch(without(l.text, false))) continue;
     ++compared;
-    EXPECT_EQ(without(gnu(Arch::arm64, from_hex(l.hex), kCompat).text, true), without(l.text, true)) << l.hex;
+    EXPECT_EQ(without(gnu(Isa::arm64, from_hex(l.hex), kCompat).text, true), without(l.text, true)) << l.hex;
   }
   EXPECT_GT(compared, 4000u);
 }
@@ -140,13 +139,13 @@ void expect_cases(const std::vector<Line>& cases, Text (*text)(const std::vector
 
 TEST_F(XArch, X86Plan9) {
   expect_cases(x86_cases(folder_, "plan9"), [](const std::vector<std::uint8_t>& code, const TextOptions& options) {
-    return go(Arch::x86_64, code, options);
+    return go(Isa::x86_64, code, options);
   });
 }
 
 TEST_F(XArch, X86Gnu) {
   expect_cases(x86_cases(folder_, "gnu"), [](const std::vector<std::uint8_t>& code, const TextOptions& options) {
-    return gnu(Arch::x86_64, code, options);
+    return gnu(Isa::x86_64, code, options);
   });
 }
 
