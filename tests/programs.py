@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild].
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild] [--mapped].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
            missing in --std-bins is built (needs Go); names are <release>_<goarch>/<package with _>.test.
 --esbuild  npm's esbuild of several Go releases: --version, a small file from standard input (minified, bundled) and one bundled from file to file
            must be what the native run (amd64) or the same release's amd64 (arm64) gives. What is missing in --esbuild-bins is fetched
            with npm; names are <version>_<goarch>.
+--mapped   programs/mapped.go against its native run, output and file, in the guest's own /tmp and on the host; the own tests of bbolt, a database
+           in a mapped file, fetched through the module proxy. Both ISAs.
 """
 import argparse
 import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -113,11 +116,55 @@ def esbuild(args, version, release, packages, i):
     return "" if worked >= 1 else "only %d of the runs work natively" % worked
 
 
+MAPPED_RELEASES = "1.13.15 1.20.7 1.27.4".split()
+BBOLT, BBOLT_RELEASE = "v1.3.10", "1.22.12"
+BBOLT_TESTS = "TestOpen|TestDB_|TestTx_|TestCursor_|TestBucket_|TestFreelist"
+
+
+def mapped_jobs(args):
+    for goarch in ("amd64", "arm64"):
+        for release in MAPPED_RELEASES:
+            yield "mapped %s %s" % (release, goarch), mapped, (args, release, goarch)
+        yield "bbolt %s %s" % (BBOLT, goarch), bbolt, (args, goarch)
+
+
+def mapped(args, release, goarch):
+    with tempfile.TemporaryDirectory() as there:
+        there = pathlib.Path(there)
+        source, native, guest = str(ROOT / "tests/programs/mapped.go"), str(there / "native"), str(there / "guest")
+        go(release, "build", "-o", native, source, GOOS="linux", GOARCH="amd64")
+        go(release, "build", "-o", guest, source, GOOS="linux", GOARCH=goarch)
+        want = subprocess.run([native, str(there / "want")], check=True, capture_output=True).stdout
+        for path, flags in ((str(there / "got"), ["--allow-write", str(there)]), ("/tmp/inside", [])):
+            done = subprocess.run([args.program, "run", *flags, guest, path], capture_output=True, timeout=args.seconds)
+            if done.stdout != want:
+                return "%s: %s" % (path, (done.stdout + done.stderr)[-1500:].decode("latin1"))
+        return "" if (there / "want").read_bytes() == (there / "got").read_bytes() else "the file differs"
+
+
+def bbolt(args, goarch):
+    with tempfile.TemporaryDirectory() as there:
+        there = pathlib.Path(there)
+        source = there / "bbolt"
+        shutil.copytree(json.loads(go(BBOLT_RELEASE, "mod", "download", "-json", "go.etcd.io/bbolt@" + BBOLT))["Dir"], source)
+        env = dict(os.environ, GOENV="off", GOFLAGS="-mod=mod", GOWORK="off", GOTOOLCHAIN="go" + BBOLT_RELEASE, CGO_ENABLED="0", GOOS="linux", GOARCH=goarch)
+        for path in [source, *source.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
+        subprocess.run(["go", "test", "-c", "-o", str(there / "bbolt.test"), "."], cwd=source, env=env, check=True, capture_output=True, text=True)
+        for flags in ([], ["--allow-write", str(there), "--env", "TMPDIR=" + str(there)]):
+            done = subprocess.run([args.program, "run", *flags, str(there / "bbolt.test"), "-test.short", "-test.run", BBOLT_TESTS],
+                                  capture_output=True, timeout=args.seconds, stdin=subprocess.DEVNULL)
+            if done.returncode or not done.stdout.decode("latin1").rstrip().endswith("PASS"):
+                return "%s: exit status %d\n%s" % (flags, done.returncode, (done.stdout[-1500:] + done.stderr[-1500:]).decode("latin1"))
+    return ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--std", action="store_true")
     parser.add_argument("--esbuild", action="store_true")
+    parser.add_argument("--mapped", action="store_true")
     parser.add_argument("--std-bins", default=str(ROOT / "build/std"))
     parser.add_argument("--esbuild-bins", default=str(ROOT / "build/esbuild"))
     parser.add_argument("--only", default="", help="only names that contain this")
@@ -125,6 +172,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=900, help="a run that takes longer hangs")
     args = parser.parse_args()
     jobs = (list(std_jobs(args)) if args.std else []) + (list(esbuild_jobs(args)) if args.esbuild else [])
+    jobs += list(mapped_jobs(args)) if args.mapped else []
 
     def one(job):
         try:
