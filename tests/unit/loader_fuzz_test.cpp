@@ -99,6 +99,10 @@ void look_at_dwarf(const Image& image) {
   if (!dwarf || !image.go()) return;
   (void)dwarf_version(image);
   for (const char* type : {"runtime.g", "runtime._defer", "string"}) (void)dwarf->struct_layout(type);
+  try {
+    dwarf->each_line_row([](const LineRow&) {});
+  } catch (const Error&) {
+  }
   FrameAccess frame;
   frame.reg = [](unsigned r) { return std::optional<uint64_t>(r); };
   const FuncTable& funcs = image.go()->funcs;
