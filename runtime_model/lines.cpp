@@ -121,8 +121,14 @@ uint64_t behind_prologue(const Program& p, const Function& f) {
 
 std::vector<uint64_t> line_addresses(const Program& p, std::string_view file, int32_t line) {
   DwarfRows known;
-  if (p.dwarf()) known = dwarf_rows(p, file, line);
-  std::vector<Row> rows = p.dwarf() ? known.rows : table_rows(p, file, line);
+  bool has_dwarf = p.dwarf() != nullptr;
+  try {
+    if (has_dwarf) known = dwarf_rows(p, file, line);
+  } catch (const loader::Error&) {  // damaged: as if stripped
+    has_dwarf = false;
+    known = {};
+  }
+  std::vector<Row> rows = has_dwarf ? known.rows : table_rows(p, file, line);
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.pc < b.pc; });
 
   struct Chosen {
