@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cli/command_line.h"
+#include "cli/ending.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "runtime_model/tracker.h"
@@ -37,7 +38,9 @@ int demo(const std::string& extract_to) {
   emu::GuestOptions options;
   options.argv = {"demo"};
   emu::Machine m(image, options);
-  m.recording().set_sink(write_host);
+  m.recording().set_sink(to_host(m));
+  confine({});
+  const Ending ending(m, {});
   fmt::print("demo: {} {}/{}, {:.1f} MB, carried in this program   (to have it: --extract FILE)\n",
              program.go().version.text, program.go().goos, program.go().goarch,
              static_cast<double>(bytes.size()) / 1e6);
@@ -53,6 +56,7 @@ int demo(const std::string& extract_to) {
   tracking.sink = show;
   const model::Tracker tracker(program, m, std::move(tracking));
   const int status = run_to_end(m);
+  if (const int s = Ending::die()) return s;
   std::string summary;
   text.append_summary(summary);
   fmt::print("{}Guest exit {}, {} instructions.\n", summary, status, traces::with_commas(m.state().position));

@@ -1,6 +1,7 @@
 #include "cli/guest.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <cstring>
 
 #include "cli/command_line.h"
+#include "cli/ending.h"
 
 namespace deferscope::cli {
 
@@ -36,8 +38,12 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
       "Most memory for the guest: pages that it touches, files in /tmp, pipes, mappings and all that it makes us keep",
       "MIB");
   number("--max-threads", f.max_threads, "Most threads that the guest may have at once");
-  number("--max-output", f.max_output_mib, "Most output of the guest", "MIB");
+  number("--max-output", f.max_output_mib, "Most that the guest may write to stdout and stderr", "MIB");
+  number("--max-file-output", f.max_file_output_mib, "Most that it may write to files below --allow-write", "MIB");
   number("--max-instructions", f.max_instructions, "End the run after N instructions (0: never)");
+  number("--timeout", f.timeout, "End the run after that much time (0: never); the guest never sees it", "SECONDS");
+  verb.flag("--no-confine", f.no_confine,
+            "Do not confine deferscope itself (Landlock, seccomp) to what these flags grant");
   number("--block", f.block,
          "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
       .between(0, 64);
@@ -48,6 +54,8 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
 static void need_file(const char* flag, const std::string& path, int mode) {
   if (access(path.c_str(), mode) != 0) throw emu::Error(fmt::format("{} {}: {}", flag, path, std::strerror(errno)));
 }
+
+static uint64_t bytes_of(uint64_t mib) { return mib > UINT64_MAX >> 20 ? UINT64_MAX : mib << 20; }
 
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
   emu::GuestOptions o;
@@ -62,14 +70,20 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
       throw emu::Error(fmt::format("--env {}: not K=V", pair));
   for (const std::string& dir : f.allow_read) need_file("--allow-read", dir, R_OK);
   for (const std::string& dir : f.allow_write) need_file("--allow-write", dir, F_OK);
-  if (!f.stdin_path.empty() && f.stdin_path != "-") need_file("--stdin", f.stdin_path, R_OK);
+  if (!f.stdin_path.empty() && f.stdin_path != "-") {
+    need_file("--stdin", f.stdin_path, R_OK);
+    struct stat st {};
+    if (stat(f.stdin_path.c_str(), &st) == 0 && S_ISDIR(st.st_mode))
+      throw emu::Error(fmt::format("--stdin {}: {}", f.stdin_path, std::strerror(EISDIR)));
+  }
   if (!f.stdin_path.empty()) o.stdin_path = f.stdin_path;
   o.cpus = f.cpus;
   o.seed = f.seed;
   o.clock_start = f.clock;
-  o.max_memory = f.memory_mib << 20;
+  o.max_memory = bytes_of(f.memory_mib);
   o.max_threads = static_cast<unsigned>(f.max_threads);
-  o.max_output = f.max_output_mib << 20;
+  o.max_output = bytes_of(f.max_output_mib);
+  o.max_file_output = bytes_of(f.max_file_output_mib);
   if (f.max_instructions) o.max_instructions = f.max_instructions;
   if (!f.cpu.empty()) {
     const isa::Isa isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
@@ -79,21 +93,41 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   return o;
 }
 
-void write_host(int fd, const uint8_t* bytes, size_t n) {
-  while (n > 0) {
-    const ssize_t k = ::write(fd, bytes, n);
+static void write_host(const emu::Machine& m, int fd, const uint8_t* bytes, size_t n) {
+  size_t done = 0;
+  while (done < n) {
+    const ssize_t k = ::write(fd, bytes + done, n - done);
+    if (k < 0 && errno == EINTR && m.interrupted()) throw emu::Interrupted(done);
     if (k < 0 && errno == EINTR) continue;
     // What the guest wrote is lost from here on, so the run ends: a full disk, or a reader that is gone.
     if (k < 0) throw emu::Error(fmt::format("standard {}: {}", fd == 2 ? "error" : "output", std::strerror(errno)));
-    bytes += k;
-    n -= static_cast<size_t>(k);
+    done += static_cast<size_t>(k);
   }
+}
+
+emu::Recording::Sink to_host(const emu::Machine& m) {
+  return [&m](int fd, const uint8_t* bytes, size_t n) { write_host(m, fd, bytes, n); };
+}
+
+Grants grants_of(const GuestFlags& f) {
+  Grants g{f.allow_read, f.allow_write, {}};
+  if (!f.command.empty()) g.read.push_back(f.command[0]);  // the guest may read its own executable
+  if (!f.stdin_path.empty() && f.stdin_path != "-") g.read.push_back(f.stdin_path);
+  return g;
+}
+
+Walls confine_unless_told(const GuestFlags& f, const Grants& grants) {
+  if (f.no_confine) return {};
+  Walls walls = confine(grants);
+  if (!walls.missing.empty() && (!f.allow_read.empty() || !f.allow_write.empty()))
+    fmt::print(stderr, "deferscope: note: {} (--no-confine leaves this line away)\n", walls.missing);
+  return walls;
 }
 
 std::unique_ptr<emu::Machine> boot(const GuestFlags& f) {
   const loader::Image image = loader::Image::load(f.command.at(0));
   auto m = std::make_unique<emu::Machine>(image, guest_options(f, image), f.block);
-  m->recording().set_sink(write_host);
+  m->recording().set_sink(to_host(*m));
   m->recording().files().set_trouble(
       [](const std::string& line) { std::fprintf(stderr, "deferscope: %s\n", line.c_str()); });
   return m;
@@ -111,6 +145,9 @@ int run_to_end(emu::Machine& m) {
       throw emu::Error(text);
     }
     case emu::Stop::Limit: throw emu::Error(fmt::format("--max-instructions {} reached", m.options().max_instructions));
+    case emu::Stop::Interrupted:
+      if (const int s = Ending::signal()) return 128 + s;
+      throw emu::Error(Ending::timeout_line(m.state().position));
     default: throw emu::Error("stopped unexpectedly");
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/confine.h"
 #include "emu/machine.h"
 
 namespace deferscope::cli {
@@ -22,8 +23,10 @@ struct GuestFlags {
   unsigned cpus = 2;
   uint64_t seed = 0;
   uint64_t clock = emu::GuestOptions{}.clock_start;  // seconds since 1970
-  uint64_t memory_mib = 4096, max_threads = 1000, max_output_mib = 1024;
+  uint64_t memory_mib = 4096, max_threads = 1000, max_output_mib = 1024, max_file_output_mib = 1024;
   uint64_t max_instructions = 0;  // 0: no limit
+  uint64_t timeout = 0;           // seconds; 0: no limit
+  bool no_confine = false;
   unsigned block = 64;
 };
 
@@ -36,10 +39,18 @@ emu::GuestOptions guest_options(const GuestFlags& flags, const loader::Image& im
 // Loads and boots BIN; the guest's stdout and stderr go to ours.
 std::unique_ptr<emu::Machine> boot(const GuestFlags& flags);
 
-// Writes all bytes to our stdout (1) or stderr (2); throws emu::Error if they cannot be written.
-void write_host(int fd, const uint8_t* bytes, size_t n);
+// Writes what the guest writes to our stdout and stderr. Throws emu::Error if it cannot be written.
+emu::Recording::Sink to_host(const emu::Machine& m);
 
-// Runs until the guest ends; its exit status. A deadlock or a limit throws.
+// What the flags let the guest reach.
+Grants grants_of(const GuestFlags& flags);
+
+// Confines the process to `grants` unless --no-confine. A kernel that lacks what it takes gets a line if the guest may
+// reach host files at all.
+Walls confine_unless_told(const GuestFlags& flags, const Grants& grants);
+
+// Runs until the guest ends; its exit status, or 128 + the signal that ended the run (Ending::die). A deadlock or a
+// limit throws.
 int run_to_end(emu::Machine& m);
 
 // Runs f; what it throws becomes one line on stderr and status 125.

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
 #include "cli/command_line.h"
+#include "cli/confine.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 
@@ -46,6 +48,8 @@ int failed(std::string_view what, int status) {
 int main(int argc, char** argv) {
   using namespace deferscope::cli;
   hold_standard_streams();
+  note_inherited_descriptors();
+  std::signal(SIGXFSZ, SIG_IGN);  // past the host's limit of a file's size writing fails, for the guest too (EFBIG)
   Action action;
   if (const auto status = parse(argc, argv, "deferscope " DEFERSCOPE_VERSION, kVerbs, action)) return *status;
   try {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "cli/command_line.h"
+#include "cli/ending.h"
 #include "cli/guest.h"
 #include "cli/trace.h"
 #include "cli/verbs.h"
@@ -23,34 +24,14 @@ struct RunFlags {
   bool stats = false;
 };
 
-void print_stats(const emu::Machine& m, double seconds) {
+void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
   const auto n = static_cast<double>(m.state().position);
   fmt::print(stderr,
-             "deferscope: {} instructions, {:.3f} s, {:.1f} M instructions/s, {:.1f} MiB guest memory, {} threads\n",
+             "deferscope: {} instructions, {:.3f} s, {:.1f} M instructions/s, {:.1f} MiB guest memory, {} threads; "
+             "confined: {}\n",
              m.state().position, seconds, n / seconds / 1e6,
-             static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size());
-}
-
-// Signals that end a run which writes events: first what was found is written whole. A second one ends it at once.
-volatile std::sig_atomic_t ended_by = 0;
-constexpr int kEnding[] = {SIGHUP, SIGINT, SIGTERM};
-constexpr emu::Position kBetweenLooks = 10'000'000;  // instructions: some 20 ms
-
-void watch_for_signals() {
-  for (int s : kEnding) {
-    struct sigaction before {
-    }, watch{};
-    watch.sa_handler = [](int signal) { ended_by = signal; };
-    watch.sa_flags = SA_RESETHAND | SA_RESTART;
-    sigaction(s, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(s, &watch, nullptr);
-  }
-}
-
-void run_until_signal(emu::Machine& m) {
-  watch_for_signals();
-  while (!ended_by && m.run_to(m.state().position + kBetweenLooks).kind == emu::Stop::Reached) {
-  }
+             static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size(),
+             walls.text());
 }
 
 int run(const RunFlags& flags) {
@@ -61,11 +42,13 @@ int run(const RunFlags& flags) {
   static emu::Machine* const m = boot(flags.guest).release();
   std::optional<TraceSession> trace;
   if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
-  if (trace) run_until_signal(*m);
-  const int status = ended_by ? 128 + ended_by : run_to_end(*m);
+  const Walls walls = confine_unless_told(flags.guest, grants_of(flags.guest));
+  const Ending ending(*m, {.timeout = flags.guest.timeout, .timeout_status = 125});
+  const int status = run_to_end(*m);
   if (trace) trace->finish();
-  if (flags.stats) print_stats(*m, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  if (ended_by) std::raise(ended_by);
+  if (flags.stats)
+    print_stats(*m, walls, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  Ending::die();
   return status;
 }
 

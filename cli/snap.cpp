@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.h"
+#include "cli/ending.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "runtime_model/where.h"
@@ -23,14 +24,22 @@ int snap(const SnapFlags& flags) {
   const loader::Image image = loader::Image::load(flags.guest.command.at(0));
   emu::Machine m(image, guest_options(flags.guest, image), flags.guest.block);
   const model::Program program(image);
+  const auto id = traces::BinaryId::of(program);
+  confine_unless_told(flags.guest, grants_of(flags.guest));
+  const Ending ending(m, {.timeout = flags.guest.timeout});
   const model::Tracker tracker(program, m, {});
   m.set_recording(true);  // behind the tracker: its state is part of every snapshot
-  model::go_to(m, &program, &tracker, model::parse_where(&program, flags.at), model::travel_of(m));
+  try {
+    model::go_to(m, &program, &tracker, model::parse_where(&program, flags.at), model::travel_of(m));
+  } catch (const emu::Interrupted&) {
+    if (const int status = Ending::die()) return status;
+    throw emu::Error(Ending::timeout_line(m.state().position));
+  }
   std::string line;
   traces::SnapshotOptions options;
   options.raw = flags.raw;
   traces::Names names(program);
-  traces::append_snapshot_json(line, names, m.state(), &tracker, traces::BinaryId::of(program), options);
+  traces::append_snapshot_json(line, names, m.state(), &tracker, id, options);
   const auto j = nlohmann::ordered_json::parse(line);
   for (const std::string& note : program.notes()) complain("note: " + note);
   fmt::print("{}\n", j.dump(1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));

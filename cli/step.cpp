@@ -14,12 +14,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
-#include <fstream>
+#include <filesystem>
 #include <iostream>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
 
 #include "cli/command_line.h"
 #include "cli/console/console.h"
+#include "cli/console/source.h"
 #include "cli/demo/demo.h"
+#include "cli/ending.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "loader/printable.h"
@@ -32,7 +38,7 @@ constexpr int kHistory = 1000;
 
 struct StepFlags {
   GuestFlags guest;
-  std::vector<std::string> scripts, commands, source_dirs, source_maps;
+  std::vector<std::string> scripts, commands, source_dirs, source_maps, save_dirs;
   std::string syntax = "go";
   uint64_t snapshot_mib = 512;
   std::string spill;
@@ -43,10 +49,14 @@ struct StepFlags {
 Console* g_console = nullptr;
 int g_wake[2] = {-1, -1};  // a pipe: wakes the prompt
 
-void on_interrupt(int) {
-  const int saved = errno;
+void interrupt_console() {
   if (g_console) g_console->interrupt();
   [[maybe_unused]] const ssize_t woken = write(g_wake[1], "", 1);  // if the pipe is full it is awake
+}
+
+void on_interrupt(int) {
+  const int saved = errno;
+  interrupt_console();
   errno = saved;
 }
 
@@ -59,6 +69,7 @@ int next_character(EditLine*, wchar_t* out) {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return -1;
     char bytes[64];
     if (fds[1].revents && read(g_wake[0], bytes, sizeof bytes) < 0) continue;
+    if (Ending::came()) return -1;
     if (g_console && g_console->take_interrupt()) {
       *out = kCtrlC;
       return 1;
@@ -126,6 +137,17 @@ class Progress {
 };
 Progress g_progress;
 
+// To standard output, where the guest writes too. Signals do not cut it.
+void write_out(std::string_view text) {
+  std::fflush(stdout);
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw std::runtime_error(fmt::format("standard output: {}", std::strerror(errno)));
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
 class Front {
  public:
   Front(Console& console, bool colours) : console_(console), colours_(colours) {}
@@ -133,10 +155,8 @@ class Front {
   // Prints a reply; false ends the loop.
   bool show(const Reply& r) {
     g_progress.wipe();
-    const std::string text = colours_ ? coloured(r.text) : loader::printable_lines(r.plain());
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-    return !r.quit;
+    write_out(colours_ ? coloured(r.text) : loader::printable_lines(r.plain()));
+    return !r.quit && !Ending::came();
   }
 
   Console& console() { return console_; }
@@ -147,8 +167,8 @@ class Front {
     for (std::string line; std::getline(in, line);) {
       ++number;
       const Reply r = console_.execute(line.find_first_not_of(" \t\r") == std::string::npos ? "#" : line);
+      if (Ending::came()) return 0;  // step() says so
       if (!r.ok) {
-        std::fflush(stdout);
         std::string why = r.plain();
         while (!why.empty() && why.back() == '\n') why.pop_back();
         const size_t last = why.rfind('\n');
@@ -226,14 +246,18 @@ std::string history_file() {
   return user && *user ? std::string(user) + "/.deferscope_history" : "";
 }
 
+// Everything it reads is read, and the history file opened, when it is made.
 class Editor {
  public:
-  explicit Editor(Front& front) : el_(el_init("deferscope", stdin, stdout, stderr)), history_(history_init()) {
+  Editor() : el_(el_init("deferscope", stdin, stdout, stderr)), history_(history_init()) {
     HistEvent event;
     history(history_, &event, H_SETSIZE, kHistory);
     history(history_, &event, H_SETUNIQUE, 1);
-    if (const std::string f = history_file(); !f.empty()) history(history_, &event, H_LOAD, f.c_str());
-    el_set(el_, EL_CLIENTDATA, &front);
+    if (const std::string f = history_file(); !f.empty()) {
+      history(history_, &event, H_LOAD, f.c_str());
+      const int fd = open(f.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+      if (fd >= 0) kept_ = fdopen(fd, "r+");
+    }
     el_set(el_, EL_PROMPT, prompt);
     el_set(el_, EL_EDITOR, "emacs");
     el_set(el_, EL_HIST, history, history_);
@@ -247,12 +271,19 @@ class Editor {
   }
   ~Editor() {
     HistEvent event;
-    if (const std::string f = history_file(); !f.empty()) history(history_, &event, H_SAVE, f.c_str());
+    if (kept_) {
+      history(history_, &event, H_SAVE_FP, kept_);
+      std::fflush(kept_);
+      [[maybe_unused]] const int cut = ftruncate(fileno(kept_), std::ftell(kept_));
+      std::fclose(kept_);
+    }
     history_end(history_);
     el_end(el_);
   }
   Editor(const Editor&) = delete;
   Editor& operator=(const Editor&) = delete;
+
+  void serve(Front& front) { el_set(el_, EL_CLIENTDATA, &front); }
 
   // False: the end of input.
   bool line(std::string& out) {
@@ -272,19 +303,20 @@ class Editor {
  private:
   EditLine* el_;
   History* history_;
+  std::FILE* kept_ = nullptr;  // the history's file
 };
 
-int prompt_loop(Front& front) {
-  if (!isatty(STDIN_FILENO)) {
-    for (std::string line; std::getline(std::cin, line);)
+// `editor`: nullptr if standard input is no terminal.
+int prompt_loop(Front& front, Editor* editor) {
+  if (!editor) {
+    for (std::string line; !Ending::came() && std::getline(std::cin, line);)
       if (!front.show(front.console().execute(line.empty() ? "#" : line))) break;
     return 0;
   }
-  std::setlocale(LC_CTYPE, "");  // libedit counts columns by it
-  Editor editor(front);
-  for (std::string line; editor.line(line);)
+  editor->serve(front);
+  for (std::string line; editor->line(line);)
     if (!front.show(front.console().execute(line))) return 0;
-  std::fputs("\n", stdout);
+  write_out("\n");
   return 0;
 }
 
@@ -298,6 +330,7 @@ ConsoleOptions console_options(const StepFlags& f) {
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
   o.snapshot_budget = f.snapshot_mib << 20;
+  o.ending = &Ending::came;
   if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))
     o.progress = [](const std::string& text) { g_progress.say(text); };
   return o;
@@ -310,37 +343,95 @@ std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
   emu::GuestOptions o = guest_options(f, image);
   o.argv = {"demo"};
   auto m = std::make_unique<emu::Machine>(image, o, f.block);
-  m->recording().set_sink(write_host);
+  m->recording().set_sink(to_host(*m));
   return m;
 }
 
+// What the commands may reach: files below where we were started (`source`, completion) and below --source; scripts
+// named on the command line are read by now.
+Grants step_grants(const StepFlags& f, const ConsoleOptions& o) {
+  Grants g = grants_of(f.guest);
+  g.read.push_back(".");
+  for (const std::string& script : f.scripts) g.read.push_back(std::filesystem::path(script).parent_path() / ".");
+  g.read.insert(g.read.end(), o.source_dirs.begin(), o.source_dirs.end());
+  for (const auto& [from, to] : o.source_map) g.read.push_back(to);
+  std::erase_if(g.read, [](const std::string& path) { return access(path.c_str(), F_OK) != 0; });
+  g.save = f.save_dirs;
+  return g;
+}
+
+struct Script {
+  std::string name, text;
+};
+
+std::vector<Script> scripts_of(const StepFlags& f) {
+  std::vector<Script> out;
+  for (const std::string& name : f.scripts) {
+    try {
+      out.push_back({name, text_of(name)});
+    } catch (const std::runtime_error& e) {
+      throw std::runtime_error(fmt::format("-x {}", e.what()));
+    }
+  }
+  for (const std::string& commands : f.commands) out.push_back({"-c", commands});
+  return out;
+}
+
+int converse(Front& front, const std::vector<Script>& scripts, Editor* editor) {
+  for (const Script& script : scripts) {
+    std::istringstream in(script.text);
+    if (Ending::came()) return 0;  // step() says so
+    if (const int status = front.run_script(in, script.name); status >= 0) return status;
+  }
+  if (!scripts.empty() || Ending::came()) return 0;
+  front.show(front.console().greeting());
+  return prompt_loop(front, editor);
+}
+
 int step(const StepFlags& flags) {
+  const std::vector<Script> scripts = scripts_of(flags);
+  if (flags.guest.timeout && scripts.empty()) throw std::runtime_error("--timeout needs -c or -x: a prompt has no end");
+  const ConsoleOptions options = console_options(flags);
   std::unique_ptr<emu::Machine> machine = machine_for(flags.guest);
   if (!flags.spill.empty()) machine->recording().journal().spill_to(flags.spill);
-  Console console(std::move(machine), console_options(flags));
+  emu::Machine& m = *machine;
+  std::optional<Editor> editor;
+  if (scripts.empty() && isatty(STDIN_FILENO)) {
+    std::setlocale(LC_CTYPE, "");  // libedit counts columns by it
+    editor.emplace();
+  }
+  if (pipe2(g_wake, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe for Ctrl-C");
+  confine_unless_told(flags.guest, step_grants(flags, options));
   const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                        !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
-  Front front(console, colours);
-  if (pipe2(g_wake, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe for Ctrl-C");
-  g_console = &console;
-  struct sigaction act = {};
-  act.sa_handler = on_interrupt;
-  act.sa_flags = SA_RESTART;  // output is not cut; commands look at the flag
-  sigaction(SIGINT, &act, nullptr);
-  const bool batch = !flags.scripts.empty() || !flags.commands.empty();
-  if (const model::Program* program = console.session.program())
-    for (const std::string& note : program->notes()) complain("note: " + note);
-  if (!batch) front.show(console.greeting());
-  for (const std::string& name : flags.scripts) {
-    std::ifstream in(name);
-    if (!in) throw std::runtime_error(fmt::format("-x {}: cannot be read", name));
-    if (const int status = front.run_script(in, name); status >= 0) return status;
+  int status = 0;
+  {
+    const Ending ending(m, {.timeout = flags.guest.timeout, .ctrl_c = false, .also = interrupt_console});
+    try {
+      Console console(std::move(machine), options);
+      struct LetGo {  // before the console goes
+        ~LetGo() {
+          Ending::let_go();
+          g_console = nullptr;
+        }
+      } const let_go;
+      Front front(console, colours);
+      g_console = &console;
+      if (const model::Program* program = console.session.program())
+        for (const std::string& note : program->notes()) complain("note: " + note);
+      struct sigaction act = {};
+      act.sa_handler = on_interrupt;
+      sigaction(SIGINT, &act, nullptr);
+      status = converse(front, scripts, editor ? &*editor : nullptr);
+      if (Ending::came() && !Ending::signal())
+        throw emu::Error(Ending::timeout_line(console.session.time().position()));
+    } catch (...) {
+      if (!Ending::signal()) throw;
+    }
   }
-  for (const std::string& commands : flags.commands) {
-    std::istringstream in(commands);
-    if (const int status = front.run_script(in, "-c"); status >= 0) return status;
-  }
-  return batch ? 0 : prompt_loop(front);
+  editor.reset();  // the terminal is as it was
+  Ending::die();
+  return status;
 }
 
 }  // namespace
@@ -353,9 +444,13 @@ void add_step(CLI::App& app, Action& action) {
       .unit("FILE")
       .repeatable();
   verb.option("-c", flags->commands, "Run commands (separated by ;), then end").unit("CMDS").repeatable();
+  verb.option("--save", flags->save_dirs, "The commands may write files below DIR (repeatable)")
+      .unit("DIR")
+      .repeatable();
   verb.option("--syntax", flags->syntax, "How instructions are written: go, asm (assembler's mnemonics), gnu")
       .one_of({"go", "asm", "gnu"});
-  verb.option("--source", flags->source_dirs, "Source files may be read below DIR (repeatable)")
+  verb.option("--source", flags->source_dirs,
+              "Files may be read below DIR, as below the directory where step is started (repeatable)")
       .unit("DIR")
       .repeatable();
   verb.option("--source-map", flags->source_maps, "Paths that begin with OLD are read below NEW (repeatable)")

@@ -1,11 +1,17 @@
 #include "cli/trace.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <climits>
+#include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "cli/command_line.h"
 #include "cli/guest.h"
@@ -20,35 +26,83 @@ namespace {
 
 constexpr size_t kBuffer = 1 << 16;
 
-// A file, or stderr for "-". Nothing goes to the guest's stdout.
+// A file, or stderr for "-". Nothing goes to the guest's stdout. Whenever the process or the disk ends, what is there
+// ends at a line's end: whole lines go in one write, on a pipe as many of them as it takes at once.
 class Output {
  public:
-  explicit Output(const std::string& path) : path_(path), file_(path == "-" ? stderr : std::fopen(path.c_str(), "wb")) {
-    if (!file_) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
+  Output(const std::string& path, uint64_t max_mib)
+      : path_(path),
+        fd_(path == "-" ? STDERR_FILENO : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
+        max_mib_(max_mib),
+        left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {
+    struct stat st {};
+    if (fd_ < 0 || ::fstat(fd_, &st) != 0) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
+    regular_ = S_ISREG(st.st_mode) && !is_stderr();
   }
   ~Output() {
-    flush();
-    if (file_ != stderr) std::fclose(file_);
+    write_text();
+    if (!is_stderr()) ::close(fd_);
   }
   Output(const Output&) = delete;
-  bool is_stderr() const { return file_ == stderr; }
-  std::string text;  // appended to by writers
+  bool is_stderr() const { return fd_ == STDERR_FILENO; }
+  std::string text;  // whole lines, appended to by writers
   void written() {   // stderr is read beside the guest's output, so nothing is held back there
-    if (text.size() >= kBuffer || file_ == stderr) flush();
+    if (text.size() >= kBuffer || is_stderr()) flush();
   }
   void flush() {
-    const bool whole = std::fwrite(text.data(), 1, text.size(), file_) == text.size() && std::fflush(file_) == 0;
-    if (!whole && error_ == 0) error_ = errno;
-    text.clear();
+    write_text();
+    if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
   }
   void finish() {
     flush();
-    if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", path_, std::strerror(error_)));
+    if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", name(), std::strerror(error_)));
   }
 
  private:
+  std::string name() const { return is_stderr() ? "standard error" : path_; }
+  // After an error, or what the limit cut off, nothing more is written: what is there stays a beginning.
+  void write_text() {
+    std::string_view lines = full_ || error_ ? std::string_view() : text;
+    if (lines.size() > left_) {
+      full_ = true;
+      lines = lines.substr(0, left_);
+      lines = lines.substr(0, lines.rfind('\n') + 1);  // npos + 1 is 0
+    }
+    left_ -= lines.size();
+    while (!lines.empty() && !error_) {
+      const std::string_view part = regular_ ? lines : lines.substr(0, lines_for_a_pipe(lines));
+      lines.remove_prefix(part.size());
+      write_all(part);
+    }
+    text.clear();
+  }
+  // What a pipe takes whole or not at all; a longer line goes alone.
+  static size_t lines_for_a_pipe(std::string_view lines) {
+    if (lines.size() <= PIPE_BUF) return lines.size();
+    const size_t end = lines.rfind('\n', PIPE_BUF - 1);
+    return (end != lines.npos ? end : std::min(lines.find('\n'), lines.size() - 1)) + 1;
+  }
+  void write_all(std::string_view part) {
+    for (size_t done = 0; done < part.size() && !error_;) {
+      const ssize_t n = ::write(fd_, part.data() + done, part.size() - done);
+      if (n >= 0)
+        done += static_cast<size_t>(n);
+      else if (errno != EINTR)
+        give_up(errno, part.substr(0, done));
+    }
+  }
+  // A full disk took a part of the lines: its last one goes again.
+  void give_up(int error, std::string_view taken) {
+    error_ = error;
+    const off_t end = regular_ ? ::lseek(fd_, 0, SEEK_CUR) : -1;
+    const size_t rest = taken.size() - (taken.rfind('\n') + 1);
+    if (end >= 0 && rest && ::ftruncate(fd_, end - static_cast<off_t>(rest)) != 0) error_ = errno;
+  }
+
   std::string path_;
-  std::FILE* file_;
+  int fd_;
+  uint64_t max_mib_, left_;  // left_: bytes
+  bool regular_ = false, full_ = false;
   int error_ = 0;  // errno of the first write that failed
 };
 
@@ -65,6 +119,9 @@ void add_trace_flags(Verb& verb, TraceFlags& f) {
       "--events{-}", f.events,
       "Show every defer, panic and recovery: as text on stderr, or --events=FILE; JSON lines if FILE ends in .jsonl");
   verb.option("--snapshots", f.snapshots, "Write the defer chains at every event to FILE, as JSON lines").unit("FILE");
+  verb.option("--max-trace", f.max_trace_mib, "Most that --events and --snapshots may write, each")
+      .unit("MIB")
+      .show_default();
   verb.option("--scope", f.scope, "Whose defers the text shows; JSON always has all").one_of({"user", "std", "all"});
 }
 
@@ -76,10 +133,10 @@ struct TraceSession::Body {
         names(*writers),
         snapshot_names(program),
         text(*writers, scope_of(flags.scope)) {
-    if (!flags.events.empty()) events = std::make_unique<Output>(flags.events);
+    if (!flags.events.empty()) events = std::make_unique<Output>(flags.events, flags.max_trace_mib);
     if (events && !events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
     if (!flags.snapshots.empty()) {
-      snapshots = std::make_unique<Output>(flags.snapshots);
+      snapshots = std::make_unique<Output>(flags.snapshots, flags.max_trace_mib);
       id = traces::BinaryId::of(program);
     }
     for (const std::string& n : program.notes()) complain("note: " + n);

@@ -1,5 +1,6 @@
 // What `run` writes about defers: the flags, and the session that writes while the machine runs.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,12 +14,14 @@ struct TraceFlags {
   std::string events;     // "": none; "-": text to stderr; FILE; JSON lines if it ends in .jsonl
   std::string snapshots;  // FILE
   std::string scope = "user";
+  uint64_t max_trace_mib = 4096;
   bool wanted() const { return !events.empty() || !snapshots.empty(); }
 };
 
 void add_trace_flags(Verb& verb, TraceFlags& flags);
 
-// Attached to a machine before it runs. Throws if the guest is no Go program or a file cannot be written.
+// Attached to a machine before it runs, and before the process is confined. Throws if the guest is no Go program or a
+// file cannot be written. At --max-trace the run ends by an emu::Error; the files hold whole lines up to there.
 class TraceSession {
  public:
   TraceSession(emu::Machine& machine, const TraceFlags& flags);

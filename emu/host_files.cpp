@@ -390,11 +390,8 @@ int64_t HostFiles::chmod(FileHandle handle, uint32_t perm) {
 
 int64_t HostFiles::read_stdin(uint64_t offset, uint64_t n, std::vector<uint8_t>& out) {
   out.resize(n);
-  ssize_t k = 0;
-  do {
-    k = stdin_ ? ::pread(stdin_.get(), out.data(), n, static_cast<off_t>(offset)) : ::read(0, out.data(), n);
-    if (k < 0 && stdin_ && errno == ESPIPE) k = ::read(stdin_.get(), out.data(), n);
-  } while (k < 0 && errno == EINTR);
+  ssize_t k = stdin_ ? ::pread(stdin_.get(), out.data(), n, static_cast<off_t>(offset)) : ::read(0, out.data(), n);
+  if (k < 0 && stdin_ && errno == ESPIPE) k = ::read(stdin_.get(), out.data(), n);
   const int error = errno;
   out.resize(static_cast<size_t>(std::max<ssize_t>(k, 0)));
   return k < 0 ? -error : k;

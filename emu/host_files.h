@@ -70,6 +70,7 @@ class HostFiles {
   int64_t truncate(FileHandle handle, uint64_t size);
   int64_t chmod(FileHandle handle, uint32_t perm);
   int64_t list(FileHandle handle, std::vector<Entry>& out);
+  // Waits for input; -EINTR if a signal ended that.
   int64_t read_stdin(uint64_t offset, uint64_t n, std::vector<uint8_t>& out);
 
   // Changes; each needs --allow-write.

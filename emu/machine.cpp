@@ -92,20 +92,28 @@ bool Machine::jump_clock() {
 }
 
 // One position is one state: wake-ups, clock jumps, thread switches and signal deliveries due here all happen now (law
-// 1).
-void Machine::settle() {
+// 1). While all sleep time may pass for long. False: an interrupt ended that; called again it goes on.
+bool Machine::settle() {
   MachineState& s = state_;
   while (!s.exited) {
     if (s.now_ns() >= next_due()) s.os->wake_due(s, recording_);
     const bool can_run = s.thread().status == ThreadStatus::Runnable;
     if (!can_run || s.position >= s.slice_end) schedule();
     if (s.thread().status != ThreadStatus::Runnable) {
-      if (!jump_clock()) return;  // deadlock: advance() says so
+      if (recording_.interrupted()) return false;
+      if (!jump_clock()) return true;  // deadlock: advance() says so
       continue;
     }
     s.os->deliver_signals(s, recording_);
-    if (s.exited || s.thread().status == ThreadStatus::Runnable) return;
+    if (s.exited || s.thread().status == ThreadStatus::Runnable) return true;
   }
+  return true;
+}
+
+Stop Machine::give_up() {
+  Stop stop;
+  stop.kind = recording_.take_interrupt() ? Stop::Interrupted : Stop::Limit;
+  return stop;
 }
 
 Position Machine::next_limit(Position target) const {
@@ -132,8 +140,8 @@ void Machine::unsupported(const std::string& what) {
   throw Unsupported(fmt::format("{} at {}, position {}", what, where, state_.position));
 }
 
-// What an engine's exit asks for. The instruction counts already.
-void Machine::finish(const RunExit& exit) {
+// What an engine's exit asks for. The instruction counts already. False: a call was interrupted, and is not yet made.
+bool Machine::finish(const RunExit& exit) {
   MachineState& s = state_;
   const isa::Isa isa = s.isa;
   switch (exit.kind) {
@@ -142,6 +150,10 @@ void Machine::finish(const RunExit& exit) {
         --s.position;
         s.cpu().pc -= isa == isa::Isa::x86_64 ? 2 : 4;
         unsupported(e.what());
+      } catch (const Interrupted&) {
+        --s.position;
+        s.cpu().pc -= isa == isa::Isa::x86_64 ? 2 : 4;
+        return false;
       }
       break;
     case RunExit::Fault:
@@ -164,12 +176,14 @@ void Machine::finish(const RunExit& exit) {
       break;
     default: break;
   }
+  return true;
 }
 
 // The pc at hand is hooked. Companions hear of it once; true: a stop for the user. Called from inside the engine's run:
 // for the companion the state is made what it will be if the run ends here, floating-point environment included.
 bool Machine::stops_at_hook(Position p) {
   const uint64_t pc = state_.cpu().pc;
+  if (recording_.interrupted()) return interrupted_at_hook_ = true;  // it was not passed: asked again
   if (companion_ && companion_seen_ != p && (user_hooks_.empty() || companion_hooks_.count(pc))) {
     companion_seen_ = p;
     const Position began = std::exchange(state_.position, p);
@@ -280,10 +294,10 @@ void Machine::leave_call(Position before) {
     return;
   }
   const bool silent = silent_;
-  const auto ask = recording_.set_end_asked(nullptr);
+  recording_.hold_back_interrupts(true);
   restore(*std::prev(after)->second);
   advance(before, false);
-  recording_.set_end_asked(ask);
+  recording_.hold_back_interrupts(false);
   silent_ = silent;
 }
 
@@ -291,6 +305,17 @@ Stop Machine::advance(Position target, bool stops) {
   MachineState& s = state_;
   Stop stop;
   silent_ = !stops;
+  bool settled = true;
+  if (!s.exited && !in_call_ && s.thread().status != ThreadStatus::Runnable) {  // an interrupted settling goes on
+    recording_.begin_call(options_.max_instructions - s.position);
+    try {
+      settled = settle();
+    } catch (const CallEnded&) {
+      stop = give_up();
+      leave_call(s.position);
+      return stop;
+    }
+  }
   while (true) {
     horizon_ = std::max(horizon_, s.position);
     if (s.exited) {
@@ -298,6 +323,7 @@ Stop Machine::advance(Position target, bool stops) {
       stop.kind = Stop::Exited;
       return stop;
     }
+    if (!settled) return give_up();
     if (s.position >= target) return stop;
     if (s.thread().status != ThreadStatus::Runnable) {
       stop.kind = Stop::Deadlock;
@@ -307,6 +333,7 @@ Stop Machine::advance(Position target, bool stops) {
       stop.kind = Stop::Limit;
       return stop;
     }
+    if (recording_.interrupted()) return give_up();
     if (recording_on_ && s.position >= horizon_ && (marks_.empty() || s.position >= marks_.rbegin()->first + spacing_))
       take_mark();
     else if (recording_on_ && going_back_bytes() > budget_ + budget_ / 8)
@@ -328,6 +355,7 @@ Stop Machine::advance(Position target, bool stops) {
     isa::fp_leave();
     if (exit.again) passed_at_ = s.position;
     if (exit.kind == RunExit::Hook) {
+      if (std::exchange(interrupted_at_hook_, false)) return give_up();
       stop.kind = Stop::Hook;
       horizon_ = std::max(horizon_, s.position);
       return stop;
@@ -337,11 +365,15 @@ Stop Machine::advance(Position target, bool stops) {
       const Position before = exit.kind == RunExit::HostCall ? s.position : s.position - 1;
       recording_.begin_call(options_.max_instructions - before);
       try {
-        finish(exit);
-        settle();
+        if (!finish(exit)) {
+          stop = give_up();
+          if (recording_on_) leave_call(before);
+          return stop;
+        }
+        settled = settle();
       } catch (const CallEnded&) {
+        stop = give_up();
         leave_call(before);
-        stop.kind = Stop::Limit;
         return stop;
       } catch (const InputLost&) {
         leave_call(before);

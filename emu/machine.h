@@ -19,13 +19,14 @@ namespace deferscope::emu {
 
 struct Stop {
   enum Kind : uint8_t {
-    Reached,     // the position asked for
-    Exited,      // the guest ended: state().exit_status
-    Hook,        // pc of the current thread is hooked; the instruction there has not run
-    Watchpoint,  // the instruction just run touched a watched address
-    Deadlock,    // all threads wait, no timer runs, no input is left
-    Limit,       // max_instructions, or the end was asked for inside a system call
-    Thread,      // another thread executes next; only with set_thread_stops
+    Reached,      // the position asked for
+    Exited,       // the guest ended: state().exit_status
+    Hook,         // pc of the current thread is hooked; the instruction there has not run
+    Watchpoint,   // the instruction just run touched a watched address
+    Deadlock,     // all threads wait, no timer runs, no input is left
+    Limit,        // max_instructions
+    Thread,       // another thread executes next; only with set_thread_stops
+    Interrupted,  // interrupt() was called: the position at hand, reached or (all sleep, time passes) not yet left
   } kind = Reached;
   uint64_t address = 0;  // Watchpoint: what was touched
   bool write = false;
@@ -61,6 +62,14 @@ class Machine : private HookListener {
   // One instruction of whatever thread executes next. Cost: well under a microsecond.
   Stop step() { return run_to(state_.position + 1); }
 
+  // Ends the run at work, else the next one, within some microseconds: it returns Interrupted at an exact position, and
+  // going on from there changes nothing of what the guest does. A call that waits for the host (stdin, a full pipe)
+  // ends once a signal has woken it, as if not yet made. Safe in a signal handler. take_interrupt: one that came too
+  // late is taken back; true if there was one.
+  void interrupt() { recording_.interrupt(); }
+  bool take_interrupt() { return recording_.take_interrupt(); }
+  bool interrupted() const { return recording_.interrupted(); }
+
   // Hooks and watchpoints are user settings, not part of the value. Hooks at the current position do not stop a run
   // that starts there because of an earlier stop at them.
   void set_hooks(std::unordered_set<uint64_t> addresses);
@@ -76,8 +85,8 @@ class Machine : private HookListener {
   // that fills the budget, the first goes too, and the recording begins later.
   void set_recording(bool on, uint64_t budget_bytes = uint64_t{256} << 20);
   // Goes to position p ≤ horizon() exactly (beyond it: runs forward, recording). Hooks and watchpoints stay silent.
-  // False: the guest ends before p (then the machine stands at the exit). Cost: restoring a snapshot and running from
-  // it, at most the spacing.
+  // False: the guest ends before p (then the machine stands at the exit). Throws Interrupted. Cost: restoring a
+  // snapshot and running from it, at most the spacing.
   bool seek(Position p);
   Position horizon() const { return horizon_; }
   void drop_future();  // forget everything behind the current position
@@ -110,7 +119,7 @@ class Machine : private HookListener {
     uint64_t bytes = 0;  // its own, beside what it shares
   };
   Stop advance(Position target, bool stops);
-  void settle();
+  bool settle();
   void schedule();
   bool jump_clock();
   void take_mark();
@@ -126,7 +135,8 @@ class Machine : private HookListener {
   [[noreturn]] void unsupported(const std::string& what);
   RunExit step_watched(Stop& stop, bool& touched);
   RunExit run_reference(Position limit);
-  void finish(const RunExit& exit);
+  bool finish(const RunExit& exit);
+  Stop give_up();
   void leave_call(Position before);
   bool stops_at_hook(Position p) override;
   Position next_limit(Position target) const;
@@ -141,6 +151,7 @@ class Machine : private HookListener {
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;
   Position passed_at_ = kNever;  // the hook at this position was reported already
   bool silent_ = false;          // of the run at hand: user hooks do not stop it
+  bool interrupted_at_hook_ = false;
   bool reference_ = false, thread_stops_ = false;
   bool in_call_ = false;  // left in the middle of a system call
   std::vector<Watch> watches_;

@@ -35,7 +35,8 @@ struct GuestOptions {
   uint64_t max_memory = uint64_t{4} << 30;  // resident bytes
   unsigned max_threads = 1000;
   uint64_t max_instructions = kNever;
-  uint64_t max_output = uint64_t{1} << 30;  // bytes to stdout and stderr together
+  uint64_t max_output = uint64_t{1} << 30;       // bytes to stdout and stderr together
+  uint64_t max_file_output = uint64_t{1} << 30;  // bytes to files of the host
 };
 
 enum class ThreadStatus : uint8_t { Runnable, Blocked, Exited };
@@ -108,6 +109,14 @@ class HostPort {
   // n more steps of work (an entry looked at, a page copied: some tens of nanoseconds) in the call at hand. Calls that
   // can take long count theirs, so that the run's limits end it inside one too: throws CallEnded.
   virtual void work(uint64_t n) { (void)n; }
+  // Writes up to n bytes to a file of the host, at the horizon: `write` is told how many of them --max-file-output
+  // still allows and says how many it wrote, or < 0. Throws if none is left.
+  virtual int64_t write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) {
+    (void)m;
+    return write(n);
+  }
+  // Whether the run shall end (Machine::interrupt): a wait for the host that a signal ended then throws Interrupted.
+  virtual bool interrupted() const { return false; }
 };
 
 // What a recording refers to is not there any more as it was: it cannot be gone through again from before.
@@ -161,6 +170,13 @@ class Os {
 class CallEnded : public Error {
  public:
   using Error::Error;
+};
+
+// Thrown by a call that waited for the host when the run was interrupted: the call is not yet made.
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(size_t bytes = 0) : Error("interrupted"), written(bytes) {}
+  size_t written;  // bytes that a write to the host had written
 };
 
 // Something that deferscope does not implement: ends the run with one line and status 125.

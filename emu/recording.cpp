@@ -1,5 +1,9 @@
 #include "emu/recording.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace deferscope::emu {
 
 const JournalEntry& Recording::input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) {
@@ -20,9 +24,11 @@ void Recording::set_keep(bool keep, uint64_t cursor) {
 }
 
 void Recording::output(MachineState& m, const std::function<void()>& effect) {
-  if (m.outputs++ < performed_) return;
-  ++performed_;
-  effect();
+  if (m.outputs >= performed_) {
+    effect();  // what throws has not happened
+    ++performed_;
+  }
+  ++m.outputs;
 }
 
 void Recording::work(uint64_t n) {
@@ -31,21 +37,42 @@ void Recording::work(uint64_t n) {
   looked_ += n;
   if (looked_ < kBetweenLooks) return;
   looked_ = 0;
-  if (end_asked_ && end_asked_()) throw CallEnded("the run was ended inside a system call");
+  if (interrupted()) throw CallEnded("the run was ended inside a system call");
 }
 
 void Recording::forget(uint64_t cursor, uint64_t outputs) {
   journal_.truncate(cursor);
   files_.forget(cursor + 1);  // handles are numbers of entries, from 1
   performed_ = outputs;
+  begun_ = 0;
+}
+
+// A limit is reached: everything up to it has been written.
+[[noreturn]] static void reached(const char* flag, uint64_t bytes, const MachineState& m) {
+  throw Error(fmt::format("{} {} reached at position {}", flag, bytes >> 20, m.position));
 }
 
 void Recording::write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) {
   output(m, [&] {
-    written_ += n;
-    if (written_ > max_output_) throw Error("the guest wrote more than --max-output allows");
-    if (sink_) sink_(fd, bytes, n);
+    const size_t now = std::min<uint64_t>(n, max_output_ - written_);
+    try {
+      if (sink_) sink_(fd, bytes + begun_, now - begun_);
+    } catch (const Interrupted& e) {
+      begun_ += e.written;
+      throw;
+    }
+    begun_ = 0;
+    written_ += now;
+    if (now < n) reached("--max-output", max_output_, m);
   });
+}
+
+int64_t Recording::write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) {
+  const uint64_t now = std::min(n, max_file_output_ - in_files_);
+  if (now == 0 && n > 0) reached("--max-file-output", max_file_output_, m);
+  const int64_t done = write(now);
+  if (done > 0) in_files_ += static_cast<uint64_t>(done);
+  return done;
 }
 
 }  // namespace deferscope::emu

@@ -1,8 +1,8 @@
 // What a run leaves behind so that it can be gone through again: the journal of everything that came from the host, and
 // the horizon up to which effects on the host have happened (law 3).
 #pragma once
+#include <atomic>
 #include <cstdio>
-#include <utility>
 
 #include "emu/host_files.h"
 #include "emu/journal.h"
@@ -12,23 +12,30 @@ namespace deferscope::emu {
 
 class Recording final : public HostPort {
  public:
-  // Where the guest's stdout and stderr go: nullptr throws the bytes away. Called once a byte, in order.
+  // Where the guest's stdout and stderr go: nullptr throws the bytes away. Called once a byte, in order. It throws
+  // Interrupted with the number of bytes that are written already.
   using Sink = std::function<void(int fd, const uint8_t* bytes, size_t n)>;
   // Opens what the guest's flags grant. Throws emu::Error.
-  explicit Recording(const GuestOptions& options) : max_output_(options.max_output), files_(options) {}
+  explicit Recording(const GuestOptions& options)
+      : max_output_(options.max_output), max_file_output_(options.max_file_output), files_(options) {}
   void set_sink(Sink sink) { sink_ = std::move(sink); }
 
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
   void output(MachineState& m, const std::function<void()>& effect) override;
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
   HostFiles& files() override { return files_; }
+  int64_t write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) override;
   void work(uint64_t n) override;
 
   // A system call or wake-up begins. `allowed` is the work that may be done in it; more throws CallEnded.
   void begin_call(uint64_t allowed) { work_ = 0, allowed_ = allowed; }
-  // Asked now and then inside calls that take long: true ends the run there. For what the host's clock or a signal
-  // says. Returns who was asked before.
-  std::function<bool()> set_end_asked(std::function<bool()> ask) { return std::exchange(end_asked_, std::move(ask)); }
+
+  // See Machine::interrupt. A call that takes long is ended in its middle too: CallEnded. While they are held back
+  // nothing is interrupted.
+  void interrupt() { interrupted_.store(true, std::memory_order_relaxed); }
+  bool interrupted() const override { return interrupted_.load(std::memory_order_relaxed) && !held_back_; }
+  bool take_interrupt() { return interrupted_.exchange(false, std::memory_order_relaxed); }
+  void hold_back_interrupts(bool yes) { held_back_ = yes; }
 
   // What lay ahead is dropped: the entries from `cursor` on are asked for again, outputs from `outputs` on happen
   // again.
@@ -45,12 +52,16 @@ class Recording final : public HostPort {
   bool keep_ = false;
   uint64_t performed_ = 0;  // outputs that happened
   uint64_t written_ = 0;    // bytes to stdout and stderr
-  uint64_t max_output_;
+  uint64_t in_files_ = 0;   // bytes to files of the host
+  size_t begun_ = 0;        // bytes of the next output: an interrupted write wrote them
+  uint64_t max_output_, max_file_output_;
   Sink sink_;
   HostFiles files_;
   uint64_t work_ = 0, allowed_ = kNever, looked_ = 0;
   static constexpr uint64_t kBetweenLooks = 1 << 16;  // steps of work: some milliseconds
-  std::function<bool()> end_asked_;
+  bool held_back_ = false;
+  std::atomic<bool> interrupted_{false};
+  static_assert(std::atomic<bool>::is_always_lock_free);  // signal handlers set it
 };
 
 }  // namespace deferscope::emu

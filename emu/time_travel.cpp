@@ -92,6 +92,11 @@ bool Machine::seek(Position p) {
 }
 
 void Machine::run_back_to(Position p) {
+  const auto forward = [this](Position to) {
+    if (advance(to, false).kind != Stop::Interrupted) return;
+    passed_at_ = kNever;
+    throw Interrupted();
+  };
   const auto after = marks_.upper_bound(p);
   const bool have = after != marks_.begin();
   const Mark* nearest = have ? std::prev(after)->second.get() : nullptr;
@@ -110,14 +115,14 @@ void Machine::run_back_to(Position p) {
   if (recording_on_ && p <= horizon_) {
     for (Position d : kNear) {
       if (p < d || p - d <= state_.position) continue;
-      advance(p - d, false);
+      forward(p - d);
       if (state_.position == p - d && !marks_.count(p - d) && !state_.exited) {
         near_.insert(p - d);
         take_mark();
       }
     }
   }
-  advance(p, false);
+  forward(p);
   passed_at_ = kNever;
 }
 

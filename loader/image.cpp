@@ -67,7 +67,7 @@ struct Descriptor {
 
 // Reads exactly what the file holds now: mapping it would let a change to it crash us.
 FileBytes read_file(const std::string& path, size_t* size) {
-  Descriptor d{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  Descriptor d{open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};  // a pipe without a writer is not waited for
   struct stat st;
   if (d.fd < 0 || fstat(d.fd, &st) != 0) fail(path, errno);
   if (S_ISDIR(st.st_mode)) throw Error(path + ": is a directory, not a program");

@@ -287,7 +287,12 @@ Where parse_where(const Program* p, std::string_view text, Bare bare, const Here
 }
 
 Travel travel_of(emu::Machine& m) {
-  return {[&m](emu::Position p) { return m.run_to(p); }, [&m](emu::Position p) { m.seek(p); }};
+  const auto run = [&m](emu::Position p) {
+    const emu::Stop stop = m.run_to(p);
+    if (stop.kind == emu::Stop::Interrupted) throw emu::Interrupted();
+    return stop;
+  };
+  return {run, [&m](emu::Position p) { m.seek(p); }};
 }
 
 void go_to(emu::Machine& m, const Program* p, const Tracker* t, const Where& w, const Travel& travel) {

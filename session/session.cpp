@@ -51,7 +51,10 @@ Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
   std::vector<uint64_t> main;
   if (program_)
     for (const loader::Func& f : program_->go().funcs.find("main.main")) main.push_back(f.entry);
-  if (!main.empty()) motion_.run_to(main);
+  try {
+    if (!main.empty()) motion_.run_to(main);
+  } catch (const Interrupted&) {  // it begins where it stands
+  }
   time_.set_start();
 }
 

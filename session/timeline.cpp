@@ -50,7 +50,12 @@ void Timeline::seek(emu::Position p) {
       apply_edits_here();
     }
   }
-  if (!machine_->seek(p)) throw Error(fmt::format("the guest ends at position {}", grouped(position())));
+  try {
+    if (machine_->seek(p)) return;
+  } catch (const emu::Interrupted&) {
+    throw Interrupted();
+  }
+  throw Error(fmt::format("the guest ends at position {}", grouped(position())));
 }
 
 // Forward; an edit that lies ahead takes effect on the way.
@@ -59,6 +64,7 @@ emu::Stop Timeline::run(emu::Position target) {
     const auto next = edits_.upper_bound(position());
     const emu::Position until = next == edits_.end() ? target : std::min(target, next->first);
     const emu::Stop s = machine_->run_to(until);
+    if (s.kind == emu::Stop::Interrupted) throw Interrupted();
     if (s.kind == emu::Stop::Exited || s.kind == emu::Stop::Deadlock || s.kind == emu::Stop::Limit)
       known_end_ = position();
     if (s.kind != emu::Stop::Reached) return s;

@@ -52,8 +52,14 @@ class Timeline {
   std::optional<emu::Position> known_end() const { return known_end_; }
 
   // Safe from a signal handler: what is at work (else the next) throws Interrupted at its next check.
-  void interrupt() { interrupted_.store(true, std::memory_order_relaxed); }
-  bool take_interrupt() { return interrupted_.exchange(false); }  // whether one is waiting
+  void interrupt() {
+    interrupted_.store(true, std::memory_order_relaxed);
+    machine_->interrupt();
+  }
+  bool take_interrupt() {  // whether one is waiting
+    machine_->take_interrupt();
+    return interrupted_.exchange(false);
+  }
   void check_interrupt() const {
     if (interrupted_.load(std::memory_order_relaxed)) throw Interrupted();
   }

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -306,6 +307,112 @@ def outputs(bench):
     expect(done.returncode == 0 and done.stdout.endswith("end\n"), "2>&-: %d %s" % (done.returncode, done.stdout))
 
 
+# ---- what is written has an end: limits, full disks, files that are none
+
+
+def fill(bench):
+    """A guest for this machine that writes without end (tests/guests/freestanding/fill.c)."""
+    path = bench.folder / "fill"
+    if not path.exists():
+        made = subprocess.run(["g++", "-x", "c", "-static", "-nostdlib", "-fno-stack-protector", "-O1", "-o", str(path),
+                               str(ROOT / "tests/guests/freestanding/fill.c")], capture_output=True, text=True)
+        expect(made.returncode == 0, made.stderr)
+    return path
+
+
+def whole_lines(path):
+    text = path.read_text()
+    expect(text == "" or text.endswith("\n"), "%s ends within a line: %r" % (path.name, text[-80:]))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def output_limits(bench):
+    guest, writable = bench.guest("1.20.7", "amd64"), bench.folder / "writable"
+    big = bench.guest("1.13.15", "amd64")
+    writable.mkdir()
+    status, out, err = bench.call("run", "--max-output", "1", fill(bench), "-")
+    expect((status, len(out)) == (125, 1 << 20) and re.fullmatch(r"deferscope: --max-output 1 reached at position \d+\n", err), "%d %d %s" % (status, len(out), err))
+    status, out, err = bench.call("run", "--max-file-output", "1", "--allow-write", writable, fill(bench), writable / "f")
+    expect(status == 125 and re.fullmatch(r"deferscope: --max-file-output 1 reached at position \d+\n", err), "%d %s" % (status, err))
+    expect((writable / "f").stat().st_size == 1 << 20, "the guest's file")
+    status, out, err = bench.call("run", "--max-file-output", "0", "--allow-write", writable, fill(bench), writable / "none")
+    expect(status == 125 and "--max-file-output 0 reached" in err and (writable / "none").stat().st_size == 0, "%d %s" % (status, err))
+    events, snapshots = bench.folder / "e.jsonl", bench.folder / "s.jsonl"
+    for flags in (["--events=%s" % events], ["--snapshots", snapshots], ["--events=%s" % events, "--snapshots", snapshots]):
+        events.write_text(""), snapshots.write_text("")
+        status, out, err = bench.call("run", "--max-trace", "1", *flags, big, "bench-all")
+        expect(status == 125 and re.fullmatch(r"deferscope: --max-trace 1 reached: \S+ ends there\n", err), "%d %s" % (status, err))
+        sizes = [f.stat().st_size for f in (events, snapshots)]
+        expect(max(sizes) <= 1 << 20 and max(sizes) > 900_000, "files of %s bytes" % sizes)
+        ids = [e["id"] for e in whole_lines(events)]
+        expect(ids == list(range(len(ids))), "events are missing")
+        whole_lines(snapshots)
+    events_text = bench.folder / "e.txt"
+    status, out, err = bench.call("run", "--max-trace", "1", "--events=%s" % events_text, big, "bench-all")
+    expect(status == 125 and events_text.read_text().endswith("\n"), "%d %s" % (status, err))
+
+
+def full_disks(bench):
+    """The host's limit of a file's size, and a disk that is full: the guest gets the errno, our files hold whole lines."""
+    writable = bench.folder / "writable"
+    writable.mkdir()
+    big = bench.guest("1.13.15", "amd64")
+    events, snapshots = bench.folder / "e.jsonl", bench.folder / "s.jsonl"
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_001, 100_001))}
+    status, out, err = bench.call("run", "--allow-write", writable, fill(bench), writable / "f", **limit)
+    expect((status, err) == (27, "") and (writable / "f").stat().st_size == 100_001, "not EFBIG: %d %s" % (status, err))
+    for flags in (["--events=%s" % events], ["--snapshots", snapshots]):
+        status, out, err = bench.call("run", "--max-instructions", "200000000", *flags, big, "bench-all", **limit)
+        expect(status == 125 and err.count("\n") == 1, "%d %s" % (status, err))
+    expect(whole_lines(events) and whole_lines(snapshots), "nothing was written")
+    status, out, err = bench.call("demo", "--extract", bench.folder / "demo", **limit)
+    expect(status == 2 and re.search("File too large", err) and err.count("\n") == 1, "%d %s" % (status, err))
+    small = bench.folder / "small"
+    small.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(small)], capture_output=True).returncode:
+        print("  (not tried: a small disk needs root)")
+        return
+    try:
+        status, out, err = bench.call("run", "--allow-write", small, fill(bench), small / "f")
+        expect((status, err) == (28, ""), "not ENOSPC: %d %s" % (status, err))
+        (small / "f").unlink()
+        events, snapshots = small / "e.jsonl", small / "s.jsonl"
+        for flags in (["--events=%s" % events], ["--snapshots", snapshots], ["--events=%s" % events, "--snapshots", snapshots]):
+            for f in (events, snapshots):
+                f.unlink(missing_ok=True)
+            status, out, err = bench.call("run", "--max-instructions", "200000000", *flags, big, "bench-all")
+            expect(status == 125 and err.count("\n") == 1, "%d %s" % (status, err))
+            expect(sum(len(whole_lines(f)) for f in (events, snapshots) if f.exists()), "nothing was written")
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        bench.refused(["run", "--events=%s" % (small / "new"), big, "list"], 125, "Read-only file system")
+        status, out, err = bench.call("run", "--allow-write", small, fill(bench), small / "g")
+        expect((status, err) == (30, ""), "not EROFS: %d %s" % (status, err))
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def file_arguments(bench):
+    """What a flag names is no file, or a file without end."""
+    guest = bench.guest("1.20.7", "amd64")
+    fifo = bench.folder / "fifo"
+    os.mkfifo(fifo)
+    bench.every_verb_refuses(fifo, "not a regular file")  # nobody writes to it
+    bench.every_verb_refuses("/dev/zero", "not a regular file")
+    bench.refused(["step", "-x", bench.folder, guest], 2, "^deferscope: -x .*: Is a directory")
+    bench.refused(["step", "-x", "/dev/zero", guest], 2, "^deferscope: -x /dev/zero: longer than 16 MiB")
+    bench.refused(["step", "-x", "/proc/self/mem", guest], 2, "^deferscope: -x /proc/self/mem: Input/output error")
+    for name, pattern in (("/dev/zero", "longer than"), (bench.folder, "Is a directory"), ("/no/such", "No such file|Permission denied")):
+        bench.refused(["step", "-c", "source %s" % name, guest, "list"], 1, "cannot read .*(%s|Permission denied)" % pattern)
+    for verb, status in ((["run"], 125), (["snap", "--at", "0"], 2), (["step", "-c", "si"], 2)):
+        bench.refused([*verb, "--stdin", bench.folder, guest, "os-stdin"], status, "--stdin .*: Is a directory")
+    bench.refused(["run", "--snapshots", "/no/such/file", guest, "list"], 125, "No such file")
+    bench.refused(["demo", "--extract", bench.folder], 2, "Is a directory")
+    bench.refused(["step", "--timeout", "1", guest, "list"], 2, "--timeout needs -c or -x")
+    bench.refused(["step", "-c", "save out.ds", guest, "list"], 1, "Permission denied .step --save DIR", cwd=bench.folder)
+    status, out, err = bench.call("step", "--save", bench.folder, "-c", "b main.main; save out.ds", guest, "list", cwd=bench.folder)
+    expect(status == 0 and (bench.folder / "out.ds").read_text() == "break main.main\n", "%d %s%s" % (status, out, err))
+
+
 # ---- programs that only Go can make (--real)
 
 CGO = 'package main\n\n// static int two(void) { return 2; }\nimport "C"\n\nfunc main() { defer println("deferred"); println(C.two()) }\n'
@@ -373,7 +480,8 @@ def real(bench):
                 raise Failed("go %s, %s: %s" % (release, name, problem))
 
 
-CASES = [foreign_files, no_files, not_go, dynamic, flags, unimplemented_instruction, unimplemented_call, deadlock, limits, outputs]
+CASES = [foreign_files, no_files, not_go, dynamic, flags, unimplemented_instruction, unimplemented_call, deadlock, limits, outputs, output_limits, full_disks,
+         file_arguments]
 
 
 def main():

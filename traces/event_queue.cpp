@@ -1,11 +1,20 @@
 #include "traces/event_queue.h"
 
+#include <csignal>
 #include <utility>
 
 namespace deferscope::traces {
 
-EventQueue::EventQueue(std::function<void(const model::Event&)> write)
-    : write_(std::move(write)), thread_([this] { work(); }) {}
+EventQueue::EventQueue(std::function<void(const model::Event&)> write) : write_(std::move(write)) {}
+
+// The first batch starts it: the process is confined by then. Signals are for the guest's thread.
+void EventQueue::start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { work(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 EventQueue::~EventQueue() { stop(); }
 
@@ -15,6 +24,7 @@ void EventQueue::put(const model::Event& e) {
 }
 
 void EventQueue::hand_over() {
+  if (!thread_.joinable()) start();
   std::unique_lock lock(mutex_);
   full_.push_back(std::exchange(filling_, Batch{{}, 0}));
   filled_.notify_one();
@@ -59,7 +69,8 @@ void EventQueue::work() {
 }
 
 void EventQueue::stop() {
-  if (!thread_.joinable()) return;
+  if (ended_ || (!thread_.joinable() && filling_.used == 0)) return;
+  if (!thread_.joinable()) start();
   {
     const std::lock_guard lock(mutex_);
     full_.push_back(std::move(filling_));

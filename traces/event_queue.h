@@ -34,6 +34,7 @@ class EventQueue {
     std::vector<uint8_t> bytes = std::vector<uint8_t>(kBatch + kBatch / 8);
     size_t used = 0;
   };
+  void start();
   void hand_over();
   void work();
   void write(const Batch& batch);

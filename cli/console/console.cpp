@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
+#include "cli/console/source.h"
 #include "cli/console/verbs.h"
 
 namespace deferscope::cli {
@@ -137,10 +137,18 @@ Reply Console::greeting() {
   return r;
 }
 
+static std::string script_text(const std::string& file) {
+  if (file.empty()) throw session::Error("cannot read source FILE");
+  try {
+    return text_of(file);
+  } catch (const std::runtime_error& e) {
+    throw session::Error(fmt::format("cannot read {}", e.what()));
+  }
+}
+
 Reply Console::run_script(const std::string& file) {
   static thread_local int nested = 0;
-  std::ifstream f(file);
-  if (!f) throw session::Error(fmt::format("cannot read {}", file.empty() ? "source FILE" : file));
+  std::istringstream f(script_text(file));
   if (nested >= kMostNested) throw session::Error("scripts are nested too deep");
   struct Deeper {
     Deeper() { ++nested; }
@@ -174,9 +182,12 @@ Reply Console::one(const std::string& command) {
   } catch (const session::Interrupted& e) {
     r.ok = false;
     say(mark('e', e.what()));
-    if (session.time().position() != before) {
+    if (session.time().position() != before && !(options.ending && options.ending())) {
       take_interrupt();
-      show_stop({});
+      try {
+        show_stop({});
+      } catch (const session::Interrupted&) {  // again
+      }
     }
   } catch (const emu::Unsupported& e) {
     r.ok = false;

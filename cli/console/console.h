@@ -35,6 +35,7 @@ struct ConsoleOptions {
   std::vector<std::string> source_dirs;                         // source files are read only below these …
   std::vector<std::pair<std::string, std::string>> source_map;  // … and where these prefixes lead (OLD, NEW)
   uint64_t snapshot_budget = uint64_t{512} << 20;               // bytes
+  bool (*ending)() = nullptr;  // whether all is about to end: what is interrupted then shows nothing more
   std::function<void(const std::string&)> progress;  // told now and then while a command takes long; may be empty
 };
 

@@ -1,7 +1,13 @@
 #include "cli/console/source.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 namespace deferscope::cli {
 namespace fs = std::filesystem;
@@ -40,6 +46,23 @@ std::optional<std::string> source_file(const ConsoleOptions& options, const std:
     }
   }
   return std::nullopt;
+}
+
+std::string text_of(const std::string& path) {
+  struct Closed {
+    int fd;
+    ~Closed() {
+      if (fd >= 0) close(fd);
+    }
+  } file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  std::string text, part(64 << 10, '\0');
+  ssize_t n = file.fd < 0 ? -1 : 0;
+  while (n >= 0 && (n = read(file.fd, part.data(), part.size())) > 0) {
+    text.append(part, 0, static_cast<size_t>(n));
+    if (text.size() > kMostBytes) throw std::runtime_error(path + ": longer than 16 MiB, not read");
+  }
+  if (n < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
+  return text;
 }
 
 std::vector<std::string> source_lines(const std::string& file) {

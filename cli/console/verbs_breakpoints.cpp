@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <tuple>
 
@@ -191,7 +193,9 @@ void save(Console& c, const std::string& a) {
   }
   for (const auto& [p, text] : c.notes) f << "note-at " << p << " " << text << "\n";
   f.close();
-  if (!f) throw session::Error(fmt::format("cannot write {}", a));
+  if (!f)
+    throw session::Error(fmt::format("cannot write {}: {}{}", a, std::strerror(errno),
+                                     errno == EACCES ? " (step --save DIR allows it)" : ""));
   c.say(
       fmt::format("{} breakpoints and {} notes saved to {}", c.session.breakpoints().all().size(), c.notes.size(), a));
 }

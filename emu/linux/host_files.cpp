@@ -194,7 +194,12 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = c.host.input(c.m, "read stdin", [&] {
     JournalEntry entry;
-    entry.result = entry_of(c.host.files().read_stdin(offset, n, entry.bytes)).result;
+    int64_t result = -EINTR;
+    while (result == -EINTR) {
+      if (c.host.interrupted()) throw Interrupted();
+      result = c.host.files().read_stdin(offset, n, entry.bytes);
+    }
+    entry.result = entry_of(result).result;
     return entry;
   });
   out = text_of(e);
@@ -204,9 +209,11 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
 int64_t host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
   const JournalEntry& e = asked(c, "write", f.path, [&](HostFiles& door) {
     uint64_t behind = offset;
-    JournalEntry entry = entry_of(bytes.size() <= kMaxTransfer
-                                      ? door.write(f.handle, offset, append, bytes, behind)
-                                      : door.write(f.handle, offset, append, bytes.substr(0, kMaxTransfer), behind));
+    JournalEntry entry =
+        entry_of(c.host.write_file(c.m, std::min<uint64_t>(bytes.size(), kMaxTransfer), [&](uint64_t room) {
+          return room == bytes.size() ? door.write(f.handle, offset, append, bytes, behind)
+                                      : door.write(f.handle, offset, append, bytes.substr(0, room), behind);
+        }));
     entry.bytes.resize(sizeof behind);
     std::memcpy(entry.bytes.data(), &behind, sizeof behind);
     return entry;

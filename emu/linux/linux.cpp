@@ -88,7 +88,13 @@ void Linux::system_call(MachineState& m, HostPort& host) {
     cpu.r[11] = cpu.eflags();
   }
   if (m.memory.any_stored_page()) write_back(c);
-  const int64_t result = syscall_row(c.row).handler(c);
+  int64_t result;
+  try {
+    result = syscall_row(c.row).handler(c);
+  } catch (...) {  // the call is not made: Interrupted, Unsupported
+    c.info().resume_by = c.resume_by;
+    throw;
+  }
   if (result != kBlocked && result != kNoResult) {
     leave_mask(c);
     set_result(s_, c.cpu(), result);

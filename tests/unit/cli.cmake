@@ -18,3 +18,10 @@ deferscope_test(usage_test SOURCES unit/cli_usage_test.cpp)
 target_include_directories(usage_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(usage_test PRIVATE DEFERSCOPE_BINARY="$<TARGET_FILE:deferscope>")
 add_dependencies(usage_test deferscope)
+
+# The second wall, tried from inside, and seen from outside.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+deferscope_test(confine_test SOURCES unit/cli_confine_test.cpp LIBS deferscope_confine Threads::Threads)
+add_test(NAME confined COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/confined.py --program $<TARGET_FILE:deferscope>
+                               --guests ${guests_parent}/guests-core)
+set_tests_properties(confined PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 600)
