@@ -44,6 +44,7 @@ class Output {
     if (!is_stderr()) ::close(fd_);
   }
   Output(const Output&) = delete;
+  bool failed() const { return error_ != 0; }  // what else is made of the guest would be thrown away
   bool is_stderr() const { return fd_ == STDERR_FILENO; }
   std::string text;  // whole lines, appended to by writers
   void written() {   // stderr is read beside the guest's output, so nothing is held back there
@@ -152,7 +153,7 @@ struct TraceSession::Body {
       queue->put(e);
     else if (events)
       write(e);
-    if (snapshots && e.kind != model::EventKind::transfer) {
+    if (snapshots && !snapshots->failed() && e.kind != model::EventKind::transfer) {
       traces::SnapshotOptions o;
       o.only_current = true;
       traces::append_snapshot_json(snapshots->text, snapshot_names, m.state(), tracker.get(), id, o, e.id);
@@ -162,6 +163,7 @@ struct TraceSession::Body {
 
   // In the queue's thread, if there is one.
   void write(const model::Event& e) {
+    if (events->failed()) return;
     json ? traces::append_event_json(events->text, names, e) : text.append(events->text, e);
     events->written();
   }

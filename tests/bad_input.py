@@ -362,7 +362,7 @@ def full_disks(bench):
     status, out, err = bench.call("run", "--allow-write", writable, fill(bench), writable / "f", **limit)
     expect((status, err) == (27, "") and (writable / "f").stat().st_size == 100_001, "not EFBIG: %d %s" % (status, err))
     for flags in (["--events=%s" % events], ["--snapshots", snapshots]):
-        status, out, err = bench.call("run", "--max-instructions", "200000000", *flags, big, "bench-all", **limit)
+        status, out, err = bench.call("run", "--max-instructions", "5000000", *flags, big, "bench-all", **limit)
         expect(status == 125 and err.count("\n") == 1, "%d %s" % (status, err))
     expect(whole_lines(events) and whole_lines(snapshots), "nothing was written")
     status, out, err = bench.call("demo", "--extract", bench.folder / "demo", **limit)
@@ -380,7 +380,7 @@ def full_disks(bench):
         for flags in (["--events=%s" % events], ["--snapshots", snapshots], ["--events=%s" % events, "--snapshots", snapshots]):
             for f in (events, snapshots):
                 f.unlink(missing_ok=True)
-            status, out, err = bench.call("run", "--max-instructions", "200000000", *flags, big, "bench-all")
+            status, out, err = bench.call("run", "--max-instructions", "5000000", *flags, big, "bench-all")
             expect(status == 125 and err.count("\n") == 1, "%d %s" % (status, err))
             expect(sum(len(whole_lines(f)) for f in (events, snapshots) if f.exists()), "nothing was written")
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
