@@ -9,6 +9,8 @@
 
 #include "loader/printable.h"
 
+#include "loader/printable.h"
+
 namespace deferscope::model {
 namespace {
 
