@@ -22,11 +22,12 @@ Storage storage_of(const Guest& g, uint64_t record, const Goroutine& gr) {
 class Reader {
  public:
   Reader(const Guest& g, const Goroutine& gr, const Unwound& u, ReadBudget& budget, Chain& out)
-      : g_(g), gr_(gr), frames_(u.frames), budget_(budget), out_(out) {}
+      : g_(g), gr_(gr), frames_(u.frames), complete_(u.complete), budget_(budget), out_(out) {}
 
   void read() {
     linked();
     open_frames();
+    stale_records();
     std::stable_sort(out_.entries.begin(), out_.entries.end(),
                      [](const ChainEntry& a, const ChainEntry& b) { return a.sp < b.sp; });
     panics();
@@ -96,12 +97,26 @@ class Reader {
     e.deferred = read_deferred(g_, g_.field(d, F::defer_fn));
     e.running = g_.field(d, F::defer_started) != 0;
     e.incomplete = e.sp == 0 || e.pc == 0;
+    if (d == gr_.defer) half_filled(e);
     e.raw = raw_fields(g_, S::defer_, d);
     const uint64_t size = g_.program().layouts().size(S::defer_);
     e.bytes = bytes_at(d, size);
     const uint64_t siz = g_.field(d, F::defer_siz);
     if (siz && siz < kMaxArguments) e.arguments = bytes_at(d + size, siz);
     return e;
+  }
+
+  // The newest record while deferproc, or newdefer for it, has linked it and not yet stored its fields: what is there
+  // is of its last use. It is its caller's.
+  void half_filled(ChainEntry& e) {
+    for (size_t i = 0; i + 1 < frames_.size() && i < 8; ++i) {
+      if (frames_[i].function->name() != "runtime.deferproc") continue;
+      const Frame& owner = frames_[i + 1];
+      if (e.sp == owner.sp && e.pc == owner.pc && e.deferred.funcval) return;  // filled already
+      e.incomplete = true;
+      e.sp = owner.sp, e.pc = owner.pc, e.owner = owner.function;
+      return;
+    }
   }
 
   void open_frames() {
@@ -135,6 +150,33 @@ class Reader {
     }
   }
 
+  // openDefer records whose frame is not on the stack any more (golang/go#48898).
+  void stale_records() {
+    if (!complete_) return;
+    for (const auto& [sp, d] : open_records_) {
+      if (std::any_of(frames_.begin(), frames_.end(), [sp = sp](const Frame& f) { return f.sp == sp; })) continue;
+      const Function* owner = g_.program().location(g_.field(d, F::defer_pc)).function;
+      const OpenCoded* o = owner ? g_.program().open_coded(*owner) : nullptr;
+      const uint64_t varp = g_.field(d, F::defer_varp);
+      uint8_t bits = 0;
+      if (o) g_.read(varp - o->bits_offset, &bits, 1);
+      const size_t before = out_.entries.size();
+      for (size_t i = o ? o->slots.size() : 0; i-- > 0;)
+        if (bits >> i & 1 && afford()) add_stale(sp, d, owner, static_cast<int>(i), varp - o->slots[i]);
+      if (out_.entries.size() == before) add_stale(sp, d, owner, -1, 0);
+    }
+  }
+
+  void add_stale(uint64_t sp, uint64_t record, const Function* owner, int slot, uint64_t slot_address) {
+    ChainEntry e;
+    e.storage = Storage::open_coded;
+    e.stale = true;
+    e.sp = sp, e.record = record, e.owner = owner;
+    e.slot = slot, e.slot_address = slot_address;
+    if (slot_address) e.deferred = read_deferred(g_, g_.word(slot_address));
+    out_.entries.push_back(std::move(e));
+  }
+
   void panics() {
     for (uint64_t p = gr_.panic; p && take(p, "the list of panics"); p = g_.field(p, F::panic_link)) {
       PanicEntry e;
@@ -157,6 +199,7 @@ class Reader {
   const Guest& g_;
   const Goroutine& gr_;
   const std::vector<Frame>& frames_;
+  bool complete_;
   ReadBudget& budget_;
   Chain& out_;
   std::unordered_set<uint64_t> seen_;                    // records: all lists together
@@ -172,6 +215,8 @@ Deferred read_deferred(const Guest& g, uint64_t funcval) {
   d.entry = g.word(funcval);
   d.function = g.program().location(d.entry).function;  // cached, unlike function_at
   if (!d.function || d.function->f.entry != d.entry) return d;
+  if (const Wrapped& w = g.program().wrapped(*d.function); w.through)
+    d.target = g.program().location(g.word(g.word(funcval + w.through) + w.through_at)).function;
   const ContextWords& words = g.program().context_words(*d.function);
   d.captured_complete = words.complete;
   d.captured.reserve(words.words.size());

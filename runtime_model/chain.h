@@ -17,6 +17,7 @@ struct Deferred {
   uint64_t funcval = 0;  // 0: nil, the call will panic
   uint64_t entry = 0;
   const Function* function = nullptr;
+  const Function* target = nullptr;  // of a wrapper that calls through a captured word: what that leads to
   struct Captured {
     uint32_t offset, size;
     uint64_t value;
@@ -39,9 +40,11 @@ struct ChainEntry {
   bool running = false;     // 1.12–1.21: started by a panic and still linked
   bool incomplete = false;  // a heap record between newdefer and the end of deferproc: fields are not stored yet
   bool list_head = false;   // the record that deferrangefunc pushed; its list follows
-  uint64_t record = 0;      // 0: open-coded, no record
-  uint64_t sp = 0;          // of the owner frame
-  uint64_t pc = 0;          // where it was registered (return address), 0 for open-coded
+  bool stale = false;     // 1.14–1.21: the frame is gone, its record is not: the next panic runs what lies there now
+  bool unlinked = false;  // taken off the list to be called next: only who saw the run knows it
+  uint64_t record = 0;    // 0: open-coded, no record
+  uint64_t sp = 0;        // of the owner frame
+  uint64_t pc = 0;        // where it was registered (return address), 0 for open-coded
   const Function* owner = nullptr;
   Deferred deferred;
   int slot = -1;  // open-coded: which bit
@@ -94,6 +97,7 @@ std::vector<RawField> raw_fields(const Guest& guest, S s, uint64_t record);
 // The value of an interface{} as Go's runtime prints it in "panic: …": basic types by value, others as "(TYPE)
 // ADDRESS"; error and Stringer types by type name, since their text is made by guest code.
 std::string panic_value(const Guest& guest, uint64_t type, uint64_t data);
+std::string nil_panic_value();  // of the *runtime.PanicNilError that panic(nil) becomes
 // A type's name: "*errors.errorString"; empty if unreadable.
 std::string type_name(const Guest& guest, uint64_t type);
 

@@ -253,6 +253,17 @@ std::vector<int64_t> frame_stored(const Insn& i) {
   return out;
 }
 
+std::optional<uint64_t> global_read(const loader::Image& image, const Insn& i, unsigned width) {
+  for (unsigned n = 0; n < i.in->count; ++n) {
+    const Uop& u = i.in->uops[n];
+    if (!is_memory(u.op) || u.op == Op::Store || u.op == Op::StorePair || u.width != width) continue;
+    const auto a = address_of(*i.known, u.mem);
+    const loader::Segment* s = a ? image.memory().segment_at(*a) : nullptr;
+    if (s && s->write) return a;
+  }
+  return std::nullopt;
+}
+
 bool is_control(const Insn& i) { return i.in->ends_block(); }
 
 namespace {

@@ -61,6 +61,8 @@ struct FrameStore {
 std::vector<FrameStore> frame_stores(const Insn& i, unsigned width);
 // Where in the frame the instruction stores anything, of whatever width: distances from SP.
 std::vector<int64_t> frame_stored(const Insn& i);
+// The address of the variable of that width that the instruction reads, where the code says it.
+std::optional<uint64_t> global_read(const loader::Image& image, const Insn& i, unsigned width);
 // True if execution may come from elsewhere or go elsewhere here: a jump, call or return.
 bool is_control(const Insn& i);
 

@@ -24,9 +24,27 @@ enum class EventKind : uint8_t {
   recovery_jump,      // runtime.recovery is about to jump to where execution resumes
   stack_move,         // a goroutine's stack was copied: RET of runtime.copystack
   transfer,           // another rewriting of SP and PC: Event::what says which
+  panic_fatal,        // nobody recovered it: first instruction of runtime.fatalpanic
+  defer_left,         // a registered defer that will never run, or a running one that will never return
+  exit,               // the guest ends: first instruction of runtime.exit
   count
 };
 const char* to_string(EventKind k);  // "defer.push"
+
+// Why a defer never ran or never returned, why a panic ended without recover, why the guest ends.
+enum class Why : uint8_t {
+  none,
+  frame,     // its frame is gone
+  recovery,  // a recovery threw its frames away
+  goexit,    // its goroutine ended by Goexit
+  main_returned,
+  os_exit,
+  panic,        // the guest ends by a panic
+  deadlock,     // all goroutines are asleep
+  fatal_error,  // another error of the runtime that nothing recovers
+  count
+};
+const char* to_string(Why w);  // "os.Exit"
 
 // Who calls a deferred function.
 enum class RunBy : uint8_t { none, jmpdefer, deferreturn, inline_exit, panic, goexit };
@@ -104,10 +122,18 @@ struct Event {
   uint64_t sp_after = 0;
   std::vector<JmpStep> steps;
 
-  // panic.*, recover.refused, recovery.jump
+  // defer.left
+  bool started = false;  // it runs and will not return
+
+  // defer.left, panic.aborted, exit
+  Why why = Why::none;
+  uint64_t status = 0;  // exit
+
+  // panic.*, recover.refused, recovery.jump, exit
   uint64_t panic = kNoEvent;  // id of the panic.start (or goexit)
   uint64_t nested_in = kNoEvent;
-  std::string value;
+  uint64_t panic_number = 0, nested_number = 0;  // of all panics, in order; 0: none, or a Goexit
+  std::string value;                 // of the panic; exit: the runtime's message; defer.left: what its goroutine does
   std::vector<CallerFrame> callers;  // of recover, up to the panic
   int decided_by = -1;  // which of them decided: what the runtime takes for the deferred function; -1: none is
   uint64_t to_pc = 0, to_sp = 0;

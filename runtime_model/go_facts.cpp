@@ -26,15 +26,19 @@ constexpr isa::Reg kR26 = 26;
 const std::vector<Mechanism>& mechanisms() {
   constexpr auto one = RT::deferproc_returns_1;
   static const std::vector<Mechanism> rows = {
-      // minors          open    funcdata  on return  recovery  varint shortest argp  +off wrap sig async debug
-      {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, false, true, 1, 20, 9, 0, 17},
-      {14, 15, args, 5, RM::jmpdefer, one, false, false, true, 0, 22, 9, 21, 17},
-      {16, 16, args, 4, RM::jmpdefer, one, false, false, true, 0, 22, 9, 21, 17},
-      {17, 17, args, 4, RM::jmpdefer, one, true, false, true, 0, 22, 19, 3, 5},
-      {18, 21, closures, 4, RM::loop, one, true, false, true, 0, 21, 18, 3, 5},
-      {22, 24, slots, 4, RM::machine, one, true, false, true, 0, 22, 19, 3, 6},
-      {25, 25, slots, 4, RM::machine, RT::deferreturn, true, false, true, 0, 23, 20, 3, 6},
-      {26, kNewestMinor, slots, 4, RM::machine, RT::deferreturn, true, true, false, 0, 23, 20, 3, 6},
+      // minors          open    funcdata  on return  recovery  varint shortest argp -fm nil shift +off wrap sig async
+      // debug
+      {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, false, true, false, false, true, 1, 20, 9, 0, 17},
+      {14, 14, args, 5, RM::jmpdefer, one, false, false, true, false, false, true, 0, 22, 9, 21, 17},
+      {15, 15, args, 5, RM::jmpdefer, one, false, false, true, true, false, true, 0, 22, 9, 21, 17},
+      {16, 16, args, 4, RM::jmpdefer, one, false, false, true, true, false, true, 0, 22, 9, 21, 17},
+      {17, 17, args, 4, RM::jmpdefer, one, true, false, true, true, false, true, 0, 22, 19, 3, 5},
+      {18, 18, closures, 4, RM::loop, one, true, false, true, true, false, true, 0, 21, 18, 3, 5},
+      {19, 20, closures, 4, RM::loop, one, true, false, true, true, false, false, 0, 21, 18, 3, 5},
+      {21, 21, closures, 4, RM::loop, one, true, false, true, true, true, false, 0, 21, 18, 3, 5},
+      {22, 24, slots, 4, RM::machine, one, true, false, true, true, true, false, 0, 22, 19, 3, 6},
+      {25, 25, slots, 4, RM::machine, RT::deferreturn, true, false, true, true, true, false, 0, 23, 20, 3, 6},
+      {26, kNewestMinor, slots, 4, RM::machine, RT::deferreturn, true, true, false, true, true, false, 0, 23, 20, 3, 6},
   };
   return rows;
 }
@@ -78,6 +82,14 @@ const std::vector<ArgRow>& arg_rows() {
       {gopanic_data, x, 17, kNewestMinor, in_reg(isa::kRbx)},
       {gopanic_data, a, kOldestMinor, 17, on_stack(16)},
       {gopanic_data, a, 18, kNewestMinor, in_reg(1)},
+      {throw_text, x, kOldestMinor, 16, on_stack(8)},
+      {throw_text, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {throw_text, a, kOldestMinor, 17, on_stack(8)},
+      {throw_text, a, 18, kNewestMinor, in_reg(0)},
+      {throw_size, x, kOldestMinor, 16, on_stack(16)},
+      {throw_size, x, 17, kNewestMinor, in_reg(isa::kRbx)},
+      {throw_size, a, kOldestMinor, 17, on_stack(16)},
+      {throw_size, a, 18, kNewestMinor, in_reg(1)},
       {gorecover_result, x, kOldestMinor, 16, on_stack(16)},
       {gorecover_result, x, 17, kNewestMinor, in_reg(isa::kRax)},
       {gorecover_result, a, kOldestMinor, 17, on_stack(16)},

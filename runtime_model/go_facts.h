@@ -38,11 +38,16 @@ struct Mechanism {
   int open_funcdata;  // index of FUNCDATA_OpenCodedDeferInfo; -1: none
   ReturnMechanism on_return;
   RecoveryTarget recovery;
-  bool type_name_varint;     // length of a type's name: varint (1.17+), else 16 bits big-endian
-  bool prints_shortest;      // print(float) gives the shortest digits (1.26+), else +d.dddddde+ddd
-  bool recover_by_argp;      // gorecover compares argp (≤ 1.25), else it walks the stack
-  int deferreturn_call_off;  // amd64: what _func.deferreturn adds to the CALL's offset (1.12–1.13: 1)
-  uint8_t id_wrapper;        // funcIDs
+  bool type_name_varint;  // length of a type's name: varint (1.17+), else 16 bits big-endian
+  bool prints_shortest;   // print(float) gives the shortest digits (1.26+), else +d.dddddde+ddd
+  bool recover_by_argp;   // gorecover compares argp (≤ 1.25), else it walks the stack
+  // The compiler lets a method value's wrapper (F-fm) adjust argp (1.15+); before, recover takes the wrapper for the
+  // deferred function.
+  bool method_value_adjusts;
+  bool panic_nil_is_error;     // panic(nil) panics with a *PanicNilError, unless GODEBUG=panicnil=1 (1.21+)
+  bool struct_offset_shifted;  // a type's struct field holds its offset times two (≤ 1.18)
+  int deferreturn_call_off;    // amd64: what _func.deferreturn adds to the CALL's offset (1.12–1.13: 1)
+  uint8_t id_wrapper;          // funcIDs
   uint8_t id_sigpanic;
   uint8_t id_async_preempt;  // 0: none
   uint8_t id_debug_call;
@@ -70,6 +75,8 @@ enum class Arg : uint8_t {
   jmpdefer_argp,
   gopanic_type,
   gopanic_data,
+  throw_text,  // of runtime.throw and runtime.fatal: a string
+  throw_size,
   gorecover_result,  // at its RET: the type word
   recovery_gp,
   copystack_gp,

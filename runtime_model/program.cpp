@@ -142,6 +142,18 @@ std::vector<Call> Program::calls_in(const Function& f) const {
   return out;
 }
 
+uint64_t Program::panicnil() const {
+  if (panicnil_) return *panicnil_;
+  panicnil_ = 0;
+  if (const Function* f = mech_.panic_nil_is_error ? function_named("runtime.gopanic") : nullptr)
+    each_instruction(image_, f->f.entry, f->f.end, [&](const Insn& i) {
+      const auto a = global_read(image_, i, 4);
+      if (a) panicnil_ = *a;
+      return !a;
+    });
+  return *panicnil_;
+}
+
 loader::Dwarf* Program::dwarf() const {
   if (!dwarf_tried_) {
     dwarf_tried_ = true;

@@ -60,7 +60,10 @@ struct OpenCoded {
 struct Wrapped {
   bool is_wrapper = false;    // by funcID
   std::string function;       // empty: not a wrapper, or called through a pointer
-  const char* found_by = "";  // "inline tree", "call target", "jump target"
+  const char* found_by = "";  // "inline tree", "call target", "jump target", "captured word"
+  // "captured word": it calls the code whose address stands `through_at` behind where the word at `through` in the
+  // closure points: a function value (0), a method in an interface's table.
+  uint32_t through = 0, through_at = 0;
 };
 
 struct Function {
@@ -124,6 +127,9 @@ class Program {
   // Candidates for a global's address, the symbol's first; cached by symbol.
   const std::vector<uint64_t>& global(const GlobalSpec& spec) const;
 
+  // Address of runtime.debug.panicnil, found in gopanic's code: 0 where panic(nil) is a panic with nil (≤ 1.20).
+  uint64_t panicnil() const;
+
   // Addresses of a function's instructions of a kind.
   std::vector<uint64_t> returns_in(const Function& f) const;
   std::vector<Call> calls_in(const Function& f) const;
@@ -159,6 +165,7 @@ class Program {
   mutable Kept<ContextWords> context_;
   mutable std::optional<std::vector<const Function*>> open_functions_;
   mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
+  mutable std::optional<uint64_t> panicnil_;
   mutable std::unique_ptr<loader::Dwarf> dwarf_;
   mutable bool dwarf_tried_ = false;
 };

@@ -11,10 +11,11 @@
 namespace deferscope::model {
 
 const char* to_string(EventKind k) {
-  static constexpr const char* names[] = {"defer.push",        "defer.start",     "defer.end",   "deferreturn.enter",
-                                          "deferreturn.leave", "jmpdefer",        "panic.start", "panic.recovered",
-                                          "panic.aborted",     "recover.refused", "goexit",      "recovery.jump",
-                                          "stack.move",        "transfer"};
+  static constexpr const char* names[] = {
+      "defer.push", "defer.start",   "defer.end",       "deferreturn.enter", "deferreturn.leave",
+      "jmpdefer",   "panic.start",   "panic.recovered", "panic.aborted",     "recover.refused",
+      "goexit",     "recovery.jump", "stack.move",      "transfer",          "panic.fatal",
+      "defer.left", "exit"};
   static_assert(std::size(names) == static_cast<size_t>(EventKind::count));
   return names[static_cast<size_t>(k)];
 }
@@ -145,6 +146,10 @@ void Tracker::add_transfers() {
   add_entry("runtime.copystack", &Tracker::on_copystack);
   add_returns("runtime.copystack", &Tracker::on_copystack_return);
   add_entry("runtime.goexit1", &Tracker::on_goroutine_end);
+  add_entry("runtime.fatalpanic", &Tracker::on_fatalpanic);
+  add_entry("runtime.throw", &Tracker::on_throw);
+  add_entry("runtime.fatal", &Tracker::on_throw);
+  add_entry("runtime.exit", &Tracker::on_exit);
   add_entry("runtime.morestack", &Tracker::on_morestack);
   // amd64 1.17+: the signal handler injects sigpanic0, which goes on to sigpanic.
   const bool zero = p_.function_named("runtime.sigpanic0") != nullptr;

@@ -43,6 +43,8 @@ struct Running {
   EffectProbe probe;
 };
 
+struct PendingPush;
+
 class Tracker final : public emu::Machine::Companion {
  public:
   // Sets the machine's companion; both must outlive it. Before set_recording: snapshots taken without it hold nothing
@@ -56,6 +58,9 @@ class Tracker final : public emu::Machine::Companion {
   // At the current position: how many events lie behind it, and the deferred calls that are running, outermost first.
   uint64_t events_before() const;
   std::vector<Running> running(uint64_t goid) const;
+  // The merged chain of a goroutine as the guest's memory and what was seen of the run say it together: a defer that
+  // runs is not pending, one between its unlinking and its call is, records of frames that are gone are stale.
+  Chain chain(const Guest& guest, const Goroutine& g, const Unwound& frames, ReadBudget& budget) const;
   // Pending defers of it that were forgotten because there were too many: their runs are "registered unseen".
   uint64_t forgotten(uint64_t goid) const;
   size_t hooks() const { return hooks_.size(); }
@@ -114,6 +119,9 @@ class Tracker final : public emu::Machine::Companion {
   void on_copystack_return(const Hook&);
   void on_transfer(const Hook&);
   void on_goroutine_end(const Hook&);
+  void on_fatalpanic(const Hook&);
+  void on_throw(const Hook&);
+  void on_exit(const Hook&);
   void on_morestack(const Hook&);
 
   bool entered_again(uint64_t entry);
@@ -132,11 +140,20 @@ class Tracker final : public emu::Machine::Companion {
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
   std::vector<uint8_t> slot_arguments(const Function& f, uint64_t varp, int slot) const;
-  void find_push(G& g, Event& e, uint64_t funcval, bool same_frame);
+  size_t find_push(const G& g, Event& e, uint64_t funcval, bool same_frame);
+  void take_push(G& g, Event& e, uint64_t funcval, bool same_frame);
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;
-  void nil_called(G& g, const Unwound& frames);
-  void drop_deeper(G& g, uint64_t depth);
+  bool nil_called(G& g, const Unwound& frames);
+  void nil_jump(const G& g, const Event& start);
+  void add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames, Chain& out) const;
+  void never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing);
+  void never_returns(const G& g, const Running& r, Why why, const std::string& doing);
+  bool has_open_record(const G& g, uint64_t sp) const;
+  void drop_deeper(G& g, uint64_t depth, Why why);
+  void drop_running(G& g, uint64_t depth, Why why);
+  void leave_all(G& g, Why why, const std::string& doing);
+  void drop_panics(G& g, uint64_t depth, Why why);
   void discard(G& g, Event& jump);
   std::vector<CallerFrame> recover_callers(const G& g) const;
   int deciding_frame(const std::vector<CallerFrame>& callers) const;

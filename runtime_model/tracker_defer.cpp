@@ -29,17 +29,11 @@ Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Or
 
 // --- registration ---
 
-// The frames below are gone: what they registered and did not run will never run.
-void Tracker::drop_deeper(G& g, uint64_t depth) {
-  while (!g.pushed.empty() && g.pushed.back().depth > depth) g.pushed.pop_back();
-}
-
 void Tracker::push(G& g, Event& e) {
   e.origin = origin_of(e.frame);
-  emit(e);
-  drop_deeper(g, e.frame.depth);
+  drop_deeper(g, e.frame.depth, Why::frame);
   PendingPush p;
-  p.event = e.id;
+  p.event = state_->next;
   p.storage = e.storage;
   p.depth = e.frame.depth;
   p.owner = e.frame.function;
@@ -50,6 +44,7 @@ void Tracker::push(G& g, Event& e) {
   p.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
   ++state_->held;
   g.pushed.push_back(p);
+  emit(e);  // last: who asks at the event sees it pending
 }
 
 // RET of deferproc and deferprocStack: the record is linked and complete.
@@ -102,9 +97,8 @@ void Tracker::on_listed(const Hook& h) {
     }
   e.origin = origin_of(e.frame);
   // The body of the loop is deeper than the owner: frames between the two are alive.
-  emit(e);
   PendingPush p;
-  p.event = e.id, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
+  p.event = state_->next, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
   p.record = d;
   p.on_stack = on_stack(e.deferred.funcval, e.sp, g->hi);
   p.funcval = p.on_stack ? g->hi - e.deferred.funcval : e.deferred.funcval;
@@ -112,6 +106,7 @@ void Tracker::on_listed(const Hook& h) {
   while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
   ++state_->held;
   g->pushed.insert(at, p);
+  emit(e);
 }
 
 // A store to deferBits: bits that it sets register, bits that it clears start.
@@ -206,7 +201,7 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
   const uint64_t funcval = slot_word(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
   for (size_t i = g.pushed.size(); i-- > 0;)
-    if (g.pushed[i].depth == e.frame.depth && g.pushed[i].slot == slot) {
+    if (g.pushed[i].depth == e.frame.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
       e.push = g.pushed[i].event, e.site = g.pushed[i].site;
       g.pushed.erase(i);
       break;
@@ -224,11 +219,10 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
       e.panic = g.panics[i].event;
       break;
     }
-  emit(e);
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
-  while (!g.running.empty() && g.running.back().call_depth >= g.hi - e.sp) g.running.pop_back();
+  drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
-  r.push = e.push, r.start = e.id, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
+  r.push = e.push, r.start = state_->next, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
   r.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
   r.owner = e.frame;
   r.call_depth = g.hi - e.sp;
@@ -238,10 +232,12 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
   if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame);
   state_->held += 8;
   g.running.push_back(std::move(r));
+  emit(e);  // last: who asks at the event sees it running
 }
 
 // The newest registered defer with this closure; with `same_frame` only of e.frame. Fills what the event says about it.
-void Tracker::find_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
+// Its place, or the number of all.
+size_t Tracker::find_push(const G& g, Event& e, uint64_t funcval, bool same_frame) {
   for (size_t i = g.pushed.size(); i-- > 0;) {
     const PendingPush& p = g.pushed[i];
     const uint64_t fv = p.on_stack ? g.hi - p.funcval : p.funcval;
@@ -253,9 +249,14 @@ void Tracker::find_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
       e.frame = {p.owner, sp, p.depth, 0};
       e.frame.pc = owner_pc(g, e.frame);
     }
-    g.pushed.erase(i);
-    return;
+    return i;
   }
+  return g.pushed.size();
+}
+
+void Tracker::take_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
+  const size_t i = find_push(g, e, funcval, same_frame);
+  if (i < g.pushed.size()) g.pushed.erase(i);
 }
 
 // Where the owner frame stands while a panic runs its defers.
@@ -362,9 +363,10 @@ void Tracker::on_jmpdefer(const Hook& h) {
   e.frame = frame_id(*g, e.return_address, owner_sp);
   e.origin = origin_of(e.frame);
   const uint64_t funcval = guest_.jmpdefer_closure();
-  find_push(*g, e, funcval, true);
+  const size_t found = find_push(*g, e, funcval, true);
   e.deferred = read_deferred(guest_, funcval);
-  emit(e);
+  emit(e);  // it is pending until it starts
+  if (found < g->pushed.size()) g->pushed.erase(found);
   Event s2 = make(EventKind::defer_start, *g);
   s2.by = RunBy::jmpdefer;
   s2.frame = e.frame, s2.push = e.push, s2.storage = e.storage, s2.slot = e.slot, s2.record = e.record,
@@ -388,29 +390,45 @@ void Tracker::on_deferred_call(const Hook& h) {
       owner_known = true;
       break;
     }
-  find_push(*g, e, funcval, owner_known);
+  take_push(*g, e, funcval, owner_known);
   start(*g, e, funcval, h.number);
 }
 
-// A nil function: the code that would call it faults on its way to the CALL. It starts, and the panic is its doing.
-void Tracker::nil_called(G& g, const Unwound& u) {
+// At sigpanic: a nil function, whose caller faults on its way to the CALL. It starts, and the panic is its doing.
+bool Tracker::nil_called(G& g, const Unwound& u) {
   static constexpr std::string_view kCallers[] = {"runtime.deferreturn",   "runtime.jmpdefer",
                                                   "runtime.gopanic",       "runtime.Goexit",
                                                   "runtime.deferCallSave", "runtime.runOpenDeferFrame"};
-  if (g.pushed.empty() || g.pushed.back().funcval || g.pushed.back().on_stack) return;
+  if (g.pushed.empty() || g.pushed.back().funcval || g.pushed.back().on_stack) return false;
+  const auto name = [&](size_t i) { return i < u.frames.size() ? u.frames[i].function->name() : std::string_view(); };
   size_t i = 0;
-  while (i < u.frames.size() && u.frames[i].function->name() != "runtime.sigpanic") ++i;
-  if (++i >= u.frames.size()) return;
-  if (std::find(std::begin(kCallers), std::end(kCallers), u.frames[i].function->name()) == std::end(kCallers)) return;
+  while (name(i).starts_with("runtime.sigpanic")) ++i;
+  while (name(i).starts_with("runtime.reflectcall") || name(i).starts_with("runtime.call")) ++i;  // call32 …
+  if (std::find(std::begin(kCallers), std::end(kCallers), name(i)) == std::end(kCallers)) return false;
   Event e = make(EventKind::defer_start, g);
   e.by = run_by(u.frames, i);
   if (e.by == RunBy::deferreturn && p_.mech().on_return == ReturnMechanism::jmpdefer) e.by = RunBy::jmpdefer;
-  find_push(g, e, 0, false);
+  const size_t found = find_push(g, e, 0, false);
+  if (e.by == RunBy::jmpdefer) nil_jump(g, e);
+  if (found < g.pushed.size()) g.pushed.erase(found);
   start(g, e, 0, 0);
+  return true;
 }
 
-void Tracker::on_goroutine_end(const Hook&) {
-  if (G* g = current()) state_->goroutines.erase(g->id);
+// jmpdefer up to the load of the code address that faults.
+void Tracker::nil_jump(const G& g, const Event& start) {
+  std::vector<JmpStep>& steps = state_->work[m_.state().thread().tid].steps;
+  if (steps.empty()) return;
+  Event e = make(EventKind::jmpdefer, g);
+  e.steps = std::exchange(steps, {});
+  e.push = start.push, e.storage = start.storage, e.slot = start.slot, e.record = start.record, e.site = start.site;
+  e.frame = start.frame;
+  e.origin = origin_of(e.frame);
+  e.return_address = e.steps[0].return_word;
+  e.return_after = p_.amd64() ? e.steps.back().return_word : e.steps.back().link;
+  e.sp = e.steps[0].sp;
+  e.sp_after = e.steps.back().sp;
+  emit(e);
 }
 
 }  // namespace deferscope::model

@@ -9,15 +9,21 @@ namespace {
 constexpr size_t kSearched = 16;        // frames searched for the function that panics
 constexpr size_t kDiscardedNames = 32;  // of discarded frames that are named
 
+Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
+
 }  // namespace
 
 void Tracker::on_gopanic(const Hook&) {
   G* g = current();
   if (!g) return;
   const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
-  nil_called(*g, u);
   Event e = make(EventKind::panic_start, *g);
-  e.value = panic_value(guest_, guest_.argument(Arg::gopanic_type), guest_.argument(Arg::gopanic_data));
+  const uint64_t type = guest_.argument(Arg::gopanic_type);
+  // panic(nil) panics with another value from 1.21 on, unless GODEBUG says panicnil=1.
+  const uint64_t setting = type ? 0 : p_.panicnil();
+  uint32_t panicnil = 0;
+  const bool nil_error = setting && guest_.read(setting, &panicnil, 4) && panicnil != 1;
+  e.value = nil_error ? nil_panic_value() : panic_value(guest_, type, guest_.argument(Arg::gopanic_data));
   e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   for (size_t i = 1; i < u.frames.size(); ++i) {  // panicIndex, sigpanic …: the function that made them panic
     const Frame& f = u.frames[i];
@@ -26,9 +32,10 @@ void Tracker::on_gopanic(const Hook&) {
   }
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
   const uint64_t depth = g->hi - guest_.caller_sp();
-  while (!g->panics.empty() && g->panics.back().depth >= depth) g->panics.pop_back();
-  if (!g->panics.empty()) e.nested_in = g->panics.back().event;
-  PendingPanic p{0, depth, false, false, e.value, e.frame};
+  drop_panics(*g, depth, Why::frame);
+  if (!g->panics.empty()) e.nested_in = g->panics.back().event, e.nested_number = g->panics.back().number;
+  e.panic_number = ++state_->panics;
+  PendingPanic p{0, e.panic_number, depth, false, false, e.value, e.frame};
   emit(e);
   p.event = e.id;
   state_->held += 32;
@@ -40,10 +47,18 @@ void Tracker::on_goexit(const Hook&) {
   if (!g) return;
   Event e = make(EventKind::goexit, *g);
   e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  const uint64_t depth = e.frame.depth;
+  // The user's where the user's code called it, if only through a library (testing.T.FailNow), or deferred it.
+  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
+  for (size_t i = 1; i < u.frames.size(); ++i)
+    if (const Frame& f = u.frames[i]; f.function->origin == Origin::user) {
+      e.frame = {f.function, f.sp, g->hi - f.sp, f.pc};
+      break;
+    }
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
   emit(e);
   state_->held += 32;
-  g->panics.push_back({e.id, e.frame.depth, true, false, "Goexit", e.frame});
+  g->panics.push_back({e.id, 0, depth, true, false, "Goexit", e.frame});
 }
 
 // Logical frames from the caller of recover to the function that runs defers: they decide whether recover may work.
@@ -68,10 +83,14 @@ std::vector<CallerFrame> Tracker::recover_callers(const G& g) const {
 // no wrapper: among the physical frames where gorecover compares addresses of arguments (what was inlined into a
 // wrapper is not seen, golang/go#73916), among the logical ones where it walks the stack (1.26+).
 int Tracker::deciding_frame(const std::vector<CallerFrame>& callers) const {
+  // A method value's wrapper adjusts argp only where the compiler gave it that prologue.
+  const auto passed_over = [&](const CallerFrame& c) {
+    return c.wrapper && (p_.mech().method_value_adjusts || !c.function.ends_with("-fm"));
+  };
   size_t i = callers.size();
   while (i > 0 && callers[i - 1].runs_defers) --i;
   while (i-- > 0)
-    if (!callers[i].wrapper && !(callers[i].inlined && p_.mech().recover_by_argp)) return static_cast<int>(i);
+    if (!passed_over(callers[i]) && !(callers[i].inlined && p_.mech().recover_by_argp)) return static_cast<int>(i);
   return -1;
 }
 
@@ -85,7 +104,10 @@ void Tracker::on_gorecover_return(const Hook&) {
   Event e = make(recovered ? EventKind::panic_recovered : EventKind::recover_refused, *g);
   e.frame = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
-  e.panic = top.event;
+  // `defer recover()`: whoever runs defers calls it, and it is the deferring function's.
+  if (e.origin == Origin::runtime && !g->running.empty())
+    e.origin = std::min(e.origin, origin_of(g->running.back().owner));
+  e.panic = top.event, e.panic_number = top.number;
   e.value = top.value;
   e.callers = recover_callers(*g);
   e.decided_by = deciding_frame(e.callers);
@@ -139,7 +161,7 @@ void Tracker::discard(G& g, Event& jump) {
   }
   for (const PendingPanic& p : gone)
     if (p.recovered) {
-      jump.panic = p.event;
+      jump.panic = p.event, jump.panic_number = p.number;
       jump.value = p.value;
       if (p.frame.function) jump.origin = std::min(jump.origin, p.frame.function->origin);
       break;
@@ -147,16 +169,17 @@ void Tracker::discard(G& g, Event& jump) {
   for (const PendingPanic& p : gone) {
     if (p.event == jump.panic) continue;  // all others: also one whose deferred function recovered it and panicked
     Event e = make(EventKind::panic_aborted, g);
-    e.panic = p.event;
+    e.panic = p.event, e.panic_number = p.number;
     e.value = p.value;
     e.frame = p.frame;
     e.origin = p.frame.function ? p.frame.function->origin : Origin::runtime;
-    e.nested_in = jump.panic;
+    e.nested_in = jump.panic, e.nested_number = jump.panic_number;
+    e.why = Why::recovery;
     emit(e);
   }
   // Those made from the target's own SP (by its exit code; by Goexit, if that is where execution resumes) are over too.
-  while (!g.running.empty() && g.running.back().call_depth >= depth) g.running.pop_back();
-  drop_deeper(g, depth);
+  drop_running(g, depth, Why::recovery);
+  drop_deeper(g, depth, Why::recovery);
   emit(jump);
 }
 
@@ -193,6 +216,9 @@ void Tracker::on_copystack_return(const Hook&) {
 void Tracker::on_transfer(const Hook& h) {
   G* g = current();
   if (!g) return;
+  const bool sigpanic = std::string_view(h.text) == "sigpanic";
+  const bool nil = sigpanic && nil_called(*g, guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false,
+                                                            g->hi, kSearched));
   Event e = make(EventKind::transfer, *g);
   e.what = h.text;
   e.to_pc = e.pc;
@@ -215,8 +241,8 @@ void Tracker::on_transfer(const Hook& h) {
     const uint64_t self = guest_.g_of(m_.state().thread());
     e.to_sp = self == g0 ? e.sp : guest_.field(guest_.address_of(g0, F::g_sched), F::gobuf_sp);
   }
-  const bool of_code = what == "sigpanic";
-  e.origin = of_code && e.frame.function ? e.frame.function->origin : Origin::runtime;
+  e.origin = sigpanic && e.frame.function ? e.frame.function->origin : Origin::runtime;
+  if (nil) e.origin = origin_of(g->running.back().owner);
   emit(e);
 }
 

@@ -17,11 +17,12 @@ struct PendingPush {
   uint64_t record = 0;  // address; of a stack record the distance from stack.hi
   Storage storage = Storage::heap;
   bool on_stack = false;  // funcval
+  bool stale = false;     // 1.14–1.21: its frame is gone, its openDefer record is still linked
   int8_t slot = -1;
 };
 
 struct PendingPanic {
-  uint64_t event = 0;
+  uint64_t event = 0, number = 0;
   uint64_t depth = 0;  // of the caller of gopanic
   bool goexit = false, recovered = false;
   std::string value;
@@ -55,12 +56,16 @@ struct ThreadWork {
 };
 
 struct Tracker::State {
-  uint64_t next = 0;                     // id of the next event
-  SharedMap<G> goroutines;               // by goid
-  size_t known = 0, known_bound = 1024;  // of them, at most; empty ones are dropped when there are many
-  size_t held = 0;                       // what they hold, at most
-  std::map<int, ThreadWork> work;        // by tid
-  uint64_t beginning_anew = 0;           // goroutines whose `again` is set
+  uint64_t next = 0;                            // id of the next event
+  SharedMap<G> goroutines;                      // by goid
+  size_t known = 0, known_bound = 1024;         // of them, at most; empty ones are dropped when there are many
+  size_t held = 0;                              // what they hold, at most
+  std::map<int, ThreadWork> work;               // by tid
+  uint64_t beginning_anew = 0;                  // goroutines whose `again` is set
+  uint64_t panics = 0;                          // so far
+  Why ending = Why::none;                       // what the runtime has said of the guest's end
+  std::string message;                          // and its words
+  uint64_t fatal = kNoEvent, fatal_number = 0;  // panic.start of the panic that ends it
 };
 
 }  // namespace deferscope::model

@@ -243,7 +243,8 @@ Standing Guest::parked(const Who& wanted) const {
   s.pc = field(sched, F::gobuf_pc), s.sp = field(sched, F::gobuf_sp);
   s.fp = field(sched, F::gobuf_bp), s.lr = field(sched, F::gobuf_lr);
   const Function* f = p_.location(s.pc).function;
-  s.at_call = f && f->f.entry != s.pc;
+  // Behind a call, unless it has not begun, or recovery sends it to the CALL deferreturn, behind a RET.
+  s.at_call = f && f->f.entry != s.pc && !(f->f.deferreturn && s.pc == f->f.entry + f->f.deferreturn);
   return s;
 }
 

@@ -105,6 +105,68 @@ std::string basic(const Guest& g, uint8_t kind, uint64_t data) {
   }
 }
 
+constexpr std::string_view kPanicNil = "*runtime.PanicNilError";
+
+// runtime.boundsError {x int64; y int; signed bool; code uint8} by code (src/runtime/error.go, boundsErrorFmts and
+// boundsNegErrorFmts; 1.13+).
+struct BoundsText {
+  const char *text, *negative;
+};
+constexpr BoundsText kBounds[] = {
+    {"index out of range [%x] with length %y", "index out of range [%x]"},
+    {"slice bounds out of range [:%x] with length %y", "slice bounds out of range [:%x]"},
+    {"slice bounds out of range [:%x] with capacity %y", "slice bounds out of range [:%x]"},
+    {"slice bounds out of range [%x:%y]", "slice bounds out of range [%x:]"},
+    {"slice bounds out of range [::%x] with length %y", "slice bounds out of range [::%x]"},
+    {"slice bounds out of range [::%x] with capacity %y", "slice bounds out of range [::%x]"},
+    {"slice bounds out of range [:%x:%y]", "slice bounds out of range [:%x:]"},
+    {"slice bounds out of range [%x:%y:]", "slice bounds out of range [%x::]"},
+    {"cannot convert slice with length %x to array or pointer to array with length %y", ""},
+};
+
+std::string bounds_error(const Guest& g, uint64_t data) {
+  const auto x = value<int64_t>(g, data), y = value<int64_t>(g, data + 8);
+  const bool is_signed = value<uint8_t>(g, data + 16) != 0;
+  const auto code = value<uint8_t>(g, data + 17);
+  if (code >= std::size(kBounds)) return fmt::format("bounds error {}", code);
+  std::string out;
+  for (const char* p = is_signed && x < 0 ? kBounds[code].negative : kBounds[code].text; *p; ++p) {
+    if (*p != '%') {
+      out += *p;
+      continue;
+    }
+    if (*++p == 'y')
+      out += fmt::format("{}", y);
+    else
+      out += is_signed ? fmt::format("{}", x) : fmt::format("{}", static_cast<uint64_t>(x));
+  }
+  return out;
+}
+
+// *runtime.TypeAssertionError {_interface, concrete, asserted *_type; missingMethod string}.
+std::string assertion_error(const Guest& g, uint64_t data) {
+  const uint64_t on = g.word(data), concrete = g.word(data + 8);
+  const std::string inter = on ? type_name(g, on) : "interface", as = type_name(g, g.word(data + 16));
+  const std::string method = text_at(g, g.word(data + 24), g.word(data + 32));
+  if (!concrete) return fmt::format("interface conversion: {} is nil, not {}", inter, as);
+  const std::string is = type_name(g, concrete);
+  if (method.empty()) return fmt::format("interface conversion: {} is {}, not {}", inter, is, as);
+  return fmt::format("interface conversion: {} is not {}: missing method {}", is, as, method);
+}
+
+// Errors of the library whose text is a string that lies in the value (pointer types; the string's offset).
+struct ErrorText {
+  std::string_view type;
+  uint64_t offset;
+};
+constexpr ErrorText kErrorTexts[] = {{"*errors.errorString", 0}, {"*fmt.wrapError", 0}, {"*fmt.wrapErrors", 0}};
+
+const ErrorText* error_text(std::string_view type) {
+  for (const ErrorText& e : kErrorTexts)
+    if (e.type == type) return &e;
+  return nullptr;
+}
+
 // Error types of the runtime whose text is a string in the value itself (src/runtime/error.go): printed as Go does.
 struct RuntimeError {
   std::string_view type, before;
@@ -143,6 +205,51 @@ std::string type_name(const Guest& g, uint64_t type) {
   return loader::printable(s);
 }
 
+namespace {
+
+// A name in the type tables: flags, its length, its bytes.
+std::string name_text(const Guest& g, uint64_t name) {
+  uint8_t head[4];
+  if (!g.read(name, head, 4)) return {};
+  uint64_t n = 0, at = 0;
+  if (g.program().mech().type_name_varint)
+    n = loader::uvarint(loader::Bytes(head + 1, 3), &at).value_or(0);
+  else
+    n = uint64_t{head[1]} << 8 | head[2], at = 2;
+  return loader::printable(text_at(g, name + 1 + at, n));
+}
+
+// The fields of a struct, or of what a pointer to a struct points at: "{code: 42, text: \"no\"}"; empty for others.
+// abi.PtrType {Type; Elem}, abi.StructType {Type; PkgPath; Fields []{Name, Typ, Offset}} (src/internal/abi/type.go; up
+// to 1.18 the offset is shifted by one).
+std::string struct_fields(const Guest& g, uint64_t type, uint64_t data) {
+  constexpr uint64_t kTypeSize = 48, kMaxFields = 6;
+  constexpr uint8_t kPointer = 22, kStruct = 25;
+  const auto kind_of = [&](uint64_t t) { return static_cast<uint8_t>(value<uint8_t>(g, t + kKind) & kKindMask); };
+  if (kind_of(type) == kPointer)
+    type = g.word(type + kTypeSize);
+  else if (value<uint8_t>(g, type + kKind) & kKindDirect)
+    return {};
+  if (!type || !data || kind_of(type) != kStruct) return {};
+  const uint64_t fields = g.word(type + kTypeSize + 8), n = g.word(type + kTypeSize + 16);
+  const bool shifted = g.program().mech().struct_offset_shifted;
+  std::string out = "{";
+  for (uint64_t i = 0; i < std::min(n, kMaxFields); ++i) {
+    const uint64_t f = fields + 24 * i, of = g.word(f + 8), at = data + (g.word(f + 16) >> (shifted ? 1 : 0));
+    const uint8_t kind = kind_of(of);
+    std::string v = kind <= kComplex128 || kind == kString ? basic(g, kind, at) : type_name(g, of);
+    if (kind == kString) v = fmt::format("\"{}\"", v);
+    out += fmt::format("{}{}: {}", i ? ", " : "", name_text(g, g.word(f)), v);
+  }
+  return out + (n > kMaxFields ? ", …}" : "}");
+}
+
+}  // namespace
+
+std::string nil_panic_value() {
+  return std::string(kPanicNil) + "(\"panic called with nil argument (use GODEBUG=panicnil=1 to disable)\")";
+}
+
 std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
   if (!type) return "nil";
   uint8_t kind = 0, tflag = 0;
@@ -150,6 +257,11 @@ std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
   const std::string name = type_name(g, type);
   if (const RuntimeError* e = runtime_error(name))
     return std::string(e->before) + text_at(g, g.word(data), g.word(data + 8));
+  if (name == "runtime.boundsError") return "runtime error: " + bounds_error(g, data);
+  if (name == "*runtime.TypeAssertionError") return assertion_error(g, data);
+  if (name == kPanicNil) return nil_panic_value();
+  if (const ErrorText* e = error_text(name))
+    return fmt::format("{}(\"{}\")", name, text_at(g, g.word(data + e->offset), g.word(data + e->offset + 8)));
   const bool basic_kind = (kind & kKindMask) <= kComplex128 || (kind & kKindMask) == kString;
   const std::string text = basic_kind && !(kind & kKindDirect) ? basic(g, kind & kKindMask, data) : std::string();
   if (basic_kind && !(kind & kKindDirect)) {
@@ -158,6 +270,8 @@ std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
     if (named && !text.empty() && text[0] == '(') return name + text;  // complex
     return !named ? text : quoted ? fmt::format("{}(\"{}\")", name, text) : fmt::format("{}({})", name, text);
   }
+  const std::string fields = struct_fields(g, type, data);
+  if (!fields.empty()) return name + fields;
   return fmt::format("({}) {:#x}", name.empty() ? "?" : name, data);
 }
 

@@ -3,7 +3,6 @@
 Rules are methods of Goroutine and Stream; a broken one adds a line to Stream.broken. They know no guest and no Go version beyond what the stream
 itself says.
 """
-STEADY = ("defer.push", "defer.end", "deferreturn.enter", "deferreturn.leave", "panic.start", "panic.recovered", "goexit")
 CALL_SIZE = {"amd64": 5, "arm64": 4}
 
 
@@ -25,7 +24,7 @@ class Goroutine:
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted"):
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "exit"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
         return self.hi - number(event["sp"])
@@ -38,7 +37,7 @@ class Stream:
         self.goroutines = {}
         self.pushes, self.starts, self.panics = {}, {}, {}
         self.started, self.ended = set(), set()
-        self.last = None
+        self.last = self.last_exit = None
         self.counts = {}
 
     def complain(self, event, why):
@@ -65,6 +64,8 @@ class Stream:
     def ordered(self, event):
         if event["id"] != (self.last["id"] + 1 if self.last else 0):
             self.complain(event, "ids do not count up")
+        if self.last_exit:
+            self.complain(event, "comes after the guest's end")
         if self.last and event["position"] < self.last["position"]:
             self.complain(event, "positions go back")
 
@@ -165,6 +166,29 @@ class Stream:
         if g.panics and g.panics[-1] > start["id"]:
             self.complain(event, "returns though a panic that began in it is not over")
 
+    def defer_left(self, g, event):
+        """It never runs, or never returns: the last that is said of it."""
+        push = self.same_defer(g, event)
+        if event["started"]:
+            start = self.starts.get(event["start"])
+            if start is None or not any(r["event"] is start for r in g.running):
+                return self.complain(event, "never returns, and does not run")
+            g.running = [r for r in g.running if r["event"] is not start]
+            self.ended.add(event["start"])
+        elif push is not None and push in g.pending:
+            g.pending.remove(push)
+        else:
+            self.complain(event, "never runs, and is not pending")
+
+    def exit(self, g, event):
+        """Nothing is open when the guest has ended."""
+        for number, other in self.goroutines.items():
+            open_panics = [p for p in other.panics if not self.panics[p].get("recovered") and self.panics[p]["event"] != "goexit"]
+            for what, left in (("pending", [p["id"] for p in other.pending]), ("running", [r["event"]["id"] for r in other.running]), ("panics", open_panics)):
+                if left:
+                    self.complain(event, f"goroutine {number}: {what} {left} have no end")
+        self.last_exit = event
+
     # --- the normal return ---
 
     def jmpdefer(self, g, event):
@@ -221,6 +245,10 @@ class Stream:
         if self.of_a_panic(g, event):
             g.panics.remove(event["panic"]["id"])
 
+    def panic_fatal(self, g, event):
+        if self.of_a_panic(g, event):
+            g.panics.remove(event["panic"]["id"])
+
     def recovery_jump(self, g, event):
         panic = event["panic"]["id"]
         if panic is not None and self.of_a_panic(g, event):
@@ -251,20 +279,22 @@ class Stream:
     # --- what memory says ---
 
     def chain(self, event, snapshot):
-        """At an event at which nothing is half done: the merged chain, read from memory alone, is what is registered and did not run."""
-        if event["event"] not in STEADY or (event["event"] == "defer.push" and event["defer"]["storage"] == "open-coded"):
+        """Each defer is in one place: registered and not started, it is in the merged chain; started and not ended, it runs."""
+        if event["event"] in ("defer.left", "exit"):  # what is given up stays in memory
             return
         g = self.goroutine(event)
         for seen in snapshot["goroutines"]:
             if seen["id"] != event["goroutine"] or not seen["frames_complete"]:
                 continue
-            # A bit that the compiler did not store is in nobody's memory.
             # Records of a range-over-func list are ordinary ones from deferconvert on.
-            known = [(p["defer"]["storage"].replace("rangefunc", "heap"), self.identity(g, p)) for p in reversed(g.pending) if p["defer"]["registered_by"] != "slot"]
+            known = [(p["defer"]["storage"].replace("rangefunc", "heap"), self.identity(g, p)) for p in reversed(g.pending)]
             read = [(e["storage"].replace("rangefunc", "heap"), e["slot"] if e["record"] is None or e["slot"] is not None else number(e["record"]))
-                    for e in seen["chain"] if not e["running"] and not e["list_head"]]
+                    for e in seen["chain"] if not e["list_head"] and not e["stale"]]
             if known != read:
-                self.complain(event, f"memory says {shown(read)}, the events say {shown(known)}")
+                self.complain(event, f"the chain is {shown(read)}, the events say {shown(known)}")
+            known, read = [r["event"]["defer"]["id"] for r in g.running], [r["defer"] for r in seen["running"]]
+            if known != read:
+                self.complain(event, f"{read} run, the events say {known}")
 
     def identity(self, g, push):
         return push["defer"]["slot"] if push["defer"]["record"] is None else self.record_now(g, push)

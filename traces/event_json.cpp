@@ -99,6 +99,10 @@ void jmpdefer(JsonWriter& w, Names& p, const Event& e) {
 void panic(JsonWriter& w, const Event& e) {
   w.open("panic");
   id_or_null(w, "id", e.kind == EventKind::panic_start || e.kind == EventKind::goexit ? e.id : e.panic);
+  if (e.panic_number)
+    w.number("number", e.panic_number);
+  else
+    w.null("number");
   w.text_or_null("value", e.value);
   id_or_null(w, e.kind == EventKind::panic_aborted ? "aborted_by" : "nested_in", e.nested_in);
   w.close();
@@ -146,8 +150,18 @@ void details(JsonWriter& w, Names& p, const Event& e) {
     case EventKind::deferreturn_leave: return write_place(w, p, "return_address", e.return_address);
     case EventKind::jmpdefer: return defer(w, p, e), jmpdefer(w, p, e);
     case EventKind::panic_start:
-    case EventKind::panic_aborted:
+    case EventKind::panic_fatal:
     case EventKind::goexit: return panic(w, e);
+    case EventKind::panic_aborted: return panic(w, e), w.word("why", to_string(e.why)), void();
+    case EventKind::defer_left:
+      defer(w, p, e);
+      id_or_null(w, "start", e.start);
+      w.boolean("started", e.started).word("why", to_string(e.why)).text_or_null("goroutine_is", e.value);
+      return;
+    case EventKind::exit:
+      w.word("why", to_string(e.why)).number("status", e.status).text_or_null("message", e.value);
+      id_or_null(w, "panic", e.panic);
+      return;
     case EventKind::panic_recovered:
     case EventKind::recover_refused: return panic(w, e), callers(w, e);
     case EventKind::recovery_jump: return recovery(w, p, e);
@@ -173,7 +187,10 @@ void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Defer
     w.boolean("captured_complete", false).close();
     return;
   }
-  w.fragment(p.deferred(d.function));
+  if (d.target)
+    w.raw("symbol", p.function(d.function)).boolean("wrapper", true).raw("wraps", p.function(d.target));
+  else
+    w.fragment(p.deferred(d.function));
   w.list("captured");
   for (const auto& c : d.captured) {
     w.open().number("offset", c.offset).number("size", c.size).hex("value", c.value);

@@ -12,8 +12,18 @@ using model::Event;
 using model::EventKind;
 
 // Which fields an event of a kind has beside those that all have.
-enum Part : uint8_t { kDefer = 1, kPush = 2, kRun = 4, kEnd = 8, kReturn = 16, kPanic = 32, kTarget = 64, kMove = 128 };
-constexpr uint8_t kParts[] = {
+enum Part : uint16_t {
+  kDefer = 1,
+  kPush = 2,
+  kRun = 4,
+  kEnd = 8,
+  kReturn = 16,
+  kPanic = 32,
+  kTarget = 64,
+  kMove = 128,
+  kLeft = 256
+};
+constexpr uint16_t kParts[] = {
     kDefer | kPush,                  // defer.push
     kDefer | kRun,                   // defer.start
     kDefer | kRun | kEnd | kReturn,  // defer.end
@@ -22,12 +32,15 @@ constexpr uint8_t kParts[] = {
     kDefer | kRun | kReturn,         // jmpdefer
     kPanic,                          // panic.start
     kPanic,                          // panic.recovered
-    kPanic,                          // panic.aborted
+    kPanic | kLeft,                  // panic.aborted
     kPanic,                          // recover.refused
     kPanic,                          // goexit
     kPanic | kTarget,                // recovery.jump
     kMove,                           // stack.move
     kReturn | kTarget,               // transfer
+    kPanic,                          // panic.fatal
+    kDefer | kRun | kLeft,           // defer.left
+    kPanic | kLeft,                  // exit
 };
 static_assert(std::size(kParts) == static_cast<size_t>(EventKind::count));
 
@@ -166,7 +179,7 @@ void defer(Io& io, E& e) {
   io.number(e.storage), io.number(e.record), io.number(e.slot), io.number(e.site);
   io.number(e.bits_address), io.number(e.bits_before), io.number(e.bits_after);
   auto& d = e.deferred;
-  io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.captured_complete);
+  io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.target), io.number(d.captured_complete);
   list(io, d.captured, [&](auto& c) {
     io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name);
   });
@@ -203,7 +216,8 @@ void returning(Io& io, E& e) {
 
 template <class Io, class E>
 void panic(Io& io, E& e) {
-  io.number(e.panic), io.number(e.nested_in), io.number(e.decided_by);
+  io.number(e.panic), io.number(e.nested_in), io.number(e.panic_number), io.number(e.nested_number);
+  io.number(e.decided_by);
   byte_run(io, e.value);
   list(io, e.callers, [&](auto& c) {
     byte_run(io, c.function), io.exact(c.wrapper), io.exact(c.inlined), io.exact(c.runs_defers), io.exact(c.sp);
@@ -223,7 +237,13 @@ void move(Io& io, E& e) {
 }
 
 template <class Io, class E>
-void fields(Io& io, E& e, uint8_t parts) {
+void left(Io& io, E& e) {
+  io.number(e.started), io.number(e.why), io.number(e.status), io.number(e.start);
+  byte_run(io, e.value);
+}
+
+template <class Io, class E>
+void fields(Io& io, E& e, uint16_t parts) {
   common(io, e);
   if (parts & kDefer) defer(io, e);
   if (parts & kPush) push(io, e);
@@ -233,6 +253,7 @@ void fields(Io& io, E& e, uint8_t parts) {
   if (parts & kPanic) panic(io, e);
   if (parts & kTarget) target(io, e);
   if (parts & kMove) move(io, e);
+  if (parts & kLeft) left(io, e);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ void EventText::put_name(const model::Deferred& d) {
     out_->hex(d.entry);
   else
     out_->put(deferred(d.function));
+  if (d.target) out_->put(" → ").put(function(d.target));
 }
 
 void EventText::put_number(uint64_t push) {
@@ -193,7 +194,7 @@ void EventText::run(const Event& e, std::string_view how) {
 
 void EventText::start(const Event& e) {
   ++run_;
-  if (e.by == RunBy::jmpdefer) return;  // the jmpdefer event has said it
+  if (e.by == RunBy::jmpdefer) return;  // the jmpdefer event has said it, of a nil function too
   head(e, column(e.pc));
   if (e.by == RunBy::inline_exit) {
     if (e.bits_before == e.bits_after)
@@ -244,7 +245,7 @@ void EventText::jmpdefer_step(const Event& e, size_t i) {
   const std::string& text = instruction(s.pc);
   detail().hex(s.pc).put(fmt::format(" {:<28}", text == "?" ? "" : text));
   if (i + 1 == e.steps.size()) {
-    out_->put("  PC → ");
+    out_->put(e.deferred.funcval ? "  PC → " : "  faults: ");
     put_name(e.deferred);
   } else {
     const model::JmpStep& n = e.steps[i + 1];
@@ -274,7 +275,7 @@ void EventText::recover(const Event& e) {
   recovered_ += ok;
   head(e, column(e.frame.function));
   if (ok)
-    out_->put("recover() stops panic ").put(printable(e.value)).put('\n');
+    out_->put("recover() stops "), put_panic(e.panic_number, e.value), out_->put('\n');
   else
     out_->put("recover() returns nil: its caller is not what the panic called\n");
   detail().put("called by ");
@@ -309,13 +310,77 @@ void EventText::recovery(const Event& e) {
   out_->put(e.discarded_count > e.discarded.size() ? ", …\n" : "\n");
 }
 
+// "panic p2 text": its number tells equal ones apart.
+void EventText::put_panic(uint64_t number, const std::string& value) {
+  out_->put("panic ");
+  if (number) out_->put('p').decimal(number).put(' ');
+  out_->put(printable(value));
+}
+
 void EventText::panic(const Event& e) {
   ++panics_;
-  const char* while_running = e.nested_in == model::kNoEvent ? ""
-                              : goexits_.count(e.nested_in)  ? "   (while Goexit is running)"
-                                                             : "   (while another panic is running)";
   head(e, column(e.frame.pc));
-  out_->put("panic ").put(printable(e.value)).put(while_running).put('\n');
+  put_panic(e.panic_number, e.value);
+  if (e.nested_number)
+    out_->put("   (while p").decimal(e.nested_number).put(" is running)");
+  else if (goexits_.count(e.nested_in))
+    out_->put("   (while Goexit is running)");
+  out_->put('\n');
+}
+
+void EventText::panic_ends(const Event& e) {
+  head(e, column(e.frame.function));
+  put_panic(e.panic_number, e.value);
+  const auto other = [&](std::string_view before, std::string_view behind) {
+    out_->put(before);
+    if (e.nested_number) out_->put('p').decimal(e.nested_number);
+    out_->put(e.nested_number ? "" : "another").put(behind).put('\n');
+  };
+  if (e.kind == EventKind::panic_fatal)
+    out_->put(": nobody recovers it, the guest ends\n");
+  else if (e.why == model::Why::recovery)
+    other(" is aborted: ", " was recovered beyond it");
+  else if (e.why == model::Why::panic)
+    other(" is not recovered: ", " ends the guest");
+  else if (e.why == model::Why::goexit)
+    out_->put(" is dropped: Goexit ends its goroutine\n");
+  else if (e.why == model::Why::frame)
+    out_->put(" is over: its frames are gone\n");
+  else
+    out_->put(" is cut off: the guest ends (").put(to_string(e.why)).put(")\n");
+}
+
+// A defer that never runs, or never returns.
+void EventText::left(const Event& e) {
+  ++(e.started ? never_returned_ : never_run_);
+  head(e, column(e.frame.function));
+  put_number(e.push);
+  out_->put("  ");
+  put_name(e.deferred);
+  out_->put(e.started ? "   never returns: " : "   never runs: ");
+  numbers_.erase(e.push);
+  switch (e.why) {
+    case model::Why::frame: out_->put("its frame is gone"); break;
+    case model::Why::recovery: out_->put("a recovery threw its frames away"); break;
+    case model::Why::goexit: out_->put("Goexit ended its goroutine"); break;
+    case model::Why::main_returned: out_->put("main.main returned"); break;
+    default: out_->put("the guest ends (").put(to_string(e.why)).put(')'); break;
+  }
+  if (!e.value.empty()) out_->put(" while its goroutine is ").put(printable(e.value));
+  out_->put('\n');
+}
+
+void EventText::exit(const Event& e) {
+  if (e.why == model::Why::main_returned) return;  // what everybody expects
+  head(e, column(e.pc));
+  out_->put("the guest ends: ");
+  if (e.panic_number)
+    put_panic(e.panic_number, e.value);
+  else if (!e.value.empty())
+    out_->put("fatal error: ").put(printable(e.value));
+  else
+    out_->put(to_string(e.why));
+  out_->put(", status ").decimal(e.status).put('\n');
 }
 
 void EventText::stack_move(const Event& e) {
@@ -338,9 +403,9 @@ void EventText::other(const Event& e) {
       return;
     case EventKind::panic_start: return panic(e);
     case EventKind::panic_aborted:
-      head(e, column(e.frame.function));
-      out_->put("panic ").put(printable(e.value)).put(" is aborted: a later panic was recovered beyond it\n");
-      return;
+    case EventKind::panic_fatal: return panic_ends(e);
+    case EventKind::defer_left: return left(e);
+    case EventKind::exit: return exit(e);
     case EventKind::goexit:
       goexits_.insert(e.id);
       return head(e, column(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
@@ -375,6 +440,8 @@ void EventText::append(std::string& out, const Event& e) {
 void EventText::append_summary(std::string& out) const {
   const auto plural = [](uint64_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); };
   out += fmt::format("{} pushed, {} run", plural(pushed_, "defer"), run_);
+  if (never_run_) out += fmt::format(", {} never ran", never_run_);
+  if (never_returned_) out += fmt::format(", {} never returned", never_returned_);
   if (panics_) out += fmt::format(", {}, {} recovered", plural(panics_, "panic"), recovered_);
   out += '.';
   if (hidden_) out += fmt::format(" {} hidden (--scope all).", plural(hidden_, "library defer"));

@@ -57,6 +57,10 @@ class EventText {
   void recover(const model::Event& e);
   void recovery(const model::Event& e);
   void panic(const model::Event& e);
+  void put_panic(uint64_t number, const std::string& value);
+  void panic_ends(const model::Event& e);
+  void left(const model::Event& e);
+  void exit(const model::Event& e);
   void stack_move(const model::Event& e);
   void other(const model::Event& e);
 
@@ -66,6 +70,7 @@ class EventText {
   std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text, until it has run
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
+  uint64_t never_run_ = 0, never_returned_ = 0;
   uint64_t goroutine_ = 1;
   model::Kept<std::string> places_, instructions_, columns_;  // by pc
   model::Kept<std::string> functions_, deferred_, function_columns_, name_columns_;

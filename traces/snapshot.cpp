@@ -73,7 +73,7 @@ void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
 
 void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) {
   w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
-  w.boolean("list_head", e.list_head);
+  w.boolean("list_head", e.list_head).boolean("stale", e.stale).boolean("unlinked", e.unlinked);
   w.text_or_null("owner", e.owner ? model::readable(e.owner->name()) : std::string());
   w.hex("sp", e.sp).hex_or_null("record", e.record);
   write_place(w, p, "site", e.pc);
@@ -140,7 +140,8 @@ struct Seen {
 
 class Reader {
  public:
-  Reader(const Guest& guest, size_t frames) : guest_(guest), frames_(frames) {}
+  Reader(const Guest& guest, const model::Tracker* tracker, size_t frames)
+      : guest_(guest), tracker_(tracker), frames_(frames) {}
 
   Seen read(const model::Goroutine& g) {
     Seen s;
@@ -148,12 +149,14 @@ class Reader {
     if (!s.frames.complete && s.frames.frames.size() >= budget_.frames)
       s.frames.stopped = fmt::format("more than {} frames in all", model::ReadBudget::kFrames);
     budget_.frames -= std::min(budget_.frames, s.frames.frames.size());
-    s.chain = model::read_chain(guest_, g, s.frames, budget_);
+    s.chain =
+        tracker_ ? tracker_->chain(guest_, g, s.frames, budget_) : model::read_chain(guest_, g, s.frames, budget_);
     return s;
   }
 
  private:
   const Guest& guest_;
+  const model::Tracker* tracker_;
   size_t frames_;
   model::ReadBudget budget_;
 };
@@ -210,7 +213,7 @@ void append_snapshot_json(std::string& out, Names& names, const emu::MachineStat
   w.number("goroutine", guest.goid(guest.current_g()));
   write_place(w, names, "at", guest.pc());
   registers(w, guest);
-  Reader reader(guest, o.frames);
+  Reader reader(guest, t, o.frames);
   // The current goroutine is read first: the others leave its share of the budget alone.
   const auto current = guest.goroutine(guest.current_g());
   Seen of_current;

@@ -1,0 +1,60 @@
+// What is pending and what runs, from the guest's memory and from what was seen of the run: each defer in one place.
+#include <algorithm>
+
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+namespace {
+
+// A defer's place: its frame and slot, or its record.
+bool same_place(const ChainEntry& e, Storage storage, int slot, uint64_t record, uint64_t sp) {
+  if (storage == Storage::open_coded) return e.slot == slot && e.sp == sp;
+  return e.slot < 0 && e.record == record;
+}
+
+}  // namespace
+
+Chain Tracker::chain(const Guest& guest, const Goroutine& g, const Unwound& frames, ReadBudget& budget) const {
+  Chain out = read_chain(guest, g, frames, budget);
+  const G* known = state_->goroutines.find(g.id);
+  if (!known || known->g != g.g) return out;
+  for (size_t i = 0; i < known->running.size(); ++i) {
+    const Running& r = known->running[i];
+    // A record that was taken off the list may be in use again: one that is on it and runs says so itself.
+    if (r.storage != Storage::open_coded) continue;
+    std::erase_if(out.entries, [&](const ChainEntry& e) { return e.slot == r.slot && e.sp == g.hi - r.owner.depth; });
+  }
+  // Those that a panic started and left on the list (≤ 1.21): they run, or have run.
+  std::erase_if(out.entries, [](const ChainEntry& e) { return e.running; });
+  add_unlinked(*known, guest, g, frames, out);
+  return out;
+}
+
+// Registered, not started, and in nobody's list: it was taken off to be called next, or its bit was never stored.
+void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames,
+                           Chain& out) const {
+  const uint64_t here = frames.frames.empty() ? 0 : frames.frames.front().sp;
+  const size_t read = out.entries.size();
+  for (size_t i = known.pushed.size(); i-- > 0;) {
+    const PendingPush& p = known.pushed[i];
+    const uint64_t sp = g.hi - p.depth, record = p.storage == Storage::stack ? g.hi - p.record : p.record;
+    if (p.stale || sp < here) continue;
+    const auto end = out.entries.begin() + static_cast<ptrdiff_t>(read);
+    if (std::any_of(out.entries.begin(), end,
+                    [&](const ChainEntry& e) { return same_place(e, p.storage, p.slot, record, sp); }))
+      continue;
+    ChainEntry e;
+    e.storage = p.storage;
+    e.unlinked = true;
+    e.sp = sp, e.owner = p.owner, e.pc = p.slot < 0 ? p.site : 0;
+    e.record = record;
+    e.slot = p.slot;
+    e.deferred = read_deferred(guest, p.on_stack ? g.hi - p.funcval : p.funcval);
+    out.entries.push_back(std::move(e));
+  }
+  std::stable_sort(out.entries.begin(), out.entries.end(), [](const ChainEntry& a, const ChainEntry& b) {
+    return a.sp != b.sp ? a.sp < b.sp : a.unlinked > b.unlinked;
+  });
+}
+
+}  // namespace deferscope::model

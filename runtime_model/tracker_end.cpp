@@ -1,0 +1,201 @@
+// What never happens: defers that will not run or not return, panics that nobody recovers, and how the guest ends.
+#include <algorithm>
+#include <array>
+
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+namespace {
+
+constexpr uint64_t kMaxMessage = 200;
+
+// Who calls runtime.exit, by the frame that tells: a status that a program gives, or the runtime's own end of it.
+struct Ender {
+  std::string_view function;
+  Why why;
+};
+constexpr Ender kEnders[] = {
+    {"runtime.main", Why::main_returned}, {"os.Exit", Why::os_exit}, {"syscall.Exit", Why::os_exit}};
+
+Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
+
+}  // namespace
+
+const char* to_string(Why w) {
+  static constexpr std::array names = {"none",    "frame", "recovery", "Goexit",     "main.main returned",
+                                       "os.Exit", "panic", "deadlock", "fatal error"};
+  static_assert(names.size() == static_cast<size_t>(Why::count));
+  return names[static_cast<size_t>(w)];
+}
+
+void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing) {
+  Event e = make(EventKind::defer_left, g);
+  e.why = why;
+  e.value = doing;
+  e.push = p.event;
+  e.storage = p.storage, e.slot = p.slot, e.site = p.site;
+  e.record = p.storage == Storage::stack ? g.hi - p.record : p.record;
+  e.frame = {p.owner, g.hi - p.depth, p.depth, 0};
+  e.deferred = read_deferred(guest_, p.on_stack ? g.hi - p.funcval : p.funcval);
+  e.origin = origin_of(e.frame);
+  emit(e);
+}
+
+void Tracker::never_returns(const G& g, const Running& r, Why why, const std::string& doing) {
+  Event e = make(EventKind::defer_left, g);
+  e.why = why;
+  e.value = doing;
+  e.started = true;
+  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.panic = r.panic;
+  e.record = r.storage == Storage::stack ? g.hi - r.record : r.record;
+  e.frame = r.owner;
+  e.frame.sp = g.hi - r.owner.depth;
+  e.origin = origin_of(e.frame);
+  e.deferred.funcval = r.funcval;
+  e.deferred.entry = r.entry;
+  e.deferred.function = r.entry ? p_.location(r.entry).function : nullptr;
+  emit(e);
+}
+
+// True if a panic or Goexit left a record for that open-coded frame on the chain (1.14–1.21): the next one will run it,
+// frame or not (golang/go#48898).
+bool Tracker::has_open_record(const G& g, uint64_t sp) const {
+  if (!p_.layouts()[F::defer_openDefer]) return false;
+  const auto chain = guest_.linked(g.g, F::g_defer, F::defer_link, ReadBudget::kRecords);
+  return std::any_of(chain.records.begin(), chain.records.end(), [&](uint64_t d) {
+    return guest_.field(d, F::defer_openDefer) && guest_.field(d, F::defer_sp) == sp;
+  });
+}
+
+// The frames below are gone: what they registered and did not run will never run.
+void Tracker::drop_deeper(G& g, uint64_t depth, Why why) {
+  for (size_t i = g.pushed.size(); i-- > 0;) {
+    const PendingPush p = g.pushed[i];
+    if (p.stale) continue;
+    if (p.depth <= depth) return;
+    if (p.storage == Storage::open_coded && has_open_record(g, g.hi - p.depth)) {
+      g.pushed.edit(i).stale = true;
+      continue;
+    }
+    g.pushed.erase(i);
+    never_runs(g, p, why, {});
+  }
+}
+
+void Tracker::drop_running(G& g, uint64_t depth, Why why) {
+  while (!g.running.empty() && g.running.back().call_depth >= depth) {
+    const Running r = g.running.back();
+    g.running.pop_back();
+    never_returns(g, r, why, {});
+  }
+}
+
+// Everything that this goroutine still has.
+void Tracker::leave_all(G& g, Why why, const std::string& doing) {
+  drop_panics(g, 0, why);
+  while (!g.running.empty()) {
+    const Running r = g.running.back();
+    g.running.pop_back();
+    never_returns(g, r, why, doing);
+  }
+  while (!g.pushed.empty()) {
+    const PendingPush p = g.pushed.back();
+    g.pushed.pop_back();
+    never_runs(g, p, why, doing);
+  }
+  g.panics = {};
+}
+
+// Panics at that depth and deeper, newest first. Those that no recover stopped were ended by something else.
+void Tracker::drop_panics(G& g, uint64_t depth, Why why) {
+  uint64_t goexit = kNoEvent;
+  for (size_t i = 0; i < g.panics.size(); ++i)
+    if (g.panics[i].goexit) goexit = g.panics[i].event;
+  while (!g.panics.empty() && g.panics.back().depth >= depth) {
+    const PendingPanic p = g.panics.back();
+    g.panics.pop_back();
+    if (p.goexit || p.recovered) continue;
+    Event e = make(EventKind::panic_aborted, g);
+    e.panic = p.event, e.panic_number = p.number;
+    e.value = p.value;
+    e.frame = p.frame;
+    e.origin = origin_of(e.frame);
+    e.why = why;
+    if (why == Why::goexit) e.nested_in = goexit;
+    if (why == Why::panic) e.nested_in = state_->fatal, e.nested_number = state_->fatal_number;
+    emit(e);
+  }
+}
+
+// First instruction of fatalpanic: the newest panic ends the guest, and the older ones with it.
+void Tracker::on_fatalpanic(const Hook&) {
+  G* g = current();
+  if (!g || g->panics.empty()) return;
+  size_t i = g->panics.size();
+  while (i > 0 && (g->panics[i - 1].goexit || g->panics[i - 1].recovered)) --i;
+  if (i == 0) return;
+  const PendingPanic p = g->panics[i - 1];
+  g->panics.erase(i - 1);
+  state_->ending = Why::panic, state_->message = p.value;
+  state_->fatal = p.event, state_->fatal_number = p.number;
+  drop_panics(*g, 0, Why::panic);
+  Event e = make(EventKind::panic_fatal, *g);
+  e.panic = p.event, e.panic_number = p.number;
+  e.value = p.value;
+  e.frame = p.frame;
+  e.origin = origin_of(e.frame);
+  emit(e);
+}
+
+// First instruction of throw and fatal: the first message is the reason.
+void Tracker::on_throw(const Hook&) {
+  if (state_->ending != Why::none) return;
+  std::string text(std::min(guest_.argument(Arg::throw_size), kMaxMessage), '\0');
+  if (!guest_.read(guest_.argument(Arg::throw_text), text.data(), text.size())) text.clear();
+  state_->ending = text.find("deadlock") != std::string::npos ? Why::deadlock : Why::fatal_error;
+  state_->message = std::move(text);
+}
+
+// First instruction of runtime.exit, whoever calls it.
+void Tracker::on_exit(const Hook&) {
+  G* current_g = current();
+  Why why = state_->ending;
+  const Unwound u = guest_.unwind(guest_.standing(m_.state().thread()), 16);
+  for (const Frame& f : u.frames)
+    for (const Ender& e : kEnders)
+      if (why == Why::none && f.function->name() == e.function) why = e.why;
+  if (why == Why::none) why = Why::fatal_error;
+  const uint64_t here = current_g ? current_g->id : 0;
+  std::vector<uint64_t> ids;
+  state_->goroutines.each([&](uint64_t id, const G& g) {
+    if (!g.empty()) ids.push_back(id);
+  });
+  for (uint64_t id : ids) {
+    G& g = state_->goroutines[id];
+    std::string doing;
+    if (const auto seen = id == here ? std::nullopt : guest_.goroutine(g.g); seen && seen->id == id) {
+      const std::string waits = guest_.wait_reason(*seen);
+      doing = waits.empty() ? std::string(status_name(seen->status)) : "waiting: " + waits;
+    }
+    leave_all(g, why, doing);
+  }
+  G none;
+  Event e = make(EventKind::exit, current_g ? state_->goroutines[here] : none);
+  e.why = why;
+  e.value = state_->message;
+  e.panic = state_->fatal, e.panic_number = state_->fatal_number;
+  e.status = guest_.word(guest_.sp() + 8) & 0xff;  // exit(code int32), stack ABI in all versions
+  e.origin = Origin::user;
+  emit(e);
+}
+
+void Tracker::on_goroutine_end(const Hook&) {
+  G* g = current();
+  if (!g) return;
+  bool by_goexit = false;
+  for (size_t i = 0; i < g->panics.size(); ++i) by_goexit = by_goexit || g->panics[i].goexit;
+  leave_all(*g, by_goexit ? Why::goexit : Why::frame, {});
+  state_->goroutines.erase(g->id);
+}
+
+}  // namespace deferscope::model
