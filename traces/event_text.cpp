@@ -43,7 +43,7 @@ bool in_scope(Scope scope, model::Origin o) {
 // Up to what happens there; the caller writes that, and the line's end.
 void EventText::head(const Event& e, std::string_view column) {
   TextBuffer& out = *out_;
-  if (e.goid != goroutine_) {
+  if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }

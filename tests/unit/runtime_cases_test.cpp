@@ -248,5 +248,45 @@ TEST(Article, Issue73916) {
   }
 }
 
+// What the crash report says of a value, and how each panic and the guest end. The texts are those of
+// src/runtime/error.go.
+TEST(Panics, ValuesAndEnds) {
+  const std::pair<const char*, const char*> values[] = {
+      {"fault-index", "runtime error: index out of range [5] with length 3"},
+      {"fault-assertion", "interface conversion: interface {} is nil, not int"},
+      {"crash-error", "*errors.errorString(\"an error\")"},
+      {"panic-custom", "*main.failure{code: 42, next: error}"}};
+  size_t tried = 0;
+  for (const std::string& path : case_guests()) {
+    if (!in_sample(base(path), 4)) continue;
+    SCOPED_TRACE(path);
+    const Program p(loader::Image::load(path));
+    for (const auto& [name, value] : values) {
+      if (p.minor() < 13 && std::string_view(name) == "fault-index") continue;  // 1.12 does not say which
+      const ModelRun r = run_model(p, {name});
+      const auto panics = of(r, EventKind::panic_start);
+      ASSERT_FALSE(panics.empty()) << name;
+      EXPECT_EQ(panics[0]->value, value) << name;
+      EXPECT_EQ(panics[0]->panic_number, 1u);
+      ++tried;
+    }
+    const ModelRun fatal = run_model(p, {"crash-nested"});
+    const auto end = of(fatal, EventKind::exit), last = of(fatal, EventKind::panic_fatal);
+    ASSERT_EQ(end.size(), 1u);
+    ASSERT_EQ(last.size(), 1u);
+    EXPECT_EQ(end[0]->why, model::Why::panic);
+    EXPECT_EQ(end[0]->status, 2u);
+    EXPECT_EQ(end[0]->panic, last[0]->panic);
+    const ModelRun exits = run_model(p, {"exit-deferred"});
+    const auto left = of(exits, EventKind::defer_left);  // the one that calls os.Exit, and the one behind it
+    ASSERT_EQ(left.size(), 2u);
+    EXPECT_TRUE(left[0]->started && !left[1]->started);
+    EXPECT_EQ(left[1]->why, model::Why::os_exit);
+    const ModelRun asleep = run_model(p, {"crash-deadlock"});
+    EXPECT_EQ(of(asleep, EventKind::exit).at(0)->why, model::Why::deadlock);
+  }
+  EXPECT_GE(tried, 4u);
+}
+
 }  // namespace
 }  // namespace deferscope::test
