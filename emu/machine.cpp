@@ -393,7 +393,21 @@ Stop Machine::advance(Position target, bool stops) {
   }
 }
 
-Stop Machine::run_to(Position target) { return advance(target, true); }
+// One position is one state (law 1): what the companion hears of the instruction at hand is part of it, whether a run
+// or a seek came here, by a hook or not.
+void Machine::tell_companion() {
+  const MachineState& s = state_;
+  if (!companion_ || s.exited || in_call_ || s.thread().status != ThreadStatus::Runnable) return;
+  if (companion_seen_ == s.position || !companion_hooks_.count(s.cpu().pc)) return;
+  companion_seen_ = s.position;
+  companion_->reached(s.cpu().pc);
+}
+
+Stop Machine::run_to(Position target) {
+  const Stop stop = advance(target, true);
+  tell_companion();
+  return stop;
+}
 
 // --- user settings ---
 

@@ -116,9 +116,11 @@ class Machine : private HookListener {
   struct Mark {
     MachineState state;
     std::shared_ptr<const void> companion;
+    Position companion_seen = kNever;
     uint64_t bytes = 0;  // its own, beside what it shares
   };
   Stop advance(Position target, bool stops);
+  void tell_companion();
   bool settle();
   void schedule();
   bool jump_clock();

@@ -31,6 +31,7 @@ void Machine::insert_mark() {
   auto mark = std::make_unique<Mark>();
   mark->state = state_;
   if (companion_) mark->companion = companion_->save();
+  mark->companion_seen = companion_seen_;
   mark->bytes = sizeof(Mark) + state_.memory.mapping_bytes() + state_.threads.size() * sizeof(Thread) +
                 state_.os->copy_bytes() + (mark->companion ? companion_->bytes(mark->companion) : 0);
   if (const auto old = marks_.find(state_.position); old != marks_.end()) drop_mark(old);
@@ -83,7 +84,7 @@ void Machine::restore(const Mark& mark) {
   state_ = mark.state;
   if (companion_ && mark.companion) companion_->restore(mark.companion);
   passed_at_ = kNever;
-  companion_seen_ = kNever;
+  companion_seen_ = mark.companion_seen;
 }
 
 bool Machine::seek(Position p) {
@@ -124,6 +125,7 @@ void Machine::run_back_to(Position p) {
   }
   forward(p);
   passed_at_ = kNever;
+  tell_companion();
 }
 
 void Machine::drop_future() {

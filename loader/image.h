@@ -49,8 +49,8 @@ struct ElfInfo {
   uint64_t phdr_vaddr = 0;  // AT_PHDR: where the program headers lie in memory; 0 if they are in no segment
   uint16_t phnum = 0, phentsize = 0;
   uint64_t tls_size = 0, tls_align = 0;  // PT_TLS: a thread's own block; 0: none
-  std::string interpreter;          // PT_INTERP; empty if none
-  std::vector<std::string> needed;  // DT_NEEDED
+  std::string interpreter;               // PT_INTERP; empty if none
+  std::vector<std::string> needed;       // DT_NEEDED
 };
 
 // What is known because a program is Go's.

@@ -9,8 +9,6 @@
 
 #include "loader/printable.h"
 
-#include "loader/printable.h"
-
 namespace deferscope::model {
 namespace {
 

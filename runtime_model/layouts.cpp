@@ -329,7 +329,8 @@ bool Layouts::read_dwarf(const loader::Image& image) {
     const auto layout = dwarf->struct_layout(kStructNames[i]);
     if (!layout) continue;
     any = true;
-    if (layout->size > kMaxStruct) throw loader::Error(fmt::format("corrupt DWARF: {} has {} bytes", kStructNames[i], layout->size));
+    if (layout->size > kMaxStruct)
+      throw loader::Error(fmt::format("corrupt DWARF: {} has {} bytes", kStructNames[i], layout->size));
     sizes_[i] = static_cast<uint32_t>(layout->size);
     for (const FieldName& n : field_names()) {
       if (static_cast<size_t>(n.owner) != i) continue;

@@ -198,6 +198,13 @@ std::shared_ptr<const void> Tracker::save() const { return std::make_shared<cons
 
 void Tracker::restore(const std::shared_ptr<const void>& saved) { *state_ = *static_cast<const State*>(saved.get()); }
 
+// Its own, and the piece of each list that the run changes next, which it then holds alone (shared.h).
+uint64_t Tracker::bytes(const std::shared_ptr<const void>& saved) const {
+  constexpr uint64_t kGoroutine = sizeof(G) + 64, kPiece = 1024;
+  const auto& s = *static_cast<const State*>(saved.get());
+  return sizeof(State) + s.known * kGoroutine + std::min<uint64_t>(s.held, kPiece) * sizeof(PendingPush);
+}
+
 uint64_t Tracker::events_before() const { return state_->next; }
 
 std::vector<Running> Tracker::running(uint64_t goid) const {

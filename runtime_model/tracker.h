@@ -70,6 +70,7 @@ class Tracker final : public emu::Machine::Companion {
 
   std::shared_ptr<const void> save() const override;
   void restore(const std::shared_ptr<const void>& saved) override;
+  uint64_t bytes(const std::shared_ptr<const void>& saved) const override;
   void reached(uint64_t pc) override;
 
  private:

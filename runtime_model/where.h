@@ -2,7 +2,7 @@
 //
 //   61,204  @61204    that position        main.f              its first instruction, and those of its inlined copies
 //   @+100  @-100      so far from here     main.f+0x1c  +28    that instruction
-//   start             main.main's first    main.go:12          the first instruction of that line, in each function (lines.h)
+//   start             main.main's first    main.go:12          that line's first, in each function that has it
 //   end  50%          of the whole run     main.f:3            the line 3 below the function's first
 //   event:12          where it happens     /re/                functions whose name matches
 //                                          *0x452e80           that address

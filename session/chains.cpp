@@ -13,16 +13,16 @@ std::optional<Chains> read_chains(const Reader& reader, const model::Tracker* tr
   if (!goroutine) return std::nullopt;
   Chains out;
   out.goid = goroutine->id;
-  out.chain = model::read_chain(guest, *goroutine, guest.unwind(*goroutine, 200));
-  if (const auto code = reader.word(guest.jmpdefer_closure()); code && g == reader.who().g)
-    out.entering = reader.function(*code);
-  if (!tracker) return out;
+  const model::Unwound frames = guest.unwind(*goroutine, 200);
+  model::ReadBudget budget;
+  if (!tracker) return out.chain = model::read_chain(guest, *goroutine, frames, budget), out;
+  out.chain = tracker->chain(guest, *goroutine, frames, budget);
+  const auto list = guest.linked(g, model::F::g_defer, model::F::defer_link, model::ReadBudget::kRecords).records;
   for (model::Running& r : tracker->running(goroutine->id)) {
     RunningDefer d;
     d.function = r.entry ? reader.function(r.entry) : nullptr;
-    d.linked = std::any_of(out.chain.entries.begin(), out.chain.entries.end(),
-                           [&](const model::ChainEntry& e) { return r.record && e.record == r.record; });
-    d.only_next = r.by == model::RunBy::inline_exit && tracker->position_of(r.start) == reader.position();
+    const uint64_t record = r.storage == model::Storage::stack ? goroutine->hi - r.record : r.record;
+    d.linked = r.record && std::find(list.begin(), list.end(), record) != list.end();
     d.run = std::move(r);
     out.running.push_back(std::move(d));
   }

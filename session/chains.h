@@ -14,16 +14,13 @@ namespace deferscope::session {
 struct RunningDefer {
   model::Running run;
   const model::Function* function = nullptr;
-  bool linked = false;     // its record is still in the chain
-  bool only_next = false;  // the instruction at hand will start it
+  bool linked = false;  // its record is still in g's list
 };
 
 struct Chains {
   uint64_t goid = 0;
   model::Chain chain;
   std::vector<RunningDefer> running;  // outermost first
-  const model::Function* entering =
-      nullptr;  // jmpdefer is about to enter it: its record is unlinked, it is not running yet
 };
 
 // Of the goroutine whose g is given; nothing where there is none.

@@ -12,7 +12,8 @@ std::string name_of(const session::Reader& reader, const model::Deferred& d) {
   if (d.function) {
     const model::Wrapped& w = reader.program()->wrapped(*d.function);
     const std::string name = model::readable(d.function->name());
-    return w.is_wrapper && !w.function.empty() ? fmt::format("{} (wraps {})", name, w.function) : name;
+    const std::string wrapped = d.target ? model::readable(d.target->name()) : w.is_wrapper ? w.function : "";
+    return wrapped.empty() ? name : fmt::format("{} (wraps {})", name, wrapped);
   }
   return d.funcval ? fmt::format("funcval {:#x}", d.funcval) : "nil";
 }
@@ -27,6 +28,12 @@ std::string running_name(const session::RunningDefer& r) {
   return r.function ? model::readable(r.function->name()) : fmt::format("{:#x}", r.run.entry);
 }
 
+std::string_view remark(const model::ChainEntry& e) {
+  if (e.stale) return ", stale";
+  if (e.unlinked) return ", taken off the list: called next";
+  return e.incomplete ? ", half filled" : "";
+}
+
 bool of_user(const model::ChainEntry& e) { return e.owner && e.owner->origin == model::Origin::user; }
 
 std::string entry_line(const Console& c, size_t number, const model::ChainEntry& e) {
@@ -38,7 +45,10 @@ std::string entry_line(const Console& c, size_t number, const model::ChainEntry&
   if (e.record) t += fmt::format("  record {:#x}", e.record);
   if (e.slot >= 0) t += fmt::format("  slot {} at {:#x}", e.slot, e.slot_address);
   if (e.list_head) t += "  (head of a range-over-func list)";
-  if (e.running) t += "  started";
+  if (e.unlinked) t += "  taken off the list: called next";
+  if (e.stale)
+    t += fmt::format("  STALE: its frame{} is gone; the next panic will run it",
+                     e.owner ? " " + model::readable(e.owner->name()) : "");
   if (e.incomplete) t += "  HALF FILLED: deferproc has linked it but not yet stored its fields";
   return t;
 }
@@ -52,7 +62,6 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
   std::string running, pending;
   for (auto it = r.running.rbegin(); it != r.running.rend(); ++it) {
     if (running.size() > 200) break;
-    if (it->only_next) continue;  // the store at hand will start it
     running +=
         fmt::format("{}{} (by {}{})", running.empty() ? "" : " ← ", running_name(*it), model::to_string(it->run.by),
                     it->run.record == 0 ? ""
@@ -65,13 +74,10 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
       ++others;
     } else if (++shown <= 4) {
       pending += fmt::format("{}{} ({}{})", pending.empty() ? "" : ", ", name_of(reader, e.deferred),
-                             model::to_string(e.storage), e.incomplete ? ", half filled" : "");
+                             model::to_string(e.storage), remark(e));
     }
   }
   if (shown > 4) pending += fmt::format(", … {} more", shown - 4);
-  if (r.entering)  // its record is unlinked already, its function not yet entered: it is the one that runs next
-    running = fmt::format("{} (record unlinked){}{}", model::readable(r.entering->name()), running.empty() ? "" : " ← ",
-                          running);
   std::string t = fmt::format("defers g{}:", r.goid);
   if (!running.empty()) t += "  running " + running;
   t += "  pending (user): " + (pending.empty() ? "none" : pending);

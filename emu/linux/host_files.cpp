@@ -158,9 +158,8 @@ int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status) {
 }
 
 bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other) {
-  const JournalEntry& e = asked(c, "same file", f.path, [&](HostFiles& door) {
-    return entry_of(door.are_same(f.handle, other.handle) ? 1 : 0);
-  });
+  const JournalEntry& e = asked(
+      c, "same file", f.path, [&](HostFiles& door) { return entry_of(door.are_same(f.handle, other.handle) ? 1 : 0); });
   return e.result == 1;
 }
 

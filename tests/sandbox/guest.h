@@ -1,5 +1,5 @@
-// What a freestanding guest needs: raw system calls, a start, a few words to say. x86-64 and arm64 Linux, no library, so that
-// the build's own compiler makes it: cc -O1 -static -nostdlib -ffreestanding.
+// What a freestanding guest needs: raw system calls, a start, a few words to say. x86-64 and arm64 Linux, no library,
+// so that the build's own compiler makes it: cc -O1 -static -nostdlib -ffreestanding.
 #pragma once
 
 typedef unsigned char u8;
@@ -15,7 +15,10 @@ static inline i64 call6(i64 n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
   register u64 r10 __asm__("r10") = d;
   register u64 r8 __asm__("r8") = e;
   register u64 r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+  __asm__ volatile("syscall"
+                   : "=a"(r)
+                   : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
   return r;
 }
 __asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
@@ -54,7 +57,9 @@ enum {
 // The system calls that guests make, by name.
 static inline i64 k_write(i64 fd, const void* p, u64 n) { return CALL(NR(1, 64), fd, p, n, 0, 0, 0); }
 static inline i64 k_read(i64 fd, void* p, u64 n) { return CALL(NR(0, 63), fd, p, n, 0, 0, 0); }
-static inline i64 k_openat(const char* path, i64 flags, i64 mode) { return CALL(NR(257, 56), -100, path, flags, mode, 0, 0); }
+static inline i64 k_openat(const char* path, i64 flags, i64 mode) {
+  return CALL(NR(257, 56), -100, path, flags, mode, 0, 0);
+}
 static inline i64 k_close(i64 fd) { return CALL(NR(3, 57), fd, 0, 0, 0, 0, 0); }
 static inline i64 k_mmap(u64 at, u64 n, i64 prot, i64 flags, i64 fd, u64 offset) {
   return CALL(NR(9, 222), at, n, prot, flags, fd, offset);
