@@ -166,27 +166,34 @@ class Front {
     int number = 0;
     for (std::string line; std::getline(in, line);) {
       ++number;
-      const Reply r = console_.execute(line.find_first_not_of(" \t\r") == std::string::npos ? "#" : line);
-      if (Ending::came()) return 0;  // step() says so
-      if (!r.ok) {
-        std::string why = r.plain();
-        while (!why.empty() && why.back() == '\n') why.pop_back();
-        const size_t last = why.rfind('\n');
-        if (last != std::string::npos) {
-          Reply before = r;
-          before.text = why.substr(0, last + 1);
-          show(before);
-          why = why.substr(last + 1);
-        }
-        complain(fmt::format("{}:{}: {}", name, number, why));
-        return 1;
-      }
-      if (!show(r)) return 0;
+      const std::string where = name == "-c" ? "" : fmt::format("{}:{}: ", name, number);
+      for (const std::string& command : commands_of(line))
+        if (const int status = run_command(command, where); status >= 0) return status;
     }
     return -1;
   }
 
  private:
+  // As at the prompt: the command, what the guest prints meanwhile, the answer.
+  int run_command(const std::string& command, const std::string& where) {
+    if (command.empty() || command[0] == '#') return -1;
+    write_out(loader::printable_lines("(ds) " + command + "\n"));
+    const Reply r = console_.execute(command);
+    if (Ending::came()) return 0;  // step() says so
+    if (r.ok) return show(r) ? -1 : 0;
+    std::string why = r.plain();
+    while (!why.empty() && why.back() == '\n') why.pop_back();
+    const size_t last = why.rfind('\n');
+    if (last != std::string::npos) {
+      Reply before = r;
+      before.text = why.substr(0, last + 1);
+      show(before);
+      why = why.substr(last + 1);
+    }
+    complain(fmt::format("{}'{}': {}", where, command, why));
+    return 1;
+  }
+
   Console& console_;
   bool colours_;
 };

@@ -33,12 +33,14 @@ Chain Tracker::chain(const Guest& guest, const Goroutine& g, const Unwound& fram
 // Registered, not started, and in nobody's list: it was taken off to be called next, or its bit was never stored.
 void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames,
                            Chain& out) const {
+  constexpr uint64_t kAbove =
+      8;  // so far above its frame arm64's jmpdefer stands for an instruction; frames are larger
   const uint64_t here = frames.frames.empty() ? 0 : frames.frames.front().sp;
   const size_t read = out.entries.size();
   for (size_t i = known.pushed.size(); i-- > 0;) {
     const PendingPush& p = known.pushed[i];
     const uint64_t sp = g.hi - p.depth, record = p.storage == Storage::stack ? g.hi - p.record : p.record;
-    if (p.stale || sp < here) continue;
+    if (p.stale || sp + kAbove < here) continue;
     const auto end = out.entries.begin() + static_cast<ptrdiff_t>(read);
     if (std::any_of(out.entries.begin(), end,
                     [&](const ChainEntry& e) { return same_place(e, p.storage, p.slot, record, sp); }))

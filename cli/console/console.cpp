@@ -19,6 +19,8 @@ std::string trimmed(const std::string& s) {
   return a == std::string::npos ? "" : s.substr(a, b - a + 1);
 }
 
+}  // namespace
+
 // "a; b" → a, b; a ';' inside quotes or slashes stays.
 std::vector<std::string> commands_of(const std::string& line) {
   std::vector<std::string> out;
@@ -36,6 +38,8 @@ std::vector<std::string> commands_of(const std::string& line) {
   out.push_back(trimmed(one));
   return out;
 }
+
+namespace {
 
 void show_help(Console& c, const std::string& args) {
   if (args.empty()) {
@@ -106,6 +110,39 @@ const Command* find_command(const std::string& name) {
   return fitting == 1 ? beginning : nullptr;
 }
 
+namespace {
+
+// Letters to be inserted, taken out, changed or swapped with their neighbour, to make one word of the other.
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+// What somebody who typed `name` may have meant.
+std::string instead_of(const std::string& name) {
+  constexpr size_t kLongest = 32;
+  std::string best;
+  size_t least = name.size() > kLongest ? 0 : std::min<size_t>(3, name.size());
+  for (const VerbGroup& g : verb_groups())
+    for (const Command& v : g.verbs)
+      for (const std::string& n : split_words(v.names))
+        if (const size_t d = n.size() > 2 ? distance(name, n) : least; d < least) best = n, least = d;
+  return best.empty() ? "help lists them" : fmt::format("did you mean {}? (help lists all)", best);
+}
+
+}  // namespace
+
 std::string Reply::plain() const {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -175,7 +212,7 @@ Reply Console::one(const std::string& command) {
     const std::string name = command.substr(0, end);
     const std::string args = end == std::string::npos ? "" : trimmed(command.substr(end));
     const Command* v = find_command(name);
-    if (!v) throw session::Error(fmt::format("'{}' is no command: help lists them", name));
+    if (!v) throw session::Error(fmt::format("no such command: {}", instead_of(name)));
     if (v->run == source) return run_script(args);
     r.quit = v->run == leave;
     v->run(*this, args);

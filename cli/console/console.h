@@ -48,6 +48,9 @@ struct Reply {
   std::string plain() const;
 };
 
+// The commands of a line: `;` parts them, quotes hold them together.
+std::vector<std::string> commands_of(const std::string& line);
+
 class Console {
  public:
   Console(std::unique_ptr<emu::Machine> machine, ConsoleOptions options);

@@ -44,7 +44,11 @@ std::string describe(const Console& c, const Breakpoint& b) {
   return t;
 }
 
-void add(Console& c, Breakpoint b) { c.say(describe(c, c.session.breakpoints().add(std::move(b)))); }
+void add(Console& c, Breakpoint b) {
+  const bool here = b.kind == Breakpoint::code && std::count(b.pcs.begin(), b.pcs.end(), c.session.reader().pc());
+  c.say(describe(c, c.session.breakpoints().add(std::move(b))));
+  if (here && !c.session.time().state().exited) c.say("it stands there now: c goes on from here");
+}
 
 // break defer, break jmpdefer main.main …
 std::optional<Breakpoint> as_event(Console& c, const std::string& spec) {

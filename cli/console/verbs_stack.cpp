@@ -95,7 +95,7 @@ void choose_who(Console& c, const model::Who& who, const std::string& command) {
   if (command.empty()) return;
   const auto words = split_words(command);
   const Command* v = find_command(words[0]);
-  if (!v) throw session::Error(fmt::format("'{}' is no command: help lists them", words[0]));
+  if (!v) throw session::Error(fmt::format("no such command: {}: help lists them", words[0]));
   v->run(c, words.size() > 1 ? command.substr(command.find(words[1], words[0].size())) : "");
   if (focus.chosen()) focus.restore(kept);  // a motion has ended the choice itself
 }

@@ -21,6 +21,9 @@ void remember(Console& c, emu::Position from) {
 void go(Console& c, emu::Position from, emu::Position p) {
   const Halt h = c.session.motion().go(p);
   remember(c, from);
+  if (const emu::Position end = c.session.time().position();
+      end < p && p != emu::kNever && c.session.time().state().exited)
+    c.say(fmt::format("@{} is never reached: the guest ends at @{}", grouped(p), grouped(end)));
   c.show_stop(h);
 }
 
