@@ -11,7 +11,8 @@ import tempfile
 MEMORY = 64  # MiB
 SLACK = 64  # MiB, beside --memory
 CACHE = 96  # MiB, the bound of the block cache (emu/engine/engine.cpp) and of what one run adds to it
-CPU = 60  # seconds that one guest may take before it is ended: a hang, not a speed
+TIMEOUT = 10  # seconds of --timeout: a guest that needs it ends with a line that its row does not know
+CPU = 12  # seconds of the processor after which the host ends it: --timeout did not
 
 FULL = r"^deferscope: the guest needs more memory than --memory allows"
 MANY = r"\d+ then "  # that often it went well
@@ -135,7 +136,7 @@ def main():
         for name in o.names or CASES:
             if name in ("honest", "ended"):
                 continue
-            command = [o.program, "run", "--memory", str(MEMORY), o.guest, name]
+            command = [o.program, "run", "--timeout", str(TIMEOUT), "--memory", str(MEMORY), o.guest, name]
             status, out, err, peak, seconds = run(command, directory)
             total += seconds
             bound = MEMORY + o.slack + CACHE
