@@ -231,6 +231,9 @@ constexpr int kCalls[] = {
     SYS_kill,
     SYS_tkill,
     SYS_mincore,
+#ifdef SYS_getdents
+    SYS_getdents,
+#endif
     SYS_prlimit64,
 #endif
 };

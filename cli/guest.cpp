@@ -117,10 +117,11 @@ Grants grants_of(const GuestFlags& f) {
 }
 
 Walls confine_unless_told(const GuestFlags& f, const Grants& grants) {
-  if (f.no_confine) return {};
+  if (f.no_confine)
+    return fmt::print(stderr, "deferscope: note: --no-confine: Landlock and seccomp are off\n"), Walls{};
   Walls walls = confine(grants);
   if (!walls.missing.empty() && (!f.allow_read.empty() || !f.allow_write.empty()))
-    fmt::print(stderr, "deferscope: note: {} (--no-confine leaves this line away)\n", walls.missing);
+    fmt::print(stderr, "deferscope: note: {}\n", walls.missing);
   return walls;
 }
 
