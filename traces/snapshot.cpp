@@ -88,21 +88,39 @@ void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) 
   w.close();
 }
 
-void running(JsonWriter& w, Names& p, const model::Goroutine& g, const model::Tracker* t) {
+// The record of a running defer where g's list still has it (to 1.21 a panic leaves it there); else 0.
+uint64_t linked_record(const model::Running& r, const model::Goroutine& g, const std::vector<uint64_t>& list) {
+  const uint64_t record = r.storage == model::Storage::stack ? g.hi - r.record : r.record;
+  return r.record && std::find(list.begin(), list.end(), record) != list.end() ? record : 0;
+}
+
+void running(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
+             bool raw) {
+  constexpr size_t kNear = 1000;  // records from the head of the list: those that run are the first of it
+  const auto all = t ? t->running(g.id) : std::vector<model::Running>{};
+  std::vector<uint64_t> list;
+  if (!all.empty()) list = guest.linked(g.g, model::F::g_defer, model::F::defer_link, kNear).records;
   w.list("running");
-  if (t)
-    for (const model::Running& r : t->running(g.id)) {
-      w.open();
-      if (r.push == kNoEvent)
-        w.null("defer");
-      else
-        w.number("defer", r.push);
-      w.text("storage", to_string(r.storage)).text("run_by", to_string(r.by));
-      w.text_or_null("owner", r.owner.function ? model::readable(r.owner.function->name()) : std::string());
-      w.hex("sp", g.hi - r.owner.depth);
-      write_place(w, p, "function", r.entry);
-      w.close();
+  for (const model::Running& r : all) {
+    w.open();
+    if (r.push == kNoEvent)
+      w.null("defer");
+    else
+      w.number("defer", r.push);
+    w.text("storage", to_string(r.storage)).text("run_by", to_string(r.by));
+    w.text_or_null("owner", r.owner.function ? model::readable(r.owner.function->name()) : std::string());
+    w.hex("sp", g.hi - r.owner.depth);
+    write_place(w, p, "function", r.entry);
+    const uint64_t record = linked_record(r, g, list);
+    w.hex_or_null("record", record);
+    raw_fields(w, record ? model::raw_fields(guest, model::S::defer_, record) : std::vector<model::RawField>{});
+    if (raw) {
+      std::vector<uint8_t> whole(record ? guest.program().layouts().size(model::S::defer_) : 0);
+      if (!guest.read(record, whole.data(), whole.size())) whole.clear();
+      bytes(w, "bytes", whole);
     }
+    w.close();
+  }
   w.end_list();
 }
 
@@ -180,7 +198,7 @@ void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Gorouti
   w.list("chain");
   for (const model::ChainEntry& e : c.entries) chain_entry(w, p, e, raw);
   w.end_list();
-  running(w, p, g, t);
+  running(w, p, guest, g, t, raw);
   open_frames(w, c.open_frames);
   panics(w, c.panics, raw);
   w.list("notes");

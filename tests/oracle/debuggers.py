@@ -78,8 +78,11 @@ def snap(program, guest, case, where):
 
 
 def linked(g):
-    """Records of the chain that g._defer reaches by links, with their fields (an open-coded slot has none of its own)."""
-    return [e for e in g["chain"] if e["storage"] in ("heap", "stack") and e["fields"]]
+    """Records that g._defer reaches by links, with their fields (an open-coded slot has none of its own): pending ones, and those that a panic
+    has started and left there (to 1.21). The list is in order of frames; of one frame those come first that were started first."""
+    running = [e for e in g["running"] if e["storage"] in ("heap", "stack") and e["record"]]
+    pending = [e for e in g["chain"] if e["storage"] in ("heap", "stack") and e["fields"] and not e["unlinked"]]
+    return sorted(running + pending, key=lambda e: int(e["sp"], 16))
 
 
 def meaning(value, name, lo, hi, records, entry):
@@ -133,7 +136,8 @@ def gdb_point(args, guest, case, function, nth):
     for i, (a, b) in enumerate(zip(ours, their_records)):
         raw_a, raw_b = bytes.fromhex(a["bytes"]), bytes.fromhex(b["bytes"])
         same_bytes += raw_a == raw_b
-        fa = fields(raw_a, int(a["function"]["entry"] or "0", 16), layout, lo, hi, every + sorted(set(open_ours)))
+        entry = a["function"] and (a["function"].get("entry") or a["function"].get("pc"))
+        fa = fields(raw_a, int(entry or "0", 16), layout, lo, hi, every + sorted(set(open_ours)))
         fb = fields(raw_b, b["entry"], layout, theirs["lo"], theirs["hi"], [r["at"] for r in their_records] + sorted(set(open_theirs)))
         for name in fa:
             if fa[name] != fb[name]:
