@@ -208,6 +208,14 @@ void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
   s.running = s.pid;
 }
 
+// The working directory stays the one that it was, whatever becomes of its name.
+void hold_start_directory(State& s, MachineState& m, HostPort& host) {
+  if (s.roots->empty() || s.cwd == "/") return;
+  Call c{s, m, host, 0, 0};
+  OpenFile f;
+  if (host_enter(c, s.cwd, f) >= 0) change_directory(s, s.cwd, static_cast<int>(new_file(s, f)));
+}
+
 }  // namespace
 
 void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) {
@@ -231,6 +239,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   set_up_scratch(s);
   set_up_standard_files(s);
   make_first_thread(s, m, build_stack(s, m, image), image.entry());
+  hold_start_directory(s, m, host);
 }
 
 }  // namespace deferscope::emu::linux_

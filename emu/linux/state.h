@@ -272,7 +272,7 @@ struct State {
   bool io_changed = false;       // inside one system call only
   std::vector<uint64_t> closed;  // inside one system call only: handles that no open file has any more
   std::string cwd = "/";
-  int cwd_file = 0;  // of the host: the directory, held open; 0 at the start, and in the guest's own /tmp
+  int cwd_file = 0;  // of the host: the directory, held open; 0 in / and in the guest's own /tmp
   uint32_t umask = 022;
   // Times that the guest itself gave files, by path without links; all others are normalised.
   std::map<std::string, FileTimes> times;

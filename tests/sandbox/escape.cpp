@@ -231,7 +231,7 @@ long repeat(F f) {
 
 // --- the table ---
 
-enum Flag : unsigned { kNone = 0, kNative = 1, kEnds = 2, kSwap = 4, kLast = 8 };
+enum Flag : unsigned { kNone = 0, kNative = 1, kEnds = 2, kSwap = 4, kLast = 8, kInSub = 16 };
 
 struct Row {
   const char* name;
@@ -274,6 +274,7 @@ const Row kRows[] = {
     ROW("nested.rmdir", -EBUSY, 0, rmdir_at("data")),
     ROW("nested.rename-above", -EBUSY, 0, rename_at("mid", "moved")),
     ROW("nested.rmdir-above", -EBUSY, 0, rmdir_at("mid")),
+    ROWS("cwd.moved", 0, kInSub, rename_at("../sub", "../elsewhere"); make_link("/", "../sub"); make("mine"); return try_open("../elsewhere/mine");),
     ROW("nested.symlink", -EEXIST, kNative, make_link("/", "data")),
     ROWS("nested.replace", -EBUSY, 0, mkdir_at("empty"); const long e = rename_at("empty", "data"); rmdir_at("empty"); return e;),
     ROW("nested.reads-its-own", 0, kNative, read_of("data/x", "inside")),
@@ -610,7 +611,7 @@ void run(const Row& row) {
 }
 
 bool chosen(const Row& row, const char* word) {
-  if (same(word, "all")) return !(row.flags & (kEnds | kSwap | kLast));
+  if (same(word, "all")) return !(row.flags & (kEnds | kSwap | kLast | kInSub));
   if (same(word, "swaps")) return row.flags & kSwap;
   if (same(word, "native")) return row.flags & kNative;
   return same(word, row.name);
@@ -619,10 +620,11 @@ bool chosen(const Row& row, const char* word) {
 void list() {
   for (const Row& row : kRows) {
     at = 0;
-    add(row.name), add(row.flags & kEnds   ? "\tends\n"
-                       : row.flags & kSwap ? "\tswaps\n"
-                       : row.flags & kLast ? "\tlast\n"
-                                           : "\tall\n");
+    add(row.name), add(row.flags & kEnds    ? "\tends\n"
+                       : row.flags & kInSub ? "\tin sub\n"
+                       : row.flags & kSwap  ? "\tswaps\n"
+                       : row.flags & kLast  ? "\tlast\n"
+                                            : "\tall\n");
     line[at] = 0;
     print(line);
   }

@@ -100,7 +100,7 @@ def not_changed(before, after, what):
 
 class Suite:
     def __init__(self, args, folder):
-        self.args, self.folder, self.count = args, pathlib.Path(folder), 0
+        self.args, self.folder, self.count, self.cwd = args, pathlib.Path(folder), 0, "w"
         rows = subprocess.run([args.escape], stdout=subprocess.PIPE, check=True, text=True).stdout
         self.rows = dict(line.split("\t") for line in rows.splitlines())
 
@@ -113,7 +113,7 @@ class Suite:
     def command(self, top, flags, words):
         grants = ["--allow-write", "w", "--allow-write", "w2", "--allow-read", "r", "--allow-read", "w/data", "--allow-read", "w/mid/deep"]
         paths = [str(top / x) if not x.startswith("-") else x for x in grants]
-        return [self.args.program, "run", *flags, *paths, "--cwd", str(top / "w"), "--stdin", str(top / "w/stdin.txt"), "--max-threads", "20",
+        return [self.args.program, "run", *flags, *paths, "--cwd", str(top / self.cwd), "--stdin", str(top / "w/stdin.txt"), "--max-threads", "20",
                 str(top / "w/escape"), str(top), *words]
 
     def run(self, top, flags, env, words, before=()):
@@ -148,6 +148,12 @@ class Suite:
             status, rows, err = self.run(top, flags, env, [name])
             check(status == 0 and len(rows) == 1, "%s: %s: status %d, %s" % (what, name, status, err))
             self.judge(rows, what)
+        self.cwd = "w/sub"
+        for name in self.wanted("in sub"):
+            status, rows, err = self.run(top, flags, env, [name])
+            check(status == 0 and len(rows) == 1, "%s: %s: status %d, %s" % (what, name, status, err))
+            self.judge(rows, what)
+        self.cwd = "w"
         for name in self.wanted("ends"):
             status, rows, err = self.run(top, flags, env, [name])
             check(status == 125 and rows == [] and re.fullmatch(r"deferscope: system call \S+ is not implemented.*\n", err),
