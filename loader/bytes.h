@@ -57,4 +57,14 @@ inline std::optional<uint64_t> uvarint(Bytes bytes, uint64_t* offset) {
   return std::nullopt;
 }
 
+// The same of a signed one (LEB128, sign in the last byte's bit 6).
+inline std::optional<int64_t> svarint(Bytes bytes, uint64_t* offset) {
+  const uint64_t start = *offset;
+  auto value = uvarint(bytes, offset);
+  if (!value) return std::nullopt;
+  const uint64_t bits = 7 * (*offset - start);
+  if (bits < 64 && (bytes[static_cast<size_t>(*offset - 1)] & 0x40)) *value |= ~uint64_t{0} << bits;
+  return static_cast<int64_t>(*value);
+}
+
 }  // namespace deferscope::loader

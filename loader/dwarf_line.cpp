@@ -31,16 +31,9 @@ class Cursor {
     return *value;
   }
   int64_t signed_varint() {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64;) {
-      uint8_t byte = fixed<uint8_t>();
-      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      shift += 7;
-      if (byte & 0x80) continue;
-      if ((byte & 0x40) && shift < 64) value |= ~uint64_t{0} << shift;
-      return static_cast<int64_t>(value);
-    }
-    fail();
+    auto value = svarint(bytes_, &at_);
+    if (!value) fail();
+    return *value;
   }
   std::string_view string() {
     auto text = c_string(bytes_, at_);

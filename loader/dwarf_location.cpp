@@ -160,16 +160,9 @@ class Evaluator {
   }
 
   int64_t sleb() {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64;) {
-      uint8_t byte = fixed<uint8_t>();
-      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      shift += 7;
-      if (byte & 0x80) continue;
-      if ((byte & 0x40) && shift < 64) value |= ~uint64_t{0} << shift;
-      return static_cast<int64_t>(value);
-    }
-    cut_off();
+    auto value = svarint(code_, &at_);
+    if (!value) cut_off();
+    return *value;
   }
 
   [[noreturn]] static void cut_off() { throw Error("corrupt DWARF: a location expression is cut off"); }

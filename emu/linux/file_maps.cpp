@@ -116,10 +116,16 @@ void write_back(Call& c) {
     uint64_t end = 0;
     if (bytes.empty() || !c.memory().peek(page, bytes.data(), bytes.size())) continue;
     const OpenFile& f = c.s.files.at(v.file);
-    if (f.kind == FileKind::Scratch)
+    if (f.kind == FileKind::Scratch) {
       scratch_write(c, f.node, v.offset + at, false, bytes, end);
-    else
-      host_write(c, f, v.offset + at, false, bytes, end);
+      continue;
+    }
+    // What --max-file-output cuts is tried again, and then ends the run with its line.
+    for (uint64_t done = 0; done < bytes.size();) {
+      const int64_t n = host_write(c, f, v.offset + at + done, false, bytes.substr(done), end);
+      if (n <= 0) break;
+      done += static_cast<uint64_t>(n);
+    }
   }
 }
 
