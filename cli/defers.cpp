@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.h"
+#include "cli/go_source.h"
 #include "cli/verbs.h"
 #include "runtime_model/inventory.h"
 
@@ -15,6 +16,7 @@ using nlohmann::ordered_json;
 
 struct DefersFlags {
   std::string binary, function, scope = "user";
+  SourceFlags source;
   bool json = false, addresses = false;
 };
 
@@ -109,11 +111,15 @@ int defers(const DefersFlags& flags) {
 void add_defers(CLI::App& app, Action& action) {
   Verb verb(app, action, "defers", "List where a program registers defers and how, without running it");
   auto flags = std::make_shared<DefersFlags>();
-  verb.option("BIN", flags->binary, "The program").required();
+  add_source_flags(verb, flags->source);
+  verb.option("BIN", flags->binary, "The program, or Go source").required();
   verb.option("FUNC", flags->function, "Only functions whose name contains this");
   verb.option("--scope", flags->scope, "Whose functions").one_of({"user", "std", "all"});
   verb.flag("--json", flags->json, "As JSON");
-  verb.does([flags] { return defers(*flags); });
+  verb.does([flags] {
+    flags->binary = program_at(flags->binary, flags->source).path;
+    return defers(*flags);
+  });
 }
 
 }  // namespace deferscope::cli

@@ -14,6 +14,7 @@
 #include "cli/columns.h"
 #include "cli/command_line.h"
 #include "cli/function_tables.h"
+#include "cli/go_source.h"
 #include "cli/listing.h"
 #include "cli/verbs.h"
 #include "isa/text/append.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::string binary, pattern, source_dir;
+  SourceFlags built_by;
   std::vector<std::string> range;
   bool source = false, gnu = false, json = false, inlined = false, tables = false;
   isa::TextOptions text;
@@ -382,10 +384,12 @@ void add_disasm(CLI::App& app, Action& action) {
   verb.flag("--asm-names", o->text.asm_names, "The assembler's mnemonics, as in compile -S: JLS, SETEQ, MOVBLZX");
   verb.flag("--inline", o->inlined, "Mark inlined calls");
   verb.flag("--tables", o->tables, "Show FUNCDATA, PCDATA, frame sizes and the deferreturn offset");
-  verb.option("BIN", o->binary, "The program").required();
+  add_source_flags(verb, o->built_by);
+  verb.option("BIN", o->binary, "The program, or Go source").required();
   verb.option("START END", o->range, "Only functions that overlap these addresses (hexadecimal)").values(0, 2);
   verb.does([o] {
     o->source = o->source || !o->source_dir.empty();
+    o->binary = program_at(o->binary, o->built_by).path;
     return run(*o);
   });
 }

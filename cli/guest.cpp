@@ -22,6 +22,8 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   verb.option("--cwd", f.cwd, "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
       .unit("DIR");
   verb.option("--env", f.env, "Set an environment variable of the guest (repeatable)").unit("K=V").repeatable();
+  verb.option("--argv0", f.argv0, "What the guest sees as its own name, os.Args[0] (default: BIN as given)")
+      .unit("NAME");
   verb.option("--stdin", f.stdin_path,
               own_stdin ? "The guest reads FILE instead of our standard input"
                         : "The guest reads FILE; without it, nothing")
@@ -47,7 +49,21 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   number("--block", f.block,
          "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
       .between(0, 64);
-  return verb.program("BIN", f.command, "The program and its arguments").required();
+  add_source_flags(verb, f.source);
+  return verb.program("BIN", f.command, "The program, or Go source (a .go file, a folder), and its arguments")
+      .required();
+}
+
+void build_source(GuestFlags& f) {
+  if (f.command.empty()) {
+    if (f.source.given())
+      throw emu::Error("--go, --target, --gcflags and --test are for Go source, and BIN is missing");
+    return;
+  }
+  Built built = program_at(f.command[0], f.source);
+  if (!built.name.empty() && f.argv0.empty()) f.argv0 = built.name;
+  f.command[0] = std::move(built.path);
+  f.source_dir = std::move(built.directory);
 }
 
 // What a flag names must be there now: the guest would only see that it is not.
@@ -60,6 +76,7 @@ static uint64_t bytes_of(uint64_t mib) { return mib > UINT64_MAX >> 20 ? UINT64_
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
   emu::GuestOptions o;
   o.argv = f.command;
+  if (!f.argv0.empty() && !o.argv.empty()) o.argv[0] = f.argv0;
   o.exe_path = f.command.empty() ? "" : f.command[0];
   o.env = f.env;
   o.cwd = f.cwd;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/confine.h"
+#include "cli/go_source.h"
 #include "emu/machine.h"
 
 namespace deferscope::cli {
@@ -19,6 +20,9 @@ class Verb;
 struct GuestFlags {
   std::vector<std::string> command;  // BIN and its arguments
   std::vector<std::string> allow_read, allow_write, env;
+  std::string argv0;       // "": as BIN was given
+  SourceFlags source;      // of a BIN that is Go source
+  std::string source_dir;  // where it lies, if it was built
   std::string cwd, stdin_path, cpu;
   unsigned cpus = 2;
   uint64_t seed = 0;
@@ -33,6 +37,9 @@ struct GuestFlags {
 // Adds the sandbox's and the world's flags and BIN [ARGS…]. With `own_stdin` the guest reads our standard input unless
 // --stdin names a file. Returns BIN, which is required.
 Option add_guest_flags(Verb& verb, GuestFlags& flags, bool own_stdin = true);
+
+// A BIN that is Go source becomes the program built from it. Before anything else that reads `flags`.
+void build_source(GuestFlags& flags);
 
 emu::GuestOptions guest_options(const GuestFlags& flags, const loader::Image& image);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.h"
+#include "cli/go_source.h"
 #include "cli/verbs.h"
 #include "loader/dwarf.h"
 #include "loader/image.h"
@@ -181,6 +182,7 @@ std::string as_json(const Image& image) {
 
 struct InfoFlags {
   std::string path;
+  SourceFlags source;
   bool json = false;
 };
 
@@ -189,10 +191,11 @@ struct InfoFlags {
 void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<InfoFlags>();
   Verb verb(app, action, "info", "Print what a binary says about itself: Go version, build settings, segments, tables");
-  verb.option("BIN", options->path, "The program").required();
+  add_source_flags(verb, options->source);
+  verb.option("BIN", options->path, "The program, or Go source").required();
   verb.flag("--json", options->json, "As JSON (deferscope.info/1)");
   verb.does([options] {
-    Image image = Image::load(options->path);
+    Image image = Image::load(program_at(options->path, options->source).path);
     std::string out = options->json ? as_json(image) : as_text(image);
     std::fwrite(out.data(), 1, out.size(), stdout);
     return 0;

@@ -60,7 +60,12 @@ void add_run(CLI::App& app, Action& action) {
   add_guest_flags(verb, flags->guest);
   add_trace_flags(verb, flags->trace);
   verb.flag("--stats", flags->stats, "Print instructions, wall time and memory to stderr");
-  verb.does([flags] { return own_failures_are_125([&] { return run(*flags); }); });
+  verb.does([flags] {
+    return own_failures_are_125([&] {
+      build_source(flags->guest);
+      return run(*flags);
+    });
+  });
 }
 
 }  // namespace deferscope::cli

@@ -59,7 +59,10 @@ void add_snap(CLI::App& app, Action& action) {
       .required();
   verb.flag("--raw", flags->raw, "With the bytes of each record");
   add_guest_flags(verb, flags->guest, false);
-  verb.does([flags] { return snap(*flags); });
+  verb.does([flags] {
+    build_source(flags->guest);
+    return snap(*flags);
+  });
 }
 
 }  // namespace deferscope::cli

@@ -468,7 +468,11 @@ void add_step(CLI::App& app, Action& action) {
       .unit("MIB")
       .show_default();
   verb.option("--spill", flags->spill, "Keep the guest's input in an unnamed file in DIR, not in memory").unit("DIR");
-  verb.does([flags] { return step(*flags); });
+  verb.does([flags] {
+    build_source(flags->guest);
+    if (!flags->guest.source_dir.empty()) flags->source_dirs.push_back(flags->guest.source_dir);
+    return step(*flags);
+  });
 }
 
 }  // namespace deferscope::cli

@@ -22,3 +22,10 @@ target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT=
 add_test(NAME hostile_names COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/hostile_names.py --program $<TARGET_FILE:deferscope>
                                     --guests ${DEFERSCOPE_GUESTS})
 set_tests_properties(hostile_names PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+# Programs that are built from Go source: with a go of the test's own; `./dev test --all`: with Go's, every release.
+add_test(NAME from_source COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/from_source.py --program $<TARGET_FILE:deferscope>
+                                  --guests ${DEFERSCOPE_GUESTS})
+set_tests_properties(from_source PROPERTIES LABELS guests TIMEOUT 600)
+deferscope_all_test(from_source.real python3 ${PROJECT_SOURCE_DIR}/tests/from_source.py --program $<TARGET_FILE:deferscope>
+                    --guests ${DEFERSCOPE_GUESTS} --real)
