@@ -137,7 +137,8 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
       const int64_t varp = (run == runs.end() ? 0 : run->second) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
       for (const FrameStore& s : words)
         for (size_t n = 0; n < o.slots.size(); ++n)
-          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && !(s.constant && s.value == 0) &&
+          // Zero before deferBits is valid is the frame being cleared, behind it `defer` of a func that is always nil.
+          if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && (o.valid_from || !s.constant || s.value) &&
               straight.size() < kMaxStraight)
             straight.push_back({i.next(), static_cast<int>(n), s});
       note_arguments(o, i, varp, straight);
