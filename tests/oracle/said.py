@@ -99,6 +99,8 @@ def compare(options, source, release, folder):
     if run.returncode != status:
         return "ends with %d, natively %d: %s" % (run.returncode, status, run.stderr.strip().splitlines()[-1:] if run.stderr else "")
     a, b = without_own_panics(native, said_by_events(events, name, literals))
+    if options.kinds:
+        a, b = ([(g, (w[0],)) for g, w in lines] for lines in (a, b))
     a, b = story(a), story(b)
     if a == b:
         return None
@@ -116,6 +118,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, type=pathlib.Path)
     parser.add_argument("--go", default="1.13.15,1.17.13,1.21.13,1.27.4")
+    parser.add_argument("--kinds", action="store_true", help="compare what happens, not the lines")
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     options.program = options.program.resolve()
