@@ -306,10 +306,16 @@ Stop Machine::advance(Position target, bool stops) {
   Stop stop;
   silent_ = !stops;
   bool settled = true;
+  size_t thread = s.current;
+  uint64_t pc = s.cpu().pc;
+  const auto settled_here = [&] {
+    if (!s.exited && (s.current != thread || s.cpu().pc != pc)) s.resumed_at = s.position;
+  };
   if (!s.exited && !in_call_ && s.thread().status != ThreadStatus::Runnable) {  // an interrupted settling goes on
     recording_.begin_call(options_.max_instructions - s.position);
     try {
       settled = settle();
+      settled_here();
     } catch (const CallEnded&) {
       stop = give_up();
       leave_call(s.position);
@@ -345,7 +351,7 @@ Stop Machine::advance(Position target, bool stops) {
                        ? run_reference(limit)
                        : engine_.run(s.cpu(), s.memory, limit - s.position, s.position, passed_at_ == s.position);
     bool touched = false;
-    const size_t thread = s.current;
+    thread = s.current;
     s.position += exit.executed;
     if (exit.kind == RunExit::Watch) {
       exit = step_watched(stop, touched);
@@ -364,6 +370,7 @@ Stop Machine::advance(Position target, bool stops) {
     if (exit.kind != RunExit::Budget || s.position >= s.slice_end || s.now_ns() >= next_due()) {
       const Position before = exit.kind == RunExit::HostCall ? s.position : s.position - 1;
       recording_.begin_call(options_.max_instructions - before);
+      pc = s.cpu().pc;
       try {
         if (!finish(exit)) {
           stop = give_up();
@@ -371,6 +378,7 @@ Stop Machine::advance(Position target, bool stops) {
           return stop;
         }
         settled = settle();
+        settled_here();
       } catch (const CallEnded&) {
         stop = give_up();
         leave_call(before);

@@ -12,6 +12,7 @@ MachineState::MachineState(const MachineState& o)
       current(o.current),
       position(o.position),
       slice_end(o.slice_end),
+      resumed_at(o.resumed_at),
       clock_skew(o.clock_skew),
       journal_cursor(o.journal_cursor),
       outputs(o.outputs),
@@ -28,6 +29,7 @@ MachineState& MachineState::operator=(const MachineState& o) {
   current = o.current;
   position = o.position;
   slice_end = o.slice_end;
+  resumed_at = o.resumed_at;
   clock_skew = o.clock_skew;
   journal_cursor = o.journal_cursor;
   outputs = o.outputs;

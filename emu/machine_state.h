@@ -57,7 +57,11 @@ struct MachineState {
   std::vector<Thread> threads;
   size_t current = 0;  // index of the thread that executes next
   Position position = 0;
-  Position slice_end = 0;   // the current thread gives way here
+  Position slice_end = 0;  // the current thread gives way here
+  // The last position at which something else than the instruction before it chose what executes: another thread's
+  // turn, a signal, a call that moved pc. From there on one thread has run straight on. It decides nothing, so it is
+  // not in the digest.
+  Position resumed_at = 0;
   uint64_t clock_skew = 0;  // ns that the clock jumped while everybody slept
   uint64_t journal_cursor = 0;
   uint64_t outputs = 0;  // outputs made so far (see HostPort::output)

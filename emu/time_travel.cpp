@@ -133,6 +133,7 @@ void Machine::drop_future() {
     it = drop_mark(it);  // the one here is changed
   for (auto it = near_.begin(); it != near_.end();) it = *it >= state_.position ? near_.erase(it) : std::next(it);
   horizon_ = state_.position;
+  state_.resumed_at = state_.position;  // it may stand elsewhere now
   ended_ = false;
   recording_.forget(state_.journal_cursor, state_.outputs);
   if (recording_on_) take_mark();

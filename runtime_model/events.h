@@ -61,8 +61,16 @@ struct FrameId {
   uint64_t pc = 0;     // where the frame stands (a return address, or the instruction itself)
 };
 
+// An instruction by which an event is shown, and the position before it ran.
+struct Instruction {
+  emu::Position position = 0;
+  uint64_t pc = 0;  // 0: not known which of the function's (a RET of several)
+  const Function* function = nullptr;
+};
+
 // jmpdefer, one instruction: what it is and the state before it.
 struct JmpStep {
+  emu::Position position = 0;
   uint64_t pc = 0;
   uint64_t sp = 0;
   uint64_t frame_pointer = 0;  // RBP; R29
@@ -70,6 +78,16 @@ struct JmpStep {
   uint64_t scratch = 0;        // arm64: R0
   uint64_t return_word = 0;    // amd64: the word that becomes the return address
 };
+
+// Where a recovery lets execution go on.
+enum class Resume : uint8_t {
+  none,
+  deferreturn,  // at the CALL deferreturn of the function whose defer recovered
+  deferproc,    // where the CALL deferproc returned to, a second time, with result 1
+  goexit,       // in the Goexit that was running
+  count
+};
+const char* to_string(Resume r);
 
 // A logical frame between recover and the panic.
 struct CallerFrame {
@@ -90,14 +108,19 @@ struct MovedRecord {
 };
 
 struct Event {
+  bool shown_elsewhere() const { return at.position != position; }
+
   uint64_t id = 0;
   EventKind kind = EventKind::defer_push;
   Origin origin = Origin::user;
-  emu::Position position =
-      0;  // the state before the instruction at pc; that instruction, or those just before it, did it
+  // The state before the instruction at pc; that instruction, or those just before it, did it.
+  emu::Position position = 0;
   uint64_t goid = 0;
   int tid = 0;
   uint64_t pc = 0, sp = 0;
+  // What texts show it by: the CALL that registers, enters or panics, the RET that ends, jmpdefer's first instruction.
+  // Where that one's position is not certain (another thread's turn came between): position and pc.
+  Instruction at;
   FrameId frame;  // of the function that owns the defer, panics or is left
 
   // defer.push, defer.start, defer.end, jmpdefer
@@ -138,6 +161,7 @@ struct Event {
   int decided_by = -1;  // which of them decided: what the runtime takes for the deferred function; -1: none is
   uint64_t to_pc = 0, to_sp = 0;
   bool returns_one = false;            // recovery.jump: result register 1
+  Resume resumes = Resume::none;       // recovery.jump
   std::vector<std::string> discarded;  // frames thrown away, innermost first
   uint64_t discarded_count = 0;
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace deferscope::model {
 namespace {
@@ -131,6 +132,31 @@ std::vector<uint64_t> Program::returns_in(const Function& f) const {
     return true;
   });
   return out;
+}
+
+uint64_t Program::call_site(uint64_t return_address) const {
+  const auto [site, fresh] = call_sites_.at(return_address);
+  const Function* f = fresh && return_address ? function_at(return_address - 1) : nullptr;
+  if (!f) return *site;
+  for (const Call& c : calls_in(*f))
+    if (c.next == return_address) *site = c.pc;
+  return *site;
+}
+
+const Program::Ends& Program::ends_of(const Function& f) const {
+  const auto [ends, fresh] = ends_.of(&f);
+  if (!fresh) return *ends;
+  // Compilers jump through registers to the cases of a switch, assembly code to other functions.
+  const bool assembly = location(f.f.entry).file.ends_with(".s");
+  bool several = false;
+  each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
+    if (is_return(i)) several = std::exchange(ends->ret, i.pc) != 0 || several;
+    const auto to = jump_target(i);
+    if ((to && !f.f.contains(*to)) || (assembly && is_indirect_jump(i))) ends->tail = true;
+    return true;
+  });
+  if (several) ends->ret = 0;
+  return *ends;
 }
 
 std::vector<Call> Program::calls_in(const Function& f) const {

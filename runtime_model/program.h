@@ -133,6 +133,15 @@ class Program {
   // Addresses of a function's instructions of a kind.
   std::vector<uint64_t> returns_in(const Function& f) const;
   std::vector<Call> calls_in(const Function& f) const;
+  // The RET by which a call of it ends; 0: there are several, or none. `tail`: it may go on elsewhere instead, and
+  // end there. Cached.
+  struct Ends {
+    uint64_t ret = 0;
+    bool tail = false;
+  };
+  const Ends& ends_of(const Function& f) const;
+  // The CALL that returns there, 0 if none does. Cached.
+  uint64_t call_site(uint64_t return_address) const;
 
   // DWARF, opened when first asked for; nullptr if there is none or it is damaged.
   loader::Dwarf* dwarf() const;
@@ -163,6 +172,8 @@ class Program {
   mutable Kept<std::unique_ptr<OpenCoded>> open_;  // these three by Function
   mutable Kept<Wrapped> wrapped_;
   mutable Kept<ContextWords> context_;
+  mutable Kept<Ends> ends_;
+  mutable Kept<uint64_t> call_sites_;  // by return address
   mutable std::optional<std::vector<const Function*>> open_functions_;
   mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
   mutable std::optional<uint64_t> panicnil_;

@@ -25,6 +25,12 @@ const char* to_string(RunBy b) {
   return names[static_cast<size_t>(b)];
 }
 
+const char* to_string(Resume r) {
+  static constexpr const char* names[] = {"none", "deferreturn", "deferproc", "goexit"};
+  static_assert(std::size(names) == static_cast<size_t>(Resume::count));
+  return names[static_cast<size_t>(r)];
+}
+
 Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions options)
     : p_(program),
       m_(machine),
@@ -84,12 +90,23 @@ void Tracker::add_deferred_calls(std::string_view name) {
       if (c.target && !reflect) continue;
       // `data` set: the closure is reflectcall's argument, not in the context register.
       add(c.pc, &Tracker::on_deferred_call, &f, reflect ? target : nullptr, c.next);
-      add(c.next, &Tracker::on_call_end, &f);
+      add(c.next, &Tracker::on_call_end, &f, reflect ? target : nullptr);
     }
   });
 }
 
+// Where reflectcall's own calls return to: call32, call64 … each have one.
+void Tracker::add_reflected() {
+  for (uint64_t size = 16; size <= uint64_t{1} << 30; size *= 2)
+    each_function(fmt::format("runtime.call{}", size), [&](const Function& f) {
+      for (const Call& c : p_.calls_in(f))
+        if (!c.target) add(c.next, &Tracker::on_reflected, &f);
+    });
+}
+
 void Tracker::add_registration() {
+  add_entry("runtime.deferproc", &Tracker::on_registering);
+  add_entry("runtime.deferprocStack", &Tracker::on_registering);
   add_returns("runtime.deferproc", &Tracker::on_pushed, "runtime.deferproc");
   add_returns("runtime.deferprocStack", &Tracker::on_pushed, "runtime.deferprocStack");
   add_entry("runtime.deferprocat", &Tracker::on_deferprocat);
@@ -115,6 +132,7 @@ void Tracker::add_panics() {
   for (const char* runner : {"runtime.gopanic", "runtime.Goexit", "runtime.runOpenDeferFrame", "runtime.deferCallSave",
                              "runtime.reflectcallSave"})
     add_deferred_calls(runner);
+  if (p_.minor() <= 17) add_reflected();  // they call the function by it (1.17: deferCallSave)
   add_returns("runtime.gorecover", &Tracker::on_gorecover_return);
   add_entry("runtime.recovery", &Tracker::on_recovery);
   each_function("runtime.recovery", [&](const Function& f) {
@@ -261,7 +279,26 @@ Event Tracker::make(EventKind kind, const G& g) {
   e.tid = m_.state().thread().tid;
   e.pc = guest_.pc();
   e.sp = guest_.sp();
+  e.at = {e.position, e.pc, p_.location(e.pc).function};
   return e;
+}
+
+// The position so many instructions ago, if the thread that is here ran straight on since; else kUncertain.
+emu::Position Tracker::before(unsigned instructions) const {
+  const emu::MachineState& s = m_.state();
+  return s.position >= s.resumed_at + instructions ? s.position - instructions : kUncertain;
+}
+
+void Tracker::show_call(Event& e, emu::Position call, uint64_t return_address) const {
+  const uint64_t pc = call == kUncertain ? 0 : p_.call_site(return_address);
+  if (pc) e.at = {call, pc, p_.location(pc).function};
+}
+
+// The RET of the deferred function, where it is certain that it was that one's.
+void Tracker::show_return(Event& e, emu::Position ret) const {
+  const Function* f = e.deferred.function;
+  if (ret == kUncertain || !f || p_.ends_of(*f).tail) return;
+  e.at = {ret, p_.ends_of(*f).ret, f};
 }
 
 void Tracker::emit(Event& e) {

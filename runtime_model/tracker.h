@@ -100,6 +100,7 @@ class Tracker final : public emu::Machine::Companion {
   void add_open_coded();
   void add_transfers();
 
+  void on_registering(const Hook&);
   void on_pushed(const Hook&);
   void on_deferprocat(const Hook&);
   void on_listed(const Hook&);
@@ -111,6 +112,7 @@ class Tracker final : public emu::Machine::Companion {
   void on_jmpdefer(const Hook&);
   void on_deferred_call(const Hook&);
   void on_call_end(const Hook&);
+  void on_reflected(const Hook&);
   void on_gopanic(const Hook&);
   void on_goexit(const Hook&);
   void on_gorecover_return(const Hook&);
@@ -134,7 +136,11 @@ class Tracker final : public emu::Machine::Companion {
   uint64_t depth_of(const G& g, uint64_t sp) const;
   void push(G& g, Event& e);
   void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc);
-  void end(G& g, size_t index);
+  void end(G& g, size_t index, emu::Position ret);
+  emu::Position before(unsigned instructions) const;
+  void show_call(Event& e, emu::Position call, uint64_t return_address) const;
+  void show_return(Event& e, emu::Position ret) const;
+  void add_reflected();
   void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address,
                       const char* call, uint64_t funcval);
   int register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits_address);
@@ -156,6 +162,7 @@ class Tracker final : public emu::Machine::Companion {
   void leave_all(G& g, Why why, const std::string& doing);
   void drop_panics(G& g, uint64_t depth, Why why);
   void discard(G& g, Event& jump);
+  Resume resume_at(uint64_t pc) const;
   std::vector<CallerFrame> recover_callers(const G& g) const;
   int deciding_frame(const std::vector<CallerFrame>& callers) const;
 

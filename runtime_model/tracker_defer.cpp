@@ -47,6 +47,12 @@ void Tracker::push(G& g, Event& e) {
   emit(e);  // last: who asks at the event sees it pending
 }
 
+// First instruction of the functions that register.
+void Tracker::on_registering(const Hook&) {
+  G* g = current();
+  if (g) g->registering = {before(1), guest_.return_address(), g->hi - guest_.caller_sp()};
+}
+
 // RET of deferproc and deferprocStack: the record is linked and complete.
 void Tracker::on_pushed(const Hook& h) {
   G* g = current();
@@ -56,6 +62,8 @@ void Tracker::on_pushed(const Hook& h) {
   e.site = guest_.return_address();
   e.frame = frame_id(*g, e.site, guest_.caller_sp());
   if (!d || guest_.field(d, F::defer_sp) != e.frame.sp) return;  // 1.12+: deferproc returns 1 after a recovery
+  if (g->registering.return_address == e.site && g->registering.depth == e.frame.depth)
+    show_call(e, g->registering.call, e.site);
   e.call = h.text;
   e.record = d;
   e.storage = on_stack(d, e.sp, g->hi) ? Storage::stack : Storage::heap;
@@ -69,11 +77,9 @@ void Tracker::on_pushed(const Hook& h) {
   push(*g, e);
 }
 
-void Tracker::on_deferprocat(const Hook&) {
-  G* g = current();
-  if (!g) return;
-  g->head = guest_.argument(Arg::deferprocat_head);
-  g->head_site = guest_.return_address();
+void Tracker::on_deferprocat(const Hook& h) {
+  on_registering(h);
+  if (G* g = current()) g->head = guest_.argument(Arg::deferprocat_head);
 }
 
 // RET of deferprocat: the record is the first of the list. Its owner is the frame whose record opened that list.
@@ -84,6 +90,8 @@ void Tracker::on_listed(const Hook& h) {
   if (d <= 1) return;
   Event e = make(EventKind::defer_push, *g);
   e.site = guest_.return_address();
+  if (g->registering.return_address == e.site && g->registering.depth == g->hi - guest_.caller_sp())
+    show_call(e, g->registering.call, e.site);
   e.call = h.text;
   e.record = d;
   e.storage = Storage::rangefunc;
@@ -267,7 +275,7 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
   return 0;
 }
 
-void Tracker::end(G& g, size_t index) {
+void Tracker::end(G& g, size_t index, emu::Position ret) {
   Event e = make(EventKind::defer_end, g);
   const Running r = g.running[index];
   g.running.resize_down(index);
@@ -281,6 +289,7 @@ void Tracker::end(G& g, size_t index) {
   e.deferred.funcval = r.funcval;
   e.deferred.entry = r.entry;
   e.deferred.function = p_.location(r.entry).function;
+  show_return(e, ret);
   effects_.after(guest_, r.probe, e.frame.sp, e.effects, e.watched);
   emit(e);
 }
@@ -291,7 +300,7 @@ void Tracker::on_inline_end(const Hook& h) {
   const uint64_t depth = g->hi - guest_.sp();
   for (size_t i = g->running.size(); i-- > 0;)
     if (g->running[i].by == RunBy::inline_exit && g->running[i].call_depth == depth && g->running[i].return_pc == h.pc)
-      return end(*g, i);
+      return end(*g, i, g->preempted == h.pc ? kUncertain : before(1));
 }
 
 void Tracker::on_call_end(const Hook& h) {
@@ -299,7 +308,14 @@ void Tracker::on_call_end(const Hook& h) {
   if (!g || g->running.empty()) return;
   const uint64_t depth = g->hi - guest_.sp();
   for (size_t i = g->running.size(); i-- > 0;)
-    if (g->running[i].return_pc == h.pc && g->running[i].call_depth == depth) return end(*g, i);
+    if (g->running[i].return_pc == h.pc && g->running[i].call_depth == depth)
+      return end(*g, i, h.data ? g->reflected : before(1));
+}
+
+// Behind the call of a callN: that function's RET brought us here.
+void Tracker::on_reflected(const Hook&) {
+  G* g = current();
+  if (g) g->reflected = before(1);
 }
 
 // --- deferreturn ---
@@ -310,13 +326,14 @@ void Tracker::on_deferreturn_enter(const Hook&) {
   const FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   for (size_t i = g->running.size(); i-- > 0;)  // the deferred function returned onto the CALL
     if (g->running[i].by == RunBy::jmpdefer && g->running[i].owner.depth == owner.depth) {
-      end(*g, i);
+      end(*g, i, g->preempted == p_.call_site(owner.pc) ? kUncertain : before(2));
       break;
     }
   Event e = make(EventKind::deferreturn_enter, *g);
   e.frame = owner;
   e.origin = origin_of(owner);
   e.return_address = owner.pc;
+  show_call(e, before(1), owner.pc);
   emit(e);
 }
 
@@ -340,6 +357,7 @@ void Tracker::on_jmpdefer(const Hook& h) {
   if (h.pc == h.function->f.entry || steps.size() > 32) steps.clear();
   const auto& r = guest_.cpu().r;
   JmpStep s;
+  s.position = m_.state().position;
   s.pc = h.pc, s.sp = guest_.sp();
   s.frame_pointer = r[amd64 ? isa::kRbp : 29];
   s.link = amd64 ? 0 : r[isa::kX30];
@@ -357,6 +375,7 @@ void Tracker::on_jmpdefer(const Hook& h) {
   e.steps = std::exchange(steps, {});
   e.return_address = e.steps[0].return_word;
   e.return_after = amd64 ? s.return_word : s.link;
+  e.at = {e.steps[0].position, e.steps[0].pc, h.function};
   e.sp_after = e.sp;
   e.sp = e.steps[0].sp;
   const uint64_t owner_sp = amd64 ? e.sp_after + 8 : e.sp_after;
@@ -421,6 +440,7 @@ void Tracker::nil_jump(const G& g, const Event& start) {
   if (steps.empty()) return;
   Event e = make(EventKind::jmpdefer, g);
   e.steps = std::exchange(steps, {});
+  e.at = {e.steps[0].position, e.steps[0].pc, p_.location(e.steps[0].pc).function};
   e.push = start.push, e.storage = start.storage, e.slot = start.slot, e.record = start.record, e.site = start.site;
   e.frame = start.frame;
   e.origin = origin_of(e.frame);

@@ -31,6 +31,7 @@ void Tracker::on_gopanic(const Hook&) {
     if (f.function->origin != Origin::runtime) break;
   }
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  show_call(e, before(1), guest_.return_address());
   const uint64_t depth = g->hi - guest_.caller_sp();
   drop_panics(*g, depth, Why::frame);
   if (!g->panics.empty()) e.nested_in = g->panics.back().event, e.nested_number = g->panics.back().number;
@@ -56,6 +57,7 @@ void Tracker::on_goexit(const Hook&) {
       break;
     }
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
+  show_call(e, before(1), guest_.return_address());
   emit(e);
   state_->held += 32;
   g->panics.push_back({e.id, 0, depth, true, false, "Goexit", e.frame});
@@ -115,6 +117,17 @@ void Tracker::on_gorecover_return(const Hook&) {
   emit(e);
 }
 
+Resume Tracker::resume_at(uint64_t pc) const {
+  const Function* to = p_.location(pc).function;
+  if (!to) return Resume::none;
+  if (to->f.deferreturn && pc == to->f.entry + to->f.deferreturn) return Resume::deferreturn;
+  if (to->name() == "runtime.Goexit" || to->name() == "runtime.runOpenDeferFrame") return Resume::goexit;
+  for (const Call& c : p_.calls_in(*to))
+    if (const Function* f = c.next == pc && c.target ? p_.function_at(c.target) : nullptr)
+      if (f->name().starts_with("runtime.deferproc")) return Resume::deferproc;
+  return Resume::none;
+}
+
 // Entry of recovery, on g0: the goroutine still stands where it called mcall.
 void Tracker::on_recovery(const Hook&) {
   ThreadWork& w = state_->work[m_.state().thread().tid];
@@ -137,6 +150,7 @@ void Tracker::on_recovery_jump(const Hook&) {
   e.to_pc = guest_.field(sched, F::gobuf_pc);
   e.to_sp = guest_.field(sched, F::gobuf_sp);
   e.returns_one = guest_.field(sched, F::gobuf_ret) == 1;
+  e.resumes = resume_at(e.to_pc);
   e.frame = frame_id(*g, e.to_pc + 1, e.to_sp);
   e.frame.pc = e.to_pc;
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
@@ -227,6 +241,7 @@ void Tracker::on_transfer(const Hook& h) {
   e.frame = {p_.location(from).function, guest_.caller_sp(), depth_of(*g, guest_.caller_sp()), from};
   e.return_address = from;
   const std::string_view what = h.text;
+  if (what == "asyncPreempt") g->preempted = from;
   if (what == "sigpanic") {
     if (const uint64_t fault = guest_.field(g->g, F::g_sigpc))
       e.frame.pc = fault, e.frame.function = p_.location(fault).function;

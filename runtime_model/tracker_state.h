@@ -29,14 +29,26 @@ struct PendingPanic {
   FrameId frame;
 };
 
+constexpr emu::Position kUncertain = emu::kNever;
+
+// A call at its function's first instruction.
+struct Entered {
+  emu::Position call = kUncertain;  // position of the CALL
+  uint64_t return_address = 0;
+  uint64_t depth = 0;  // of the caller's frame
+};
+
 struct Tracker::G {
   uint64_t g = 0, id = 0, hi = 0;
   SharedStack<PendingPush> pushed;
   SharedStack<Running> running;
   SharedStack<PendingPanic> panics;
-  uint64_t head = 0, head_site = 0;  // of a deferprocat that is running
-  uint64_t again = 0;                // entry of a hooked function that its stack check will begin anew; 0: none
-  uint64_t forgotten = 0;            // pushes that the bound took away
+  uint64_t head = 0;                     // of a deferprocat that is running
+  Entered registering;                   // the newest call of a function that registers
+  emu::Position reflected = kUncertain;  // of the RET of the last call that reflectcall made
+  uint64_t preempted = 0;                // where the last asyncPreempt goes back to
+  uint64_t again = 0;                    // entry of a hooked function that its stack check will begin anew; 0: none
+  uint64_t forgotten = 0;                // pushes that the bound took away
 
   bool empty() const { return held() == 1 && !head && !again && !forgotten; }
   // In units of a push; a panic has its text, a run the variables that it may change.

@@ -68,6 +68,8 @@ class Stream:
             self.complain(event, "comes after the guest's end")
         if self.last and event["position"] < self.last["position"]:
             self.complain(event, "positions go back")
+        if event["shown"] and event["shown"]["position"] >= event["position"]:
+            self.complain(event, "it is shown by an instruction that did not run yet")
 
     def nothing_left_behind(self, g, event):
         """A frame that has returned left no defer behind that did not run."""

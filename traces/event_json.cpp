@@ -28,6 +28,16 @@ void frame(JsonWriter& w, Names& p, const Event& e) {
   w.hex("sp", f.sp).number("depth", f.depth).hex_or_null("pc", f.pc).close();
 }
 
+void shown(JsonWriter& w, Names& p, const Event& e) {
+  if (!e.shown_elsewhere()) {
+    w.null("shown");
+    return;
+  }
+  w.open("shown").number("position", e.at.position).raw("function", p.function(e.at.function));
+  write_place(w, p, "place", e.at.pc);
+  w.close();
+}
+
 void bits(JsonWriter& w, const Event& e) {
   if (!e.bits_address) {
     w.null("bits");
@@ -86,7 +96,12 @@ void jmpdefer(JsonWriter& w, Names& p, const Event& e) {
   write_place(w, p, "return_after", e.return_after);
   w.list("steps");
   for (const model::JmpStep& s : e.steps) {
-    w.open().hex("pc", s.pc).raw("text", p.instruction(s.pc)).hex("sp", s.sp).hex("frame_pointer", s.frame_pointer);
+    w.open()
+        .number("position", s.position)
+        .hex("pc", s.pc)
+        .raw("text", p.instruction(s.pc))
+        .hex("sp", s.sp)
+        .hex("frame_pointer", s.frame_pointer);
     if (p.amd64())
       w.hex("return_word", s.return_word);
     else
@@ -115,6 +130,7 @@ void callers(JsonWriter& w, const Event& e) {
         .text("function", c.function)
         .boolean("wrapper", c.wrapper)
         .boolean("inlined", c.inlined)
+        .boolean("runs_defers", c.runs_defers)
         .hex("sp", c.sp)
         .close();
   w.end_list();
@@ -127,6 +143,7 @@ void callers(JsonWriter& w, const Event& e) {
 void recovery(JsonWriter& w, Names& p, const Event& e) {
   panic(w, e);
   write_place(w, p, "to", e.to_pc);
+  w.word("resumes", to_string(e.resumes));
   w.hex("to_sp", e.to_sp).boolean("returns_1", e.returns_one).number("discarded_frames", e.discarded_count);
   w.list("discarded");
   for (const std::string& s : e.discarded) w.item(s);
@@ -206,6 +223,7 @@ void append_event_json(std::string& out, Names& p, const Event& e) {
   w.number("thread", static_cast<uint64_t>(e.tid)).hex("pc", e.pc);
   w.fragment(p.symbol(e.pc));
   w.hex("sp", e.sp);
+  shown(w, p, e);
   frame(w, p, e);
   details(w, p, e);
   w.close().end_line();

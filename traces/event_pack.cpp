@@ -170,7 +170,7 @@ void view(Io& io, View& v) {  // the text itself stays where it is
 template <class Io, class E>
 void common(Io& io, E& e) {
   io.number(e.id), io.number(e.origin), io.number(e.position), io.number(e.goid), io.number(e.tid);
-  io.number(e.pc), io.number(e.sp);
+  io.number(e.pc), io.number(e.sp), io.number(e.at.position), io.number(e.at.pc), io.number(e.at.function);
   io.number(e.frame.function), io.number(e.frame.sp), io.number(e.frame.depth), io.number(e.frame.pc);
 }
 
@@ -209,7 +209,8 @@ template <class Io, class E>
 void returning(Io& io, E& e) {
   io.number(e.return_address), io.number(e.return_after), io.number(e.sp_after);
   list(io, e.steps, [&](auto& s) {
-    io.exact(s.pc), io.exact(s.sp), io.exact(s.frame_pointer), io.exact(s.link), io.exact(s.scratch);
+    io.exact(s.position), io.exact(s.pc), io.exact(s.sp), io.exact(s.frame_pointer), io.exact(s.link),
+        io.exact(s.scratch);
     io.exact(s.return_word);
   });
 }
@@ -226,7 +227,8 @@ void panic(Io& io, E& e) {
 
 template <class Io, class E>
 void target(Io& io, E& e) {
-  io.number(e.to_pc), io.number(e.to_sp), io.number(e.returns_one), io.number(e.discarded_count), io.number(e.what);
+  io.number(e.to_pc), io.number(e.to_sp), io.number(e.returns_one), io.number(e.resumes), io.number(e.discarded_count),
+      io.number(e.what);
   list(io, e.discarded, [&](auto& s) { byte_run(io, s); });
 }
 

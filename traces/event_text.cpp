@@ -1,4 +1,5 @@
-// The text of each kind of event. Everything shown comes from the event.
+// The text of each kind of event. What is shown beside a position is the instruction that executes there next; all else
+// comes from the event too, and from what the program says of an address.
 #include "traces/event_text.h"
 
 #include <fmt/format.h>
@@ -41,19 +42,16 @@ bool in_scope(Scope scope, model::Origin o) {
 // --- the pieces ---
 
 // Up to what happens there; the caller writes that, and the line's end.
-void EventText::head(const Event& e, std::string_view column) {
+void EventText::head(const Event& e) {
+  const model::Instruction& at = e.at;
   TextBuffer& out = *out_;
   if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }
-  const size_t n = TextBuffer::grouped_size(e.position) + 1;
-  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(e.position).put(column);
-}
-
-void EventText::head(const Event& e, std::string_view column, std::string_view what) {
-  head(e, column);
-  out_->put(what).put('\n');
+  const size_t n = TextBuffer::grouped_size(at.position) + 1;
+  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(at.position);
+  out.put(at.pc ? column(at.pc) : column(at.function));
 }
 
 TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
@@ -71,10 +69,6 @@ const std::string& EventText::place(uint64_t pc) {
 
 const std::string& EventText::column(uint64_t pc) {
   return once(columns_, pc, [&] { return in_column(place(pc)); });
-}
-
-const std::string& EventText::column(const char* name) {
-  return once(name_columns_, reinterpret_cast<uintptr_t>(name), [&] { return in_column(name); });
 }
 
 const std::string& EventText::column(const model::Function* f) {
@@ -114,16 +108,13 @@ void EventText::put_number(uint64_t push) {
     out_->put("(registered unseen)");
 }
 
-// The CALL that returns there: 5 bytes before on amd64, 4 on arm64.
-uint64_t EventText::call_site(uint64_t return_address) const { return return_address - (p_.amd64() ? 5 : 4); }
-
-void EventText::put_call_site(uint64_t return_address) {
-  out_->put(return_address ? std::string_view(place(call_site(return_address))) : "?");
+// The CALL that returns there; `otherwise` where there is none.
+void EventText::put_call_site(uint64_t return_address, uint64_t otherwise) {
+  const uint64_t site = p_.call_site(return_address);
+  out_->put(place(site ? site : otherwise));
 }
 
-const std::string& EventText::call_column(uint64_t return_address) {
-  return return_address ? column(call_site(return_address)) : column("?");
-}
+void EventText::put_call() { out_->put(p_.amd64() ? "CALL " : "BL "); }
 
 void EventText::captured(const model::Deferred& d) {
   const bool unknown = !d.captured_complete && d.function;
@@ -156,13 +147,19 @@ void EventText::put_bits(const Event& e) {
 void EventText::push(const Event& e) {
   numbers_[e.id] = ++pushed_;
   const bool open = e.storage == Storage::open_coded;
-  head(e, open ? column(e.site) : call_column(e.site));
-  if (!open)
-    out_->put(p_.amd64() ? "CALL " : "BL ").put(e.call).put('\n');
-  else if (e.bits_before == e.bits_after)
-    out_->put("store to its slot; deferBits stays: the exit follows at once\n");
-  else
+  head(e);
+  if (!open && e.shown_elsewhere()) {
+    put_call();
+    out_->put(e.call).put('\n');
+  } else if (!open) {
+    out_->put(e.call).put(", called by ");
+    put_call_site(e.site, e.site);
+    out_->put(", returns\n");
+  } else if (e.bits_before == e.bits_after) {
+    out_->put("its slot is filled; deferBits stays: the exit follows at once\n");
+  } else {
     put_bits(e);
+  }
   detail().put("push  #").decimal(pushed_).put("  ");
   put_name(e.deferred);
   if (open) {
@@ -195,7 +192,7 @@ void EventText::run(const Event& e, std::string_view how) {
 void EventText::start(const Event& e) {
   ++run_;
   if (e.by == RunBy::jmpdefer) return;  // the jmpdefer event has said it, of a nil function too
-  head(e, column(e.pc));
+  head(e);
   if (e.by == RunBy::inline_exit) {
     if (e.bits_before == e.bits_after)
       out_->put("exit: slot ").decimal(static_cast<uint64_t>(e.slot)).put('\n');
@@ -217,14 +214,17 @@ void EventText::start(const Event& e) {
 
 void EventText::end(const Event& e) {
   numbers_.erase(e.push);
-  head(e, column(e.deferred.function));
-  out_->put("RET → ");
-  if (e.by == RunBy::jmpdefer) {
-    put_call_site(e.return_address);
-    out_->put(": CALL runtime.deferreturn again\n");
-  } else {
-    out_->put(place(e.pc)).put('\n');
+  head(e);
+  const bool ret = e.shown_elsewhere(), again = e.by == RunBy::jmpdefer;
+  if (!ret) put_name(e.deferred);  // which instruction ended it is not certain
+  out_->put(ret ? "RET → " : " has returned to ");
+  put_call_site(again ? e.return_address : 0, e.pc);
+  if (ret && again) {
+    out_->put(": ");
+    put_call();
+    out_->put("runtime.deferreturn again");
   }
+  out_->put('\n');
   for (const model::Effect& f : e.effects)
     detail()
         .put(f.result ? "result " : "variable ")
@@ -256,11 +256,12 @@ void EventText::jmpdefer_step(const Event& e, size_t i) {
     if (!amd64 && n.scratch != s.scratch) out_->put("  R0 ").put(place(n.scratch));
     if (!amd64 && n.link != s.link) out_->put("  LR → ").put(place(n.link));
   }
-  out_->put('\n');
+  out_->end_line();
 }
 
 void EventText::jmpdefer(const Event& e) {
-  head(e, column("runtime.jmpdefer"), "");
+  head(e);
+  out_->end_line();
   for (size_t i = 0; i < e.steps.size(); ++i) jmpdefer_step(e, i);
   detail().put("SP              ").hex(e.sp).put(" → ").hex(e.sp_after).put("    deferreturn's frame is gone\n");
   detail().put("return address  ").put(place(e.return_address)).put(" → ").put(place(e.return_after));
@@ -273,7 +274,7 @@ void EventText::jmpdefer(const Event& e) {
 void EventText::recover(const Event& e) {
   const bool ok = e.kind == EventKind::panic_recovered;
   recovered_ += ok;
-  head(e, column(e.frame.function));
+  head(e);
   if (ok)
     out_->put("recover() stops "), put_panic(e.panic_number, e.value), out_->put('\n');
   else
@@ -296,14 +297,19 @@ void EventText::recover(const Event& e) {
 }
 
 void EventText::recovery(const Event& e) {
-  const model::Function* to = e.frame.function;
-  const bool at_deferreturn = to && e.to_pc == to->f.entry + to->f.deferreturn;
-  const char* meaning = at_deferreturn                         ? "   the function's CALL runtime.deferreturn"
-                        : to && to->name() == "runtime.Goexit" ? "   Goexit goes on with the defers that are left"
-                        : e.returns_one                        ? "   result 1: deferproc returns a second time"
-                                                               : "";
-  head(e, column("runtime.recovery"));
-  out_->put("resume at ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp).put(meaning).put('\n');
+  head(e);
+  out_->put("resume at ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp);
+  switch (e.resumes) {
+    case model::Resume::deferreturn:
+      out_->put("   the function's ");
+      put_call();
+      out_->put("runtime.deferreturn");
+      break;
+    case model::Resume::deferproc: out_->put("   result 1: deferproc returns a second time"); break;
+    case model::Resume::goexit: out_->put("   Goexit goes on with the defers that are left"); break;
+    default: break;
+  }
+  out_->put('\n');
   detail().decimal(e.discarded_count).put(e.discarded_count == 1 ? " frame" : " frames").put(" thrown away: ");
   const char* between = "";
   for (const std::string& f : e.discarded) out_->put(std::exchange(between, ", ")).put(f);
@@ -317,10 +323,16 @@ void EventText::put_panic(uint64_t number, const std::string& value) {
   out_->put(printable(value));
 }
 
+// Where the instruction shown is the runtime's: whose panic it is.
+void EventText::put_panicking(const Event& e) {
+  if (e.frame.function && e.frame.function != e.at.function) out_->put("   in ").put(function(e.frame.function));
+}
+
 void EventText::panic(const Event& e) {
   ++panics_;
-  head(e, column(e.frame.pc));
+  head(e);
   put_panic(e.panic_number, e.value);
+  put_panicking(e);
   if (e.nested_number)
     out_->put("   (while p").decimal(e.nested_number).put(" is running)");
   else if (goexits_.count(e.nested_in))
@@ -329,7 +341,7 @@ void EventText::panic(const Event& e) {
 }
 
 void EventText::panic_ends(const Event& e) {
-  head(e, column(e.frame.function));
+  head(e);
   put_panic(e.panic_number, e.value);
   const auto other = [&](std::string_view before, std::string_view behind) {
     out_->put(before);
@@ -353,7 +365,7 @@ void EventText::panic_ends(const Event& e) {
 // A defer that never runs, or never returns.
 void EventText::left(const Event& e) {
   ++(e.started ? never_returned_ : never_run_);
-  head(e, column(e.frame.function));
+  head(e);
   put_number(e.push);
   out_->put("  ");
   put_name(e.deferred);
@@ -367,12 +379,13 @@ void EventText::left(const Event& e) {
     default: out_->put("the guest ends (").put(to_string(e.why)).put(')'); break;
   }
   if (!e.value.empty()) out_->put(" while its goroutine is ").put(printable(e.value));
+  if (e.frame.function) out_->put("   (of ").put(function(e.frame.function)).put(")");
   out_->put('\n');
 }
 
 void EventText::exit(const Event& e) {
   if (e.why == model::Why::main_returned) return;  // what everybody expects
-  head(e, column(e.pc));
+  head(e);
   out_->put("the guest ends: ");
   if (e.panic_number)
     put_panic(e.panic_number, e.value);
@@ -384,7 +397,7 @@ void EventText::exit(const Event& e) {
 }
 
 void EventText::stack_move(const Event& e) {
-  head(e, column("runtime.copystack"));
+  head(e);
   out_->put("stack [").hex(e.old_lo).put(", ").hex(e.old_hi).put(") → [");
   out_->hex(e.new_lo).put(", ").hex(e.new_hi).put(")\n");
   for (const model::MovedRecord& m : e.moved) detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
@@ -393,12 +406,15 @@ void EventText::stack_move(const Event& e) {
 void EventText::other(const Event& e) {
   switch (e.kind) {
     case EventKind::deferreturn_enter:
-      head(e, call_column(e.return_address));
-      out_->put(p_.amd64() ? "CALL" : "BL").put(" runtime.deferreturn   return address ");
-      out_->put(place(e.return_address)).put('\n');
+      head(e);
+      if (e.shown_elsewhere()) {
+        put_call();
+        out_->put("runtime.deferreturn   ");
+      }
+      out_->put("return address ").put(place(e.return_address)).put('\n');
       return;
     case EventKind::deferreturn_leave:
-      head(e, column("runtime.deferreturn"));
+      head(e);
       out_->put("no defer of this frame is left → returns to ").put(place(e.return_address)).put('\n');
       return;
     case EventKind::panic_start: return panic(e);
@@ -408,11 +424,16 @@ void EventText::other(const Event& e) {
     case EventKind::exit: return exit(e);
     case EventKind::goexit:
       goexits_.insert(e.id);
-      return head(e, column(e.frame.pc), "runtime.Goexit: the goroutine runs its defers and ends");
+      head(e);
+      out_->put("runtime.Goexit: the goroutine runs its defers and ends");
+      put_panicking(e);
+      out_->put('\n');
+      return;
     case EventKind::stack_move: return stack_move(e);
     case EventKind::transfer:
-      head(e, column(e.frame.pc));
-      out_->put(e.what).put(" → ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp).put('\n');
+      head(e);
+      out_->put(e.what).put(" from ").put(place(e.frame.pc)).put(" → ").put(place(e.to_pc));
+      out_->put("   SP ").hex(e.to_sp).put('\n');
       return;
     default: return;
   }

@@ -25,9 +25,8 @@ class EventText {
   void append_summary(std::string& out) const;
 
  private:
-  // Lines: a head with position and place in a column, then details below.
-  void head(const model::Event& e, std::string_view column);
-  void head(const model::Event& e, std::string_view column, std::string_view what);
+  // Lines: a head with the instruction shown, its position and place in a column, then details below.
+  void head(const model::Event& e);
   TextBuffer& detail();
   // Texts that repeat, made once each.
   template <class Make>
@@ -38,13 +37,12 @@ class EventText {
   const std::string& deferred(const model::Function* f);  // and what it wraps
   const std::string& column(uint64_t pc);                 // the same as places of a head
   const std::string& column(const model::Function* f);
-  const std::string& column(const char* name);  // of a static text
-  const std::string& call_column(uint64_t return_address);
-  uint64_t call_site(uint64_t return_address) const;
 
   void put_name(const model::Deferred& d);
   void put_number(uint64_t push);
-  void put_call_site(uint64_t return_address);
+  void put_call_site(uint64_t return_address, uint64_t otherwise);
+  void put_call();
+  void put_panicking(const model::Event& e);
   void put_change(std::string_view what, uint64_t before, uint64_t after);
   void put_bits(const model::Event& e);
   void captured(const model::Deferred& d);
@@ -73,7 +71,7 @@ class EventText {
   uint64_t never_run_ = 0, never_returned_ = 0;
   uint64_t goroutine_ = 1;
   model::Kept<std::string> places_, instructions_, columns_;  // by pc
-  model::Kept<std::string> functions_, deferred_, function_columns_, name_columns_;
+  model::Kept<std::string> functions_, deferred_, function_columns_;
 };
 
 std::string with_commas(uint64_t n);  // 61,204

@@ -36,6 +36,12 @@ class TextBuffer {
     room(n), std::memset(p_, ' ', n), p_ += n;
     return *this;
   }
+  // Ends a line whose last column may be empty: without the spaces before its end.
+  TextBuffer& end_line() {
+    while (used() && p_[-1] == ' ') --p_;
+    while (!used() && !out_.empty() && out_.back() == ' ') out_.pop_back();
+    return put('\n');
+  }
   TextBuffer& hex(uint64_t v) {  // 0x1f
     room(18);
     const int digits = v ? (67 - std::countl_zero(v)) / 4 : 1;
