@@ -38,6 +38,15 @@ bool names(const std::string& typed, std::string_view function) {
 
 }  // namespace
 
+Breakpoints::Breakpoints(Timeline& time, const Reader& reader, Focus& focus, const Expressions& expressions,
+                         const model::Tracker* tracker)
+    : time_(time), reader_(reader), focus_(focus), expressions_(expressions), tracker_(tracker) {
+  const model::Program* p = reader.program();
+  if (!p) return;
+  for (const loader::Func& f : p->go().funcs.find("runtime.copystack"))
+    for (const uint64_t pc : p->returns_in(*p->function_at(f.entry))) moved_.insert(pc);
+}
+
 Breakpoint& Breakpoints::add(Breakpoint b) {
   b.id = next_id_++;
   const int id = b.id;
@@ -85,7 +94,10 @@ void Breakpoints::check_condition(const std::string& condition) const {
 }
 
 void Breakpoints::drop_after(emu::Position p) {
-  for (auto& [id, b] : all_) b.hits.drop_after(p);
+  for (auto& [id, b] : all_) {
+    b.hits.drop_after(p);
+    if (b.life) b.life->drop_after(p);
+  }
 }
 
 bool Breakpoints::any_enabled() const {
@@ -93,19 +105,100 @@ bool Breakpoints::any_enabled() const {
 }
 
 void Breakpoints::apply(const std::unordered_set<uint64_t>& more) {
-  std::vector<emu::Watch> watches;
+  more_ = more;
   hooked_.clear();
   for (const auto& [id, b] : all_) {
     if (!b.enabled) continue;
-    if (b.kind == Breakpoint::watch)
-      watches.push_back(b.watched);
-    else
-      hooked_.insert(b.pcs.begin(), b.pcs.end());
+    hooked_.insert(b.pcs.begin(), b.pcs.end());
+    if (b.on_stack) hooked_.insert(moved_.begin(), moved_.end());
+    if (b.life) hooked_.merge(b.life->hooks());
   }
   std::unordered_set<uint64_t> hooks = more;
   hooks.insert(hooked_.begin(), hooked_.end());
   time_.machine().set_hooks(std::move(hooks));
+  arm();
+}
+
+// --- watchpoints on variables and on stacks ---
+
+bool Breakpoints::watches() const {
+  return std::any_of(all_.begin(), all_.end(), [](const auto& b) { return b.second.life || b.second.on_stack; });
+}
+
+// Nothing while the goroutine's stack is not there.
+std::optional<uint64_t> Breakpoints::address_now(const Breakpoint& b) const {
+  if (!b.on_stack) return b.watched.address;
+  const uint64_t hi = reader_.guest()->stack_hi(b.on_stack->g);
+  if (hi < b.on_stack->below || reader_.guest()->goid(b.on_stack->g) != b.on_stack->goid) return std::nullopt;
+  return hi - b.on_stack->below;
+}
+
+void Breakpoints::arm() {
+  std::vector<emu::Watch> watches;
+  for (auto& [id, b] : all_) {
+    if (!b.enabled || b.kind != Breakpoint::watch) continue;
+    const auto address = address_now(b);
+    if (address) b.watched.address = *address;
+    if (address && (!b.life || b.life->alive_at(time_.position()))) watches.push_back(b.watched);
+  }
   time_.machine().set_watches(std::move(watches));
+}
+
+void Breakpoints::settle() {
+  if (!watches()) return;
+  for (auto& [id, b] : all_)
+    if (b.life && b.enabled) b.life->find(time_, reader_);
+  arm();
+}
+
+void Breakpoints::settle_beginnings() {
+  const emu::Position here = time_.position();
+  if (here == 0) return;
+  const bool wanted = std::any_of(all_.begin(), all_.end(), [](const auto& b) {
+    return b.second.life && b.second.enabled && !b.second.life->reaches(0);
+  });
+  if (!wanted) return;
+  time_.seek(0);
+  settle();
+  time_.seek(here);
+}
+
+void Breakpoints::ran(emu::Position from) {
+  if (!watches()) return;
+  bool changed = moved_.count(reader_.pc()) != 0;
+  bool more = false;
+  for (auto& [id, b] : all_)
+    if (b.life && b.enabled) {
+      const size_t hooks = b.life->hooks().size();
+      changed |= b.life->ran(reader_, from);
+      more |= b.life->hooks().size() != hooks;
+    }
+  if (more)
+    apply(std::unordered_set<uint64_t>(more_));
+  else if (changed)
+    arm();
+}
+
+// Within copystack: what is written there is the copy, and pointers in it that are made to point into it.
+bool Breakpoints::stack_is_copied() const {
+  const auto seen = reader_.frames(16);
+  return std::any_of(seen.begin(), seen.end(),
+                     [](const Frame& f) { return f.function && f.function->name() == "runtime.copystack"; });
+}
+
+std::optional<Halt> Breakpoints::ended_here() const {
+  for (const auto& [id, b] : all_) {
+    if (!b.enabled || !b.life || b.life->end() != time_.position()) continue;
+    Halt h = Halt::of(Reason::watch_ended);
+    h.breakpoint = id, h.goid = b.life->who().goid;
+    return h;
+  }
+  return std::nullopt;
+}
+
+std::optional<Halt> Breakpoints::hit_here() {
+  if (auto ended = ended_here()) return ended;
+  return count_hits(reached(), time_.position(), Reason::breakpoint);
 }
 
 std::vector<model::Running> Breakpoints::running() const {
@@ -228,8 +321,32 @@ void Hits::drop_after(emu::Position p) {
   for (size_t i = 0; i < order.size(); ++i) order[i]->number = i + 1;
 }
 
+namespace {
+
+// While it lives the focus is on a watched variable's frame: that is where its condition's names are known.
+class InFrame {
+ public:
+  InFrame(Focus& focus, const Reader& reader, const FrameLife& life) : focus_(focus), kept_(focus.choice()) {
+    focus_.choose(life.who());
+    const auto seen = focus_.frames(1000);
+    for (size_t i = 0; i < seen.size(); ++i)
+      if (seen[i].function == life.function() && reader.depth(life.who(), seen[i].caller_sp) == life.depth())
+        focus_.choose_frame(static_cast<unsigned>(i));
+  }
+  ~InFrame() { focus_.restore(kept_); }
+  InFrame(const InFrame&) = delete;
+
+ private:
+  Focus& focus_;
+  const Focus::Choice kept_;
+};
+
+}  // namespace
+
 bool Breakpoints::condition_holds(const Breakpoint& b) const {
   if (b.condition.empty()) return true;
+  std::optional<InFrame> in;
+  if (b.life) in.emplace(focus_, reader_, *b.life);
   try {
     return expressions_.evaluate(b.condition) != 0;
   } catch (const Error&) {
@@ -281,6 +398,8 @@ std::vector<Breakpoint*> Breakpoints::touched(const emu::Stop& s) {
   for (auto& [id, b] : all_) {
     if (!b.enabled || b.kind != Breakpoint::watch || !(s.write ? b.watched.write : b.watched.read)) continue;
     if (s.address < b.watched.address || s.address >= b.watched.address + b.watched.size) continue;
+    if (b.on_stack && stack_is_copied()) continue;
+    if (b.life && !b.life->alive_at(time_.position() - 1)) continue;
     if (condition_holds(b)) out.push_back(&b);
   }
   return out;

@@ -8,6 +8,7 @@
 
 #include "runtime_model/tracker.h"
 #include "session/expressions.h"
+#include "session/frame_life.h"
 #include "session/halt.h"
 #include "session/timeline.h"
 
@@ -49,8 +50,14 @@ struct Breakpoint {
   EventPoint point = EventPoint::defer;  // event
   // event: only for this function; empty: defers of the user's functions, panics of all; kEverybody: all.
   std::string function;
-  emu::Watch watched;     // watch
-  std::string condition;  // an expression; empty: always
+  emu::Watch watched;  // watch: its address is where it was when that was last looked at (Breakpoints::settle)
+  // watch: it lies on a goroutine's stack, that far below the upper end, and follows it when it moves.
+  struct OnStack {
+    uint64_t g = 0, goid = 0, below = 0;
+  };
+  std::optional<OnStack> on_stack;
+  std::optional<FrameLife> life;  // watch of a variable of a frame: it is watched as long as that lives
+  std::string condition;          // an expression; empty: always
   HitCondition hit_condition;
   Hits hits;
   bool temporary = false, enabled = true;
@@ -58,8 +65,8 @@ struct Breakpoint {
 
 class Breakpoints {
  public:
-  Breakpoints(Timeline& time, const Reader& reader, const Expressions& expressions, const model::Tracker* tracker)
-      : time_(time), reader_(reader), expressions_(expressions), tracker_(tracker) {}
+  Breakpoints(Timeline& time, const Reader& reader, Focus& focus, const Expressions& expressions,
+              const model::Tracker* tracker);
 
   // --- the list ---
   const std::map<int, Breakpoint>& all() const { return all_; }
@@ -90,6 +97,16 @@ class Breakpoints {
   // --- for motions ---
   // Sets the machine's hooks and watchpoints; `more` are hooked beside them.
   void apply(const std::unordered_set<uint64_t>& more = {});
+  bool watches() const;  // variables of frames, or words of stacks
+  // Makes true for this position what is said of watched variables: where they lie, whether their frame lives. May run
+  // again what lies between; stands where it stood afterwards.
+  void settle();
+  // As settle, for all positions before this one too.
+  void settle_beginnings();
+  // After a run from there to here with what apply() set: a stack may have moved, a watched frame begun or ended.
+  void ran(emu::Position from);
+  // Sets the machine's watchpoints for the position at hand.
+  void arm();
   bool any_hooked() const { return !hooked_.empty(); }
   bool any_enabled() const;
   // Those whose place, event and condition hold at this position; a hit condition is another matter.
@@ -97,9 +114,13 @@ class Breakpoints {
   std::vector<Breakpoint*> touched(const emu::Stop& watchpoint);
   // The first of them that stops at position p; all of them count the hit.
   std::optional<Halt> count_hits(const std::vector<Breakpoint*>& there, emu::Position p, Reason reason);
-  std::optional<Halt> hit_here() { return count_hits(reached(), time_.position(), Reason::breakpoint); }
+  // The watchpoint whose frame is gone from here on.
+  std::optional<Halt> ended_here() const;
+  std::optional<Halt> hit_here();
 
  private:
+  std::optional<uint64_t> address_now(const Breakpoint& b) const;
+  bool stack_is_copied() const;
   bool condition_holds(const Breakpoint& b) const;
   bool event_holds(const Breakpoint& b) const;
   bool bit_appears(const Frame& f) const;
@@ -110,11 +131,13 @@ class Breakpoints {
 
   Timeline& time_;
   const Reader& reader_;
+  Focus& focus_;
   const Expressions& expressions_;
   const model::Tracker* tracker_;
+  std::unordered_set<uint64_t> moved_;  // where copystack returns: a stack has moved
   std::map<int, Breakpoint> all_;
   int next_id_ = 1;
-  std::unordered_set<uint64_t> hooked_;  // by breakpoints
+  std::unordered_set<uint64_t> hooked_, more_;  // by breakpoints; by the motion at work
 };
 
 }  // namespace deferscope::session

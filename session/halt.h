@@ -12,6 +12,7 @@ enum class Reason : uint8_t {
   done,  // as far as was asked
   breakpoint,
   watchpoint,
+  watch_ended,      // the frame of the variable that a watchpoint is on is gone
   exited,           // the guest; this is a position too
   deadlock,         // all threads wait and nothing can wake them
   limit,            // --max-instructions
@@ -36,8 +37,8 @@ struct Access {
 
 struct Halt {
   Reason reason = Reason::done;
-  int breakpoint = 0;                         // breakpoint, watchpoint: its number
-  uint64_t hit = 0;                           // its how manieth
+  int breakpoint = 0;                         // breakpoint, watchpoint, watch_ended: its number
+  uint64_t hit = 0;                           // breakpoint, watchpoint: its how manieth
   std::optional<Access> access;               // watchpoint
   std::optional<EventPoint> event;            // of a motion to events
   const model::Function* returned = nullptr;  // the function whose frame a `finish` left

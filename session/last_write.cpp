@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "session/frame_life.h"
+
 namespace deferscope::session {
 namespace {
 
@@ -71,6 +73,34 @@ std::optional<emu::Position> find_last_write(Timeline& time, const Reader& reade
   return std::nullopt;
 }
 
+// A word of a goroutine's stack, told by its distance from the stack's upper end.
+struct StackWord {
+  uint64_t g = 0, below = 0;
+};
+
+std::optional<StackWord> stack_word(const Reader& reader, uint64_t address) {
+  const model::Guest* guest = reader.guest();
+  const uint64_t g = guest ? reader.who().g : 0;
+  if (g == 0 || !guest->on_stack(g, address + 1)) return std::nullopt;
+  return StackWord{g, guest->stack_hi(g) - address};
+}
+
+// If the instruction before `written` belongs to the copying of that stack: goes to before that, and says where the
+// word was there.
+std::optional<uint64_t> before_copy(Timeline& time, const Reader& reader, emu::Position written,
+                                    const StackWord& word) {
+  time.seek(written - 1);
+  const auto seen = reader.frames(16);
+  const auto copying = std::find_if(
+      seen.begin(), seen.end(), [](const Frame& f) { return f.function && f.function->name() == "runtime.copystack"; });
+  if (copying == seen.end()) return std::nullopt;
+  const auto entry = last_hook_before(time, written, {copying->function->f.entry}, [] { return true; });
+  time.machine().set_hooks({});
+  if (!entry) return std::nullopt;
+  time.seek(*entry);
+  return reader.guest()->stack_hi(word.g) - word.below;
+}
+
 // Where `set` last changed a word in [address, address + size), up to position p.
 std::optional<emu::Position> last_edit(const Timeline& time, emu::Position p, uint64_t address, unsigned size) {
   for (auto it = time.edits().upper_bound(p); it != time.edits().begin();) {
@@ -88,13 +118,22 @@ LastWrite last_write(Timeline& time, const Reader& reader, uint64_t address, uns
   const auto value = reader.value(address, size);
   if (!value) throw Error(fmt::format("{:#x} is not mapped", address));
   std::optional<emu::Position> found;
+  LastWrite out;
+  out.address = address;
   try {
+    const auto on_stack = stack_word(reader, address);
     found = find_last_write(time, reader, address, size);
+    while (found && on_stack) {
+      const auto old = before_copy(time, reader, *found, *on_stack);
+      if (!old || *old == out.address) break;
+      const auto earlier = find_last_write(time, reader, *old, size);
+      if (!earlier) break;
+      found = earlier, out.address = *old;
+    }
   } catch (...) {
     time.seek(from);
     throw;
   }
-  LastWrite out;
   out.value = *value;
   if (const auto by_hand = last_edit(time, from, address, size); by_hand && by_hand >= found) {
     out.kind = LastWrite::edit;
@@ -103,7 +142,7 @@ LastWrite last_write(Timeline& time, const Reader& reader, uint64_t address, uns
     out.kind = LastWrite::instruction;
     out.position = *found - 1;
     time.seek(out.position);
-    out.before = reader.value(address, size);
+    out.before = reader.value(out.address, size);
   }
   time.seek(from);
   return out;

@@ -29,6 +29,14 @@ Halt Motion::halt_of(const emu::Stop& s) {
   return h;
 }
 
+// With what Breakpoints::apply() has set.
+emu::Stop Motion::run_watching(emu::Position target) {
+  const emu::Position from = position();
+  const emu::Stop s = time_.run(target);
+  breakpoints_.ran(from);
+  return s;
+}
+
 Motion::Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& breakpoints)
     : time_(time), reader_(reader), focus_(focus), breakpoints_(breakpoints) {
   take_up_ = entries_of({"runtime.execute", "runtime.coroswitch_m"});
@@ -40,12 +48,13 @@ Motion::Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& 
 Halt Motion::run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done,
                        emu::Position limit) {
   focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply(temps);
   const emu::Position from = position();
   while (true) {
     time_.check_interrupt();
     const emu::Position target = limit - position() > kChunk ? position() + kChunk : limit;
-    const emu::Stop s = time_.run(target);
+    const emu::Stop s = run_watching(target);
     if (s.kind == emu::Stop::Reached) {
       if (position() >= limit) return {};
       time_.tell({position(), false});
@@ -118,7 +127,7 @@ std::optional<Halt> Motion::skip_others(const Who& who, emu::Position limit, boo
     if ((i & 0xfff) == 0) time_.check_interrupt();
     const int tid = time_.state().thread().tid;
     const bool closely = looks || taking.count(tid) != 0;
-    const emu::Stop s = time_.run(closely ? position() + 1 : std::min(limit, position() + kChunk));
+    const emu::Stop s = run_watching(closely ? position() + 1 : std::min(limit, position() + kChunk));
     if (s.kind == emu::Stop::Hook) {
       const auto stop = stops ? breakpoints_.hit_here() : std::nullopt;
       if (stop) return stop;
@@ -139,8 +148,8 @@ std::optional<Halt> Motion::skip_others(const Who& who, emu::Position limit, boo
 
 // A hook at the present position reports itself once; the second call executes. A breakpoint where it arrives is hit.
 Halt Motion::step(const Who& who, bool any) {
-  emu::Stop s = time_.run(position() + 1);
-  if (s.kind == emu::Stop::Hook) s = time_.run(position() + 1);
+  emu::Stop s = run_watching(position() + 1);
+  if (s.kind == emu::Stop::Hook) s = run_watching(position() + 1);
   if (s.kind != emu::Stop::Reached) {
     const Halt h = halt_of(s);
     if (h.reason != Reason::done) return h;
@@ -157,6 +166,7 @@ Halt Motion::step(const Who& who, bool any) {
 
 Halt Motion::instructions(uint64_t n, bool any) {
   const Who who = focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply();
   for (uint64_t i = 0; i < n; ++i) {
     if ((i & 0xffff) == 0) time_.check_interrupt();
@@ -199,6 +209,7 @@ std::optional<Halt> Motion::cut_at_gogo(const Who& me, uint64_t depth, uint64_t 
 
 Halt Motion::over_call() {
   const Who who = focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply();
   if (!executes(who)) return arrive(who);
   const isa::Lifted in = reader_.lift(reader_.pc());
@@ -229,6 +240,7 @@ Halt Motion::over_call() {
 
 Halt Motion::finish(unsigned of) {
   const Who who = focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply();
   if (!executes(who))
     if (const Halt h = arrive(who); h.reason != Reason::done) return h;
@@ -280,6 +292,7 @@ Halt Motion::step_into(const Who& who, uint64_t back) {
 
 Halt Motion::line(bool into) {
   const Who who = focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply();
   if (!executes(who))
     if (const Halt h = arrive(who); h.reason != Reason::done) return h;
@@ -328,6 +341,7 @@ Halt Motion::run_to(emu::Position p) {
 
 Halt Motion::run_to_hint(isa::Hint hint) {
   const Who who = focus_.follow();
+  breakpoints_.settle();
   breakpoints_.apply();
   Halt h;
   for (unsigned i = 0; h.is_done(); ++i) {

@@ -61,6 +61,7 @@ class Motion {
   };
 
   Halt halt_of(const emu::Stop& s);
+  emu::Stop run_watching(emu::Position target);
   Halt step(const Who& who, bool any);
   Halt run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done,
                  emu::Position limit = emu::kNever);
@@ -76,11 +77,9 @@ class Motion {
 
   Halt stopped_on_the_way(Halt h, emu::Position before);
   std::optional<Halt> last_stop(emu::Position from, emu::Position before);
-  std::optional<Halt> last_stop_of_stretch(emu::Position from, emu::Position before);
+  std::optional<Halt> last_stop_of_stretch(emu::Position from, emu::Position before, bool whole);
   std::vector<Passed> passed(const Who& who, emu::Position from, emu::Position to, bool any);
   std::optional<Passed> last_before(emu::Position p, const Who& who, const std::function<bool(const Passed&)>& want);
-  std::optional<emu::Position> last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
-                                                const std::function<bool()>& want);
   std::optional<emu::Position> last_in_frame(const Who& who, const LineAt& that,
                                              const std::unordered_set<uint64_t>& pcs, emu::Position p);
   std::unordered_set<uint64_t> instructions_of(const model::Function* f) const;

@@ -25,8 +25,8 @@ std::vector<Motion::Passed> Motion::passed(const Who& me, emu::Position from, em
     }
     out.push_back({position(), reader_.pc(), reader_.depth(w, reader_.sp())});
     const emu::Position at = position();
-    emu::Stop s = time_.run(at + 1);
-    if (position() == at && s.kind == emu::Stop::Hook) s = time_.run(at + 1);
+    emu::Stop s = run_watching(at + 1);
+    if (position() == at && s.kind == emu::Stop::Hook) s = run_watching(at + 1);
     if (position() == at) break;
   }
   return out;
@@ -81,34 +81,6 @@ Halt Motion::to_beginning() {
   return Halt::of(Reason::beginning);
 }
 
-// The last position before p at which a hook of `pcs` is reached and `want` holds there.
-std::optional<emu::Position> Motion::last_hook_before(emu::Position p, const std::unordered_set<uint64_t>& pcs,
-                                                      const std::function<bool()>& want) {
-  std::vector<emu::Position> marks = time_.machine().snapshot_positions();
-  if (marks.empty() || marks.front() != 0) marks.insert(marks.begin(), 0);
-  time_.machine().set_hooks(pcs);
-  time_.machine().set_watches({});
-  emu::Position end = p;
-  for (auto it = marks.rbegin(); it != marks.rend(); ++it) {
-    if (*it >= end) continue;
-    time_.check_interrupt();
-    std::optional<emu::Position> found;
-    time_.seek(*it);
-    emu::Position seen = emu::kNever;
-    while (position() < end) {
-      const emu::Stop s = time_.run(end);
-      if (s.kind != emu::Stop::Hook) break;
-      if (position() >= end) break;
-      if (position() != seen && want()) found = position();
-      seen = position();
-    }
-    if (found) return found;
-    time_.tell({*it, true});
-    end = *it;
-  }
-  return std::nullopt;
-}
-
 // Back over a call: the instruction of the same frame that was executed before.
 Halt Motion::next_back() {
   const Who who = focus_.follow();
@@ -147,7 +119,7 @@ std::unordered_set<uint64_t> Motion::instructions_of(const model::Function* f) c
 // The last time before p at which `who` stood at one of `pcs` in that frame.
 std::optional<emu::Position> Motion::last_in_frame(const Who& who, const LineAt& that,
                                                    const std::unordered_set<uint64_t>& pcs, emu::Position p) {
-  return last_hook_before(p, pcs, [&] { return executes(who) && line_here().depth == that.depth; });
+  return last_hook_before(time_, p, pcs, [&] { return executes(who) && line_here().depth == that.depth; });
 }
 
 // Back to the instruction that entered this function's frame.
@@ -233,44 +205,57 @@ Halt Motion::back() {
 }
 
 std::optional<Halt> Motion::last_stop(emu::Position from, emu::Position before) {
+  if (breakpoints_.watches()) {
+    time_.seek(before);
+    breakpoints_.settle();
+    breakpoints_.settle_beginnings();
+  }
   breakpoints_.apply();
   const std::vector<emu::Position> marks = time_.machine().snapshot_positions();
-  for (auto it = marks.rbegin(); it != marks.rend() && before > from; ++it) {
-    if (*it >= before) continue;
+  emu::Position end = before;
+  for (auto it = marks.rbegin(); it != marks.rend() && end > from; ++it) {
+    if (*it >= end) continue;
     time_.check_interrupt();
-    if (auto stop = last_stop_of_stretch(std::max(*it, from), before)) return stop;
+    if (auto stop = last_stop_of_stretch(std::max(*it, from), end, end < before)) return stop;
     time_.tell({*it, true});
-    before = *it;
+    end = *it;
   }
   return std::nullopt;
 }
 
-// All that is reached in between counts, last first: that is the order of a motion back.
-std::optional<Halt> Motion::last_stop_of_stretch(emu::Position from, emu::Position before) {
+// All that is reached in between counts, last first: that is the order of a motion back. A place at `before` belongs to
+// the next stretch, a write by the instruction in front of it to this one: it counts if `whole`.
+std::optional<Halt> Motion::last_stop_of_stretch(emu::Position from, emu::Position before, bool whole) {
   struct Arrival {
     emu::Position position;
     std::vector<Breakpoint*> there;
     std::optional<Access> access;  // of a watchpoint
+    std::optional<Halt> ended;     // of a watched frame
   };
   std::vector<Arrival> arrivals;
   time_.seek(from);
+  breakpoints_.arm();
   while (position() < before) {
-    const emu::Stop s = time_.run(before);
-    if (position() >= before || (s.kind != emu::Stop::Hook && s.kind != emu::Stop::Watchpoint)) break;
+    const emu::Stop s = run_watching(before);
     const bool watch = s.kind == emu::Stop::Watchpoint;
+    if ((!watch && s.kind != emu::Stop::Hook) || (position() >= before && !(watch && whole))) break;
     if (!watch && !arrivals.empty() && arrivals.back().position == position() && !arrivals.back().access) continue;
-    Arrival a{position(), watch ? breakpoints_.touched(s) : breakpoints_.reached(), std::nullopt};
-    if (a.there.empty()) continue;
+    Arrival a{position(), watch ? breakpoints_.touched(s) : breakpoints_.reached(), std::nullopt, std::nullopt};
+    if (!watch) a.ended = breakpoints_.ended_here();
+    if (a.there.empty() && !a.ended) continue;
     if (watch) a.access = Access{s.address, s.write};
     // It stops there for sure: what comes before does not matter.
-    if (std::any_of(a.there.begin(), a.there.end(), [](const Breakpoint* b) { return b->hit_condition.text.empty(); }))
+    if (a.ended ||
+        std::any_of(a.there.begin(), a.there.end(), [](const Breakpoint* b) { return b->hit_condition.text.empty(); }))
       arrivals.clear();
     arrivals.push_back(std::move(a));
   }
   for (auto it = arrivals.rbegin(); it != arrivals.rend(); ++it) {
-    auto stop = breakpoints_.count_hits(it->there, it->position, it->access ? Reason::watchpoint : Reason::breakpoint);
+    auto stop = it->ended ? it->ended
+                          : breakpoints_.count_hits(it->there, it->position,
+                                                    it->access ? Reason::watchpoint : Reason::breakpoint);
     if (!stop) continue;
-    stop->access = it->access;
+    if (it->access) stop->access = it->access;
     time_.seek(it->position);
     return stop;
   }

@@ -42,7 +42,7 @@ Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
       variables_(reader_, focus_),
       expressions_(reader_, focus_),
       places_(time_, reader_, focus_, expressions_, tracker_.get()),
-      breakpoints_(time_, reader_, expressions_, tracker_.get()),
+      breakpoints_(time_, reader_, focus_, expressions_, tracker_.get()),
       motion_(time_, reader_, focus_, breakpoints_) {
   reader_.syntax = options.syntax;
   time_.on_progress = std::move(options.progress);
@@ -96,6 +96,7 @@ std::vector<std::string> Session::explain() const {
 
 Stop Session::look(const Halt& halt) {
   focus_.follow();
+  breakpoints_.settle();
   Stop out;
   out.halt = halt;
   out.position = time_.position();
@@ -143,6 +144,13 @@ Breakpoint Session::breakpoint_at(const std::string& where) {
   return b;
 }
 
+namespace {
+
+// "seen", "seen.words[3]" → "seen": what an expression takes a part of.
+std::string base_of(const std::string& expression) { return expression.substr(0, expression.find_first_of(".[ ")); }
+
+}  // namespace
+
 Breakpoint Session::watchpoint_on(const std::string& expression, bool read, bool write, uint64_t size) const {
   constexpr uint64_t kMost = 4096;  // bytes
   Breakpoint b;
@@ -153,7 +161,25 @@ Breakpoint Session::watchpoint_on(const std::string& expression, bool read, bool
   b.watched.address = address;
   b.watched.size = std::clamp<uint64_t>(size ? size : bytes, 1, kMost);
   if (!reader_.value(address, 1)) throw Error(fmt::format("{:#x} is not mapped", address));
+  const Who who = focus_.who();
+  if (!reader_.guest() || who.goid == 0) return b;
+  if (reader_.guest()->on_stack(who.g, address + 1))
+    b.on_stack = Breakpoint::OnStack{who.g, who.goid, reader_.guest()->stack_hi(who.g) - address};
+  const auto variable = variables_.local(base_of(expression));
+  const bool part = variable && variable->address && address - *variable->address < variable->bytes.size();
+  if (const auto frame = part ? frame_holding(base_of(expression), address) : std::nullopt)
+    b.life.emplace(reader_, who, *frame);
   return b;
+}
+
+// The frame that a variable of the chosen one lies in: its own, or the one that a closure has it from.
+std::optional<Frame> Session::frame_holding(const std::string& variable, uint64_t address) const {
+  const auto own = focus_.frame();
+  if (!own || address < own->caller_sp || !reader_.guest()->on_stack(focus_.who().g, address + 1)) return own;
+  if (!variables_.by_pointer(variable)) return own;  // an argument
+  for (const Frame& f : focus_.frames(1000))
+    if (f.function && f.sp >= own->sp && address < f.caller_sp) return f;
+  return own;
 }
 
 Session::Set Session::set(const std::string& what, uint64_t value) {
@@ -180,6 +206,7 @@ Session::Set Session::set(const std::string& what, uint64_t value) {
   }
   if (e.is_register && !at.thread) throw Error("a parked goroutine has no registers to set; set words of its stack");
   if (at.thread) e.tid = at.thread->tid;
+  breakpoints_.settle_beginnings();  // what follows is not the run in which they would be found
   time_.edit(e);
   return done;
 }

@@ -123,6 +123,7 @@ class Session {
   const model::Tracker* tracker() const { return tracker_.get(); }  // nullptr as program
 
  private:
+  std::optional<Frame> frame_holding(const std::string& variable, uint64_t address) const;
   static std::unique_ptr<model::Program> program_of(const emu::Machine& machine);
 
   Timeline time_;

@@ -103,20 +103,31 @@ std::vector<Variable> Variables::of_frame(Set set, const std::string& filter) co
   return out;
 }
 
-std::optional<Value> Variables::local(const std::string& name) const {
+std::optional<loader::Variable> Variables::innermost(const Frame& f, const std::string& name) const {
   loader::Dwarf* d = dwarf();
-  const auto f = d ? focus_.frame() : std::nullopt;
-  const auto info = f ? d->function_at(f->lookup) : std::nullopt;
+  const auto info = d ? d->function_at(f.lookup) : std::nullopt;
   if (!info) return std::nullopt;
-  const int line = line_of(*f);
+  const int line = line_of(f);
   const loader::Variable* best = nullptr;
   for (const loader::Variable& v : info->variables) {
-    if ((v.name != name && v.name != "&" + name) || !v.visible_at(f->lookup)) continue;
+    if ((v.name != name && v.name != "&" + name) || !v.visible_at(f.lookup)) continue;
     const bool better = !best || (v.inlined_from.empty() && (declared(v, line) || !declared(*best, line)));
     if (better) best = &v;
   }
-  if (!best) return std::nullopt;
-  return value_of(*d, *best, *f, access_to(*f));
+  return best ? std::optional(*best) : std::nullopt;
+}
+
+std::optional<Value> Variables::local(const std::string& name) const {
+  const auto f = dwarf() ? focus_.frame() : std::nullopt;
+  const auto variable = f ? innermost(*f, name) : std::nullopt;
+  if (!variable) return std::nullopt;
+  return value_of(*dwarf(), *variable, *f, access_to(*f));
+}
+
+bool Variables::by_pointer(const std::string& name) const {
+  const auto f = dwarf() ? focus_.frame() : std::nullopt;
+  const auto variable = f ? innermost(*f, name) : std::nullopt;
+  return variable && variable->name[0] == '&';
 }
 
 std::optional<Value> Variables::global(const std::string& name) const {

@@ -28,6 +28,8 @@ class Variables {
   std::vector<Variable> of_packages(const std::string& filter) const;
   // The variable of the chosen frame, the innermost one of that name. Nothing if there is none, or no DWARF.
   std::optional<Value> local(const std::string& name) const;
+  // Whether the frame has that variable by a pointer only: it moved to the heap, or is another frame's.
+  bool by_pointer(const std::string& name) const;
   // "main.counter", "counter" (of the chosen frame's package), "language.und" (of whatever path).
   std::optional<Value> global(const std::string& name) const;
 
@@ -37,6 +39,7 @@ class Variables {
   loader::FrameAccess access_to(const Frame& f) const;
   Value value_of(loader::Dwarf& d, const loader::Variable& v, const Frame& f, const loader::FrameAccess& a) const;
   int line_of(const Frame& f) const;
+  std::optional<loader::Variable> innermost(const Frame& f, const std::string& name) const;
 
   const Reader& reader_;
   const Focus& focus_;

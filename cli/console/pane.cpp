@@ -137,6 +137,11 @@ bool Console::show_reason(const Halt& h, const Stop& stop) {
         say(mark('b', fmt::format("{} {}: {}{}  (hit {})", to_string(h.reason), h.breakpoint, b->spec,
                                   what.empty() ? "" : ", " + what, h.hit)));
       break;
+    case Reason::watch_ended:
+      if (const Breakpoint* b = session.breakpoints().find(h.breakpoint))
+        say(mark('b', fmt::format("watchpoint {} ends: {}: {}", h.breakpoint, b->spec,
+                                  end_text(session.reader(), *b->life))));
+      break;
     case Reason::exited:
       say(fmt::format(
           "@{}  the guest has ended, exit status {}. This is a position too: rsi, rc and goto go back from here.",

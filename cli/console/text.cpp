@@ -53,4 +53,10 @@ std::string halt_text(const session::Reader& reader, const session::Halt& h) {
   }
 }
 
+std::string end_text(const session::Reader& reader, const session::FrameLife& life) {
+  const std::string whose = life.function() ? model::readable(life.function()->name()) : "the function";
+  if (life.cut()) return fmt::format("the frame of {} was cut without returning", whose);
+  return fmt::format("{} has returned to {}", whose, reader.place(life.returned_to()));
+}
+
 }  // namespace deferscope::cli

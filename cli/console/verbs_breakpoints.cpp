@@ -22,11 +22,24 @@ std::string take_condition(std::string& spec) {
   return condition;
 }
 
+// Where it lies now, and whose variable it is.
+std::string watched_text(const Console& c, const Breakpoint& b) {
+  const bool here = !b.life || b.life->alive_at(c.session.time().position());
+  std::string t = fmt::format("{}{} [{}{} bytes]", b.watched.read ? "r" : "", b.watched.write ? "w" : "",
+                              here ? fmt::format("{:#x}, ", b.watched.address) : "", b.watched.size);
+  if (!b.life) return b.on_stack ? t + fmt::format(", on g{}'s stack", b.on_stack->goid) : t;
+  const session::FrameLife& life = *b.life;
+  t += fmt::format(", of {}'s frame on g{}", life.function() ? model::readable(life.function()->name()) : "?",
+                   life.who().goid);
+  if (life.dropped()) return t + ", which is no more: the guest was changed before it";
+  if (life.end()) t += fmt::format(", which ends @{}", grouped(*life.end()));
+  return here ? t : t + "; not here";
+}
+
 std::string describe(const Console& c, const Breakpoint& b) {
   std::string where;
   if (b.kind == Breakpoint::watch) {
-    where = fmt::format("{}{} [{:#x}, {} bytes]", b.watched.read ? "r" : "", b.watched.write ? "w" : "",
-                        b.watched.address, b.watched.size);
+    where = watched_text(c, b);
   } else if (b.pcs.size() == 1) {
     where = fmt::format("{:#x} {} {}", b.pcs[0], c.session.reader().place(b.pcs[0]), c.session.reader().line(b.pcs[0]));
   } else {
@@ -130,6 +143,7 @@ void clear(Console& c, const std::string& a) {
 
 void list_breakpoints(Console& c, const std::string&) {
   if (c.session.breakpoints().all().empty()) c.say("no breakpoints");
+  c.session.breakpoints().settle();
   for (const auto& [id, b] : c.session.breakpoints().all())
     c.say(fmt::format("{}  hits {}", describe(c, b), b.hits.count()));
 }

@@ -98,7 +98,8 @@ void lastwrite(Console& c, const std::string& args) {
     c.say(fmt::format("{}, changed at @{} by your set", now(), grouped(found.position)));
   } else {
     time.seek(found.position);
-    c.say(fmt::format("{}, written at @{} by {}", now(), grouped(found.position), who_text(reader.who())));
+    c.say(fmt::format("{}, written at @{} by {}{}", now(), grouped(found.position), who_text(reader.who()),
+                      found.address == address ? "" : fmt::format(", then at {:#x}: the stack moved", found.address)));
     c.say(fmt::format("  {:#x} {}   {}  {}", reader.pc(), reader.instruction_text(reader.pc()),
                       reader.place(reader.pc()), reader.line(reader.pc())));
     c.say(fmt::format("  before: {}", found.before ? value(*found.before) : "not mapped"));

@@ -208,7 +208,16 @@ class Client {
   }
 
   json breakpoint(const Breakpoint& b) const {
-    return {{"id", b.id}, {"where", b.spec}, {"places", b.pcs}, {"hits", b.hits.count()}, {"enabled", b.enabled}};
+    json j = {{"id", b.id}, {"where", b.spec}, {"places", b.pcs}, {"hits", b.hits.count()}, {"enabled", b.enabled}};
+    if (b.kind != Breakpoint::watch) return j;
+    j["watched"] = {{"address", b.watched.address}, {"size", b.watched.size}, {"on_stack", b.on_stack.has_value()}};
+    if (!b.life) return j;
+    j["frame"] = {{"function", function_name(b.life->function())},
+                  {"goroutine", b.life->who().goid},
+                  {"alive", b.life->alive_at(session_->time().position())},
+                  {"cut", b.life->cut()},
+                  {"end", b.life->end() ? json(*b.life->end()) : json(nullptr)}};
+    return j;
   }
 
   std::string output_;
@@ -364,6 +373,37 @@ TEST(SessionJson, APanicAndItsRecovery) {
       EXPECT_EQ(answer["error"].get<std::string>().find('\n'), std::string::npos) << answer;
       EXPECT_EQ(client({{"do", "where"}})["position"], here["position"]) << bad;
     }
+  }
+}
+
+// A watchpoint on a variable tells where it lies, whose it is and when that ends, as values.
+TEST(SessionJson, AWatchedVariableEndsWithItsFrame) {
+  const auto all = guests();
+  if (all.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : all) {
+    SCOPED_TRACE(path);
+    Client client(path, "stack-grow");
+    client({{"do", "break"}, {"where", "stacks.go:50"}});
+    client({{"do", "continue"}});
+    client({{"do", "clear"}});
+    const json set = client({{"do", "watch"}, {"expression", "local"}});
+    EXPECT_EQ(set["frame"]["function"], "main.stackGrow.func1") << set;
+    EXPECT_EQ(set["frame"]["alive"], true);
+    EXPECT_EQ(set["frame"]["end"], nullptr);
+    EXPECT_EQ(set["watched"]["size"], 8);
+    EXPECT_EQ(client({{"do", "continue"}})["reason"], "watchpoint");  // local++
+    const json moved = client({{"do", "breakpoints"}})[0];
+    EXPECT_TRUE(moved["watched"]["on_stack"] == false || moved["watched"]["address"] != set["watched"]["address"]);
+    EXPECT_EQ(client({{"do", "continue"}})["reason"], "watchpoint");  // *q += 10
+    const json end = client({{"do", "continue"}});
+    EXPECT_EQ(end["reason"], "watch_ended");
+    EXPECT_EQ(end["breakpoint"], set["id"]);
+    const json ended = client({{"do", "breakpoints"}})[0];
+    EXPECT_EQ(ended["frame"]["alive"], false);
+    EXPECT_EQ(ended["frame"]["end"], end["position"]);
+    EXPECT_EQ(ended["frame"]["cut"], false);
+    EXPECT_EQ(client({{"do", "back"}})["reason"], "watchpoint");
+    EXPECT_EQ(client({{"do", "breakpoints"}})[0]["frame"]["alive"], true);
   }
 }
 
