@@ -5,7 +5,8 @@ A guest is one program of src/ built by one release for one target in one mode w
     <out>/<program>_<release>_<goos>_<goarch>_<mode>_<symbols>
 Modes: opt (default flags) and nopt (-N -l for the program's own packages). The program casessmall is cases with the tag small.
 Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF), bare (-s -w). go.mod has one go line, 1.12, except in golinesnew:
-1.21 (panic(nil)) with that release, 1.22 (loop variables) from there on. Builds run in one fixed directory and with trimmed paths, so that equal inputs give equal bytes on any machine.
+1.21 (panic(nil)) with that release, 1.22 (loop variables) from there on, and in stories: 1.21 from that release on. Builds run in one fixed directory and with
+trimmed paths, so that equal inputs give equal bytes on any machine.
 A build that is there already is kept; the sources' digest stands in <out>/SOURCES, another digest starts afresh.
 The Go command downloads the releases it lacks as toolchain modules (GOTOOLCHAIN).
 """
@@ -29,12 +30,13 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories".split()
 
-# The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, and
-# those whose program is the whole `cases`.
+# The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
+# whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
 DWARF_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 WHOLE_RELEASES = "1.13.15 1.27.4".split()
+STORY_SYMBOLS = dict.fromkeys("1.12.17 1.13.15 1.14.15 1.17.13 1.22.12 1.25.14 1.27.4".split(), "dwarf") | {"1.18.10": "syms", "1.21.13": "syms"}
 
 
 def minor(release):
@@ -49,8 +51,10 @@ def exists(program, release, target):
 
 
 def core(program, release, target, mode, symbols):
-    """What is committed under core/."""
+    """What is committed under core/ and, of the program stories, under stories/."""
     goos, goarch = target.split("/")
+    if program == "stories":
+        return goos == "linux" and mode == "opt" and symbols == STORY_SYMBOLS.get(release)
     if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
         return True
     whole = goos == "linux" and release in WHOLE_RELEASES
@@ -108,6 +112,8 @@ def build(out, program, release, target, mode, symbols, cache=None):
     if program == "golinesnew":
         package = "golines"
         command.append("-modfile=go.121.mod" if minor(release) == 21 else "-modfile=go.122.mod")
+    if program == "stories" and minor(release) >= 21:
+        command.append("-modfile=go.121.mod")
     if program == "casessmall":
         package = "cases"
         command.append("-tags=small")
@@ -124,7 +130,7 @@ def build(out, program, release, target, mode, symbols, cache=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=str(HERE.parent.parent / "build" / "guests"))
-    parser.add_argument("--core", action="store_true", help="only the guests of the committed core set")
+    parser.add_argument("--core", action="store_true", help="only the committed guests")
     parser.add_argument("--releases", default=",".join(RELEASES))
     parser.add_argument("--targets", default=",".join(TARGETS))
     parser.add_argument("--programs", default=",".join(PROGRAMS))

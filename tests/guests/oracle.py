@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what the core guests do on the real machine: amd64 natively, arm64 under qemu-aarch64, into core/oracle/<case>.txt.
+"""Records what the committed guests do on the real machine: amd64 natively, arm64 under qemu-aarch64, into <set>/oracle/<case>.txt. Sets: core, stories.
 
 A record names who it holds for and gives exit status, standard output and standard error:
 
@@ -21,7 +21,7 @@ Before comparing, both sides are normalised:
     the empty line that ends the first goroutine's trace is dropped (which other goroutines are shown is the scheduler's business); so is the runtime's own stack below a deadlock (that of
     whichever thread saw it).
 A crash killed by a signal has the shell's status, 128 + signal. The case `list` names the cases of a build.
-core/manifest.json says of each guest which oracle it has: native, qemu-aarch64, or amd64 (what the same program built for amd64 does).
+The set's manifest.json says of each guest which oracle it has: native, qemu-aarch64, or amd64 (what the same program built for amd64 does).
 """
 import argparse
 import collections
@@ -38,7 +38,7 @@ import build
 HERE = pathlib.Path(__file__).resolve().parent
 INPUT = b"first line\nsecond\nno newline at the end"
 RUNS = 5
-# qemu takes long: one release of each mechanism, the others have amd64's record.
+# qemu takes long: of the core set one release of each mechanism, the others have amd64's record.
 ARM64_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 # Cases whose outcome is the host's business: how much address space it gives.
 SKIPPED = {"crash-memory"}
@@ -105,22 +105,24 @@ def stream(name, text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bins", default=str(HERE.parent.parent / "build" / "guests-core"))
-    parser.add_argument("--out", default=str(HERE / "core" / "oracle"))
+    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories"))
+    parser.add_argument("--bins", help="the unpacked set; default: build/guests-<set>")
+    parser.add_argument("--out", help="default: <set>/oracle beside this file")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--arch", default="amd64,arm64")
     parser.add_argument("--cache", default=str(HERE.parent.parent / "build" / "oracle.json"), help="results so far; remove to start afresh")
     args = parser.parse_args()
+    programs = "stories_*_linux_*" if args.set == "stories" else "cases*_linux_*"
     cache = pathlib.Path(args.cache)
     known = json.loads(cache.read_text()) if cache.exists() else {}
     jobs, keys, kinds, bad = {}, {}, {}, 0
     found = collections.defaultdict(dict)  # case -> who -> result
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for guest in sorted(pathlib.Path(args.bins).resolve().glob("cases*_linux_*")):
+        for guest in sorted(pathlib.Path(args.bins or HERE.parent.parent / "build" / ("guests-" + args.set)).resolve().glob(programs)):
             program, release, _, goarch, mode, symbols = guest.name.split("_")
             if goarch not in args.arch.split(",") or not build.core(program, release, "linux/" + goarch, mode, symbols):
                 continue
-            if goarch == "arm64" and release not in ARM64_RELEASES:
+            if goarch == "arm64" and args.set == "core" and release not in ARM64_RELEASES:
                 continue
             kinds[guest.name] = "native" if goarch == "amd64" else "qemu-aarch64"
             sha = hashlib.sha256(guest.read_bytes()).hexdigest()
@@ -145,7 +147,7 @@ def main():
                 found[case][who] = known[keys[case, who]] = result
     cache.parent.mkdir(parents=True, exist_ok=True)
     cache.write_text(json.dumps(known))
-    out = pathlib.Path(args.out)
+    out = pathlib.Path(args.out or HERE / args.set / "oracle")
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.txt"):
         old.unlink()
@@ -161,7 +163,7 @@ def main():
                 who = ["*"] + [w for w in who if "/arm64/" in w and w.replace("/arm64/", "/amd64/") in by_who.keys() - common]
             text += "@ %s\nexit %d\n%s%s" % (" ".join(who), result[0], stream("out", result[1]), stream("err", result[2]))
         (out / (case + ".txt")).write_text(text, encoding="latin1")
-    manifest = HERE / "core" / "manifest.json"
+    manifest = HERE / args.set / "manifest.json"
     if manifest.exists() and args.arch == "amd64,arm64":
         entries = json.loads(manifest.read_text())
         for entry in entries:

@@ -1,11 +1,15 @@
-# Unpacks the committed guests once and checks every member's checksum:
+# Unpacks a set of committed guests once and checks every member's checksum:
 #   cmake -DOUT=build/guests-core -P tests/guests/core/unpack.cmake
+#   cmake -DOUT=build/guests-stories -DSET=stories -P tests/guests/core/unpack.cmake
 # The stamp is the list of checksums itself; another list unpacks again.
 if(NOT OUT)
   message(FATAL_ERROR "guests: -DOUT=<directory> is missing")
 endif()
 get_filename_component(OUT "${OUT}" ABSOLUTE)
 set(HERE "${CMAKE_CURRENT_LIST_DIR}")
+if(SET)
+  set(HERE "${CMAKE_CURRENT_LIST_DIR}/../${SET}")
+endif()
 file(SHA256 "${HERE}/SHA256SUMS" wanted)
 if(EXISTS "${OUT}/STAMP")
   file(READ "${OUT}/STAMP" have)
