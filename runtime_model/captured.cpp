@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "runtime_model/program.h"
+#include "runtime_model/sources.h"
 
 namespace deferscope::model {
 namespace {
@@ -38,35 +39,37 @@ class Namer {
     access_.read = [](uint64_t, std::span<uint8_t>) { return false; };
   }
 
-  std::string name(const ContextWords::Word& w) {
-    if (variables_.empty()) return {};
-    std::string found = by_offset(w.offset);
-    if (!found.empty() || w.address || w.into >= isa::kT0) return found;
+  void name(ContextWords::Word& w) {
+    if (variables_.empty() || by_offset(w) || w.address || w.into >= isa::kT0) return;
     Held held{w.next, w.into, {}};
+    bool found = false;
     int budget = kFollowed;
     each_instruction(p_.image(), w.next, f_.f.end, [&](const Insn& i) {
       held.pc = i.pc;
-      found = at(held);
-      if (!found.empty() || as_call(i) || is_return(i) || --budget == 0) return false;
+      found = at(held, w);
+      if (found || as_call(i) || is_return(i) || --budget == 0) return false;
       for (const FrameStore& s : frame_stores(i, w.size))
         if (!s.constant && s.from == held.reg) held.slot = slot_address(i.pc, s);
       for (unsigned n = 0; n < i.in->count; ++n)
         if (i.in->uops[n].dst == held.reg || i.in->uops[n].dst2 == held.reg) held.reg = isa::kZero;
       return held.reg != isa::kZero || held.slot.has_value();
     });
-    return found;
   }
 
  private:
-  std::string by_offset(uint32_t offset) const {
-    for (const loader::Variable& v : variables_) {
-      if (!v.closure_offset || offset < *v.closure_offset ||
-          offset >= *v.closure_offset + std::max<uint64_t>(8, v.size))
-        continue;
-      const uint64_t part = offset - *v.closure_offset;
-      return part ? fmt::format("{}+{}", v.name, part) : v.name;
-    }
-    return {};
+  // The word is the variable's part at that offset.
+  static bool is(ContextWords::Word& w, const loader::Variable& v, uint64_t part) {
+    w.name = part ? fmt::format("{}+{}", v.name, part) : v.name;
+    if (!part) w.type = v.type;
+    return true;
+  }
+
+  bool by_offset(ContextWords::Word& w) const {
+    for (const loader::Variable& v : variables_)
+      if (v.closure_offset && w.offset >= *v.closure_offset &&
+          w.offset < *v.closure_offset + std::max<uint64_t>(8, v.size))
+        return is(w, v, w.offset - *v.closure_offset);
+    return false;
   }
 
   std::optional<uint64_t> slot_address(uint64_t pc, const FrameStore& s) const {
@@ -75,13 +78,13 @@ class Namer {
     return kCfa - static_cast<uint64_t>(*delta + (p_.amd64() ? 8 : 0)) + static_cast<uint64_t>(s.offset);
   }
 
-  std::string at(const Held& held) const {
+  bool at(const Held& held, ContextWords::Word& w) const {
     for (const loader::Variable& v : variables_) {
       const loader::Location where = dwarf_.locate(v, held.pc, access_);
       for (const loader::Piece& piece : where.pieces)
-        if (const auto part = part_of(v, piece, held)) return *part ? fmt::format("{}+{}", v.name, *part) : v.name;
+        if (const auto part = part_of(v, piece, held)) return is(w, v, *part);
     }
-    return {};
+    return false;
   }
 
   // Which byte of the variable the value is, if it is part of it at all.
@@ -102,6 +105,42 @@ class Namer {
   loader::FrameAccess access_;
 };
 
+// Whether the closure holds the whole argument as it lies in memory: its parts in the registers come from there.
+bool adjacent(const Parameter& x, const Sources& sources, const Source& first, bool amd64) {
+  for (const AbiPart& part : x.place.parts) {
+    const Source s = part.floating ? sources.of_vector(part.index) : sources.of(abi_register(amd64, part.index));
+    if (s.kind != Source::captured || s.offset != first.offset + static_cast<int64_t>(part.offset)) return false;
+  }
+  return true;
+}
+
+// `defer f(x)` from 1.17 on: the wrapper's words are f's arguments; which, says the code: what it captured stands in
+// the argument registers at the call of f.
+void name_passed(const Program& p, const Function& f, ContextWords& words) {
+  const Wrapped& w = p.wrapped(f);
+  if (w.function.empty()) return;
+  Sources sources(p.amd64(), context_register(p.arch()));
+  each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
+    sources.see(i);
+    const auto c = as_call(i);
+    if (!c) return true;
+    const Function* target = c->target ? p.function_at(c->target) : nullptr;
+    if (!target || target->name() != w.function) return sources.called(), true;
+    for (const Parameter& x : p.signature(*target).all)
+      for (const AbiPart& part : x.place.parts) {
+        const Source s =
+            part.floating ? sources.of_vector(part.index) : sources.of(abi_register(p.amd64(), part.index));
+        if (x.result || s.kind != Source::captured) continue;
+        for (ContextWords::Word& word : words.words) {
+          if (word.offset != s.offset || !word.name.empty()) continue;
+          word.name = part.offset ? fmt::format("{}+{}", x.name, part.offset) : x.name;
+          if (!part.offset && adjacent(x, sources, s, p.amd64())) word.type = x.type;
+        }
+      }
+    return false;
+  });
+}
+
 }  // namespace
 
 void Program::name_words(const Function& f, ContextWords& words) const {
@@ -109,7 +148,8 @@ void Program::name_words(const Function& f, ContextWords& words) const {
   if (!dwarf) return;
   try {
     Namer namer(*this, f, *dwarf);
-    for (ContextWords::Word& w : words.words) w.name = namer.name(w);
+    for (ContextWords::Word& w : words.words) namer.name(w);
+    if (f.wrapper) name_passed(*this, f, words);
   } catch (const loader::Error&) {  // this function's DWARF is damaged: no names
   }
 }

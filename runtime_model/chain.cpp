@@ -223,7 +223,7 @@ Deferred read_deferred(const Guest& g, uint64_t funcval) {
   for (const ContextWords::Word& w : words.words) {
     uint64_t v = 0;
     if (w.size <= 8 && g.read(funcval + w.offset, &v, w.size))
-      d.captured.push_back({w.offset, w.size, v, w.address, w.name});
+      d.captured.push_back({w.offset, w.size, v, w.address, w.name, w.type});
   }
   return d;
 }

@@ -21,11 +21,18 @@ struct Deferred {
   struct Captured {
     uint32_t offset, size;
     uint64_t value;
-    bool address;           // the closure uses the word's address
-    std::string_view name;  // where DWARF says it; lives as long as the Program
+    bool address;                 // the closure uses the word's address
+    std::string_view name, type;  // where DWARF says it; they live as long as the Program
+    std::string shown = {};       // the value by its type, of a variable of several words at the first of them
   };
   std::vector<Captured> captured;
   bool captured_complete = true;
+};
+
+// An argument, a variable: its value as text.
+struct TypedValue {
+  std::string name, type;  // type empty: not known
+  std::string value;
 };
 
 // A field of a record as it is in memory.

@@ -74,7 +74,8 @@ struct ContextWords {
     bool address = false;        // LEA: the word's address is taken (captured by value and kept in the closure)
     isa::Reg into = isa::kZero;  // where the word, or its address, goes
     uint64_t next = 0;           // pc behind that instruction
-    std::string name;            // of the captured variable, where DWARF says it; "&x": the word is its address
+    // Of the captured variable, where DWARF says it. Name "&x": the word is its address; type: of all of it.
+    std::string name, type = {};
   };
   std::vector<Word> words;
   bool complete = true;

@@ -1,44 +1,77 @@
-// What a deferred function does to the variables of the function that owns it, where DWARF names them and they lie in
-// the frame (or are reached from it): values before and after the call.
+// What a deferred function does to the results and variables of the function that owns it: values before and after the
+// call. Where they lie says DWARF; of results also the code that returns them, so that optimised and stripped programs
+// have them; and what the deferred function captured a pointer to.
 #pragma once
 #include <cstdint>
+#include <deque>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime_model/events.h"
 #include "runtime_model/guest.h"
+#include "runtime_model/sources.h"
 
 namespace deferscope::model {
 
+// A piece of memory that is compared.
+struct Watched {
+  enum class Base : uint8_t {
+    frame,  // offset from the owner's SP
+    stack,  // below the stack's upper end
+    memory  // an address
+  } base = Base::frame;
+  Effect::Kind kind = Effect::Kind::variable;
+  bool indirect = false;  // the word there is its address
+  uint32_t word = 0;      // Base::stack and memory: which word of the closure, or of the arguments, points there
+  bool argument = false;
+  int64_t offset = 0;
+  int64_t behind = 0;  // indirect: from where the word points
+  uint64_t size = 0;
+  std::string_view name;  // these live as long as Effects; name empty: by its place
+  const Shape* shape = nullptr;
+};
+
 // Values at the start of a deferred call. Copied with the tracker.
 struct EffectProbe {
-  const void* variables = nullptr;           // the cached list they belong to
-  std::vector<std::vector<uint8_t>> before;  // by variable; empty: not readable
+  const std::vector<Watched>* owned = nullptr;  // the owner's, kept by Effects
+  std::vector<Watched> pointed;                 // what was captured
+  std::vector<uint8_t> before;                  // of all, each with a byte before it: whether it was readable
+  bool known = false;                           // nothing that it may change is missing
 };
 
 class Effects {
  public:
   explicit Effects(const Program& program) : p_(program) {}
 
-  // Reads the owner's variables; the frame stands at owner.pc. Cheap after the first time for the same pc.
-  EffectProbe before(const Guest& guest, const FrameId& owner);
-  // Compares; `sp` is the frame's SP now (the stack may have moved).
-  void after(const Guest& guest, const EffectProbe& probe, uint64_t sp, std::vector<Effect>& changed,
-             std::vector<std::string>& unchanged_results) const;
+  // Reads what `deferred` may change; the frame stands at owner.pc. Cheap after the first time for the same pc.
+  // `arguments`: ≤ 1.17.
+  EffectProbe before(const Guest& guest, const FrameId& owner, const Deferred& deferred,
+                     std::span<const uint8_t> arguments);
+  // Compares, and fills the event's effects and unchanged results. The stack may have moved: `e.frame` says where it
+  // is.
+  void after(const Guest& guest, const EffectProbe& probe, Event& e) const;
 
  private:
-  struct Slot {
-    std::string name, type;
-    bool result = false, indirect = false;  // indirect: the frame holds its address
-    int64_t offset = 0;                     // from the frame's SP
-    uint64_t size = 0;
+  struct Owner {
+    std::vector<Watched> watched;
+    bool results_known = false;
+    uint64_t reach = 0;     // from SP to the end of arguments and results
+    int64_t arguments = 0;  // from SP to their begin
   };
-  using Slots = std::vector<Slot>;
-  Slots find(const FrameId& owner) const;
-  static std::vector<uint8_t> read(const Guest& guest, const Slot& s, uint64_t sp);
+  void find(Owner& out, const FrameId& owner);
+  void add_variables(Owner& out, const FrameId& owner);
+  void add_results(Owner& out, const FrameId& owner);
+  bool add_declared_result(Owner& out, const Parameter& x, const ResultPlaces& places);
+  void add_unnamed_results(Owner& out, const Function& f, const ResultPlaces& places);
+  void add_pointed(EffectProbe& probe, const Guest& guest, const FrameId& owner, const Owner& known, Watched w,
+                   uint64_t value, std::string_view name, std::string_view type) const;
+  std::string_view keep(std::string s);
 
   const Program& p_;
-  Kept<Slots> by_pc_;
+  Kept<Owner> by_pc_;
+  std::deque<std::string> texts_;
 };
 
 }  // namespace deferscope::model

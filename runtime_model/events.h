@@ -97,11 +97,17 @@ struct CallerFrame {
   uint64_t sp = 0;
 };
 
-// A variable of the owner that changed while the deferred function ran.
+// What changed while the deferred function ran.
 struct Effect {
-  std::string name, type, before, after;
-  bool result = false;  // a result of the function; else a local or parameter
+  enum class Kind : uint8_t {
+    result,    // of the owner; without DWARF named by the register that it returns in, or its place among the arguments
+    variable,  // a local or parameter of the owner; without DWARF named by its place in the frame
+    captured   // memory elsewhere that a captured word or argument points at
+  } kind = Kind::variable;
+  std::string name, type;  // type empty: not known, the values are words
+  std::string before, after;
 };
+const char* to_string(Effect::Kind k);
 
 struct MovedRecord {
   uint64_t before = 0, after = 0;
@@ -136,9 +142,12 @@ struct Event {
   uint64_t bits_address = 0;
   uint8_t bits_before = 0, bits_after = 0;
   Deferred deferred;
-  std::vector<uint8_t> arguments;    // ≤ 1.17
-  std::vector<Effect> effects;       // defer.end
-  std::vector<std::string> watched;  // defer.end: results that did not change, "t = 1"
+  std::vector<TypedValue> arguments;       // defer.push, ≤ 1.17
+  bool arguments_known = true;
+  std::vector<uint8_t> argument_bytes;     // the same as they lie in memory
+  std::vector<Effect> effects;             // defer.end
+  bool effects_known = false;              // defer.end: what is not in `effects` did not change
+  std::vector<TypedValue> unchanged;       // defer.end: results that did not change
 
   // deferreturn.*, jmpdefer: where it will return to
   uint64_t return_address = 0, return_after = 0;  // jmpdefer: before and after the rewriting

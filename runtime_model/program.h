@@ -18,6 +18,7 @@
 #include "runtime_model/go_facts.h"
 #include "runtime_model/kept.h"
 #include "runtime_model/layouts.h"
+#include "runtime_model/shapes.h"
 
 namespace deferscope::model {
 
@@ -145,6 +146,12 @@ class Program {
 
   // DWARF, opened when first asked for; nullptr if there is none or it is damaged.
   loader::Dwarf* dwarf() const;
+  // What a type is made of; of an unknown kind where DWARF does not say. Stays valid; cached.
+  const Shape& shape(std::string_view type) const;
+  // Parameters and results of a function, from DWARF; cached.
+  const Signature& signature(const Function& f) const;
+  // Arguments and results go in registers (1.17+ amd64, 1.18+ arm64).
+  bool register_abi() const { return place(Arg::gopanic_type).kind == Place::reg; }
 
  private:
   Program(const loader::Image& image, Layouts layouts, bool use_dwarf);
@@ -154,6 +161,8 @@ class Program {
   Call call_behind(const Function& f, uint64_t pc) const;
   Wrapped find_wrapped(const Function& f) const;
   void name_words(const Function& f, ContextWords& words) const;
+  void fill(Shape& s, const std::string& type) const;
+  void read_signature(Signature& out, const Function& f, loader::Dwarf& dwarf) const;
 
   loader::Image image_;
   const loader::GoProgram* go_;
@@ -177,6 +186,8 @@ class Program {
   mutable std::optional<std::vector<const Function*>> open_functions_;
   mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
   mutable std::optional<uint64_t> panicnil_;
+  mutable std::unordered_map<std::string, Shape> shapes_;
+  mutable Kept<Signature> signatures_;
   mutable std::unique_ptr<loader::Dwarf> dwarf_;
   mutable bool dwarf_tried_ = false;
 };

@@ -135,7 +135,9 @@ class Tracker final : public emu::Machine::Companion {
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
   uint64_t depth_of(const G& g, uint64_t sp) const;
   void push(G& g, Event& e);
-  void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc);
+  // `arguments`: ≤ 1.17, what it is called with.
+  void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::vector<uint8_t> arguments = {});
+  void describe(const G& g, Event& e) const;
   void end(G& g, size_t index, emu::Position ret);
   emu::Position before(unsigned instructions) const;
   void show_call(Event& e, emu::Position call, uint64_t return_address) const;
@@ -147,6 +149,7 @@ class Tracker final : public emu::Machine::Companion {
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
   std::vector<uint8_t> slot_arguments(const Function& f, uint64_t varp, int slot) const;
+  std::vector<uint8_t> record_arguments(uint64_t record) const;
   size_t find_push(const G& g, Event& e, uint64_t funcval, bool same_frame);
   void take_push(G& g, Event& e, uint64_t funcval, bool same_frame);
   RunBy who_calls(const Hook& h, RunBy said) const;

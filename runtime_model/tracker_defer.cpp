@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "runtime_model/tracker_state.h"
+#include "runtime_model/typed.h"
 
 namespace deferscope::model {
 namespace {
@@ -29,8 +30,27 @@ Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Or
 
 // --- registration ---
 
+// Captured words and arguments as values.
+void Tracker::describe(const G& g, Event& e) const {
+  if (e.deferred.captured.empty() && e.argument_bytes.empty()) return;
+  const StackPlaces places(guest_, guest_.sp(), g.hi, e.frame.function, e.frame.sp);
+  describe_captured(guest_, e.deferred, places);
+  if (!e.argument_bytes.empty()) e.arguments = typed_arguments(guest_, e.deferred.function, e.argument_bytes, places);
+}
+
+// ≤ 1.17: they follow the record.
+std::vector<uint8_t> Tracker::record_arguments(uint64_t record) const {
+  const uint64_t siz = guest_.field(record, F::defer_siz);
+  std::vector<uint8_t> out;
+  if (!record || !siz || siz > kMaxArguments) return out;
+  out.resize(siz);
+  if (!guest_.read(record + p_.layouts().size(S::defer_), out.data(), siz)) out.clear();
+  return out;
+}
+
 void Tracker::push(G& g, Event& e) {
   e.origin = origin_of(e.frame);
+  describe(g, e);
   drop_deeper(g, e.frame.depth, Why::frame);
   PendingPush p;
   p.event = state_->next;
@@ -69,11 +89,8 @@ void Tracker::on_pushed(const Hook& h) {
   e.storage = on_stack(d, e.sp, g->hi) ? Storage::stack : Storage::heap;
   e.link = guest_.field(d, F::defer_link);
   e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
-  const uint64_t siz = guest_.field(d, F::defer_siz);
-  if (siz && siz <= kMaxArguments) {
-    e.arguments.resize(siz);
-    if (!guest_.read(d + p_.layouts().size(S::defer_), e.arguments.data(), siz)) e.arguments.clear();
-  }
+  e.argument_bytes = record_arguments(d);
+  e.arguments_known = !guest_.field(d, F::defer_siz) || !e.argument_bytes.empty();
   push(*g, e);
 }
 
@@ -104,6 +121,7 @@ void Tracker::on_listed(const Hook& h) {
       break;
     }
   e.origin = origin_of(e.frame);
+  describe(*g, e);
   // The body of the loop is deeper than the owner: frames between the two are alive.
   PendingPush p;
   p.event = state_->next, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
@@ -195,7 +213,7 @@ void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
   e.deferred = read_deferred(guest_, funcval);
-  e.arguments = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
+  e.argument_bytes = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
   push(g, e);
 }
 
@@ -207,21 +225,23 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   e.storage = Storage::open_coded;
   e.slot = slot;
   e.bits_address = bits, e.bits_before = before, e.bits_after = after;
-  const uint64_t funcval = slot_word(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
+  const uint64_t varp = bits + p_.open_coded(*h.function)->bits_offset;
+  const uint64_t funcval = slot_word(*h.function, varp, slot);
   for (size_t i = g.pushed.size(); i-- > 0;)
     if (g.pushed[i].depth == e.frame.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
       e.push = g.pushed[i].event, e.site = g.pushed[i].site;
       g.pushed.erase(i);
       break;
     }
-  start(g, e, funcval, b.call.next);
+  start(g, e, funcval, b.call.next, slot_arguments(*h.function, varp, slot));
 }
 
 // --- running ---
 
-void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
+void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::vector<uint8_t> arguments) {
   e.deferred = read_deferred(guest_, funcval);
   e.origin = origin_of(e.frame);
+  describe(g, e);
   for (size_t i = g.panics.size(); i-- > 0 && (e.by == RunBy::panic || e.by == RunBy::goexit);)
     if (g.panics[i].goexit == (e.by == RunBy::goexit)) {
       e.panic = g.panics[i].event;
@@ -237,7 +257,7 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc) {
   r.return_pc = return_pc;
   r.panic = e.panic;
   r.funcval = e.deferred.funcval, r.entry = e.deferred.entry;
-  if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame);
+  if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame, e.deferred, arguments);
   state_->held += 8;
   g.running.push_back(std::move(r));
   emit(e);  // last: who asks at the event sees it running
@@ -290,7 +310,7 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   e.deferred.entry = r.entry;
   e.deferred.function = p_.location(r.entry).function;
   show_return(e, ret);
-  effects_.after(guest_, r.probe, e.frame.sp, e.effects, e.watched);
+  effects_.after(guest_, r.probe, e);
   emit(e);
 }
 
@@ -384,13 +404,17 @@ void Tracker::on_jmpdefer(const Hook& h) {
   const uint64_t funcval = guest_.jmpdefer_closure();
   const size_t found = find_push(*g, e, funcval, true);
   e.deferred = read_deferred(guest_, funcval);
+  describe(*g, e);
   emit(e);  // it is pending until it starts
   if (found < g->pushed.size()) g->pushed.erase(found);
   Event s2 = make(EventKind::defer_start, *g);
   s2.by = RunBy::jmpdefer;
   s2.frame = e.frame, s2.push = e.push, s2.storage = e.storage, s2.slot = e.slot, s2.record = e.record,
   s2.site = e.site;
-  start(*g, s2, funcval, 0);
+  // deferreturn has copied the arguments to where the call leaves them, and freed the record.
+  std::vector<uint8_t> arguments(e.deferred.function ? std::max(0, e.deferred.function->f.args) : 0);
+  if (!guest_.read(e.sp_after + 8, arguments.data(), arguments.size())) arguments.clear();
+  start(*g, s2, funcval, 0, std::move(arguments));
 }
 
 // A call through a register, or of reflectcall, in a function that runs defers.
@@ -410,7 +434,7 @@ void Tracker::on_deferred_call(const Hook& h) {
       break;
     }
   take_push(*g, e, funcval, owner_known);
-  start(*g, e, funcval, h.number);
+  start(*g, e, funcval, h.number, record_arguments(e.record));
 }
 
 // At sigpanic: a nil function, whose caller faults on its way to the CALL. It starts, and the panic is its doing.

@@ -46,6 +46,13 @@ void bits(JsonWriter& w, const Event& e) {
   w.open("bits").hex("address", e.bits_address).number("before", e.bits_before).number("after", e.bits_after).close();
 }
 
+void values(JsonWriter& w, const char* key, const std::vector<model::TypedValue>& all) {
+  w.list(key);
+  for (const model::TypedValue& v : all)
+    w.open().text("name", v.name).text_or_null("type", v.type).text("value", v.value).close();
+  w.end_list();
+}
+
 void defer(JsonWriter& w, Names& p, const Event& e) {
   w.open("defer");
   id_or_null(w, "id", e.kind == EventKind::defer_push ? e.id : e.push);
@@ -66,28 +73,35 @@ void defer(JsonWriter& w, Names& p, const Event& e) {
   bits(w, e);
   write_deferred(w, p, "function", e.deferred);
   if (e.kind == EventKind::defer_push) {
-    if (e.arguments.empty())
-      w.null("arguments");
+    if (e.arguments_known)
+      values(w, "arguments", e.arguments);
     else
-      w.bytes("arguments", e.arguments.data(), e.arguments.size());
+      w.null("arguments");
+    if (e.argument_bytes.empty())
+      w.null("argument_bytes");
+    else
+      w.bytes("argument_bytes", e.argument_bytes.data(), e.argument_bytes.size());
   }
   w.close();
 }
 
 void effects(JsonWriter& w, const Event& e) {
   id_or_null(w, "start", e.start);
+  if (e.effects.empty() && !e.effects_known) {
+    w.null("effects").null("unchanged_results");
+    return;
+  }
   w.list("effects");
   for (const model::Effect& f : e.effects)
     w.open()
+        .word("kind", to_string(f.kind))
         .text("name", f.name)
-        .text("type", f.type)
-        .boolean("result", f.result)
+        .text_or_null("type", f.type)
         .text("before", f.before)
         .text("after", f.after)
         .close();
-  w.end_list().list("unchanged_results");
-  for (const std::string& s : e.watched) w.item(s);
-  w.end_list();
+  w.end_list().boolean("effects_complete", e.effects_known);
+  values(w, "unchanged_results", e.unchanged);
 }
 
 void jmpdefer(JsonWriter& w, Names& p, const Event& e) {
@@ -211,7 +225,7 @@ void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Defer
   w.list("captured");
   for (const auto& c : d.captured) {
     w.open().number("offset", c.offset).number("size", c.size).hex("value", c.value);
-    w.text_or_null("name", c.name).close();
+    w.text_or_null("name", c.name).text_or_null("type", c.type).text_or_null("shown", c.shown).close();
   }
   w.end_list().boolean("captured_complete", d.captured_complete).close();
 }

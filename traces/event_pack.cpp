@@ -181,14 +181,21 @@ void defer(Io& io, E& e) {
   auto& d = e.deferred;
   io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.target), io.number(d.captured_complete);
   list(io, d.captured, [&](auto& c) {
-    io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name);
+    io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name), view(io, c.type);
+    byte_run(io, c.shown);
   });
+}
+
+template <class Io, class List>
+void values(Io& io, List& v) {
+  list(io, v, [&](auto& x) { byte_run(io, x.name), byte_run(io, x.type), byte_run(io, x.value); });
 }
 
 template <class Io, class E>
 void push(Io& io, E& e) {
-  io.number(e.call), io.number(e.link);
-  byte_run(io, e.arguments);
+  io.number(e.call), io.number(e.link), io.number(e.arguments_known);
+  byte_run(io, e.argument_bytes);
+  values(io, e.arguments);
 }
 
 template <class Io, class E>
@@ -198,11 +205,11 @@ void run(Io& io, E& e) {
 
 template <class Io, class E>
 void end(Io& io, E& e) {
-  io.number(e.start);
+  io.number(e.start), io.number(e.effects_known);
   list(io, e.effects, [&](auto& f) {
-    byte_run(io, f.name), byte_run(io, f.type), byte_run(io, f.before), byte_run(io, f.after), io.exact(f.result);
+    io.exact(f.kind), byte_run(io, f.name), byte_run(io, f.type), byte_run(io, f.before), byte_run(io, f.after);
   });
-  list(io, e.watched, [&](auto& s) { byte_run(io, s); });
+  values(io, e.unchanged);
 }
 
 template <class Io, class E>

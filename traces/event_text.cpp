@@ -116,20 +116,51 @@ void EventText::put_call_site(uint64_t return_address, uint64_t otherwise) {
 
 void EventText::put_call() { out_->put(p_.amd64() ? "CALL " : "BL "); }
 
+// A value; a long one is cut, JSON has the whole.
+void EventText::put_value(const std::string& value) {
+  constexpr size_t kMost = 60;
+  const std::string text = printable(value);
+  if (text.size() <= kMost) {
+    out_->put(text);
+    return;
+  }
+  size_t end = kMost;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;  // between characters of UTF-8
+  out_->put(std::string_view(text).substr(0, end)).put("…");
+}
+
+void EventText::put_value(std::string_view name, const std::string& value) {
+  out_->put(name).put(" = ");
+  put_value(value);
+}
+
 void EventText::captured(const model::Deferred& d) {
   const bool unknown = !d.captured_complete && d.function;
   if (d.captured.empty() && !unknown) return;
   detail().put("      captured ");
   const char* between = "";
   for (const auto& c : d.captured) {
+    if (c.shown.empty() && !c.name.empty() && c.type.empty()) continue;  // a part of the one before
     out_->put(std::exchange(between, ", "));
     if (c.name.empty())
-      out_->put('+').decimal(c.offset);
+      put_value(fmt::format("+{}", c.offset), c.shown);
     else
-      out_->put(c.name);
-    out_->put(": ").hex(c.value);
+      put_value(c.name, c.shown);
   }
   if (unknown) out_->put(d.captured.empty() ? "words unknown" : ", maybe more");
+  out_->put('\n');
+}
+
+void EventText::arguments(const Event& e) {
+  constexpr size_t kMost = 8;
+  if (!e.arguments_known) detail().put("      arguments not readable\n");
+  if (e.arguments.empty()) return;
+  detail().put("      arguments ");
+  for (size_t i = 0; i < e.arguments.size() && i < kMost; ++i) {
+    out_->put(i ? ", " : "");
+    put_value(e.arguments[i].name, e.arguments[i].value);
+  }
+  if (e.arguments.size() > kMost) out_->put(", … ").decimal(e.arguments.size() - kMost).put(" more");
   out_->put('\n');
 }
 
@@ -174,11 +205,7 @@ void EventText::push(const Event& e) {
     out_->put('\n');
   }
   captured(e.deferred);
-  if (!e.arguments.empty()) {
-    detail().put("      ").decimal(e.arguments.size()).put(" bytes of arguments: ");
-    for (uint8_t b : e.arguments) out_->byte(b);
-    out_->put('\n');
-  }
+  arguments(e);
 }
 
 void EventText::run(const Event& e, std::string_view how) {
@@ -225,17 +252,22 @@ void EventText::end(const Event& e) {
     out_->put("runtime.deferreturn again");
   }
   out_->put('\n');
-  for (const model::Effect& f : e.effects)
-    detail()
-        .put(f.result ? "result " : "variable ")
-        .put(f.name)
-        .put(": ")
-        .put(printable(f.before))
-        .put(" → ")
-        .put(printable(f.after))
-        .put('\n');
+  for (const model::Effect& f : e.effects) {
+    using Kind = model::Effect::Kind;
+    detail().put(f.kind == Kind::result ? "result " : f.kind == Kind::variable ? "variable " : "what ").put(f.name);
+    out_->put(f.kind == Kind::captured ? " points at: " : ": ");
+    put_value(f.before);
+    out_->put(" → ");
+    put_value(f.after);
+    out_->put('\n');
+  }
+  if (e.effects.empty() && !e.effects_known && e.push != model::kNoEvent) detail().put("what it changed is not known\n");
   if (e.effects.empty()) return;
-  for (const std::string& s : e.watched) detail().put("result unchanged: ").put(printable(s)).put('\n');
+  for (const model::TypedValue& v : e.unchanged) {
+    detail().put("result unchanged: ");
+    put_value(v.name, v.value);
+    out_->put('\n');
+  }
 }
 
 // One instruction of jmpdefer, and what it changed as far as the state before the next one tells.

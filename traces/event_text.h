@@ -45,7 +45,10 @@ class EventText {
   void put_panicking(const model::Event& e);
   void put_change(std::string_view what, uint64_t before, uint64_t after);
   void put_bits(const model::Event& e);
+  void put_value(const std::string& value);
+  void put_value(std::string_view name, const std::string& value);
   void captured(const model::Deferred& d);
+  void arguments(const model::Event& e);
   void push(const model::Event& e);
   void run(const model::Event& e, std::string_view how);
   void start(const model::Event& e);

@@ -1,0 +1,230 @@
+#include "runtime_model/typed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime_model/sources.h"
+
+namespace deferscope::model {
+namespace {
+
+using Kind = ShapeKind;
+using Bytes = std::span<const uint8_t>;
+
+constexpr uint64_t kMaxText = 4096;   // bytes of a string
+constexpr uint64_t kMaxItems = 256;   // of a slice or array
+constexpr size_t kMaxWhole = 16'384;  // characters of one value
+constexpr int kMaxDepth = 6;
+constexpr uint64_t kDecimal = uint64_t{1} << 20;  // words of unknown type are shown in decimal below this
+
+template <class T>
+T as(Bytes b, size_t at = 0) {
+  T v{};
+  if (at < b.size()) std::memcpy(&v, b.data() + at, std::min(sizeof v, b.size() - at));
+  return v;
+}
+
+int64_t extended(Bytes b) {
+  const unsigned shift = b.size() >= 8 ? 0 : 64 - 8 * static_cast<unsigned>(b.size());
+  return static_cast<int64_t>(as<uint64_t>(b) << shift) >> shift;
+}
+
+std::string float_text(Bytes b, size_t at, size_t size) {
+  return size == 8 ? fmt::format("{}", as<double>(b, at)) : fmt::format("{}", as<float>(b, at));
+}
+
+class Writer {
+ public:
+  Writer(const Guest& g, const StackPlaces* stack) : g_(g), stack_(stack) {}
+
+  std::string text(const Shape& s, Bytes b, int depth = 0) {
+    switch (s.kind) {
+      case Kind::boolean: return as<uint8_t>(b) ? "true" : "false";
+      case Kind::integer: return fmt::format("{}", extended(b.first(std::min<size_t>(s.size, b.size()))));
+      case Kind::natural: return fmt::format("{}", as<uint64_t>(b.first(std::min<size_t>(s.size, b.size()))));
+      case Kind::address: return fmt::format("{:#x}", as<uint64_t>(b));
+      case Kind::floating: return float_text(b, 0, s.size);
+      case Kind::complex: {
+        const std::string im = float_text(b, s.size / 2, s.size / 2);
+        return fmt::format("({}{}{}i)", float_text(b, 0, s.size / 2), im[0] == '-' ? "" : "+", im);
+      }
+      case Kind::string: return string(as<uint64_t>(b), as<uint64_t>(b, 8));
+      case Kind::pointer: return pointer(s, as<uint64_t>(b));
+      case Kind::map:
+      case Kind::channel: return as<uint64_t>(b) ? fmt::format("({}) {}", s.name, address(as<uint64_t>(b))) : "nil";
+      case Kind::function: return function(as<uint64_t>(b));
+      case Kind::interface: return interface(s, as<uint64_t>(b), as<uint64_t>(b, 8));
+      case Kind::slice: return slice(s, b, depth);
+      case Kind::array: return fmt::format("[{}]", items(*s.items, s.count, b, 0, depth));
+      case Kind::structure: return structure(s, b, depth);
+      case Kind::unknown: break;
+    }
+    return words(b);
+  }
+
+  std::string word(uint64_t v) const {
+    if (stack_)
+      if (std::string place = stack_->text(v); !place.empty()) return place;
+    if (v < kDecimal) return fmt::format("{}", v);
+    const Location& l = g_.program().location(v);
+    if (l.function && l.offset == 0) return readable(l.function->name());
+    return fmt::format("{:#x}", v);
+  }
+
+ private:
+  std::string words(Bytes b) const {
+    std::string out;
+    for (size_t at = 0; at < b.size() && out.size() < kMaxWhole; at += 8)
+      out += fmt::format("{}{}", at ? " " : "", word(as<uint64_t>(b.subspan(at))));
+    return out;
+  }
+
+  // A stack address never stands alone.
+  std::string address(uint64_t v) const {
+    std::string place = stack_ ? stack_->text(v) : std::string();
+    return place.empty() ? fmt::format("{:#x}", v) : place;
+  }
+
+  std::string pointer(const Shape& s, uint64_t v) const {
+    if (!v) return "nil";
+    if (stack_)
+      if (std::string place = stack_->text(v); !place.empty()) return fmt::format("&{}", place);
+    return fmt::format("({}) {:#x}", s.name, v);
+  }
+
+  std::string string(uint64_t at, uint64_t n) const {
+    std::string s(std::min(n, kMaxText), '\0');
+    if (n && !g_.read(at, s.data(), s.size())) return fmt::format("(string of {} bytes, not readable)", n);
+    return fmt::format("\"{}{}\"", s, n > kMaxText ? "…" : "");
+  }
+
+  // A func value points at the code's address.
+  std::string function(uint64_t v) const {
+    if (!v) return "nil";
+    const Location& l = g_.program().location(g_.word(v));
+    return l.function && l.offset == 0 ? fmt::format("func {}", readable(l.function->name()))
+                                      : fmt::format("func at {}", address(v));
+  }
+
+  // With methods, the itab's second word is the type.
+  std::string interface(const Shape& s, uint64_t tab, uint64_t data) const {
+    if (!tab) return "nil";
+    const uint64_t type = s.methods ? g_.word(tab + 8) : tab;
+    return panic_value(g_, type, data);
+  }
+
+  std::string items(const Shape& of, uint64_t n, Bytes b, uint64_t address, int depth) {
+    if (depth >= kMaxDepth) return "…";
+    std::string out;
+    uint64_t i = 0;
+    std::vector<uint8_t> one(std::min<uint64_t>(of.size, kMaxWhole));
+    for (; i < n && i < kMaxItems && out.size() < kMaxWhole; ++i) {
+      if (address) {
+        if (!g_.read(address + i * of.size, one.data(), one.size())) return out + (i ? ", (not readable)" : "(not readable)");
+      } else {
+        if ((i + 1) * of.size > b.size()) break;
+        std::copy_n(b.begin() + static_cast<ptrdiff_t>(i * of.size), one.size(), one.begin());
+      }
+      out += fmt::format("{}{}", i ? ", " : "", text(of, one, depth + 1));
+    }
+    return i < n ? out + fmt::format("{}… {} more", i ? ", " : "", n - i) : out;
+  }
+
+  std::string slice(const Shape& s, Bytes b, int depth) {
+    const uint64_t at = as<uint64_t>(b), n = as<uint64_t>(b, 8), cap = as<uint64_t>(b, 16);
+    if (!at && !n && !cap) return "nil";
+    const std::string head = fmt::format("len {} cap {}", n, cap);
+    return n && s.items && s.items->size ? fmt::format("{} [{}]", head, items(*s.items, n, {}, at, depth)) : head;
+  }
+
+  std::string structure(const Shape& s, Bytes b, int depth) {
+    if (depth >= kMaxDepth) return "{…}";
+    std::string out;
+    for (const Shape::Field& f : s.fields) {
+      if (f.name == "_" || f.offset + f.shape->size > b.size()) continue;
+      if (out.size() > kMaxWhole) return fmt::format("{{{}, …}}", out);
+      out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", f.name,
+                         text(*f.shape, b.subspan(f.offset, f.shape->size), depth + 1));
+    }
+    return fmt::format("{{{}}}", out);
+  }
+
+  const Guest& g_;
+  const StackPlaces* stack_;
+};
+
+}  // namespace
+
+// --- places ---
+
+StackPlaces::StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const Function* owner, uint64_t owner_sp)
+    : g_(guest), lo_(lo), hi_(hi), owner_(owner), owner_sp_(owner_sp) {}
+
+uint64_t StackPlaces::reach(const Program& p, const Function& f, uint64_t pc) {
+  try {
+    const auto delta = p.sp_delta(f, pc);
+    if (!delta) return 0;
+    return static_cast<uint64_t>(*delta + (p.amd64() ? 8 : 0) + arguments_above(p.amd64()) + std::max(0, f.f.args));
+  } catch (const loader::Error&) {
+    return 0;
+  }
+}
+
+std::string StackPlaces::text(uint64_t v) const {
+  if (!holds(v)) return {};
+  const auto in = [&](const Function& f, uint64_t sp) { return fmt::format("{}.SP+{}", readable(f.name()), v - sp); };
+  if (owner_ && v >= owner_sp_ && v - owner_sp_ < reach(g_.program(), *owner_, owner_->f.entry + owner_->f.deferreturn))
+    return in(*owner_, owner_sp_);
+  if (!frames_) frames_ = g_.unwind(g_.pc(), g_.sp(), g_.cpu().r[isa::kX30], false, hi_, 200);
+  for (const Frame& f : frames_->frames)
+    if (f.function && v >= f.sp && v < f.caller_sp) return in(*f.function, f.sp);
+  return fmt::format("stack.hi-{}", hi_ - v);
+}
+
+// --- values ---
+
+std::string shown(const Guest& g, const Shape& s, std::span<const uint8_t> b, const StackPlaces* stack) {
+  return Writer(g, stack).text(s, b);
+}
+
+std::string shown_word(const Guest& g, uint64_t v, const StackPlaces* stack) { return Writer(g, stack).word(v); }
+
+void describe_captured(const Guest& g, Deferred& d, const StackPlaces& stack) {
+  for (Deferred::Captured& c : d.captured) {
+    if (c.type.empty() || c.address) {
+      c.shown = c.size <= 8 && c.type.empty() ? shown_word(g, c.value, &stack) : std::string();
+      if (!c.address || c.type.empty()) continue;
+    }
+    const Shape& s = g.program().shape(c.type);
+    if (s.kind == ShapeKind::unknown || s.size <= c.size) {
+      const auto* b = reinterpret_cast<const uint8_t*>(&c.value);
+      c.shown = shown(g, s, {b, std::min<size_t>(8, c.size)}, &stack);
+      continue;
+    }
+    std::vector<uint8_t> whole(std::min<uint64_t>(s.size, 1 << 16));
+    if (g.read(d.funcval + c.offset, whole.data(), whole.size())) c.shown = shown(g, s, whole, &stack);
+  }
+}
+
+std::vector<TypedValue> typed_arguments(const Guest& g, const Function* f, std::span<const uint8_t> bytes,
+                                        const StackPlaces& stack) {
+  const Program& p = g.program();
+  std::vector<TypedValue> out;
+  uint64_t at = 0;
+  if (f && p.signature(*f).whole)
+    for (const Parameter& x : p.signature(*f).all) {
+      const Shape& s = *x.shape;
+      if (x.result || !x.place.parts.empty() || x.place.stack + s.size > bytes.size()) break;
+      out.push_back({x.name, x.type, shown(g, s, bytes.subspan(x.place.stack, s.size), &stack)});
+      at = (x.place.stack + s.size + 7) / 8 * 8;
+    }
+  for (; at < bytes.size(); at += 8) {  // what DWARF does not name
+    const size_t n = std::min<size_t>(8, bytes.size() - at);
+    out.push_back({fmt::format("+{}", at), {}, shown_word(g, as<uint64_t>(bytes.subspan(at, n)), &stack)});
+  }
+  return out;
+}
+
+}  // namespace deferscope::model
