@@ -58,9 +58,9 @@ class Namer {
 
  private:
   // The word is the variable's part at that offset.
-  static bool is(ContextWords::Word& w, const loader::Variable& v, uint64_t part) {
+  bool is(ContextWords::Word& w, const loader::Variable& v, uint64_t part) const {
     w.name = part ? fmt::format("{}+{}", v.name, part) : v.name;
-    if (!part) w.type = v.type;
+    if (!part) w.type = &p_.shape(v.type);
     return true;
   }
 
@@ -134,7 +134,7 @@ void name_passed(const Program& p, const Function& f, ContextWords& words) {
         for (ContextWords::Word& word : words.words) {
           if (word.offset != s.offset || !word.name.empty()) continue;
           word.name = part.offset ? fmt::format("{}+{}", x.name, part.offset) : x.name;
-          if (!part.offset && adjacent(x, sources, s, p.amd64())) word.type = x.type;
+          if (!part.offset && adjacent(x, sources, s, p.amd64())) word.type = x.shape;
         }
       }
     return false;

@@ -21,11 +21,16 @@ struct Deferred {
   struct Captured {
     uint32_t offset, size;
     uint64_t value;
-    bool address;                 // the closure uses the word's address
-    std::string_view name, type;  // where DWARF says it; they live as long as the Program
-    std::string shown = {};       // the value by its type, of a variable of several words at the first of them
+    bool address;           // the closure uses the word's address
+    std::string_view name;  // where DWARF says it; lives as long as the Program
+    const Shape* type;      // nullptr: not known, or a part of the variable before it; lives as long as the Program
+    // Where in which frame the word points, if it is an address on the goroutine's stack.
+    const Function* frame = nullptr;
+    uint64_t frame_offset = 0;  // from its SP
+    bool part() const { return !type && !name.empty(); }
   };
   std::vector<Captured> captured;
+  std::vector<std::pair<uint32_t, std::string>> texts;  // of those that their word does not say: by offset
   bool captured_complete = true;
 };
 

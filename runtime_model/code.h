@@ -14,6 +14,8 @@
 
 namespace deferscope::model {
 
+struct Shape;
+
 // What a straight run says of the registers: constants, and addresses in the frame (distances from SP).
 struct Registers {
   std::array<std::optional<uint64_t>, isa::kRegs> constant;
@@ -74,8 +76,10 @@ struct ContextWords {
     bool address = false;        // LEA: the word's address is taken (captured by value and kept in the closure)
     isa::Reg into = isa::kZero;  // where the word, or its address, goes
     uint64_t next = 0;           // pc behind that instruction
-    // Of the captured variable, where DWARF says it. Name "&x": the word is its address; type: of all of it.
-    std::string name, type = {};
+    // Of the captured variable, where DWARF says it. Name "&x": the word is its address; type: of all of it, nullptr
+    // for its later words.
+    std::string name;
+    const Shape* type = nullptr;
   };
   std::vector<Word> words;
   bool complete = true;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "runtime_model/typed.h"
@@ -172,7 +173,7 @@ void Effects::add_variables(Owner& out, const FrameId& owner) {
 // --- what the deferred function captured ---
 
 void Effects::add_pointed(EffectProbe& probe, const Guest& g, const FrameId& owner, const Owner& known, Watched w,
-                          uint64_t value, std::string_view name, std::string_view type) const {
+                          uint64_t value, std::string_view name, const Shape* type) const {
   if (value < kNoPointer) return;
   const uint64_t hi = owner.sp + owner.depth;
   const bool variable = name.starts_with('&');
@@ -183,16 +184,18 @@ void Effects::add_pointed(EffectProbe& probe, const Guest& g, const FrameId& own
   w.base = in_frame ? Watched::Base::frame : on_stack ? Watched::Base::stack : Watched::Base::memory;
   w.offset = static_cast<int64_t>(in_frame ? value - owner.sp : on_stack ? hi - value : value);
   w.kind = variable || in_frame ? Effect::Kind::variable : Effect::Kind::captured;
-  const std::string_view to = target_type(type);
-  if (!to.empty()) w.shape = &p_.shape(to);
+  if (type && type->kind == ShapeKind::pointer) w.shape = &p_.shape(type->element);
   w.size = w.shape && w.shape->size ? std::min(w.shape->size, kMaxSize) : kWord;
   if (w.shape && w.size < w.shape->size) w.shape = nullptr;
   if (variable) w.name = name.substr(1);
   for (const Watched& x : known.watched)
     if (x.indirect ? address_of(g, x, owner.sp, hi) == value : in_frame && overlaps(x, w)) return;
-  for (const Watched& x : probe.pointed)
-    if (x.base == w.base && x.offset == w.offset) return;
-  probe.pointed.push_back(w);
+  for (size_t i = 0; i < probe.pointed_count; ++i)
+    if (probe.pointed[i].base == w.base && probe.pointed[i].offset == w.offset) return;
+  if (probe.pointed_count < probe.pointed.size())
+    probe.pointed[probe.pointed_count++] = w;
+  else
+    probe.known = false;
 }
 
 EffectProbe Effects::before(const Guest& g, const FrameId& owner, const Deferred& d,
@@ -217,15 +220,16 @@ EffectProbe Effects::before(const Guest& g, const FrameId& owner, const Deferred
     w.word = static_cast<uint32_t>(at), w.argument = true;
     uint64_t value = 0;
     std::memcpy(&value, arguments.data() + at, kWord);
-    std::string_view name, type;
+    std::string_view name;
+    const Shape* type = nullptr;
     if (d.function && p_.signature(*d.function).whole)
       for (const Parameter& x : p_.signature(*d.function).all)
-        if (!x.result && x.place.stack == at) name = x.name, type = x.type;
+        if (!x.result && x.place.stack == at) name = x.name, type = x.shape;
     add_pointed(probe, g, owner, *kept, w, value, name, type);
   }
   const uint64_t hi = owner.sp + owner.depth;
   for (const Watched& w : *probe.owned) read(g, w, owner.sp, hi, probe.before);
-  for (const Watched& w : probe.pointed) read(g, w, owner.sp, hi, probe.before);
+  for (size_t i = 0; i < probe.pointed_count; ++i) read(g, probe.pointed[i], owner.sp, hi, probe.before);
   return probe;
 }
 
@@ -235,8 +239,12 @@ namespace {
 
 std::string name_of(const Watched& w) {
   if (!w.name.empty()) return std::string(w.name);
-  if (w.base == Watched::Base::frame) return fmt::format("SP+{}", w.offset);
-  return fmt::format("{} +{}", w.argument ? "argument" : "captured", w.word);
+  std::string out = w.base == Watched::Base::frame ? "SP+" : w.argument ? "argument +" : "captured +";
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits,
+                                   w.base == Watched::Base::frame ? static_cast<uint64_t>(w.offset) : w.word)
+                         .ptr);
+  return out;
 }
 
 }  // namespace
@@ -244,7 +252,7 @@ std::string name_of(const Watched& w) {
 void Effects::after(const Guest& g, const EffectProbe& probe, Event& e) const {
   if (!probe.owned) return;
   const uint64_t sp = e.frame.sp, hi = e.frame.sp + e.frame.depth;
-  const StackPlaces places(g, g.sp(), hi, e.frame.function, sp);
+  const StackPlaces places(g, g.sp(), hi, e.frame);
   e.effects_known = probe.known;
   std::vector<uint8_t> now;
   size_t at = 0;
@@ -272,7 +280,7 @@ void Effects::after(const Guest& g, const EffectProbe& probe, Event& e) const {
       e.effects.push_back({w.kind, name_of(w), std::move(type), text(w, before + 1), text(w, now.data() + 1)});
   };
   for (const Watched& w : *probe.owned) compare(w);
-  for (const Watched& w : probe.pointed) compare(w);
+  for (size_t i = 0; i < probe.pointed_count; ++i) compare(probe.pointed[i]);
 }
 
 }  // namespace deferscope::model

@@ -2,6 +2,7 @@
 // call. Where they lie says DWARF; of results also the code that returns them, so that optimised and stripped programs
 // have them; and what the deferred function captured a pointer to.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -36,9 +37,10 @@ struct Watched {
 // Values at the start of a deferred call. Copied with the tracker.
 struct EffectProbe {
   const std::vector<Watched>* owned = nullptr;  // the owner's, kept by Effects
-  std::vector<Watched> pointed;                 // what was captured
-  std::vector<uint8_t> before;                  // of all, each with a byte before it: whether it was readable
-  bool known = false;                           // nothing that it may change is missing
+  std::array<Watched, 4> pointed;               // what was captured, the first so many
+  size_t pointed_count = 0;
+  std::vector<uint8_t> before;  // of all, each with a byte before it: whether it was readable
+  bool known = false;           // nothing that it may change is missing
 };
 
 class Effects {
@@ -66,7 +68,7 @@ class Effects {
   bool add_declared_result(Owner& out, const Parameter& x, const ResultPlaces& places);
   void add_unnamed_results(Owner& out, const Function& f, const ResultPlaces& places);
   void add_pointed(EffectProbe& probe, const Guest& guest, const FrameId& owner, const Owner& known, Watched w,
-                   uint64_t value, std::string_view name, std::string_view type) const;
+                   uint64_t value, std::string_view name, const Shape* type) const;
   std::string_view keep(std::string s);
 
   const Program& p_;

@@ -45,6 +45,7 @@ Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
     : image_(image),
       go_(image_.go()),
       minor_(minor_of(*go_)),
+      amd64_(image_.arch() == loader::Arch::amd64),
       mech_(mechanism(minor_)),
       layouts_(std::move(layouts)),
       g_place_(model::g_place(image_)),

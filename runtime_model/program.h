@@ -106,7 +106,7 @@ class Program {
   const Mechanism& mech() const { return mech_; }
   int minor() const { return minor_; }
   loader::Arch arch() const { return image_.arch(); }
-  bool amd64() const { return arch() == loader::Arch::amd64; }
+  bool amd64() const { return amd64_; }
   Place place(Arg a) const { return place_of(a, minor_, arch()); }
 
   // The function that holds pc, nullptr if none. The pointer stays valid. O(1) after the first time.
@@ -167,6 +167,7 @@ class Program {
   loader::Image image_;
   const loader::GoProgram* go_;
   int minor_;
+  bool amd64_;
   const Mechanism& mech_;
   Layouts layouts_;
   GPlace g_place_;

@@ -24,6 +24,13 @@ bool writes_vector(Op op) {
   return op == Op::LoadV || op == Op::LoadVPair || op == Op::VecOp || op == Op::VecPut || op == Op::VecFp;
 }
 
+std::optional<int64_t> from_sp(const Insn& i, const isa::Mem& m, isa::Reg sp) {
+  if (m.seg != isa::kZero || m.index != isa::kZero) return std::nullopt;
+  if (m.base == sp) return m.disp;
+  if (m.base >= isa::kRegs || !i.known->from_sp[m.base]) return std::nullopt;
+  return *i.known->from_sp[m.base] + m.disp;
+}
+
 }  // namespace
 
 isa::Reg abi_register(bool amd64, unsigned index) {
@@ -39,12 +46,7 @@ const char* abi_register_name(bool amd64, bool floating, unsigned index) {
 
 // --- following ---
 
-std::optional<int64_t> Sources::frame_offset(const Insn& i, const isa::Mem& m) const {
-  if (m.seg != isa::kZero || m.index != isa::kZero) return std::nullopt;
-  if (m.base == sp_) return m.disp;
-  if (m.base >= isa::kRegs || !i.known->from_sp[m.base]) return std::nullopt;
-  return *i.known->from_sp[m.base] + m.disp;
-}
+std::optional<int64_t> Sources::frame_offset(const Insn& i, const isa::Mem& m) const { return from_sp(i, m, sp_); }
 
 Source Sources::loaded(const Insn& i, const isa::Mem& m, int64_t plus, uint8_t width) const {
   if (const auto at = left_ ? std::nullopt : frame_offset(i, m)) {
@@ -153,35 +155,43 @@ ResultPlaces result_places(const Program& p, const Function& f) {
   return out;
 }
 
+namespace {
+
+// Bytes of zero that a store writes: 0 if it writes anything else. The compiler's zero vector is X15 (1.17+ amd64);
+// before, it clears one just ahead.
+unsigned zero_bytes(const Insn& i, const isa::Uop& u, const Program& p) {
+  const auto zero = [&](isa::Reg r) { return r == isa::kZero || (r < isa::kRegs && i.known->constant[r] == 0u); };
+  switch (u.op) {
+    case Op::Store: return (u.b_imm ? u.imm == 0 : zero(u.b)) ? u.width : 0;
+    case Op::StorePair: return zero(u.a) && zero(u.b) ? 2u * u.width : 0;
+    case Op::StoreV: return p.amd64() && (u.a == 15 || !p.register_abi()) ? u.width : 0;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+// In the prologue parameters are read before they are written.
 std::map<int64_t, uint8_t> zeroed_results(const Program& p, const Function& f) {
   std::map<int64_t, uint8_t> out;
   if (f.f.args <= 0) return out;
-  const bool amd64 = p.amd64();
-  std::map<int64_t, bool> read;  // words that are read first: parameters
-  std::optional<int64_t> body;   // SP's distance in the body
-  const auto first = arguments_above(amd64);
+  const isa::Reg sp = p.amd64() ? isa::kRsp : isa::kSp;
+  std::map<int64_t, bool> read;
   each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
-    if (as_call(i)) return false;
+    if (const auto c = as_call(i)) {  // arm64 1.17 clears the frame by one
+      const Function* target = c->target ? p.function_at(c->target) : nullptr;
+      return target && target->name() == "runtime.duffzero";
+    }
     const auto delta = p.sp_delta(f, i.pc);
     if (!delta) return false;
-    if (*delta) body = *delta;
-    const int64_t caller_sp = *delta + (amd64 ? 8 : 0);
+    const int64_t first = *delta + (p.amd64() ? 8 : 0) + arguments_above(p.amd64());
     for (unsigned n = 0; n < i.in->count; ++n) {
       const isa::Uop& u = i.in->uops[n];
-      const bool vector = u.op == Op::StoreV;
-      if (u.mem.base != (amd64 ? isa::kRsp : isa::kSp) || u.mem.index != isa::kZero) continue;
-      const int64_t at = u.mem.disp - caller_sp - first;
-      if (at < 0 || at >= f.f.args) continue;
-      if (u.op == Op::Load || u.op == Op::LoadPair || u.op == Op::LoadV) read[at] = true;
-      const auto is_zero = [&](isa::Reg r) {
-        return r == isa::kZero || (r < isa::kRegs && i.known->constant[r] == 0u);
-      };
-      const bool zero = vector || (u.op == Op::Store && (u.b_imm ? u.imm == 0 : is_zero(u.b))) ||
-                        (u.op == Op::StorePair && is_zero(u.a) && is_zero(u.b));
-      if (!zero || read.count(at) || *delta == 0) continue;
-      const unsigned bytes = u.width * (u.op == Op::StorePair ? 2u : 1u);
-      for (unsigned part = 0; part < bytes; part += std::min(8u, bytes))
-        out[u.mem.disp + part] = static_cast<uint8_t>(std::min(8u, bytes));
+      const auto at = from_sp(i, u.mem, sp);
+      if (!at || *at < first || *at >= first + f.f.args) continue;
+      if (u.op == Op::Load || u.op == Op::LoadPair || u.op == Op::LoadV) read[*at - first] = true;
+      const unsigned bytes = *delta == 0 || read.count(*at - first) ? 0 : zero_bytes(i, u, p);
+      for (unsigned part = 0; part < bytes; part += 8) out[*at + part] = static_cast<uint8_t>(std::min(8u, bytes));
     }
     return true;
   });

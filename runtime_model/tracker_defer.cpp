@@ -33,7 +33,7 @@ Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Or
 // Captured words and arguments as values.
 void Tracker::describe(const G& g, Event& e) const {
   if (e.deferred.captured.empty() && e.argument_bytes.empty()) return;
-  const StackPlaces places(guest_, guest_.sp(), g.hi, e.frame.function, e.frame.sp);
+  const StackPlaces places(guest_, guest_.sp(), g.hi, e.frame);
   describe_captured(guest_, e.deferred, places);
   if (!e.argument_bytes.empty()) e.arguments = typed_arguments(guest_, e.deferred.function, e.argument_bytes, places);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "runtime_model/sources.h"
@@ -17,7 +18,6 @@ constexpr uint64_t kMaxText = 4096;   // bytes of a string
 constexpr uint64_t kMaxItems = 256;   // of a slice or array
 constexpr size_t kMaxWhole = 16'384;  // characters of one value
 constexpr int kMaxDepth = 6;
-constexpr uint64_t kDecimal = uint64_t{1} << 20;  // words of unknown type are shown in decimal below this
 
 template <class T>
 T as(Bytes b, size_t at = 0) {
@@ -33,6 +33,14 @@ int64_t extended(Bytes b) {
 
 std::string float_text(Bytes b, size_t at, size_t size) {
   return size == 8 ? fmt::format("{}", as<double>(b, at)) : fmt::format("{}", as<float>(b, at));
+}
+
+std::string word_text(const Program& p, uint64_t v) {
+  if (const Function* f = v < kDecimal ? nullptr : p.function_at(v); f && f->f.entry == v) return readable(f->name());
+  char text[24] = "0x";  // much of what is shown is such words
+  const bool decimal = v < kDecimal;
+  const char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
+  return {text, end};
 }
 
 class Writer {
@@ -67,10 +75,7 @@ class Writer {
   std::string word(uint64_t v) const {
     if (stack_)
       if (std::string place = stack_->text(v); !place.empty()) return place;
-    if (v < kDecimal) return fmt::format("{}", v);
-    const Location& l = g_.program().location(v);
-    if (l.function && l.offset == 0) return readable(l.function->name());
-    return fmt::format("{:#x}", v);
+    return word_text(g_.program(), v);
   }
 
  private:
@@ -90,7 +95,7 @@ class Writer {
   std::string pointer(const Shape& s, uint64_t v) const {
     if (!v) return "nil";
     if (stack_)
-      if (std::string place = stack_->text(v); !place.empty()) return fmt::format("&{}", place);
+      if (std::string place = stack_->text(v); !place.empty()) return place;
     return fmt::format("({}) {:#x}", s.name, v);
   }
 
@@ -105,7 +110,7 @@ class Writer {
     if (!v) return "nil";
     const Location& l = g_.program().location(g_.word(v));
     return l.function && l.offset == 0 ? fmt::format("func {}", readable(l.function->name()))
-                                      : fmt::format("func at {}", address(v));
+                                       : fmt::format("func at {}", address(v));
   }
 
   // With methods, the itab's second word is the type.
@@ -122,7 +127,8 @@ class Writer {
     std::vector<uint8_t> one(std::min<uint64_t>(of.size, kMaxWhole));
     for (; i < n && i < kMaxItems && out.size() < kMaxWhole; ++i) {
       if (address) {
-        if (!g_.read(address + i * of.size, one.data(), one.size())) return out + (i ? ", (not readable)" : "(not readable)");
+        if (!g_.read(address + i * of.size, one.data(), one.size()))
+          return out + (i ? ", (not readable)" : "(not readable)");
       } else {
         if ((i + 1) * of.size > b.size()) break;
         std::copy_n(b.begin() + static_cast<ptrdiff_t>(i * of.size), one.size(), one.begin());
@@ -159,28 +165,33 @@ class Writer {
 
 // --- places ---
 
-StackPlaces::StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const Function* owner, uint64_t owner_sp)
-    : g_(guest), lo_(lo), hi_(hi), owner_(owner), owner_sp_(owner_sp) {}
-
-uint64_t StackPlaces::reach(const Program& p, const Function& f, uint64_t pc) {
-  try {
-    const auto delta = p.sp_delta(f, pc);
-    if (!delta) return 0;
-    return static_cast<uint64_t>(*delta + (p.amd64() ? 8 : 0) + arguments_above(p.amd64()) + std::max(0, f.f.args));
-  } catch (const loader::Error&) {
-    return 0;
+// What a frame holds: to its caller's SP, of the owner its arguments and results too.
+StackPlaces::Place StackPlaces::find(uint64_t v) const {
+  const Program& p = g_.program();
+  const bool above = owner_.function && owner_.pc && v >= owner_.sp;
+  if (above) {
+    const auto delta = p.sp_delta(*owner_.function, owner_.pc - 1);
+    const int args = std::max(0, owner_.function->f.args);
+    const int64_t reach = delta ? *delta + (p.amd64() ? 8 : 0) + arguments_above(p.amd64()) + args : 0;
+    if (v - owner_.sp < static_cast<uint64_t>(reach)) return {owner_.function, v - owner_.sp};
   }
+  for (const size_t most : {size_t{2}, size_t{200}}) {  // mostly it is the owner's caller
+    if (unwound_ < most) {
+      frames_ = above ? g_.unwind(owner_.pc, owner_.sp, 0, true, hi_, most)
+                      : g_.unwind(g_.pc(), g_.sp(), g_.cpu().r[isa::kX30], false, hi_, most);
+      unwound_ = most;
+    }
+    for (const Frame& f : frames_->frames)
+      if (f.function && v >= f.sp && v < f.caller_sp) return {f.function, v - f.sp};
+  }
+  return {};
 }
 
 std::string StackPlaces::text(uint64_t v) const {
   if (!holds(v)) return {};
-  const auto in = [&](const Function& f, uint64_t sp) { return fmt::format("{}.SP+{}", readable(f.name()), v - sp); };
-  if (owner_ && v >= owner_sp_ && v - owner_sp_ < reach(g_.program(), *owner_, owner_->f.entry + owner_->f.deferreturn))
-    return in(*owner_, owner_sp_);
-  if (!frames_) frames_ = g_.unwind(g_.pc(), g_.sp(), g_.cpu().r[isa::kX30], false, hi_, 200);
-  for (const Frame& f : frames_->frames)
-    if (f.function && v >= f.sp && v < f.caller_sp) return in(*f.function, f.sp);
-  return fmt::format("stack.hi-{}", hi_ - v);
+  const Place at = find(v);
+  return at.function ? fmt::format("{}.SP+{}", readable(at.function->name()), at.offset)
+                     : fmt::format("stack.hi-{}", hi_ - v);
 }
 
 // --- values ---
@@ -191,20 +202,45 @@ std::string shown(const Guest& g, const Shape& s, std::span<const uint8_t> b, co
 
 std::string shown_word(const Guest& g, uint64_t v, const StackPlaces* stack) { return Writer(g, stack).word(v); }
 
+namespace {
+
+// The word itself is the value.
+bool is_scalar(ShapeKind k) {
+  return k == Kind::boolean || k == Kind::integer || k == Kind::natural || k == Kind::address || k == Kind::floating ||
+         k == Kind::pointer || k == Kind::map || k == Kind::channel;
+}
+
+}  // namespace
+
 void describe_captured(const Guest& g, Deferred& d, const StackPlaces& stack) {
   for (Deferred::Captured& c : d.captured) {
-    if (c.type.empty() || c.address) {
-      c.shown = c.size <= 8 && c.type.empty() ? shown_word(g, c.value, &stack) : std::string();
-      if (!c.address || c.type.empty()) continue;
-    }
-    const Shape& s = g.program().shape(c.type);
-    if (s.kind == ShapeKind::unknown || s.size <= c.size) {
-      const auto* b = reinterpret_cast<const uint8_t*>(&c.value);
-      c.shown = shown(g, s, {b, std::min<size_t>(8, c.size)}, &stack);
+    if (c.size == 8 && stack.holds(c.value) && !c.part() && (!c.type || is_scalar(c.type->kind))) {
+      const StackPlaces::Place at = stack.find(c.value);
+      c.frame = at.function, c.frame_offset = at.offset;
+      if (!c.frame) d.texts.emplace_back(c.offset, stack.text(c.value));
       continue;
     }
-    std::vector<uint8_t> whole(std::min<uint64_t>(s.size, 1 << 16));
-    if (g.read(d.funcval + c.offset, whole.data(), whole.size())) c.shown = shown(g, s, whole, &stack);
+    if (!c.type || is_scalar(c.type->kind)) continue;
+    std::vector<uint8_t> whole(std::min<uint64_t>(c.type->size, 1 << 16));
+    if (g.read(d.funcval + c.offset, whole.data(), whole.size()))
+      d.texts.emplace_back(c.offset, shown(g, *c.type, whole, &stack));
+  }
+}
+
+std::string captured_text(const Program& p, const Deferred& d, const Deferred::Captured& c) {
+  if (c.part()) return {};
+  if (c.frame) return fmt::format("{}.SP+{}", readable(c.frame->name()), c.frame_offset);
+  for (const auto& [offset, text] : d.texts)
+    if (offset == c.offset) return text;
+  if (!c.type || !is_scalar(c.type->kind)) return word_text(p, c.value);
+  const Bytes b(reinterpret_cast<const uint8_t*>(&c.value), std::min<size_t>(8, c.type->size));
+  switch (c.type->kind) {
+    case Kind::boolean: return c.value & 0xff ? "true" : "false";
+    case Kind::address: return fmt::format("{:#x}", c.value);
+    case Kind::integer: return fmt::format("{}", extended(b));
+    case Kind::natural: return fmt::format("{}", as<uint64_t>(b));
+    case Kind::floating: return float_text(b, 0, b.size());
+    default: return c.value ? fmt::format("({}) {:#x}", c.type->name, c.value) : "nil";
   }
 }
 

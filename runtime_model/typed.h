@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime_model/chain.h"
+#include "runtime_model/events.h"
 #include "runtime_model/guest.h"
 
 namespace deferscope::model {
@@ -18,28 +19,35 @@ class StackPlaces {
  public:
   // `owner`: the frame that most of them lie in, asked first; the others are unwound when needed. [lo, hi): the stack
   // in use.
-  StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const Function* owner, uint64_t owner_sp);
+  StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const FrameId& owner)
+      : g_(guest), lo_(lo), hi_(hi), owner_(owner) {}
   bool holds(uint64_t address) const { return address >= lo_ && address < hi_; }
-  // Empty if it is no address of that stack.
-  std::string text(uint64_t address) const;
-  // From its SP to the end of its arguments and results: bytes. 0 if not known.
-  static uint64_t reach(const Program& program, const Function& function, uint64_t pc);
+  struct Place {
+    const Function* function = nullptr;  // nullptr: in no frame that can be told
+    uint64_t offset = 0;                 // from its SP
+  };
+  Place find(uint64_t address) const;        // of an address that it holds
+  std::string text(uint64_t address) const;  // empty if it does not hold it
 
  private:
   const Guest& g_;
   uint64_t lo_, hi_;
-  const Function* owner_;
-  uint64_t owner_sp_;
+  const FrameId& owner_;
   mutable std::optional<Unwound> frames_;
+  mutable size_t unwound_ = 0;
 };
+
+constexpr uint64_t kDecimal = uint64_t{1} << 20;  // words of unknown type are shown in decimal below this
 
 // The value that `bytes` hold, in one line. `stack` nullptr: stack addresses stay numbers.
 std::string shown(const Guest& guest, const Shape& shape, std::span<const uint8_t> bytes, const StackPlaces* stack);
 // A word of unknown type: a place on the stack, a symbol, else a number.
 std::string shown_word(const Guest& guest, uint64_t word, const StackPlaces* stack);
 
-// Fills `type` and `shown` of captured words. `&x` and its target's place are both said: "main.f.SP+8".
+// Finds out of captured words what it takes the guest's memory or its stack to say.
 void describe_captured(const Guest& guest, Deferred& d, const StackPlaces& stack);
+// The text of a captured word, at any time after that. Empty for a later part of a variable.
+std::string captured_text(const Program& program, const Deferred& d, const Deferred::Captured& c);
 
 // ≤ 1.17: the bytes behind a record, by the parameters of the deferred function; without DWARF by words.
 std::vector<TypedValue> typed_arguments(const Guest& guest, const Function* deferred, std::span<const uint8_t> bytes,

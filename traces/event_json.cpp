@@ -1,6 +1,7 @@
 // One event, one line; keys in a fixed order.
 #include "traces/event_json.h"
 
+#include "runtime_model/typed.h"
 #include "traces/json_writer.h"
 
 namespace deferscope::traces {
@@ -225,7 +226,8 @@ void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Defer
   w.list("captured");
   for (const auto& c : d.captured) {
     w.open().number("offset", c.offset).number("size", c.size).hex("value", c.value);
-    w.text_or_null("name", c.name).text_or_null("type", c.type).text_or_null("shown", c.shown).close();
+    w.text_or_null("name", c.name).text_or_null("type", c.type ? c.type->name : std::string_view());
+    w.text_or_null("shown", captured_text(p.program(), d, c)).close();
   }
   w.end_list().boolean("captured_complete", d.captured_complete).close();
 }

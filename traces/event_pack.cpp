@@ -181,9 +181,10 @@ void defer(Io& io, E& e) {
   auto& d = e.deferred;
   io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.target), io.number(d.captured_complete);
   list(io, d.captured, [&](auto& c) {
-    io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name), view(io, c.type);
-    byte_run(io, c.shown);
+    io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name), io.exact(c.type);
+    io.exact(c.frame), io.exact(c.frame_offset);
   });
+  list(io, d.texts, [&](auto& t) { io.exact(t.first), byte_run(io, t.second); });
 }
 
 template <class Io, class List>

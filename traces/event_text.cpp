@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "loader/printable.h"
+#include "runtime_model/typed.h"
 #include "traces/instruction_text.h"
 
 namespace deferscope::traces {
@@ -140,12 +141,18 @@ void EventText::captured(const model::Deferred& d) {
   detail().put("      captured ");
   const char* between = "";
   for (const auto& c : d.captured) {
-    if (c.shown.empty() && !c.name.empty() && c.type.empty()) continue;  // a part of the one before
+    if (c.part()) continue;  // said with the one before
     out_->put(std::exchange(between, ", "));
     if (c.name.empty())
-      put_value(fmt::format("+{}", c.offset), c.shown);
+      out_->put('+').decimal(c.offset).put(" = ");
     else
-      put_value(c.name, c.shown);
+      out_->put(c.name).put(" = ");
+    if (c.frame)
+      out_->put(function(c.frame)).put(".SP+").decimal(c.frame_offset);
+    else if (!c.type && c.value < model::kDecimal)
+      out_->decimal(c.value);
+    else
+      put_value(captured_text(p_, d, c));
   }
   if (unknown) out_->put(d.captured.empty() ? "words unknown" : ", maybe more");
   out_->put('\n');
@@ -261,7 +268,8 @@ void EventText::end(const Event& e) {
     put_value(f.after);
     out_->put('\n');
   }
-  if (e.effects.empty() && !e.effects_known && e.push != model::kNoEvent) detail().put("what it changed is not known\n");
+  if (e.effects.empty() && !e.effects_known && e.push != model::kNoEvent)
+    detail().put("what it changed is not known\n");
   if (e.effects.empty()) return;
   for (const model::TypedValue& v : e.unchanged) {
     detail().put("result unchanged: ");
