@@ -27,6 +27,7 @@ enum class EventKind : uint8_t {
   panic_fatal,        // nobody recovered it: first instruction of runtime.fatalpanic
   defer_left,         // a registered defer that will never run, or a running one that will never return
   exit,               // the guest ends: first instruction of runtime.exit
+  defer_stale,        // 1.14–1.21: a frame is gone and its openDefer record still linked (golang/go#48898)
   count
 };
 const char* to_string(EventKind k);  // "defer.push"
@@ -135,7 +136,7 @@ struct Event {
   Storage storage = Storage::heap;
   RunBy by = RunBy::none;
   const char* call = "";  // defer.push: "runtime.deferproc", "deferBits"
-  uint64_t record = 0;    // address; 0: open-coded
+  uint64_t record = 0;    // address; 0: open-coded, but for what a stale record makes a panic run
   uint64_t link = 0;      // the next record
   uint64_t site = 0;      // pc of the registering CALL's return address, or of the store
   int slot = -1;          // open-coded

@@ -15,7 +15,7 @@ const char* to_string(EventKind k) {
       "defer.push", "defer.start",   "defer.end",       "deferreturn.enter", "deferreturn.leave",
       "jmpdefer",   "panic.start",   "panic.recovered", "panic.aborted",     "recover.refused",
       "goexit",     "recovery.jump", "stack.move",      "transfer",          "panic.fatal",
-      "defer.left", "exit"};
+      "defer.left", "exit",          "defer.stale"};
   static_assert(std::size(names) == static_cast<size_t>(EventKind::count));
   return names[static_cast<size_t>(k)];
 }

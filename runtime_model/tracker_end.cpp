@@ -67,6 +67,28 @@ bool Tracker::has_open_record(const G& g, uint64_t sp) const {
   });
 }
 
+// What a panic or Goexit put on the list for frames that are gone since: said once of each.
+void Tracker::find_stale(G& g, uint64_t depth) {
+  if (!g.walked) return;
+  const auto chain = guest_.linked(g.g, F::g_defer, F::defer_link, ReadBudget::kRecords);
+  std::vector<uint64_t> open;
+  for (uint64_t d : chain.records)
+    if (guest_.field(d, F::defer_openDefer)) open.push_back(d);
+  std::erase_if(g.stale, [&](uint64_t d) { return std::find(open.begin(), open.end(), d) == open.end(); });
+  g.walked = !open.empty() || !g.panics.empty();
+  for (uint64_t d : open) {
+    const uint64_t sp = guest_.field(d, F::defer_sp);
+    if (g.hi - sp <= depth || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
+    g.stale.push_back(d);
+    Event e = make(EventKind::defer_stale, g);
+    e.storage = Storage::open_coded;
+    e.record = d;
+    e.frame = {p_.location(guest_.field(d, F::defer_pc)).function, sp, g.hi - sp, 0};
+    e.origin = origin_of(e.frame);
+    emit(e);
+  }
+}
+
 // The frames below are gone: what they registered and did not run will never run.
 void Tracker::drop_deeper(G& g, uint64_t depth, Why why) {
   for (size_t i = g.pushed.size(); i-- > 0;) {

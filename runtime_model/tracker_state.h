@@ -43,6 +43,8 @@ struct Tracker::G {
   SharedStack<PendingPush> pushed;
   SharedStack<Running> running;
   SharedStack<PendingPanic> panics;
+  bool walked = false;                   // a panic or Goexit may have left openDefer records on the list
+  std::vector<uint64_t> stale;           // those whose frames are gone
   uint64_t head = 0;                     // of a deferprocat that is running
   Entered registering;                   // the newest call of a function that registers
   emu::Position reflected = kUncertain;  // of the RET of the last call that reflectcall made

@@ -20,11 +20,13 @@ class Goroutine:
     def __init__(self):
         self.pending, self.running, self.panics = [], [], []
         self.hi = None
+        # openDefer records of frames that are gone; once such a one has run, it may have written to frames that stand there now (golang/go#48898).
+        self.stale, self.stale_ran = set(), False
 
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "exit"):
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
         return self.hi - number(event["sp"])
@@ -121,6 +123,8 @@ class Stream:
     def same_defer(self, g, event):
         """Whatever speaks of a registered defer says of it what its registration said."""
         d, push = event["defer"], self.pushes.get(event["defer"]["id"])
+        if push is None and d["id"] is None and d["record"] in g.stale:
+            return None
         if push is None:
             return self.complain(event, "a defer that was not registered")
         p = push["defer"]
@@ -140,11 +144,13 @@ class Stream:
     def defer_start(self, g, event):
         d = event["defer"]
         push = self.same_defer(g, event)
-        if d["id"] in self.started:
+        if push is None:
+            g.stale_ran = True
+        elif d["id"] in self.started:
             self.complain(event, "starts a second time")
         self.started.add(d["id"])
         if push is not None and push in g.pending:
-            if g.pending[-1] is not push:
+            if g.pending[-1] is not push and not g.stale_ran:
                 self.complain(event, f"defer {g.pending[-1]['id']} was registered later and did not run yet")
             g.pending.remove(push)
         if (d["run_by"] in ("panic", "goexit")) != (event["panic"] is not None):
@@ -167,6 +173,11 @@ class Stream:
         g.running = [r for r in g.running if r["event"]["id"] < start["id"]]
         if g.panics and g.panics[-1] > start["id"]:
             self.complain(event, "returns though a panic that began in it is not over")
+
+    def defer_stale(self, g, event):
+        if event["record"] in g.stale:
+            self.complain(event, "said before")
+        g.stale.add(event["record"])
 
     def defer_left(self, g, event):
         """It never runs, or never returns: the last that is said of it."""
@@ -286,8 +297,11 @@ class Stream:
             return
         g = self.goroutine(event)
         for seen in snapshot["goroutines"]:
-            if seen["id"] != event["goroutine"] or not seen["frames_complete"]:
+            if seen["id"] != event["goroutine"] or not seen["frames_complete"] or g.stale_ran:
                 continue
+            for e in seen["chain"]:
+                if e["stale"] and e["record"] not in g.stale and event["event"] in ("defer.push", "panic.start"):
+                    self.complain(event, f"the record {e['record']} is stale and no event said so")
             # Records of a range-over-func list are ordinary ones from deferconvert on.
             known = [(p["defer"]["storage"].replace("rangefunc", "heap"), self.identity(g, p)) for p in reversed(g.pending)]
             read = [(e["storage"].replace("rangefunc", "heap"), e["slot"] if e["record"] is None or e["slot"] is not None else number(e["record"]))

@@ -190,6 +190,7 @@ void details(JsonWriter& w, Names& p, const Event& e) {
       id_or_null(w, "start", e.start);
       w.boolean("started", e.started).word("why", to_string(e.why)).text_or_null("goroutine_is", e.value);
       return;
+    case EventKind::defer_stale: return w.hex("record", e.record), void();
     case EventKind::exit:
       w.word("why", to_string(e.why)).number("status", e.status).text_or_null("message", e.value);
       id_or_null(w, "panic", e.panic);

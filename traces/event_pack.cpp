@@ -41,6 +41,7 @@ constexpr uint16_t kParts[] = {
     kPanic,                          // panic.fatal
     kDefer | kRun | kLeft,           // defer.left
     kPanic | kLeft,                  // exit
+    kDefer,                          // defer.stale
 };
 static_assert(std::size(kParts) == static_cast<size_t>(EventKind::count));
 

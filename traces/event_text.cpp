@@ -96,15 +96,17 @@ void EventText::put_name(const model::Deferred& d) {
   if (!d.funcval)
     out_->put("nil func");
   else if (!d.function)
-    out_->hex(d.entry);
+    out_->put(d.entry ? "" : "funcval ").hex(d.entry ? d.entry : d.funcval);
   else
     out_->put(deferred(d.function));
   if (d.target) out_->put(" → ").put(function(d.target));
 }
 
-void EventText::put_number(uint64_t push) {
-  if (const auto n = numbers_.find(push); n != numbers_.end())
+void EventText::put_number(const Event& e) {
+  if (const auto n = numbers_.find(e.push); n != numbers_.end())
     out_->put('#').decimal(n->second);
+  else if (e.storage == Storage::open_coded && e.record)
+    out_->put("(stale record ").hex(e.record).put(" of ").put(function(e.frame.function)).put(')');
   else
     out_->put("(registered unseen)");
 }
@@ -217,7 +219,7 @@ void EventText::push(const Event& e) {
 
 void EventText::run(const Event& e, std::string_view how) {
   out_->put("run   ");
-  put_number(e.push);
+  put_number(e);
   out_->put("  ");
   put_name(e.deferred);
   out_->put(how).put('\n');
@@ -406,7 +408,7 @@ void EventText::panic_ends(const Event& e) {
 void EventText::left(const Event& e) {
   ++(e.started ? never_returned_ : never_run_);
   head(e);
-  put_number(e.push);
+  put_number(e);
   out_->put("  ");
   put_name(e.deferred);
   out_->put(e.started ? "   never returns: " : "   never runs: ");
@@ -462,6 +464,11 @@ void EventText::other(const Event& e) {
     case EventKind::panic_fatal: return panic_ends(e);
     case EventKind::defer_left: return left(e);
     case EventKind::exit: return exit(e);
+    case EventKind::defer_stale:
+      head(e);
+      out_->put("stale: its frame ").put(function(e.frame.function)).put(" is gone; the next panic will run record ");
+      out_->hex(e.record).put('\n');
+      return;
     case EventKind::goexit:
       goexits_.insert(e.id);
       head(e);

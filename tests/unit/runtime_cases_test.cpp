@@ -68,7 +68,7 @@ void expect_effect(const Event& e, const char* name, bool result, const char* be
                    const std::string& where) {
   const model::Effect* f = effect(e, name);
   ASSERT_NE(f, nullptr) << where;
-  EXPECT_EQ(f->result, result) << where;
+  EXPECT_EQ(f->kind == model::Effect::Kind::result, result) << where;
   EXPECT_EQ(f->before, before) << where;
   EXPECT_EQ(f->after, after) << where;
 }
@@ -89,8 +89,8 @@ TEST(Article, EffectsOnResults) {
     expect_effect(*named[0], "t", true, "1", "4", base(path) + " resultNamed");
     expect_effect(*local[0], "t", false, "1", "4", base(path) + " resultLocal");
     expect_effect(*set[0], "t", true, "2", "3", base(path) + " resultSet");
-    ASSERT_EQ(local[0]->watched.size(), 1u) << base(path);
-    EXPECT_TRUE(contains(local[0]->watched[0], " = 1")) << local[0]->watched[0];
+    ASSERT_EQ(local[0]->unchanged.size(), 1u) << base(path);
+    EXPECT_EQ(local[0]->unchanged[0].value, "1") << local[0]->unchanged[0].name;
   }
 }
 
