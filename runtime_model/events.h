@@ -136,7 +136,7 @@ struct Event {
   Storage storage = Storage::heap;
   RunBy by = RunBy::none;
   const char* call = "";  // defer.push: "runtime.deferproc", "deferBits"
-  uint64_t record = 0;    // address; 0: open-coded, but for what a stale record makes a panic run
+  uint64_t record = 0;    // address; 0: open-coded
   uint64_t link = 0;      // the next record
   uint64_t site = 0;      // pc of the registering CALL's return address, or of the store
   int slot = -1;          // open-coded

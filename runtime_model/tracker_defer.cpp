@@ -52,7 +52,7 @@ void Tracker::push(G& g, Event& e) {
   e.origin = origin_of(e.frame);
   describe(g, e);
   drop_deeper(g, e.frame.depth, Why::frame);
-  find_stale(g, e.frame.depth);
+  find_stale(g, e.frame.depth, e.frame.function);
   PendingPush p;
   p.event = state_->next;
   p.storage = e.storage;
@@ -435,16 +435,7 @@ void Tracker::on_deferred_call(const Hook& h) {
       break;
     }
   take_push(*g, e, funcval, owner_known);
-  std::vector<uint8_t> arguments = record_arguments(e.record);
-  // What lies in a frame that is gone was registered by nobody; the record at work says whose frame it was.
-  const uint64_t record = e.push == kNoEvent ? guest_.field(g->g, F::g_defer) : 0;
-  if (record && std::find(g->stale.begin(), g->stale.end(), record) != g->stale.end()) {
-    const uint64_t sp = guest_.field(record, F::defer_sp);
-    e.storage = Storage::open_coded;
-    e.record = record;
-    e.frame = {p_.location(guest_.field(record, F::defer_pc)).function, sp, g->hi - sp, 0};
-  }
-  start(*g, e, funcval, h.number, std::move(arguments));
+  start(*g, e, funcval, h.number, record_arguments(e.record));
 }
 
 // At sigpanic: a nil function, whose caller faults on its way to the CALL. It starts, and the panic is its doing.

@@ -67,8 +67,9 @@ bool Tracker::has_open_record(const G& g, uint64_t sp) const {
   });
 }
 
-// What a panic or Goexit put on the list for frames that are gone since: said once of each.
-void Tracker::find_stale(G& g, uint64_t depth) {
+// What a panic or Goexit put on the list for frames that are gone since: said once of each. The frame at hand is
+// `here`'s, at `depth`.
+void Tracker::find_stale(G& g, uint64_t depth, const Function* here) {
   if (!g.walked) return;
   const auto chain = guest_.linked(g.g, F::g_defer, F::defer_link, ReadBudget::kRecords);
   std::vector<uint64_t> open;
@@ -78,12 +79,14 @@ void Tracker::find_stale(G& g, uint64_t depth) {
   g.walked = !open.empty() || !g.panics.empty();
   for (uint64_t d : open) {
     const uint64_t sp = guest_.field(d, F::defer_sp);
-    if (g.hi - sp <= depth || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
+    const Function* owner = p_.location(guest_.field(d, F::defer_pc)).function;
+    const bool gone = g.hi - sp > depth || (g.hi - sp == depth && owner != here);
+    if (!gone || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
     g.stale.push_back(d);
     Event e = make(EventKind::defer_stale, g);
     e.storage = Storage::open_coded;
     e.record = d;
-    e.frame = {p_.location(guest_.field(d, F::defer_pc)).function, sp, g.hi - sp, 0};
+    e.frame = {owner, sp, g.hi - sp, 0};
     e.origin = origin_of(e.frame);
     emit(e);
   }

@@ -20,8 +20,7 @@ class Goroutine:
     def __init__(self):
         self.pending, self.running, self.panics = [], [], []
         self.hi = None
-        # openDefer records of frames that are gone; once such a one has run, it may have written to frames that stand there now (golang/go#48898).
-        self.stale, self.stale_ran = set(), False
+        self.stale = set()  # openDefer records of frames that are gone
 
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
@@ -123,8 +122,6 @@ class Stream:
     def same_defer(self, g, event):
         """Whatever speaks of a registered defer says of it what its registration said."""
         d, push = event["defer"], self.pushes.get(event["defer"]["id"])
-        if push is None and d["id"] is None and d["record"] in g.stale:
-            return None
         if push is None:
             return self.complain(event, "a defer that was not registered")
         p = push["defer"]
@@ -144,13 +141,11 @@ class Stream:
     def defer_start(self, g, event):
         d = event["defer"]
         push = self.same_defer(g, event)
-        if push is None:
-            g.stale_ran = True
-        elif d["id"] in self.started:
+        if d["id"] in self.started:
             self.complain(event, "starts a second time")
         self.started.add(d["id"])
         if push is not None and push in g.pending:
-            if g.pending[-1] is not push and not g.stale_ran:
+            if g.pending[-1] is not push:
                 self.complain(event, f"defer {g.pending[-1]['id']} was registered later and did not run yet")
             g.pending.remove(push)
         if (d["run_by"] in ("panic", "goexit")) != (event["panic"] is not None):
@@ -297,7 +292,7 @@ class Stream:
             return
         g = self.goroutine(event)
         for seen in snapshot["goroutines"]:
-            if seen["id"] != event["goroutine"] or not seen["frames_complete"] or g.stale_ran:
+            if seen["id"] != event["goroutine"] or not seen["frames_complete"]:
                 continue
             for e in seen["chain"]:
                 if e["stale"] and e["record"] not in g.stale and event["event"] in ("defer.push", "panic.start"):

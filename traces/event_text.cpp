@@ -102,11 +102,9 @@ void EventText::put_name(const model::Deferred& d) {
   if (d.target) out_->put(" → ").put(function(d.target));
 }
 
-void EventText::put_number(const Event& e) {
-  if (const auto n = numbers_.find(e.push); n != numbers_.end())
+void EventText::put_number(uint64_t push) {
+  if (const auto n = numbers_.find(push); n != numbers_.end())
     out_->put('#').decimal(n->second);
-  else if (e.storage == Storage::open_coded && e.record)
-    out_->put("(stale record ").hex(e.record).put(" of ").put(function(e.frame.function)).put(')');
   else
     out_->put("(registered unseen)");
 }
@@ -219,7 +217,7 @@ void EventText::push(const Event& e) {
 
 void EventText::run(const Event& e, std::string_view how) {
   out_->put("run   ");
-  put_number(e);
+  put_number(e.push);
   out_->put("  ");
   put_name(e.deferred);
   out_->put(how).put('\n');
@@ -408,7 +406,7 @@ void EventText::panic_ends(const Event& e) {
 void EventText::left(const Event& e) {
   ++(e.started ? never_returned_ : never_run_);
   head(e);
-  put_number(e);
+  put_number(e.push);
   out_->put("  ");
   put_name(e.deferred);
   out_->put(e.started ? "   never returns: " : "   never runs: ");

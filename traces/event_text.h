@@ -39,7 +39,7 @@ class EventText {
   const std::string& column(const model::Function* f);
 
   void put_name(const model::Deferred& d);
-  void put_number(const model::Event& e);
+  void put_number(uint64_t push);
   void put_call_site(uint64_t return_address, uint64_t otherwise);
   void put_call();
   void put_panicking(const model::Event& e);
