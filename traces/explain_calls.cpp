@@ -121,6 +121,19 @@ const char* who_runs_on_return(model::ReturnMechanism m) {
   return "";
 }
 
+// Whether the first record of the goroutine is of the frame at hand: what deferreturn asks too. True if unknown.
+bool has_record(const Seen& x) {
+  const auto field = [&](uint64_t of, F f) {
+    const model::FieldAt at = x.p.layouts()[f];
+    return of && at ? x.word(of + static_cast<uint64_t>(at.offset)) : std::nullopt;
+  };
+  const auto first = field(x.s.who.g, F::g_defer);
+  if (!first) return true;
+  if (!*first) return false;
+  const auto sp = field(*first, F::defer_sp);
+  return !sp || *sp == x.e.sp_before();
+}
+
 bool call_of_deferreturn(const Seen& x, Lines& out) {
   if (x.e.flow.kind != Flow::Call) return false;
   const model::Function* to = x.p.function_at(x.e.flow.target);
@@ -128,6 +141,10 @@ bool call_of_deferreturn(const Seen& x, Lines& out) {
   if (x.p.open_coded(*x.here())) {
     out.push_back(
         fmt::format("only a recovery comes here: runs what is left of {}'s open-coded defers", x.short_name(x.here())));
+    return true;
+  }
+  if (!has_record(x)) {
+    out.push_back(fmt::format("no defer of {} is left: it returns at once", x.short_name(x.here())));
     return true;
   }
   out.push_back(fmt::format("runs the defers that {} registered", x.short_name(x.here())));

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "tests/unit/cli_guests.h"
+#include "tests/unit/model_run.h"
 #include "traces/explain.h"
 
 namespace deferscope::test {
@@ -217,6 +218,33 @@ TEST(Golden, WalksOfDefers) {
 TEST(Golden, WalksOfRecoveries) {
   if (guest_files().empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
   for (const Walk& w : recovery_walks()) check(w);
+}
+
+// At every CALL deferreturn: "no defer is left" where the next thing that happens is its return, and nowhere else.
+TEST(Golden, CallsOfDeferreturnSayWhatTheyWillDo) {
+  size_t runs = 0, returns = 0;
+  for (const std::string& path : case_guests("_opt_"))
+    for (const char* argument : {"defer-loop", "defer-args8"}) {
+      SCOPED_TRACE(path + " " + argument);
+      const model::Program p(loader::Image::load(path));
+      const ModelRun run = run_model(p, {argument});
+      Stepped s(path, {argument});
+      for (size_t i = 0; i + 1 < run.events.size(); ++i) {
+        const model::Event &e = run.events[i], &next = run.events[i + 1];
+        if (e.kind != model::EventKind::deferreturn_enter || !e.shown_elsewhere() || next.goid != e.goid) continue;
+        if (e.origin != model::Origin::user || !e.at.function || p.open_coded(*e.at.function)) continue;
+        const bool none = next.kind == model::EventKind::deferreturn_leave;
+        ++(none ? returns : runs);
+        s(fmt::format("goto {}", e.at.position));
+        std::string words;
+        for (const std::string& line : s.console->session.explain()) words += line + "\n";
+        EXPECT_EQ(has(words, "is left: it returns at once"), none) << e.at.position << "\n" << words;
+        EXPECT_EQ(has(words, "runs the defers that"), !none) << e.at.position << "\n" << words;
+      }
+    }
+  if (guest_files().empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  EXPECT_GT(runs, 0u);
+  EXPECT_GT(returns, 0u);
 }
 
 }  // namespace
