@@ -104,6 +104,18 @@ void Tracker::add_reflected() {
     });
 }
 
+std::vector<uint64_t> Tracker::deferred_calls() const {
+  std::vector<uint64_t> out;
+  hooks_.each([&](uint64_t pc, const std::vector<Hook>& hooks) {
+    const bool calls = std::any_of(hooks.begin(), hooks.end(), [](const Hook& h) {
+      return h.handler == &Tracker::on_deferred_call || (h.handler == &Tracker::on_jmpdefer && h.number != 0);
+    });
+    if (calls) out.push_back(pc);
+  });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 void Tracker::add_registration() {
   add_entry("runtime.deferproc", &Tracker::on_registering);
   add_entry("runtime.deferprocStack", &Tracker::on_registering);

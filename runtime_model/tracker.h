@@ -64,6 +64,9 @@ class Tracker final : public emu::Machine::Companion {
   // Pending defers of it that were forgotten because there were too many: their runs are "registered unseen".
   uint64_t forgotten(uint64_t goid) const;
   size_t hooks() const { return hooks_.size(); }
+  // Where the runtime calls (or, in jmpdefer, jumps to) deferred functions, in order of address. What a function's own
+  // exit calls is not among them.
+  std::vector<uint64_t> deferred_calls() const;
   // What the tracker holds at once: pending defers, running ones and panics, of all goroutines. A guest that registers
   // more than half of it (in a loop that unlinks what it registered, say) makes it forget the older half.
   static constexpr size_t kMaxHeld = size_t{1} << 21;

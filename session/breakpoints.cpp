@@ -23,11 +23,6 @@ constexpr EventRow kEntries[] = {
     {EventPoint::goexit, "runtime.Goexit"},
 };
 
-// Functions that call deferred functions through a register (or through reflectcall).
-constexpr const char* kRunners[] = {"runtime.deferreturn", "runtime.gopanic", "runtime.Goexit",
-                                    "runtime.runOpenDeferFrame", "runtime.deferCallSave"};
-constexpr const char* kCallers[] = {"runtime.reflectcall", "reflect.call", "runtime.reflectcallSave"};
-
 // FUNC as typed names this function: the full name, or its last part; or a loop body of that function.
 bool names(const std::string& typed, std::string_view function) {
   const std::string full = model::readable(function.substr(0, function.find("-range")));
@@ -205,6 +200,15 @@ std::vector<model::Running> Breakpoints::running() const {
   return tracker_ ? tracker_->running(reader_.who().goid) : std::vector<model::Running>{};
 }
 
+std::optional<model::Running> Breakpoints::called_here() const {
+  const auto now = running();
+  if (now.empty() || tracker_->position_of(now.back().start) != time_.position()) return std::nullopt;
+  return now.back();
+}
+
+// The runtime's calls of deferred functions are the tracker's own hooks. The others are not: the tracker hooks where an
+// event becomes true (a record is linked: deferproc's RET; a bit is cleared), a breakpoint stands where a reader wants
+// to see it come (deferproc's entry, with its arguments; the call that the cleared bit leads to).
 std::vector<uint64_t> Breakpoints::addresses(EventPoint e) const {
   std::vector<uint64_t> out;
   if (!reader_.program()) return out;
@@ -226,18 +230,8 @@ std::vector<uint64_t> Breakpoints::addresses(EventPoint e) const {
   for (const model::Function* f : reader_.program()->open_coded_functions())
     for (const model::BitStore& s : reader_.program()->open_coded(*f)->stores)
       if (s.call.pc) out.push_back(s.call.pc);
-  std::vector<uint64_t> through;
-  for (const char* n : kCallers)
-    for (const loader::Func& f : funcs.find(n)) through.push_back(f.entry);
-  for (const char* n : kRunners)
-    for (const loader::Func& f : funcs.find(n))
-      for (const model::Call& c : reader_.program()->calls_in(*reader_.program()->function_at(f.entry)))
-        if (c.target == 0 || std::count(through.begin(), through.end(), c.target)) out.push_back(c.pc);
-  for (const loader::Func& f : funcs.find("runtime.jmpdefer"))
-    model::each_instruction(time_.machine().image(), f.entry, f.end, [&](const model::Insn& i) {
-      if (model::is_indirect_jump(i)) out.push_back(i.pc);
-      return true;
-    });
+  if (tracker_)
+    for (const uint64_t pc : tracker_->deferred_calls()) out.push_back(pc);
   return out;
 }
 

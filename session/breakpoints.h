@@ -117,6 +117,8 @@ class Breakpoints {
   // The watchpoint whose frame is gone from here on.
   std::optional<Halt> ended_here() const;
   std::optional<Halt> hit_here();
+  // The deferred function that the runtime calls here.
+  std::optional<model::Running> called_here() const;
 
  private:
   std::optional<uint64_t> address_now(const Breakpoint& b) const;

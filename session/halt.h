@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "emu/machine.h"
 #include "runtime_model/guest.h"
@@ -42,6 +43,8 @@ struct Halt {
   std::optional<Access> access;               // watchpoint
   std::optional<EventPoint> event;            // of a motion to events
   const model::Function* returned = nullptr;  // the function whose frame a `finish` left
+  std::string_view left_inlined;              // … or the inlined function, which has no frame of its own
+  bool deferred = false;                      // a step over a call ended in a deferred function that a panic runs
   uint64_t goid = 0;                          // frames_cut, goroutine_*: whose
   const model::Function* by = nullptr;        // frames_cut: what cut them
   bool left_system_stack = false;             // frames_cut: those of the system stack

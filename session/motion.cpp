@@ -37,10 +37,12 @@ emu::Stop Motion::run_watching(emu::Position target) {
   return s;
 }
 
-Motion::Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& breakpoints)
+Motion::Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& breakpoints,
+               const model::Tracker* tracker)
     : time_(time), reader_(reader), focus_(focus), breakpoints_(breakpoints) {
   take_up_ = entries_of({"runtime.execute", "runtime.coroswitch_m"});
   taken_up_ = entries_of({"runtime.gogo"});
+  if (tracker) deferred_calls_ = tracker->deferred_calls();
 }
 
 // --- forwards ---
@@ -207,7 +209,7 @@ std::optional<Halt> Motion::cut_at_gogo(const Who& me, uint64_t depth, uint64_t 
   return h;
 }
 
-Halt Motion::over_call() {
+Halt Motion::over_call(const LineAt* of) {
   const Who who = focus_.follow();
   breakpoints_.settle();
   breakpoints_.apply();
@@ -226,16 +228,89 @@ Halt Motion::over_call() {
   std::unordered_set<uint64_t> temps = cut_hooks();
   const std::unordered_set<uint64_t> cuts = temps;
   temps.insert(back);
-  return run_until(temps, [&](Halt& h) {
+  if (of) temps.insert(deferred_calls_.begin(), deferred_calls_.end());
+  const Halt h = run_until(temps, [&](Halt& at) {
     if (cuts.count(reader_.pc())) {
       if (auto cut = cut_at_gogo(who, depth, back)) {
-        h = *cut;
+        at = *cut;
         return true;
       }
       return false;
     }
-    return executes(who) && reader_.depth() <= depth;
+    if (!executes(who)) return false;
+    if (of && calls_deferred_of(*of)) return at.deferred = true;
+    return reader_.pc() == back && reader_.depth() <= depth;
   });
+  return h.deferred ? into_deferred(who) : h;
+}
+
+// Whether a deferred function of that frame is called here because it panics (or ends by Goexit).
+bool Motion::calls_deferred_of(const LineAt& frame) const {
+  const auto called = breakpoints_.called_here();
+  if (!called || (called->by != model::RunBy::panic && called->by != model::RunBy::goexit)) return false;
+  if (called->owner.function != frame.function) return false;
+  for (const Frame& f : reader_.frames())
+    if (f.function == frame.function && reader_.depth(reader_.who(), f.caller_sp) == frame.depth)
+      return called->owner.depth == reader_.depth(reader_.who(), f.sp);
+  return false;
+}
+
+// If the runtime executes for somebody else's function: which of the frames is that.
+std::optional<size_t> Motion::behind_runtime(const std::vector<Frame>& frames) const {
+  const auto it = std::find_if(frames.begin(), frames.end(), [](const Frame& f) { return !of_runtime(f.function); });
+  if (it == frames.begin() || it == frames.end()) return std::nullopt;
+  return static_cast<size_t>(it - frames.begin());
+}
+
+// A function has returned into the runtime, which ran it for a panic, say: to where other code goes on.
+Halt Motion::through_runtime(const Who& who, const Halt& arrived) {
+  const auto frames = reader_.frames();
+  const auto behind = behind_runtime(frames);
+  if (!behind || !executes(who)) return arrived;
+  const uint64_t back = frames[*behind].pc, depth = reader_.depth(who, frames[*behind - 1].caller_sp);
+  const std::unordered_set<uint64_t> cuts = cut_hooks();
+  std::unordered_set<uint64_t> temps = cuts;
+  temps.insert(back);
+  temps.insert(deferred_calls_.begin(), deferred_calls_.end());
+  const Halt h = run_until(temps, [&](Halt& at) {
+    if (cuts.count(reader_.pc())) {
+      const auto cut = cut_at_gogo(who, depth, back);
+      if (cut) at = *cut;
+      return cut.has_value();
+    }
+    if (!executes(who)) return false;
+    if (reader_.pc() == back && reader_.depth() <= depth) return true;
+    const auto called = breakpoints_.called_here();
+    return at.deferred = called && !of_runtime(called->owner.function) && called->by != model::RunBy::inline_exit;
+  });
+  return h.deferred ? into_deferred(who) : h;
+}
+
+// From the runtime's call of a deferred function to its first instruction, through what the compiler wraps it in.
+Halt Motion::into_deferred(const Who& who) {
+  constexpr int kMost = 10'000;  // instructions of reflectcall and wrappers
+  for (int i = 0; i < kMost; ++i) {
+    Halt h = step(who, false);
+    h.deferred = true;
+    if (!h.is_done()) return h;
+    const model::Function* f = reader_.function(reader_.pc());
+    if (f && f->f.entry == reader_.pc() && !of_runtime(f) && !f->wrapper) return h;
+  }
+  return {};
+}
+
+// An inlined function has no frame to return from: to where execution leaves its code.
+Halt Motion::finish_inlined() {
+  const LineAt from = line_here();
+  Halt h;
+  h.left_inlined = reader_.program()->go().funcs.inline_node(from.function->f, from.node).function;
+  while (true) {
+    time_.check_interrupt();
+    const Halt step = over_call();
+    if (!step.is_done()) return step;
+    const LineAt now = line_here();
+    if (!now.same_frame(from) || !inlined_in(now, from)) return h;
+  }
 }
 
 Halt Motion::finish(unsigned of) {
@@ -244,6 +319,7 @@ Halt Motion::finish(unsigned of) {
   breakpoints_.apply();
   if (!executes(who))
     if (const Halt h = arrive(who); h.reason != Reason::done) return h;
+  if (of == 0 && reader_.inline_node(reader_.pc()) >= 0) return finish_inlined();
   const auto seen = reader_.frames(of + 2);
   if (of >= seen.size() || seen[of].return_address == 0) throw Error("this function has no caller to return to");
   const uint64_t depth = reader_.depth(reader_.who(), seen[of].caller_sp), back = seen[of].return_address;
@@ -272,7 +348,27 @@ Motion::LineAt Motion::line_here() const {
   l.function = f->function;
   l.line = reader_.line(reader_.pc());
   l.depth = reader_.depth(reader_.who(), f->caller_sp);
+  l.node = reader_.inline_node(reader_.pc());
   return l;
+}
+
+bool Motion::inlined_in(const LineAt& inner, const LineAt& outer) const {
+  return inner.same_frame(outer) && inner.function && reader_.inlined_within(*inner.function, inner.node, outer.node);
+}
+
+// Whether a step by lines goes on: the same line, or what is inlined there and is stepped over.
+bool Motion::stays_on(const LineAt& now, const LineAt& from, bool into) const {
+  if (!now.same_frame(from)) return false;
+  if (now.node == from.node) {
+    if (now.line.empty() || now.line == from.line) return true;
+    // Behind inlined code go1.12 and 1.13 leave its file and line to instructions of the function itself.
+    const auto file = [](const std::string& line) { return line.substr(0, line.rfind(':')); };
+    return file(now.line) != file(from.line) && !reader_.program()->go().funcs.inline_runs(now.function->f).empty();
+  }
+  if (!inlined_in(now, from)) return false;
+  if (!into) return true;
+  const std::string_view name = reader_.program()->go().funcs.inline_node(now.function->f, now.node).function;
+  return !of_runtime(from.function) && reader_.program()->origin_of(name) == model::Origin::runtime;
 }
 
 // Into a call, but not into the runtime's functions: those are passed through, until a function of somebody else
@@ -306,10 +402,12 @@ Halt Motion::line(bool into) {
     breakpoints_.apply();
     const Halt h = into && call && !in_runtime ? step_into(who, reader_.pc() + in.length)
                    : into && in_runtime        ? step(who, false)
-                                               : over_call();
-    if (h.reason != Reason::done) return h;
+                                               : over_call(&from);
+    if (h.reason != Reason::done || h.deferred) return h;
     const LineAt now = line_here();
-    if (!now.same_frame(from) || (!now.line.empty() && now.line != from.line)) return h;
+    if (stays_on(now, from, into)) continue;
+    const bool left_for_runtime = !into && !in_runtime && !now.same_frame(from) && of_runtime(now.function);
+    return left_for_runtime ? through_runtime(who, h) : h;
   }
 }
 

@@ -18,13 +18,17 @@ namespace deferscope::session {
 
 class Motion {
  public:
-  Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& breakpoints);
+  // `tracker` nullptr: no Go program that the model reads.
+  Motion(Timeline& time, const Reader& reader, Focus& focus, Breakpoints& breakpoints, const model::Tracker* tracker);
 
   // --- forwards ---
   // N instructions of the one followed, on whichever thread; `any`: of whoever is next.
   Halt instructions(uint64_t n, bool any = false);
-  Halt over_call();                 // one instruction, over a call
-  Halt line(bool into);             // to another source line; `into` calls, but not of the runtime's functions
+  Halt over_call() { return over_call(nullptr); }  // one instruction, over a call
+  // To another source line of the same logical frame (inlined functions are calls like others), or out of it; `into`
+  // calls, but not of the runtime's functions. Over a call that panics: into the deferred function of this frame that
+  // the panic runs, else to where the panic is recovered.
+  Halt line(bool into);
   Halt line_below();                // to a line further down in the same function
   Halt finish(unsigned frame = 0);  // until that frame's function has returned
   Halt run();                       // to the next breakpoint
@@ -48,12 +52,14 @@ class Motion {
   std::function<void()> before_step;
 
  private:
-  // What a line step compares: source line and frame.
+  // What a line step compares: source line and frame, and which inlined call in that frame it is.
   struct LineAt {
     const model::Function* function = nullptr;
     std::string line;
     uint64_t depth = 0;
+    int32_t node = -1;
     bool same_frame(const LineAt& o) const { return function == o.function && depth == o.depth; }
+    bool same_line(const LineAt& o) const { return same_frame(o) && node == o.node && line == o.line; }
   };
   struct Passed {
     emu::Position position;
@@ -61,6 +67,7 @@ class Motion {
   };
 
   Halt halt_of(const emu::Stop& s);
+  Halt over_call(const LineAt* stops_in_deferred_of);
   emu::Stop run_watching(emu::Position target);
   Halt step(const Who& who, bool any);
   Halt run_until(const std::unordered_set<uint64_t>& temps, const std::function<bool(Halt&)>& done,
@@ -74,6 +81,14 @@ class Motion {
   std::unordered_set<uint64_t> cut_hooks() const;
   std::optional<Halt> cut_at_gogo(const Who& who, uint64_t depth, uint64_t expected_pc);
   LineAt line_here() const;
+  bool inlined_in(const LineAt& inner, const LineAt& outer) const;
+  bool stays_on(const LineAt& now, const LineAt& from, bool into) const;
+  bool calls_deferred_of(const LineAt& frame) const;
+  Halt into_deferred(const Who& who);
+  std::optional<size_t> behind_runtime(const std::vector<Frame>& frames) const;
+  Halt through_runtime(const Who& who, const Halt& h);
+  void back_through_runtime(const Who& who);
+  Halt finish_inlined();
 
   Halt stopped_on_the_way(Halt h, emu::Position before);
   std::optional<Halt> last_stop(emu::Position from, emu::Position before);
@@ -99,6 +114,7 @@ class Motion {
   Breakpoints& breakpoints_;
   // Entries of the functions in which a thread takes up another goroutine, and of what they end with.
   std::unordered_set<uint64_t> take_up_, taken_up_;
+  std::vector<uint64_t> deferred_calls_;
 };
 
 }  // namespace deferscope::session

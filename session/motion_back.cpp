@@ -129,6 +129,11 @@ Halt Motion::finish_back() {
     if (const Halt h = step_back(who, 1, false); h.reason != Reason::done) return h;
   const LineAt here = line_here();
   if (!here.function) throw Error("no function is known here");
+  if (here.node >= 0) {  // inlined: to before its first instruction
+    for (LineAt now = here; inlined_in(now, here); now = line_here())
+      if (const Halt h = next_back(); h.reason != Reason::done) return h;
+    return {};
+  }
   const emu::Position p = position();
   const uint64_t entry = here.function->f.entry;
   if (reader_.pc() != entry) {
@@ -150,6 +155,20 @@ Halt Motion::leave_line_back(const Who& who, bool into, bool in_runtime) {
   return {};
 }
 
+// The runtime called this function for somebody else's: back to that one's call.
+void Motion::back_through_runtime(const Who& who) {
+  const auto frames = reader_.frames();
+  const auto behind = behind_runtime(frames);
+  if (!behind || !executes(who)) return;
+  LineAt caller;
+  caller.function = frames[*behind].function;
+  caller.depth = reader_.depth(who, frames[*behind].caller_sp);
+  const emu::Position here = position();
+  const auto found = last_in_frame(who, caller, instructions_of(caller.function), here);
+  breakpoints_.apply();
+  time_.seek(found.value_or(here));
+}
+
 Halt Motion::step_line_back(bool into) {
   const Who who = focus_.follow();
   if (!executes(who))
@@ -161,13 +180,18 @@ Halt Motion::step_line_back(bool into) {
   do {
     if (const Halt h = leave_line_back(who, into, in_runtime); h.reason != Reason::done) return h;
     target = line_here();
-  } while (target.same_frame(from) && target.line == from.line);
-  while (true) {
-    const emu::Position here = position();
+  } while (stays_on(target, from, into));
+  if (!into && !in_runtime && of_runtime(target.function)) {
+    back_through_runtime(who);
+    target = line_here();
+  }
+  // What is inlined in that line, or in one before it, is passed; only the line's own instructions count.
+  for (emu::Position here = position();;) {
     if (target.function && reader_.pc() == target.function->f.entry) return {};
     if (const Halt h = next_back(); h.reason != Reason::done) return h;
     const LineAt now = line_here();
-    if (now.same_frame(target) && now.line == target.line) continue;
+    if (now.same_line(target)) here = position();
+    if (stays_on(now, target, false)) continue;
     time_.seek(here);
     return {};
   }

@@ -95,6 +95,19 @@ std::string Reader::inlined(uint64_t at) const {
   return stack.size() > 1 ? model::readable(stack[0].function) : std::string();
 }
 
+int32_t Reader::inline_node(uint64_t at) const {
+  const model::Function* f = function(at);
+  return f ? program_->go().funcs.inline_index(f->f, at) : -1;
+}
+
+bool Reader::inlined_within(const model::Function& f, int32_t node, int32_t outer) const {
+  constexpr int kDeepest = 1000;  // a damaged tree may go round
+  const loader::FuncTable& funcs = program_->go().funcs;
+  for (int i = 0; i < kDeepest && node != outer && node >= 0; ++i)
+    node = funcs.inline_parent(f.f, funcs.inline_node(f.f, node));
+  return node == outer;
+}
+
 std::string Reader::funcval(uint64_t v) const {
   const auto code = v % 8 == 0 ? word(v) : std::nullopt;
   const model::Function* f = code ? function(*code) : nullptr;

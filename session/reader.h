@@ -56,6 +56,10 @@ class Reader final : public traces::Namer {
   std::string line(uint64_t pc) const;
   // "fmt.Println": the inlined function that the instruction belongs to; empty if it is the function's own.
   std::string inlined(uint64_t pc) const;
+  // Inlined calls: the node of the function's inline tree that the instruction belongs to, -1 for its own code, and
+  // whether such a node lies in another (or is it).
+  int32_t inline_node(uint64_t pc) const;
+  bool inlined_within(const model::Function& f, int32_t node, int32_t outer) const;
   // Namer: functions, data symbols, funcvals, words of the goroutine's own stack.
   std::string of(uint64_t value) const override;
   std::string system_call(uint64_t number) const override;

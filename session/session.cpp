@@ -43,7 +43,7 @@ Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
       expressions_(reader_, focus_),
       places_(time_, reader_, focus_, expressions_, tracker_.get()),
       breakpoints_(time_, reader_, focus_, expressions_, tracker_.get()),
-      motion_(time_, reader_, focus_, breakpoints_) {
+      motion_(time_, reader_, focus_, breakpoints_, tracker_.get()) {
   reader_.syntax = options.syntax;
   time_.on_progress = std::move(options.progress);
   time_.on_dropped.push_back([this](emu::Position p) { breakpoints_.drop_after(p); });

@@ -48,6 +48,8 @@ std::string halt_text(const session::Reader& reader, const session::Halt& h) {
     }
     case Reason::done:
       if (h.event) return fmt::format("event: {}", to_string(*h.event));
+      if (h.deferred) return "a panic or Goexit runs this deferred function";
+      if (!h.left_inlined.empty()) return fmt::format("out of inlined {}", model::readable(h.left_inlined));
       return h.returned ? fmt::format("{} returned", model::readable(h.returned->name())) : "";
     default: return {};
   }

@@ -235,5 +235,81 @@ TEST(Walk, LineStepsAreUndone) {
   if (walked == 0) GTEST_SKIP() << "no such guest: set DEFERSCOPE_GUESTS";
 }
 
+// say calls small functions of strconv that the compiler inlines: n goes over them, rn too, s goes in, finish out.
+TEST(Walk, LineStepsTakeInlinedFunctionsForCalls) {
+  int inlined = 0, entered = 0;
+  for (const std::string& path : sampled_guests()) {
+    if (!has(path, "_opt_")) continue;
+    SCOPED_TRACE(path);
+    Stepped s(path, {"defer-results"});
+    s("c main.deferResults; c main.say; si 3");
+    const model::Function* say = s.reader().function(s.reader().pc());
+    const uint64_t depth = s.reader().depth();
+    const uint64_t first = s.position();
+    const auto here = [&] { return s.reader().function(s.reader().pc()) == say && s.reader().depth() <= depth + 1024; };
+    if (!s.reader().program()->go().funcs.inline_runs(say->f).empty()) ++inlined;
+    std::vector<uint64_t> stops;
+    for (int i = 0; i < 100; ++i) {
+      s("n");
+      if (!here()) break;
+      stops.push_back(s.position());
+      EXPECT_EQ(s.reader().inlined(s.reader().pc()), "") << s("position");
+    }
+    EXPECT_FALSE(here()) << "it never returned";
+    ASSERT_FALSE(stops.empty());
+    s(fmt::format("goto {}", stops.back()));
+    for (int i = 0; i < 100 && s.position() > first; ++i) {
+      s("rn");
+      EXPECT_TRUE(!here() || s.reader().inlined(s.reader().pc()).empty()) << s("position");
+    }
+    // Into one, and out of it.
+    s(fmt::format("goto {}", first));
+    for (int i = 0; i < 100 && here(); ++i) {
+      s("s");
+      const std::string name = s.reader().inlined(s.reader().pc());
+      if (!here() || name.empty()) continue;
+      const uint64_t inside = s.position();
+      const std::string out = s("finish");
+      EXPECT_TRUE(has(out, "out of inlined " + name)) << out;
+      EXPECT_NE(s.reader().inlined(s.reader().pc()), name) << out;
+      s(fmt::format("goto {}; rfinish", inside));
+      EXPECT_LT(s.position(), inside);
+      EXPECT_NE(s.reader().inlined(s.reader().pc()), name);
+      ++entered;
+      break;
+    }
+  }
+  if (inlined == 0) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  EXPECT_GT(entered, 0);
+}
+
+// n over a call that panics stops in the deferred function of this very frame, and over its end where it is recovered
+// (delve: NextDeferBreak); in a frame without one it goes to the next line.
+TEST(Walk, LineStepsOverAPanicStopInTheDeferredFunction) {
+  const auto guests = sampled_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"panic-through"});
+    s("c main.panicThrough");
+    std::string text;
+    for (int i = 0; i < 5 && !has(text, "runs this deferred function"); ++i) text = s("n");
+    EXPECT_TRUE(has(text, "a panic or Goexit runs this deferred function")) << text;
+    EXPECT_EQ(s.place(s.reader().pc()), "main.recovered") << text;
+    const uint64_t begun = s.position();
+    for (int i = 0; i < 20 && has(s.place(s.reader().pc()), "main.recovered"); ++i) text = s("n");
+    EXPECT_TRUE(has(text, "execution goes on at main.panicThrough+")) << text;
+    s(fmt::format("goto {}; rn", begun));
+    EXPECT_FALSE(has(s.place(s.reader().pc()), "runtime.")) << "back to the call that panicked: " << s("position");
+    // main.main has no defer of its own.
+    s("goto main.main");
+    for (int i = 0; i < 20; ++i) {
+      text = s("n");
+      EXPECT_FALSE(has(text, "deferred function")) << text;
+      if (!has(s.place(s.reader().pc()), "main.main")) break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace deferscope::test
