@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace deferscope::model {
@@ -19,6 +18,13 @@ Storage storage_of(const Guest& g, uint64_t record, const Goroutine& gr) {
   return on_stack || (has_heap && !g.field(record, F::defer_heap)) ? Storage::stack : Storage::heap;
 }
 
+// 1.14–1.21: what a panic or Goexit added for an open-coded frame. Its pc is the CALL deferreturn of that function.
+struct OpenRecord {
+  uint64_t at = 0, sp = 0;
+  const Function* owner = nullptr;
+  bool of(const Frame& f) const { return f.sp == sp && f.function == owner; }
+};
+
 class Reader {
  public:
   Reader(const Guest& g, const Goroutine& gr, const Unwound& u, ReadBudget& budget, Chain& out)
@@ -28,8 +34,9 @@ class Reader {
     linked();
     open_frames();
     stale_records();
-    std::stable_sort(out_.entries.begin(), out_.entries.end(),
-                     [](const ChainEntry& a, const ChainEntry& b) { return a.sp < b.sp; });
+    std::stable_sort(out_.entries.begin(), out_.entries.end(), [](const ChainEntry& a, const ChainEntry& b) {
+      return a.sp != b.sp ? a.sp < b.sp : a.stale > b.stale;  // it runs in the other's place
+    });
     panics();
   }
 
@@ -63,7 +70,8 @@ class Reader {
   void linked() {
     for (uint64_t d = gr_.defer; d && take(d, "the list of records"); d = g_.field(d, F::defer_link)) {
       if (g_.field(d, F::defer_openDefer)) {
-        open_records_.emplace(g_.field(d, F::defer_sp), d);
+        const Function* owner = g_.program().location(g_.field(d, F::defer_pc)).function;
+        open_records_.push_back({d, g_.field(d, F::defer_sp), owner});
         continue;
       }
       const bool head = g_.field(d, F::defer_rangefunc) != 0;
@@ -128,7 +136,8 @@ class Reader {
       of.sp = f.sp;
       of.bits_address = f.varp - o->bits_offset;
       of.valid = f.entered && o->valid_from && f.lookup >= o->valid_from && g_.read(of.bits_address, &of.bits, 1);
-      if (const auto it = open_records_.find(f.sp); it != open_records_.end()) of.record = it->second;
+      for (const OpenRecord& r : open_records_)
+        if (r.of(f)) of.record = r.at;
       if (of.valid) slots(f, *o, of);
       out_.open_frames.push_back(of);
     }
@@ -150,28 +159,27 @@ class Reader {
     }
   }
 
-  // openDefer records whose frame is not on the stack any more (golang/go#48898).
+  // openDefer records whose frame is not on the stack any more (golang/go#48898); another may stand in its place.
   void stale_records() {
     if (!complete_) return;
-    for (const auto& [sp, d] : open_records_) {
-      if (std::any_of(frames_.begin(), frames_.end(), [sp = sp](const Frame& f) { return f.sp == sp; })) continue;
-      const Function* owner = g_.program().location(g_.field(d, F::defer_pc)).function;
-      const OpenCoded* o = owner ? g_.program().open_coded(*owner) : nullptr;
-      const uint64_t varp = g_.field(d, F::defer_varp);
+    for (const OpenRecord& r : open_records_) {
+      if (std::any_of(frames_.begin(), frames_.end(), [&](const Frame& f) { return r.of(f); })) continue;
+      const OpenCoded* o = r.owner ? g_.program().open_coded(*r.owner) : nullptr;
+      const uint64_t varp = g_.field(r.at, F::defer_varp);
       uint8_t bits = 0;
       if (o) g_.read(varp - o->bits_offset, &bits, 1);
       const size_t before = out_.entries.size();
       for (size_t i = o ? o->slots.size() : 0; i-- > 0;)
-        if (bits >> i & 1 && afford()) add_stale(sp, d, owner, static_cast<int>(i), varp - o->slots[i]);
-      if (out_.entries.size() == before) add_stale(sp, d, owner, -1, 0);
+        if (bits >> i & 1 && afford()) add_stale(r, static_cast<int>(i), varp - o->slots[i]);
+      if (out_.entries.size() == before) add_stale(r, -1, 0);
     }
   }
 
-  void add_stale(uint64_t sp, uint64_t record, const Function* owner, int slot, uint64_t slot_address) {
+  void add_stale(const OpenRecord& r, int slot, uint64_t slot_address) {
     ChainEntry e;
     e.storage = Storage::open_coded;
     e.stale = true;
-    e.sp = sp, e.record = record, e.owner = owner;
+    e.sp = r.sp, e.record = r.at, e.owner = r.owner;
     e.slot = slot, e.slot_address = slot_address;
     if (slot_address) e.deferred = read_deferred(g_, g_.word(slot_address));
     out_.entries.push_back(std::move(e));
@@ -202,8 +210,8 @@ class Reader {
   bool complete_;
   ReadBudget& budget_;
   Chain& out_;
-  std::unordered_set<uint64_t> seen_;                    // records: all lists together
-  std::unordered_map<uint64_t, uint64_t> open_records_;  // by sp
+  std::unordered_set<uint64_t> seen_;  // records: all lists together
+  std::vector<OpenRecord> open_records_;
 };
 
 }  // namespace

@@ -155,6 +155,9 @@ struct Event {
   uint64_t sp_after = 0;
   std::vector<JmpStep> steps;
 
+  // defer.start, defer.end, defer.left: by an openDefer record whose frame is gone: it calls what lies there now
+  bool stale = false;
+
   // defer.left
   bool started = false;  // it runs and will not return
 

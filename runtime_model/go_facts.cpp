@@ -30,7 +30,7 @@ const std::vector<Mechanism>& mechanisms() {
       // debug
       {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, false, true, false, false, true, 1, 20, 9, 0, 17},
       {14, 14, args, 5, RM::jmpdefer, one, false, false, true, false, false, true, 0, 22, 9, 21, 17},
-      {15, 15, args, 5, RM::jmpdefer, one, false, false, true, true, false, true, 0, 22, 9, 21, 17},
+      {15, 15, args, 5, RM::jmpdefer, one, false, false, true, false, false, true, 0, 22, 9, 21, 17},
       {16, 16, args, 4, RM::jmpdefer, one, false, false, true, true, false, true, 0, 22, 9, 21, 17},
       {17, 17, args, 4, RM::jmpdefer, one, true, false, true, true, false, true, 0, 22, 19, 3, 5},
       {18, 18, closures, 4, RM::loop, one, true, false, true, true, false, true, 0, 21, 18, 3, 5},

@@ -41,8 +41,8 @@ struct Mechanism {
   bool type_name_varint;  // length of a type's name: varint (1.17+), else 16 bits big-endian
   bool prints_shortest;   // print(float) gives the shortest digits (1.26+), else +d.dddddde+ddd
   bool recover_by_argp;   // gorecover compares argp (≤ 1.25), else it walks the stack
-  // The compiler lets a method value's wrapper (F-fm) adjust argp (1.15+); before, recover takes the wrapper for the
-  // deferred function.
+  // The compiler lets a method value's wrapper (F-fm) adjust argp (1.16+: SetWrapper in closure.go); before, recover
+  // takes the wrapper for the deferred function.
   bool method_value_adjusts;
   bool panic_nil_is_error;     // panic(nil) panics with a *PanicNilError, unless GODEBUG=panicnil=1 (1.21+)
   bool struct_offset_shifted;  // a type's struct field holds its offset times two (≤ 1.18)

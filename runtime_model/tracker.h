@@ -40,6 +40,8 @@ struct Running {
   uint64_t return_pc = 0;   // where it returns to; 0: jmpdefer (onto the CALL deferreturn)
   uint64_t panic = kNoEvent;
   uint64_t funcval = 0, entry = 0;
+  const Function* target = nullptr;  // Deferred::target
+  bool stale = false;                // Event::stale
   EffectProbe probe;
 };
 
@@ -155,6 +157,8 @@ class Tracker final : public emu::Machine::Companion {
   std::vector<uint8_t> record_arguments(uint64_t record) const;
   size_t find_push(const G& g, Event& e, uint64_t funcval, bool same_frame);
   void take_push(G& g, Event& e, uint64_t funcval, bool same_frame);
+  uint64_t open_record_that_runs(const G& g, const Unwound& u, Event& e) const;
+  void run_of_stale(Event& e, uint64_t record, uint64_t funcval) const;
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;
   bool nil_called(G& g, const Unwound& frames);
@@ -162,7 +166,7 @@ class Tracker final : public emu::Machine::Companion {
   void add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames, Chain& out) const;
   void never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing);
   void never_returns(const G& g, const Running& r, Why why, const std::string& doing);
-  bool has_open_record(const G& g, uint64_t sp) const;
+  bool has_open_record(const G& g, uint64_t sp, const Function* owner) const;
   void find_stale(G& g, uint64_t depth, const Function* here);
   void drop_deeper(G& g, uint64_t depth, Why why);
   void drop_running(G& g, uint64_t depth, Why why);

@@ -8,7 +8,7 @@ namespace {
 
 // A defer's place: its frame and slot, or its record.
 bool same_place(const ChainEntry& e, Storage storage, int slot, uint64_t record, uint64_t sp) {
-  if (storage == Storage::open_coded) return e.slot == slot && e.sp == sp;
+  if (storage == Storage::open_coded) return e.slot == slot && e.sp == sp && !e.stale;
   return e.slot < 0 && e.record == record;
 }
 
@@ -21,8 +21,9 @@ Chain Tracker::chain(const Guest& guest, const Goroutine& g, const Unwound& fram
   for (size_t i = 0; i < known->running.size(); ++i) {
     const Running& r = known->running[i];
     // A record that was taken off the list may be in use again: one that is on it and runs says so itself.
-    if (r.storage != Storage::open_coded) continue;
-    std::erase_if(out.entries, [&](const ChainEntry& e) { return e.slot == r.slot && e.sp == g.hi - r.owner.depth; });
+    if (r.storage != Storage::open_coded || r.stale) continue;
+    std::erase_if(out.entries,
+                  [&](const ChainEntry& e) { return same_place(e, r.storage, r.slot, 0, g.hi - r.owner.depth); });
   }
   // Those that a panic started and left on the list (≤ 1.21): they run, or have run.
   std::erase_if(out.entries, [](const ChainEntry& e) { return e.running; });
@@ -35,7 +36,9 @@ void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& 
                            Chain& out) const {
   constexpr uint64_t kAbove =
       8;  // so far above its frame arm64's jmpdefer stands for an instruction; frames are larger
-  const uint64_t here = frames.frames.empty() ? 0 : frames.frames.front().sp;
+  const auto own = std::find_if(frames.frames.begin(), frames.frames.end(),
+                                [&](const Frame& f) { return f.sp >= g.lo && f.sp < g.hi; });  // else the runtime's own
+  const uint64_t here = own == frames.frames.end() ? 0 : own->sp;
   const size_t read = out.entries.size();
   for (size_t i = known.pushed.size(); i-- > 0;) {
     const PendingPush& p = known.pushed[i];

@@ -257,7 +257,8 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::v
   r.call_depth = g.hi - e.sp;
   r.return_pc = return_pc;
   r.panic = e.panic;
-  r.funcval = e.deferred.funcval, r.entry = e.deferred.entry;
+  r.funcval = e.deferred.funcval, r.entry = e.deferred.entry, r.target = e.deferred.target;
+  r.stale = e.stale;
   if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame, e.deferred, arguments);
   state_->held += 8;
   g.running.push_back(std::move(r));
@@ -270,7 +271,7 @@ size_t Tracker::find_push(const G& g, Event& e, uint64_t funcval, bool same_fram
   for (size_t i = g.pushed.size(); i-- > 0;) {
     const PendingPush& p = g.pushed[i];
     const uint64_t fv = p.on_stack ? g.hi - p.funcval : p.funcval;
-    if (fv != funcval || (same_frame && p.depth != e.frame.depth)) continue;
+    if (fv != funcval || (same_frame && (p.depth != e.frame.depth || p.owner != e.frame.function))) continue;
     e.push = p.event, e.storage = p.storage, e.slot = p.slot, e.site = p.site;
     e.record = p.storage == Storage::stack ? g.hi - p.record : p.record;
     if (!same_frame) {
@@ -310,6 +311,8 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   e.deferred.funcval = r.funcval;
   e.deferred.entry = r.entry;
   e.deferred.function = p_.location(r.entry).function;
+  e.deferred.target = r.target;
+  e.stale = r.stale;
   show_return(e, ret);
   effects_.after(guest_, r.probe, e);
   emit(e);
@@ -426,7 +429,8 @@ void Tracker::on_deferred_call(const Hook& h) {
   Event e = make(EventKind::defer_start, *g);
   const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, 6);
   e.by = run_by(u.frames, 0);
-  bool owner_known = false;
+  const uint64_t open_record = open_record_that_runs(*g, u, e);
+  bool owner_known = open_record != 0;
   for (size_t i = 0; i + 1 < u.frames.size() && e.by == RunBy::deferreturn; ++i)
     if (u.frames[i].function->name() == "runtime.deferreturn") {
       const Frame& o = u.frames[i + 1];
@@ -435,7 +439,38 @@ void Tracker::on_deferred_call(const Hook& h) {
       break;
     }
   take_push(*g, e, funcval, owner_known);
+  if (e.push == kNoEvent && open_record && !g->forgotten) run_of_stale(e, open_record, funcval);
   start(*g, e, funcval, h.number, record_arguments(e.record));
+}
+
+// 1.14–1.21: runOpenDeferFrame runs the first record; that says whose defers these are, as the closure does not. 0: it
+// does not run.
+uint64_t Tracker::open_record_that_runs(const G& g, const Unwound& u, Event& e) const {
+  if (std::none_of(u.frames.begin(), u.frames.end(),
+                   [](const Frame& f) { return f.function->name() == "runtime.runOpenDeferFrame"; }))
+    return 0;
+  const uint64_t d = guest_.field(g.g, F::g_defer);
+  if (!d || !guest_.field(d, F::defer_openDefer)) return 0;
+  const uint64_t sp = guest_.field(d, F::defer_sp);
+  e.frame = {p_.location(guest_.field(d, F::defer_pc)).function, sp, g.hi - sp, 0};
+  e.frame.pc = owner_pc(g, e.frame);
+  return d;
+}
+
+// Nobody registered it. Where its frame is gone, the record outlived that (golang/go#48898), and what lies there now is
+// called.
+void Tracker::run_of_stale(Event& e, uint64_t record, uint64_t funcval) const {
+  const OpenCoded* o = e.frame.function ? p_.open_coded(*e.frame.function) : nullptr;
+  if (!o || e.frame.pc) return;
+  e.stale = true;
+  e.storage = Storage::open_coded;
+  e.record = record;
+  const uint64_t varp = guest_.field(record, F::defer_varp);
+  uint8_t bits = 0;
+  guest_.read(varp - o->bits_offset, &bits, 1);
+  e.slot = 0;
+  for (size_t i = 0; i < o->slots.size(); ++i)
+    if (!(bits >> i & 1) && guest_.word(varp - o->slots[i]) == funcval) e.slot = static_cast<int>(i);
 }
 
 // At sigpanic: a nil function, whose caller faults on its way to the CALL. It starts, and the panic is its doing.

@@ -54,16 +54,19 @@ void Tracker::never_returns(const G& g, const Running& r, Why why, const std::st
   e.deferred.funcval = r.funcval;
   e.deferred.entry = r.entry;
   e.deferred.function = r.entry ? p_.location(r.entry).function : nullptr;
+  e.deferred.target = r.target;
+  e.stale = r.stale;
   emit(e);
 }
 
 // True if a panic or Goexit left a record for that open-coded frame on the chain (1.14–1.21): the next one will run it,
 // frame or not (golang/go#48898).
-bool Tracker::has_open_record(const G& g, uint64_t sp) const {
+bool Tracker::has_open_record(const G& g, uint64_t sp, const Function* owner) const {
   if (!p_.layouts()[F::defer_openDefer]) return false;
   const auto chain = guest_.linked(g.g, F::g_defer, F::defer_link, ReadBudget::kRecords);
   return std::any_of(chain.records.begin(), chain.records.end(), [&](uint64_t d) {
-    return guest_.field(d, F::defer_openDefer) && guest_.field(d, F::defer_sp) == sp;
+    return guest_.field(d, F::defer_openDefer) && guest_.field(d, F::defer_sp) == sp &&
+           p_.location(guest_.field(d, F::defer_pc)).function == owner;
   });
 }
 
@@ -98,7 +101,7 @@ void Tracker::drop_deeper(G& g, uint64_t depth, Why why) {
     const PendingPush p = g.pushed[i];
     if (p.stale) continue;
     if (p.depth <= depth) return;
-    if (p.storage == Storage::open_coded && has_open_record(g, g.hi - p.depth)) {
+    if (p.storage == Storage::open_coded && has_open_record(g, g.hi - p.depth, p.owner)) {
       g.pushed.edit(i).stale = true;
       continue;
     }

@@ -184,6 +184,7 @@ void Tracker::discard(G& g, Event& jump) {
       if (p.frame.function) jump.origin = std::min(jump.origin, p.frame.function->origin);
       break;
     }
+  drop_deeper(g, depth, Why::recovery);  // first: from here on no frame has them
   for (const PendingPanic& p : gone) {
     if (p.event == jump.panic) continue;  // all others: also one whose deferred function recovered it and panicked
     Event e = make(EventKind::panic_aborted, g);
@@ -197,7 +198,6 @@ void Tracker::discard(G& g, Event& jump) {
   }
   // Those made from the target's own SP (by its exit code; by Goexit, if that is where execution resumes) are over too.
   drop_running(g, depth, Why::recovery);
-  drop_deeper(g, depth, Why::recovery);
   emit(jump);
 }
 

@@ -19,6 +19,7 @@ class Goroutine:
 
     def __init__(self):
         self.pending, self.running, self.panics = [], [], []
+        self.shadowed = set()  # depths of frames whose place a stale record took: the panic that ran it passes over them
         self.hi = None
         self.stale = set()  # openDefer records of frames that are gone
 
@@ -122,6 +123,10 @@ class Stream:
     def same_defer(self, g, event):
         """Whatever speaks of a registered defer says of it what its registration said."""
         d, push = event["defer"], self.pushes.get(event["defer"]["id"])
+        if d.get("stale"):  # nobody registered what lies there
+            if d["id"] is not None or d["storage"] != "open-coded" or d["slot"] is None or d["record"] is None:
+                self.complain(event, "a stale run is of a slot and a record, and of no registered defer")
+            return None
         if push is None:
             return self.complain(event, "a defer that was not registered")
         p = push["defer"]
@@ -141,12 +146,15 @@ class Stream:
     def defer_start(self, g, event):
         d = event["defer"]
         push = self.same_defer(g, event)
-        if d["id"] in self.started:
+        if d["stale"]:
+            g.shadowed.add(event["frame"]["depth"])
+        elif d["id"] in self.started:
             self.complain(event, "starts a second time")
         self.started.add(d["id"])
         if push is not None and push in g.pending:
-            if g.pending[-1] is not push:
-                self.complain(event, f"defer {g.pending[-1]['id']} was registered later and did not run yet")
+            later = [p for p in g.pending[g.pending.index(push) + 1:] if p["frame"]["depth"] not in g.shadowed]
+            if later:
+                self.complain(event, f"defer {later[-1]['id']} was registered later and did not run yet")
             g.pending.remove(push)
         if (d["run_by"] in ("panic", "goexit")) != (event["panic"] is not None):
             self.complain(event, "run by a panic or Goexit that is not named")
@@ -241,6 +249,8 @@ class Stream:
                 self.complain(event, "recovers another than the newest panic")
             if event["decided_by"] is None:
                 self.complain(event, "no frame decided")
+            elif all(c["sp"] != event["callers"][0]["sp"] for c in event["callers"] if c["function"] == event["decided_by"]):
+                self.complain(event, f"{event['decided_by']} decided, and recover was called by another")
             started = self.panics[event["panic"]["id"]]
             if started["panic"]["value"] != event["panic"]["value"]:
                 self.complain(event, f"{event['panic']['value']} began as {started['panic']['value']}")
@@ -248,6 +258,8 @@ class Stream:
 
     def recover_refused(self, g, event):
         self.of_a_panic(g, event)
+        if event["callers"] and event["decided_by"] == event["callers"][0]["function"]:
+            self.complain(event, f"{event['decided_by']} decided and called recover itself")
 
     def panic_aborted(self, g, event):
         if self.of_a_panic(g, event):
@@ -270,6 +282,7 @@ class Stream:
         if over:
             self.complain(event, f"panics {over} of frames that are thrown away are not said to be aborted")
         g.running = [r for r in g.running if r["depth"] < depth]
+        g.shadowed = {d for d in g.shadowed if d <= depth}
         left = [p["id"] for p in g.pending if p["frame"]["depth"] > depth]
         if left:
             self.complain(event, f"defers {left} of frames that are thrown away did not run")

@@ -67,6 +67,7 @@ void defer(JsonWriter& w, Names& p, const Event& e) {
     w.null("slot");
   else
     w.number("slot", static_cast<uint64_t>(e.slot));
+  if (e.kind != EventKind::defer_push && e.kind != EventKind::jmpdefer) w.boolean("stale", e.stale);
   if (e.kind == EventKind::defer_push) {
     w.hex("link", e.link);
     write_place(w, p, "site", e.site);

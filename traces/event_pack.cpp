@@ -177,7 +177,7 @@ void common(Io& io, E& e) {
 
 template <class Io, class E>
 void defer(Io& io, E& e) {
-  io.number(e.storage), io.number(e.record), io.number(e.slot), io.number(e.site);
+  io.number(e.storage), io.number(e.record), io.number(e.slot), io.number(e.site), io.number(e.stale);
   io.number(e.bits_address), io.number(e.bits_before), io.number(e.bits_after);
   auto& d = e.deferred;
   io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.target), io.number(d.captured_complete);

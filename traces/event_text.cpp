@@ -217,10 +217,18 @@ void EventText::push(const Event& e) {
 
 void EventText::run(const Event& e, std::string_view how) {
   out_->put("run   ");
-  put_number(e.push);
+  if (e.stale)
+    out_->put("what lies in slot ").decimal(static_cast<uint64_t>(e.slot)).put(" of a frame that is gone:");
+  else
+    put_number(e.push);
   out_->put("  ");
   put_name(e.deferred);
   out_->put(how).put('\n');
+  if (e.stale)
+    detail()
+        .put("stale: a panic left the record of ")
+        .put(function(e.frame.function))
+        .put(" behind, and this one runs it (golang/go#48898)\n");
 }
 
 void EventText::start(const Event& e) {
