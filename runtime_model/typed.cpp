@@ -39,8 +39,8 @@ std::string word_text(const Program& p, uint64_t v) {
   if (const Function* f = v < kDecimal ? nullptr : p.function_at(v); f && f->f.entry == v) return readable(f->name());
   char text[24] = "0x";  // much of what is shown is such words
   const bool decimal = v < kDecimal;
-  const char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
-  return {text, end};
+  char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
+  return {static_cast<const char*>(text), static_cast<const char*>(end)};
 }
 
 class Writer {
