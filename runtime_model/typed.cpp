@@ -39,8 +39,8 @@ std::string word_text(const Program& p, uint64_t v) {
   if (const Function* f = v < kDecimal ? nullptr : p.function_at(v); f && f->f.entry == v) return readable(f->name());
   char text[24] = "0x";  // much of what is shown is such words
   const bool decimal = v < kDecimal;
-  char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
-  return {static_cast<const char*>(text), static_cast<const char*>(end)};
+  const char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
+  return std::string(static_cast<const char*>(text), end);
 }
 
 class Writer {
@@ -175,14 +175,19 @@ StackPlaces::Place StackPlaces::find(uint64_t v) const {
     const int64_t reach = delta ? *delta + (p.amd64() ? 8 : 0) + arguments_above(p.amd64()) + args : 0;
     if (v - owner_.sp < static_cast<uint64_t>(reach)) return {owner_.function, v - owner_.sp};
   }
+  const auto in = [&](const Unwound& u) {
+    for (const Frame& f : u.frames)
+      if (f.function && v >= f.sp && v < f.caller_sp) return Place{f.function, v - f.sp};
+    return Place{};
+  };
+  if (given_) return in(*given_);
   for (const size_t most : {size_t{2}, size_t{200}}) {  // mostly it is the owner's caller
     if (unwound_ < most) {
       frames_ = above ? g_.unwind(owner_.pc, owner_.sp, 0, true, hi_, most)
                       : g_.unwind(g_.pc(), g_.sp(), g_.cpu().r[isa::kX30], false, hi_, most);
       unwound_ = most;
     }
-    for (const Frame& f : frames_->frames)
-      if (f.function && v >= f.sp && v < f.caller_sp) return {f.function, v - f.sp};
+    if (const Place found = in(*frames_); found.function) return found;
   }
   return {};
 }

@@ -21,6 +21,9 @@ class StackPlaces {
   // in use.
   StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const FrameId& owner)
       : g_(guest), lo_(lo), hi_(hi), owner_(owner) {}
+  // With the goroutine's frames at hand.
+  StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const Unwound& frames)
+      : g_(guest), lo_(lo), hi_(hi), given_(&frames) {}
   bool holds(uint64_t address) const { return address >= lo_ && address < hi_; }
   struct Place {
     const Function* function = nullptr;  // nullptr: in no frame that can be told
@@ -32,7 +35,8 @@ class StackPlaces {
  private:
   const Guest& g_;
   uint64_t lo_, hi_;
-  const FrameId& owner_;
+  FrameId owner_;
+  const Unwound* given_ = nullptr;
   mutable std::optional<Unwound> frames_;
   mutable size_t unwound_ = 0;
 };

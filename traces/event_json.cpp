@@ -47,13 +47,6 @@ void bits(JsonWriter& w, const Event& e) {
   w.open("bits").hex("address", e.bits_address).number("before", e.bits_before).number("after", e.bits_after).close();
 }
 
-void values(JsonWriter& w, const char* key, const std::vector<model::TypedValue>& all) {
-  w.list(key);
-  for (const model::TypedValue& v : all)
-    w.open().text("name", v.name).text_or_null("type", v.type).text("value", v.value).close();
-  w.end_list();
-}
-
 void defer(JsonWriter& w, Names& p, const Event& e) {
   w.open("defer");
   id_or_null(w, "id", e.kind == EventKind::defer_push ? e.id : e.push);
@@ -76,7 +69,7 @@ void defer(JsonWriter& w, Names& p, const Event& e) {
   write_deferred(w, p, "function", e.deferred);
   if (e.kind == EventKind::defer_push) {
     if (e.arguments_known)
-      values(w, "arguments", e.arguments);
+      write_values(w, "arguments", e.arguments);
     else
       w.null("arguments");
     if (e.argument_bytes.empty())
@@ -89,7 +82,8 @@ void defer(JsonWriter& w, Names& p, const Event& e) {
 
 void effects(JsonWriter& w, const Event& e) {
   id_or_null(w, "start", e.start);
-  if (e.effects.empty() && !e.effects_known) {
+  w.boolean("effects_complete", e.effects_known);
+  if (e.effects.empty() && !e.effects_known) {  // not known is not none
     w.null("effects").null("unchanged_results");
     return;
   }
@@ -102,8 +96,8 @@ void effects(JsonWriter& w, const Event& e) {
         .text("before", f.before)
         .text("after", f.after)
         .close();
-  w.end_list().boolean("effects_complete", e.effects_known);
-  values(w, "unchanged_results", e.unchanged);
+  w.end_list();
+  write_values(w, "unchanged_results", e.unchanged);
 }
 
 void jmpdefer(JsonWriter& w, Names& p, const Event& e) {
@@ -213,6 +207,13 @@ void details(JsonWriter& w, Names& p, const Event& e) {
 }  // namespace
 
 void write_place(JsonWriter& w, Names& p, const char* key, uint64_t pc) { w.raw(key, p.place(pc)); }
+
+void write_values(JsonWriter& w, const char* key, const std::vector<model::TypedValue>& all) {
+  w.list(key);
+  for (const model::TypedValue& v : all)
+    w.open().text("name", v.name).text_or_null("type", v.type).text("value", v.value).close();
+  w.end_list();
+}
 
 void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Deferred& d) {
   w.open(key).hex("funcval", d.funcval).hex_or_null("entry", d.entry);

@@ -13,6 +13,8 @@ void append_event_json(std::string& out, Names& names, const model::Event& e);
 class JsonWriter;
 // Shared with snapshots: a code address as {"pc", "symbol", "offset", "file", "line"}; null if pc is 0.
 void write_place(JsonWriter& w, Names& names, const char* key, uint64_t pc);
+// Values with their names and types.
+void write_values(JsonWriter& w, const char* key, const std::vector<model::TypedValue>& all);
 // A deferred function: closure, entry, what it wraps, captured words.
 void write_deferred(JsonWriter& w, Names& names, const char* key, const model::Deferred& d);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime_model/typed.h"
 #include "traces/event_json.h"
 #include "traces/json_writer.h"
 #include "traces/sha256.h"
@@ -71,7 +72,8 @@ void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
     w.bytes(key, b.data(), b.size());
 }
 
-void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) {
+void chain_entry(JsonWriter& w, Names& p, const Guest& guest, const model::ChainEntry& e,
+                 const model::StackPlaces& places, bool raw) {
   w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
   w.boolean("list_head", e.list_head).boolean("stale", e.stale).boolean("unlinked", e.unlinked);
   w.text_or_null("owner", e.owner ? model::readable(e.owner->name()) : std::string());
@@ -81,8 +83,14 @@ void chain_entry(JsonWriter& w, Names& p, const model::ChainEntry& e, bool raw) 
     w.null("slot").null("slot_address");
   else
     w.number("slot", static_cast<uint64_t>(e.slot)).hex("slot_address", e.slot_address);
-  write_deferred(w, p, "function", e.deferred);
-  bytes(w, "arguments", e.arguments);
+  model::Deferred deferred = e.deferred;
+  describe_captured(guest, deferred, places);
+  write_deferred(w, p, "function", deferred);
+  if (e.incomplete)
+    w.null("arguments");
+  else
+    write_values(w, "arguments", typed_arguments(guest, deferred.function, e.arguments, places));
+  bytes(w, "argument_bytes", e.arguments);
   raw_fields(w, e.raw);
   if (raw) bytes(w, "bytes", e.bytes);
   w.close();
@@ -196,7 +204,9 @@ void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Gorouti
   write_place(w, p, "started_at", g.start_pc);
   frames(w, p, seen.frames);
   w.list("chain");
-  for (const model::ChainEntry& e : c.entries) chain_entry(w, p, e, raw);
+  const uint64_t sp = seen.frames.frames.empty() ? g.hi : seen.frames.frames.front().sp;
+  const model::StackPlaces places(guest, sp, g.hi, seen.frames);
+  for (const model::ChainEntry& e : c.entries) chain_entry(w, p, guest, e, places, raw);
   w.end_list();
   running(w, p, guest, g, t, raw);
   open_frames(w, c.open_frames);

@@ -68,7 +68,7 @@ void expect_effect(const Event& e, const char* name, bool result, const char* be
                    const std::string& where) {
   const model::Effect* f = effect(e, name);
   ASSERT_NE(f, nullptr) << where;
-  EXPECT_EQ(f->kind == model::Effect::Kind::result, result) << where;
+  EXPECT_EQ(f->kind, result ? model::Effect::Kind::result : model::Effect::Kind::variable) << where;
   EXPECT_EQ(f->before, before) << where;
   EXPECT_EQ(f->after, after) << where;
 }
@@ -90,7 +90,7 @@ TEST(Article, EffectsOnResults) {
     expect_effect(*local[0], "t", false, "1", "4", base(path) + " resultLocal");
     expect_effect(*set[0], "t", true, "2", "3", base(path) + " resultSet");
     ASSERT_EQ(local[0]->unchanged.size(), 1u) << base(path);
-    EXPECT_EQ(local[0]->unchanged[0].value, "1") << local[0]->unchanged[0].name;
+    EXPECT_EQ(local[0]->unchanged[0].value, "1") << base(path);
   }
 }
 
@@ -111,7 +111,7 @@ TEST(Article, CapturedWordsHaveNames) {
     if (p.minor() >= (p.amd64() ? 17 : 18)) {
       EXPECT_EQ(names, (std::vector<std::string>{"&t", "i"})) << base(path);
     } else {
-      EXPECT_EQ(names.size() * 8 + push[0]->arguments.size(), 16u) << base(path);
+      EXPECT_EQ(names.size() * 8 + push[0]->argument_bytes.size(), 16u) << base(path);
     }
     EXPECT_TRUE(push[0]->deferred.captured_complete);
   }

@@ -189,8 +189,8 @@ class Sequence {
       if (e.id != start.push || e.kind != EventKind::defer_push) continue;
       const auto number = static_cast<uint64_t>(std::stoll(text));
       uint64_t v = 0;
-      if (e.arguments.size() >= 8) {
-        std::memcpy(&v, e.arguments.data(), 8);
+      if (e.argument_bytes.size() >= 8) {
+        std::memcpy(&v, e.argument_bytes.data(), 8);
         if (v != number) run_.fail(fmt::format("event {}: argument {}, printed {}", e.id, v, number));
       } else if (e.deferred.captured.size() == 1 && e.deferred.captured[0].size == 8 &&
                  start.deferred.function->wrapper) {
