@@ -33,7 +33,16 @@ enum Kind : uint8_t {
   kFloat64,
   kComplex64,
   kComplex128,
-  kString = 24
+  kArray,
+  kChan,
+  kFunc,
+  kInterface,
+  kMap,
+  kPointer,
+  kSlice,
+  kString,
+  kStruct,
+  kUnsafePointer
 };
 constexpr uint64_t kMaxText = 4096;
 
@@ -219,30 +228,130 @@ std::string name_text(const Guest& g, uint64_t name) {
   return loader::printable(text_at(g, name + 1 + at, n));
 }
 
-// The fields of a struct, or of what a pointer to a struct points at: "{code: 42, text: \"no\"}"; empty for others.
-// abi.PtrType {Type; Elem}, abi.StructType {Type; PkgPath; Fields []{Name, Typ, Offset}} (src/internal/abi/type.go; up
-// to 1.18 the offset is shifted by one).
-std::string struct_fields(const Guest& g, uint64_t type, uint64_t data) {
-  constexpr uint64_t kTypeSize = 48, kMaxFields = 6;
-  constexpr uint8_t kPointer = 22, kStruct = 25;
-  const auto kind_of = [&](uint64_t t) { return static_cast<uint8_t>(value<uint8_t>(g, t + kKind) & kKindMask); };
-  if (kind_of(type) == kPointer)
-    type = g.word(type + kTypeSize);
-  else if (value<uint8_t>(g, type + kKind) & kKindDirect)
-    return {};
-  if (!type || !data || kind_of(type) != kStruct) return {};
-  const uint64_t fields = g.word(type + kTypeSize + 8), n = g.word(type + kTypeSize + 16);
-  const bool shifted = g.program().mech().struct_offset_shifted;
-  std::string out = "{";
-  for (uint64_t i = 0; i < std::min(n, kMaxFields); ++i) {
-    const uint64_t f = fields + 24 * i, of = g.word(f + 8), at = data + (g.word(f + 16) >> (shifted ? 1 : 0));
-    const uint8_t kind = kind_of(of);
-    std::string v = kind <= kComplex128 || kind == kString ? basic(g, kind, at) : type_name(g, of);
-    if (kind == kString) v = fmt::format("\"{}\"", v);
-    out += fmt::format("{}{}: {}", i ? ", " : "", name_text(g, g.word(f)), v);
+// Values by the types' own descriptions: abi.ArrayType {Type; Elem, Slice, Len}, PtrType {Type; Elem}, SliceType {Type;
+// Elem}, InterfaceType {Type; PkgPath; Methods []}, StructType {Type; PkgPath; Fields []{Name, Typ, Offset}}
+// (src/internal/abi/type.go; up to 1.18 a field's offset is shifted by one).
+class ByType {
+ public:
+  explicit ByType(const Guest& g) : g_(g) {}
+
+  uint8_t kind(uint64_t type) const { return static_cast<uint8_t>(value<uint8_t>(g_, type + kKind) & kKindMask); }
+
+  // The value of that type at `at`, without its type's name.
+  std::string text(uint64_t type, uint64_t at, int depth) {
+    uint8_t first;
+    if (g_.word(type) && !g_.read(at, &first, 1)) return "(not readable)";  // the first word of a type is its size
+    const uint8_t k = kind(type);
+    switch (k) {
+      case kString: return string(at);
+      case kStruct: return structure(type, at, depth);
+      case kArray:
+        return fmt::format("[{}]", items(g_.word(type + kTypeSize), at, g_.word(type + kTypeSize + 16), depth));
+      case kSlice: return slice(type, at, depth);
+      case kInterface: return interface(type, at, depth);
+      case kPointer:
+      case kChan:
+      case kMap: return reference(type, g_.word(at));
+      case kFunc: return function(g_.word(at));
+      case kUnsafePointer: return fmt::format("{:#x}", g_.word(at));
+      default: return basic(g_, k, at);
+    }
   }
-  return out + (n > kMaxFields ? ", …}" : "}");
-}
+
+ private:
+  static constexpr uint64_t kTypeSize = 48, kMaxItems = 16, kMaxFields = 32, kMaxString = 256;
+  static constexpr int kMaxDepth = 4;
+  static constexpr size_t kMaxWhole = 4096;
+
+  std::string string(uint64_t at) const {
+    const uint64_t n = g_.word(at + 8);
+    return fmt::format("\"{}{}\"", text_at(g_, g_.word(at), std::min(n, kMaxString)), n > kMaxString ? "…" : "");
+  }
+
+  std::string reference(uint64_t type, uint64_t to) const {
+    return to ? fmt::format("({}) {:#x}", type_name(g_, type), to) : "nil";
+  }
+
+  std::string function(uint64_t closure) const {
+    if (!closure) return "nil";
+    const Location& l = g_.program().location(g_.word(closure));
+    return l.function && !l.offset ? fmt::format("func {}", readable(l.function->name()))
+                                   : fmt::format("{:#x}", closure);
+  }
+
+  // Without methods its first word is the type, with methods an itab, whose second word is.
+  std::string interface(uint64_t type, uint64_t at, int depth) {
+    const uint64_t tab = g_.word(at);
+    if (!tab) return "nil";
+    if (depth >= kMaxDepth) return "…";
+    return of_interface(g_.word(type + kTypeSize + 16) ? g_.word(tab + 8) : tab, g_.word(at + 8), depth + 1);
+  }
+
+  std::string items(uint64_t of, uint64_t at, uint64_t n, int depth) {
+    if (depth >= kMaxDepth) return "…";
+    std::string out;
+    for (uint64_t i = 0; i < std::min(n, kMaxItems) && out.size() < kMaxWhole; ++i)
+      out += fmt::format("{}{}", i ? ", " : "", text(of, at + i * g_.word(of), depth + 1));
+    return n > kMaxItems ? out + fmt::format(", … {} more", n - kMaxItems) : out;
+  }
+
+  std::string slice(uint64_t type, uint64_t at, int depth) {
+    const uint64_t to = g_.word(at), n = g_.word(at + 8);
+    if (!to) return "nil";
+    return fmt::format("len {} cap {} [{}]", n, g_.word(at + 16), items(g_.word(type + kTypeSize), to, n, depth));
+  }
+
+  std::string structure(uint64_t type, uint64_t at, int depth) {
+    if (depth >= kMaxDepth) return "{…}";
+    const uint64_t fields = g_.word(type + kTypeSize + 8), n = g_.word(type + kTypeSize + 16);
+    const bool shifted = g_.program().mech().struct_offset_shifted;
+    std::string out = "{";
+    for (uint64_t i = 0; i < std::min(n, kMaxFields) && out.size() < kMaxWhole; ++i) {
+      const uint64_t f = fields + 24 * i;
+      out += fmt::format("{}{}: {}", i ? ", " : "", name_text(g_, g_.word(f)),
+                         text(g_.word(f + 8), at + (g_.word(f + 16) >> (shifted ? 1 : 0)), depth + 1));
+    }
+    return out + (n > kMaxFields ? ", …}" : "}");
+  }
+
+ public:
+  // What an interface holds: as a panic prints it where that is by value, else "TYPE VALUE".
+  std::string of_interface(uint64_t type, uint64_t data, int depth);
+  // A struct, an array or a slice with its type's name, also behind a pointer; empty for others.
+  std::string composite(uint64_t type, uint64_t data, int depth) {
+    const std::string name = type_name(g_, type);
+    // Up to 1.25 a bit of the kind says it, from 1.26 on the same bit of tflag.
+    const bool direct = (value<uint8_t>(g_, type + kKind) | value<uint8_t>(g_, type + kTflag)) & kKindDirect;
+    uint64_t of = type;
+    if (kind(type) == kPointer) {
+      of = g_.word(type + kTypeSize);
+      if (!of || kind(of) != kStruct) return {};
+      return data ? fmt::format("{}{}", name, text(of, data, depth)) : fmt::format("({}) nil", name);
+    }
+    if (direct) return direct_composite(type, name, data);
+    switch (kind(of)) {
+      case kStruct: return fmt::format("{}{}", name, text(of, data, depth));
+      case kArray:
+      case kSlice: return fmt::format("{} {}", name, text(of, data, depth));
+      default: return {};
+    }
+  }
+
+ private:
+  // A struct or array of one pointer lies in the interface's word itself.
+  std::string direct_composite(uint64_t type, const std::string& name, uint64_t word) const {
+    const bool structure = kind(type) == kStruct;
+    if (!structure && kind(type) != kArray) return {};
+    const uint64_t field = g_.word(type + kTypeSize + 8);
+    const uint64_t of = structure ? g_.word(field + 8) : g_.word(type + kTypeSize);
+    const uint8_t k = kind(of);
+    const std::string inner = k == kStruct || k == kArray ? fmt::format("{:#x}", word) : reference(of, word);
+    return structure ? fmt::format("{}{{{}: {}}}", name, name_text(g_, g_.word(field)), inner)
+                     : fmt::format("{} [{}]", name, inner);
+  }
+
+  const Guest& g_;
+};
 
 }  // namespace
 
@@ -250,7 +359,9 @@ std::string nil_panic_value() {
   return std::string(kPanicNil) + "(\"panic called with nil argument (use GODEBUG=panicnil=1 to disable)\")";
 }
 
-std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
+namespace {
+
+std::string value_of(const Guest& g, uint64_t type, uint64_t data, int depth) {
   if (!type) return "nil";
   uint8_t kind = 0, tflag = 0;
   if (!g.read(type + kKind, &kind, 1) || !g.read(type + kTflag, &tflag, 1)) return "(unreadable)";
@@ -270,9 +381,17 @@ std::string panic_value(const Guest& g, uint64_t type, uint64_t data) {
     if (named && !text.empty() && text[0] == '(') return name + text;  // complex
     return !named ? text : quoted ? fmt::format("{}(\"{}\")", name, text) : fmt::format("{}({})", name, text);
   }
-  const std::string fields = struct_fields(g, type, data);
-  if (!fields.empty()) return name + fields;
-  return fmt::format("({}) {:#x}", name.empty() ? "?" : name, data);
+  if (std::string whole = ByType(g).composite(type, data, depth); !whole.empty()) return whole;
+  return data ? fmt::format("({}) {:#x}", name.empty() ? "?" : name, data) : fmt::format("({}) nil", name);
 }
+
+std::string ByType::of_interface(uint64_t type, uint64_t data, int depth) {
+  std::string out = value_of(g_, type, data, depth);
+  return kind(type) == kString && out.find('(') == std::string::npos ? fmt::format("\"{}\"", out) : out;
+}
+
+}  // namespace
+
+std::string panic_value(const Guest& g, uint64_t type, uint64_t data) { return value_of(g, type, data, 0); }
 
 }  // namespace deferscope::model
