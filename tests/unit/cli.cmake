@@ -9,6 +9,11 @@ target_compile_definitions(session_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEF
 deferscope_test(session_json_test SOURCES unit/session_json_test.cpp LIBS deferscope_session PkgConfig::nlohmann_json LABELS guests)
 target_compile_definitions(session_json_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
+# Frames and places of defers at every event, without a prompt.
+deferscope_test(session_events_test SOURCES unit/session_events_test.cpp LIBS deferscope_session fmt::fmt LABELS guests)
+target_compile_definitions(session_events_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
+                                                       DEFERSCOPE_STORIES="${guests_parent}/guests-stories")
+
 deferscope_test(step_test SOURCES unit/cli_step_test.cpp LIBS deferscope_emu fmt::fmt util LABELS guests)
 target_compile_definitions(step_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}"
                                              DEFERSCOPE_PROGRAM="$<TARGET_FILE:deferscope>")
