@@ -208,6 +208,7 @@ std::optional<std::vector<uint8_t>> read_location(const Location& location, uint
   if (location.pieces.empty() || size > kMaxVariable) return std::nullopt;
   std::vector<uint8_t> bytes(static_cast<size_t>(size));  // padding between the pieces stays zero
   for (const Piece& piece : location.pieces) {
+    if (piece.offset && piece.offset >= size) break;  // 1.17 writes one too many for a string in registers
     uint64_t part = piece.size ? piece.size : size;
     if (piece.offset > size || part > size - piece.offset) return std::nullopt;
     if (!read_piece(piece, {bytes.data() + piece.offset, static_cast<size_t>(part)}, access)) return std::nullopt;

@@ -10,6 +10,7 @@ delve  Of the releases that delve supports, the linked records that `stack -defe
 Exit status 77: the tool is not here (skipped).
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -235,6 +236,82 @@ def jumps_to(args, guest, at, to):
     return re.search(r"%#x +JMP %#x" % (at, to), text) is not None
 
 
+STORIES = "ifdefer opengrow named watch next nilfunc missed wraps".split()  # no wrappers with lines of their own, one goroutine
+STORY_RELEASES = ("1.13.15", "1.17.13", "1.22.12", "1.25.14", "1.27.4")
+STOPS = 24  # of each case
+
+
+def story_delve(args, dlv, guest, case, lines):
+    """Breakpoints on all lines of the case's file that delve takes, and for each of the first stops: pc and variables."""
+    with tempfile.NamedTemporaryFile("w", suffix=".dlv") as script:
+        script.write("".join("break b%d stories/%s.go:%d\n" % (n, case, n) for n in lines))
+        script.write("continue\nlocals\nargs\n" * STOPS + "exit\n")
+        script.flush()
+        command = [dlv, "exec", "--check-go-version=false", "--allow-non-terminal-interactive=true", "--init", script.name, guest, "--", case]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL, env=dict(os.environ, TERM="dumb", HOME=args.tools)).stdout
+    places = {int(n): [int(a, 16) for a in at.split(",")] for n, at in re.findall(r"Breakpoint b(\d+) set at (\S+) for", out)}
+    stops = []
+    for stop in re.split(r"(?m)^(?:> )", out)[1:]:
+        pc = re.search(r"\(PC: (0x[0-9a-f]+)\)", stop)
+        # Of several goroutines at breakpoints the first line is the one that stopped.
+        function = re.match(r"(?:\[\w+\] )?(\S+)\(", stop)
+        stops.append((int(pc[1], 16), function[1], re.findall(r"(?m)^\(?(\S+?)\)? = (.*)$", stop)))
+    return places, stops
+
+
+def story_ours(args, guest, case, lines):
+    script = "".join("break stories/%s.go:%d\n" % (case, n) for n in lines) + "c\nlocals\nargs\n" * STOPS
+    out = subprocess.run([args.program, "step", "-x", "/dev/stdin", guest, case], input=script, capture_output=True, text=True).stdout
+    counts = {int(n): 1 if one else int(several) for n, one, several in re.findall(r"(?m)^breakpoint \d+: stories/%s\.go:(\d+)  \((?:0x([0-9a-f]+) |(\d+) places)" % case, out)}
+    stops = []
+    for answer in out.split("(ds) c\n")[1:]:
+        pc = re.search(r"(?m)^▶ 0x([0-9a-f]+)", answer)
+        if pc:
+            values = collections.defaultdict(list)
+            for name, value in re.findall(r"(?m)^&?(\S+) = (.*?)(?:  \(of inlined .*\))?$", answer):
+                values[name].append(value)
+            stops.append((int(pc[1], 16), values))
+    return counts, stops
+
+
+def plain_value(value):
+    """A number, truth value, string or nil as both write it; None for all else."""
+    if re.search(r"\bnil$", value):
+        return "nil"
+    if value == "0x0":
+        return "0"
+    # A number of ten digits is what an uninitialised variable holds by chance.
+    return value.replace("−", "-") if re.fullmatch(r"[-−]?\d{1,9}|true|false|\".*\"", value) else None
+
+
+def delve_story(args, dlv, guest, case):
+    """Where lines break, in which order they are reached, and what variables hold there."""
+    source = (ROOT / "tests/guests/src/stories" / (case + ".go")).read_text().count("\n")
+    places, theirs = story_delve(args, dlv, guest, case, range(1, source + 1))
+    counts, ours = story_ours(args, guest, case, sorted(places))
+    name, wrong, values = "%s %s" % (pathlib.Path(guest).name, case), [], 0
+    for n, at in places.items():
+        if counts.get(n, 0) != len(at):
+            wrong.append("%s:%d: %d places, delve has %s" % (name, n, counts.get(n, 0), [hex(a) for a in at]))
+    for k, (a, b) in enumerate(zip(ours, theirs)):
+        if a[0] != b[0] and not jumps_to(args, guest, b[0], a[0]):
+            wrong.append("%s: stop %d is at %#x, delve's at %#x" % (name, k, a[0], b[0]))
+            break
+        for variable, value in b[2]:
+            wanted, got = plain_value(value), a[1].get(variable, [])
+            # What a closure has captured and not yet loaded has no place in DWARF; delve takes it from the closure.
+            if wanted is None or (not got and re.search(r"\.func\d", b[1])):
+                continue
+            values += 1
+            if wanted not in map(plain_value, got):
+                wrong.append("%s: stop %d (%#x): %s is %s, delve has %s" % (name, k, b[0], variable, " ".join(got) or "not there", value))
+    else:
+        if len(ours) != len(theirs):
+            wrong.append("%s: %d stops, delve has %d" % (name, len(ours), len(theirs)))
+    print("%-60s %2d lines, %2d stops, %3d values" % (name, len(places), min(len(ours), len(theirs)), values))
+    return len(theirs), wrong
+
+
 def with_delve(args):
     if not args.all:
         print("skipped: runs with ./dev test --all")
@@ -253,6 +330,13 @@ def with_delve(args):
         for point in POINTS:
             found, why = delve_point(args, dlv, guest, *point)
             n, wrong = n + found, wrong + why
+    stories = sorted(g for g in map(str, pathlib.Path(args.stories).glob("stories_*_linux_amd64_opt_dwarf")) if args.only in g)
+    for guest in (g for g in stories if any(r in g for r in STORY_RELEASES)):
+        for n_case, case in enumerate(STORIES):
+            if (n_case + len(guest)) % 2 and not args.only:  # half of them: each takes seconds
+                continue
+            found, why = delve_story(args, dlv, guest, case)
+            n, wrong = n + found, wrong + why
     print("\n".join(wrong))
     print("delve: %d records listed, %d differences" % (n, len(wrong)))
     return 1 if wrong or not n else 0
@@ -263,6 +347,7 @@ def main():
     parser.add_argument("tool", choices=["gdb", "delve"])
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--guests", default=str(ROOT / "build/guests-core"))
+    parser.add_argument("--stories", default=str(ROOT / "build/guests-stories"))
     parser.add_argument("--tools", default=str(ROOT / "build/tools"), help="where delve is built")
     parser.add_argument("--only", default="", help="guests whose name contains this")
     parser.add_argument("--all", action="store_true", default=bool(os.environ.get("DEFERSCOPE_ALL")), help="every point in every guest")

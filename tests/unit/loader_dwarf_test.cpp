@@ -90,6 +90,7 @@ TEST(LoaderDwarf, ReadsValuesFromPieces) {
       evaluate_location(Code{DW_OP_reg0, DW_OP_piece, 2, DW_OP_fbreg, 0, DW_OP_piece, 2}, frame(), 0, no_addresses);
   EXPECT_EQ(read_location(split, 4, frame()), (Code{100, 0, 0, 1}));
   EXPECT_FALSE(read_location(split, 3, frame())) << "pieces larger than the variable";
+  EXPECT_EQ(read_location(split, 2, frame()), (Code{100, 0})) << "a piece behind the variable";
   Location gone = evaluate_location(Code{DW_OP_piece, 2, DW_OP_reg0, DW_OP_piece, 2}, frame(), 0, no_addresses);
   EXPECT_FALSE(gone.optimised_away());
   EXPECT_FALSE(read_location(gone, 4, frame()));
