@@ -5,6 +5,7 @@
 #include <histedit.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -313,6 +314,18 @@ class Editor {
   std::FILE* kept_ = nullptr;  // the history's file
 };
 
+// Columns of the terminal; else COLUMNS; else, into a pipe or file, always the same.
+size_t screen_width() {
+  constexpr size_t kPipe = 120, kLeast = 40;
+  struct winsize size = {};
+  size_t width = kPipe;
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
+    width = size.ws_col;
+  else if (const char* columns = std::getenv("COLUMNS"); columns && std::atoi(columns) > 0)
+    width = static_cast<size_t>(std::atoi(columns));
+  return std::max(width, kLeast);
+}
+
 // `editor`: nullptr if standard input is no terminal.
 int prompt_loop(Front& front, Editor* editor) {
   if (!editor) {
@@ -321,8 +334,11 @@ int prompt_loop(Front& front, Editor* editor) {
     return 0;
   }
   editor->serve(front);
-  for (std::string line; editor->line(line);)
+  size_t width = screen_width();
+  for (std::string line; editor->line(line);) {
+    if (const size_t now = screen_width(); now != width) front.console().options.width = width = now;
     if (!front.show(front.console().execute(line))) return 0;
+  }
   write_out("\n");
   return 0;
 }
@@ -337,6 +353,7 @@ ConsoleOptions console_options(const StepFlags& f) {
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
   o.snapshot_budget = f.snapshot_mib << 20;
+  o.width = screen_width();
   o.ending = &Ending::came;
   if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))
     o.progress = [](const std::string& text) { g_progress.say(text); };

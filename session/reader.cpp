@@ -15,17 +15,23 @@ namespace {
 
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
-class ImageSymbols final : public isa::Symbols {
+// The linker keeps no symbols of function values: they are told by what they hold.
+class CodeSymbols final : public isa::Symbols {
  public:
-  explicit ImageSymbols(const loader::Image& image) : image_(image) {}
+  explicit CodeSymbols(const Reader& reader) : reader_(reader) {}
   isa::SymbolAt at(uint64_t a) const override {
-    const auto s = image_.symbol_at(a, loader::SymbolSource::symtab);
-    if (!s) return {};
-    return {s->name, s->address};
+    const auto s = reader_.machine().image().symbol_at(a, loader::SymbolSource::symtab);
+    if (s && (s->kind == loader::SymbolKind::function || (s->offset == 0 && !is_heap_of_funcvals(s->name))))
+      return {s->name, s->address};
+    name_ = reader_.data_name(a);
+    if (!name_.empty()) return {name_, a};
+    return s ? isa::SymbolAt{s->name, s->address} : isa::SymbolAt{};
   }
+  static bool is_heap_of_funcvals(std::string_view name) { return name == "go.func.*" || name == "go:func.*"; }
 
  private:
-  const loader::Image& image_;
+  const Reader& reader_;
+  mutable std::string name_;
 };
 
 }  // namespace
@@ -114,6 +120,15 @@ std::string Reader::funcval(uint64_t v) const {
   return f && f->f.entry == *code ? fmt::format("funcval of {}", model::readable(f->name())) : std::string();
 }
 
+std::string Reader::data_name(uint64_t at) const {
+  const auto s = machine_.image().symbol_at(at, loader::SymbolSource::symtab);
+  if (s && s->kind == loader::SymbolKind::function) return {};
+  if (s && s->offset == 0 && s->size != 0 && !CodeSymbols::is_heap_of_funcvals(s->name)) return std::string(s->name);
+  const auto code = at % 8 == 0 ? word(at) : std::nullopt;
+  const model::Function* f = code ? function(*code) : nullptr;
+  return f && f->f.entry == *code ? model::readable(f->name()) + "·f" : std::string();
+}
+
 std::string Reader::of(uint64_t v) const {
   if (v < 0x1000) return {};
   if (const auto s = machine_.image().symbol_at(v)) {
@@ -167,7 +182,7 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
   } else {
     isa::TextOptions options;
     options.asm_names = syntax == "asm";
-    t = isa::append_go(arch, {bytes, n}, at, ImageSymbols(machine_.image()), options, out);
+    t = isa::append_go(arch, {bytes, n}, at, CodeSymbols(*this), options, out);
   }
   if (size) *size = std::max(t.size, 1u);
   return out;

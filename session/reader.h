@@ -60,6 +60,8 @@ class Reader final : public traces::Namer {
   // whether such a node lies in another (or is it).
   int32_t inline_node(uint64_t pc) const;
   bool inlined_within(const model::Function& f, int32_t node, int32_t outer) const;
+  // The data symbol that begins there, or the function value: "main.f.func1·f". Empty if there is none.
+  std::string data_name(uint64_t address) const;
   // Namer: functions, data symbols, funcvals, words of the goroutine's own stack.
   std::string of(uint64_t value) const override;
   std::string system_call(uint64_t number) const override;

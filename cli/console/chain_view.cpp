@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/console/console.h"
+#include "loader/printable.h"
 #include "runtime_model/chain.h"
 
 namespace deferscope::cli {
@@ -83,7 +84,8 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
   t += "  pending (user): " + (pending.empty() ? "none" : pending);
   if (others) t += fmt::format("  and {} of libraries", others);
   for (const model::PanicEntry& p : r.chain.panics)
-    t += fmt::format("  {} {}{}", p.goexit ? "" : "panic", p.value, p.recovered ? " [recovered]" : "");
+    t += fmt::format("  {} {}{}", p.goexit ? "" : "panic", loader::printable(p.value),
+                     p.recovered ? " [recovered]" : "");
   return mark('d', t);
 }
 
@@ -111,7 +113,8 @@ std::vector<std::string> panic_lines(const Console& c, uint64_t g) {
   const session::Chains r = need_chains(c, g);
   std::vector<std::string> out;
   for (const model::PanicEntry& p : r.chain.panics) {
-    std::string t = fmt::format("{}{}  record {:#x}", p.goexit ? "" : "panic ", mark('b', p.value), p.record);
+    std::string t =
+        fmt::format("{}{}  record {:#x}", p.goexit ? "" : "panic ", mark('b', loader::printable(p.value)), p.record);
     if (p.recovered) t += "  recovered";
     if (p.aborted) t += "  aborted";
     if (p.repanicked) t += "  repanicked";
@@ -155,12 +158,19 @@ std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c) {
   for (const model::ChainEntry& e : r->chain.entries) {
     ++n;
     if (e.slot_address) out.emplace_back(e.slot_address, fmt::format("closure of open-coded defer #{}", e.slot + 1));
-    for (const model::RawField& f : e.raw)
-      if (e.record && (f.offset % 8 == 0))
-        out.emplace_back(e.record + f.offset, fmt::format("_defer #{}: {}", n, f.name));
+    for (size_t i = 0; e.record && i < e.raw.size();) {  // fields that share a word, as siz, started and heap do
+      const uint32_t word = e.raw[i].offset & ~7u;
+      std::string fields;
+      for (; i < e.raw.size() && (e.raw[i].offset & ~7u) == word; ++i)
+        fields += fmt::format("{}{}{}", fields.empty() ? "" : ", ", e.raw[i].name,
+                              e.raw[i].size < 8 ? fmt::format(" {}", e.raw[i].value) : "");
+      out.emplace_back(e.record + word, fmt::format("_defer #{}: {}", n, fields));
+    }
   }
   for (const model::OpenFrame& o : r->chain.open_frames)
-    out.emplace_back(o.bits_address & ~uint64_t{7}, fmt::format("deferBits in byte {}", o.bits_address & 7));
+    out.emplace_back(o.bits_address & ~uint64_t{7},
+                     fmt::format("deferBits {} in byte {}", o.valid ? fmt::format("{:08b}", o.bits) : "(stale)",
+                                 o.bits_address & 7));
   return out;
 }
 

@@ -75,6 +75,14 @@ void source(Console&, const std::string&) {}  // done by Console, which runs the
 void where(Console& c, const std::string&) {
   c.show_stop(c.session.time().state().exited ? Halt::of(Reason::exited) : Halt{});
 }
+// One command with nothing shortened or cut; none: where it stands.
+void whole(Console& c, const std::string& args) {
+  const size_t end = std::min(args.find(' '), args.size());
+  const Command* v = find_command(args.empty() ? "position" : args.substr(0, end));
+  if (!v) throw session::Error(fmt::format("no command '{}'", args));
+  c.whole = true;
+  v->run(c, end < args.size() ? args.substr(end + 1) : "");
+}
 void syntax(Console& c, const std::string& args) {
   if (args != "go" && args != "gnu" && args != "asm") throw session::Error("syntax go, asm or gnu");
   c.session.reader().syntax = args;
@@ -83,6 +91,7 @@ void syntax(Console& c, const std::string& args) {
 constexpr Command kOwn[] = {
     {"help h", "[CMD]", "This list, or more about one command", "help break", help},
     {"position pos", "", "Shows again where it stands", "position", where},
+    {"whole", "[CMD]", "A command with whole names and nothing cut; without CMD: where it stands", "whole bt", whole},
     {"source", "FILE", "Runs the commands in FILE", "source walk.ds", source},
     {"syntax", "go|asm|gnu", "How instructions are written", "syntax gnu", syntax},
     {"quit q exit", "", "Ends the session", "quit", leave},
@@ -206,6 +215,7 @@ Reply Console::run_script(const std::string& file) {
 Reply Console::one(const std::string& command) {
   Reply r;
   output_.clear();
+  whole = false;
   const emu::Position before = session.time().position();
   try {
     const size_t end = command.find_first_of(" \t/");

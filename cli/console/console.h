@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,7 @@ struct ConsoleOptions {
   std::vector<std::string> source_dirs;                         // source files are read only below these …
   std::vector<std::pair<std::string, std::string>> source_map;  // … and where these prefixes lead (OLD, NEW)
   uint64_t snapshot_budget = uint64_t{512} << 20;               // bytes
+  size_t width = 0;            // columns that lines are broken to fit; 0: they are left as they are
   bool (*ending)() = nullptr;  // whether all is about to end: what is interrupted then shows nothing more
   std::function<void(const std::string&)> progress;  // told now and then while a command takes long; may be empty
 };
@@ -71,8 +73,11 @@ class Console {
   // --- for the verbs (verbs_*.cpp) ---
   Session session;
   ConsoleOptions options;
-  void say(const std::string& line) { output_ += line + "\n"; }
-  void print(const std::string& text) { output_ += text; }
+  // A line, made to fit: long names shortened, broken between words, its other rows `hanging` spaces in (nothing: four
+  // more than it begins with).
+  void say(const std::string& line, std::optional<size_t> hanging = std::nullopt, size_t most_rows = 0);
+  void print(const std::string& text) { output_ += text; }  // as it is
+  bool whole = false;                                       // of the command at hand: nothing is shortened or cut
   void show_stop(const Halt& h);
   void show_motion(const Halt& h);  // and a temporary breakpoint goes
   std::string value_text(const Value& v) const;
@@ -95,12 +100,20 @@ class Console {
   bool show_reason(const Halt& h, const Stop& stop);
   void remember_step();  // before an instruction runs that the pane may show
   void look_back();
-  std::vector<uint64_t> rows_around(uint64_t pc) const;
-  std::string pane(const Stop& stop);
-  void say_changes(const Stop& stop);
+  bool narrow() const { return options.width != 0 && options.width < kNarrow && !whole; }
+  std::string name_text(const std::string& text) const;
+  std::string head(const Stop& stop) const;
+  std::string source_line(uint64_t pc) const;
+  struct Row;
+  std::vector<Row> pane_rows(const Stop& stop, uint64_t before, uint64_t after);
+  void say_pane(const Stop& stop);
+  void say_narrow(const Stop& stop, const std::vector<std::string>& below);
+  std::vector<uint64_t> rows_around(uint64_t pc, size_t before, size_t after) const;
+  std::string changes(const Stop& stop) const;
 
-  std::string output_;  // of the command at hand
-  std::string last_;    // repeated by an empty line
+  static constexpr size_t kNarrow = 100;  // columns: below, reasons stand under their instructions
+  std::string output_;                    // of the command at hand
+  std::string last_;                      // repeated by an empty line
   std::map<emu::Position, Explained> trail_;
 };
 

@@ -44,6 +44,13 @@ void regs(Console& c, const std::string& a) {
 
 // set REG VALUE, set *ADDR VALUE, set *(*uint32)(ADDR) VALUE, set VARIABLE VALUE, with or without '='; gdb's "set var".
 void set(Console& c, const std::string& args) {
+  if (const auto words = split_words(args); words.size() == 2 && words[0] == "width") {
+    constexpr uint64_t kLeast = 40;
+    const uint64_t n = parse_count(words[1]);
+    if (n != 0 && n < kLeast) throw session::Error(fmt::format("set width: 0 (no limit), or at least {}", kLeast));
+    c.options.width = n;
+    return;
+  }
   std::string left, right;
   if (const size_t eq = args.find('='); eq != std::string::npos && args.compare(eq, 2, "==") != 0) {
     left = args.substr(0, eq), right = args.substr(eq + 1);
@@ -232,7 +239,9 @@ void display(Console& c, const std::string& a) {
 constexpr Command kDataVerbs[] = {
     {"regs registers", "[-a]", "Registers with what they point at; -a: vectors too", "regs", regs},
     {"set", "REG|*ADDRESS|*(*TYPE)(ADDRESS)|VARIABLE VALUE",
-     "Changes the guest from here on; what lay ahead is dropped, the change survives seeks", "set *($sp-64) 1", set},
+     "Changes the guest from here on; what lay ahead is dropped, the change survives seeks. set width N: lines are "
+     "broken to N columns, 0: never",
+     "set *($sp-64) 1", set},
     {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS", "Memory: gdb's and delve's spelling", "x/4a $sp", x},
     {"print p inspect", "EXPRESSION",
      "A variable, x.f, x[2], *p, &x, len(x), (*T)(ADDRESS), a register, or what is computed from them",

@@ -8,6 +8,7 @@
 #include "cli/console/source.h"
 #include "cli/console/verbs.h"
 #include "loader/printable.h"
+#include "session/operands.h"
 
 namespace deferscope::cli {
 namespace {
@@ -182,9 +183,16 @@ void dis(Console& c, const std::string& a) {
   }
   if (end < begin || end - begin > 1 << 20) throw session::Error("that is no range of code");
   unsigned n = 0;
+  const model::Function* shown = nullptr;
+  std::optional<session::Operands> operands;
   for (uint64_t pc = begin; pc < end; pc += n) {
     const std::string text = c.session.reader().instruction_text(pc, &n);
-    std::string left = fmt::format("{} {:#x}  {}", pc == c.session.reader().pc() ? "▶" : " ", pc, text);
+    const model::Function* f = c.session.reader().function(pc);
+    if (!operands || f != shown) operands.emplace(c.session.reader(), shown = f);
+    const std::string offset = f ? fmt::format("+{}", pc - f->f.entry) : "";
+    const std::string name = operands->of(pc);
+    std::string left = fmt::format("{} {:#x} {:<5} {}{}", pc == c.session.reader().pc() ? "▶" : " ", pc, offset, text,
+                                   name.empty() ? "" : "  " + name);
     bool broken = false;
     for (const auto& [id, b] : c.session.breakpoints().all())
       broken = broken || (b.kind != Breakpoint::watch && std::count(b.pcs.begin(), b.pcs.end(), pc));
