@@ -41,34 +41,6 @@ std::vector<std::string> commands_of(const std::string& line) {
 
 namespace {
 
-void show_help(Console& c, const std::string& args) {
-  if (args.empty()) {
-    for (const VerbGroup& g : verb_groups()) {
-      c.say(mark('b', g.title));
-      for (const Command& v : g.verbs)
-        c.say(fmt::format("  {:<28} {}", fmt::format("{} {}", split_words(v.names)[0], v.usage), v.help));
-    }
-    c.say(
-        "WHERE: FUNC, FUNC+OFFSET, FILE:LINE, LINE, +N, -N, /REGEX/, *ADDRESS; with #N its N-th time in the run; or a "
-        "moment: @POSITION, @+N, @-N, event:N, 50%, start, end. Positions count executed instructions (goto's number, "
-        "+N "
-        "and -N are positions without the @). An empty line repeats.");
-    c.say("help CMD tells more. quit or Ctrl-D ends, Ctrl-C stops a command that takes long.");
-    return;
-  }
-  const Command* v = find_command(split_words(args)[0]);
-  if (!v) throw session::Error(fmt::format("no command '{}'", args));
-  const auto names = split_words(v->names);
-  c.say(fmt::format("{} {}", names[0], v->usage));
-  c.say(v->help);
-  if (names.size() > 1) {
-    std::string also;
-    for (size_t i = 1; i < names.size(); ++i) also += (i > 1 ? ", " : "") + names[i];
-    c.say("also: " + also);
-  }
-  c.say(fmt::format("example: {}", v->example));
-}
-
 void help(Console& c, const std::string& args) { show_help(c, args); }
 void leave(Console&, const std::string&) {}
 void source(Console&, const std::string&) {}  // done by Console, which runs the lines
@@ -89,7 +61,7 @@ void syntax(Console& c, const std::string& args) {
 }
 
 constexpr Command kOwn[] = {
-    {"help h", "[CMD]", "This list, or more about one command", "help break", help},
+    {"help h", "[TOPIC|CMD|all]", "Topics, the commands of one, or more about one command", "help break", help},
     {"position pos", "", "Shows again where it stands", "position", where},
     {"whole", "[CMD]", "A command with whole names and nothing cut; without CMD: where it stands", "whole bt", whole},
     {"source", "FILE", "Runs the commands in FILE", "source walk.ds", source},
@@ -100,10 +72,12 @@ constexpr Command kOwn[] = {
 }  // namespace
 
 const std::vector<VerbGroup>& verb_groups() {
-  static const std::vector<VerbGroup> kGroups = {
-      {"Moving", motion_verbs()},          {"Time", time_verbs()},
-      {"Breakpoints", breakpoint_verbs()}, {"Registers, memory, variables", data_verbs()},
-      {"Stacks and code", stack_verbs()},  {"The session", kOwn}};
+  static const std::vector<VerbGroup> kGroups = {{"moving", "Moving", motion_verbs()},
+                                                 {"time", "Time", time_verbs()},
+                                                 {"stopping", "Breakpoints and watchpoints", breakpoint_verbs()},
+                                                 {"values", "Registers, memory, variables", data_verbs()},
+                                                 {"stacks", "Stacks, defers and code", stack_verbs()},
+                                                 {"session", "The session", kOwn}};
   return kGroups;
 }
 

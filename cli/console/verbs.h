@@ -14,6 +14,7 @@ struct Command {
   const char* help;   // one line
   const char* example;
   void (*run)(Console& c, const std::string& args);
+  const char* more = nullptr;  // what `help CMD` says beside that
 };
 
 std::span<const Command> motion_verbs();
@@ -23,12 +24,16 @@ std::span<const Command> data_verbs();
 std::span<const Command> stack_verbs();
 
 struct VerbGroup {
+  const char* topic;  // a word, for `help TOPIC`
   const char* title;
   std::span<const Command> verbs;
 };
 const std::vector<VerbGroup>& verb_groups();
 // By any of its names, or by an unambiguous beginning; nullptr if there is none.
 const Command* find_command(const std::string& name);
+
+// `help`, `help TOPIC`, `help CMD`.
+void show_help(Console& c, const std::string& args);
 
 // What the last word of `line` could become, sorted; at most 200.
 std::vector<std::string> completions(const Console& c, const std::string& line);

@@ -239,8 +239,12 @@ constexpr Command kBreakpointVerbs[] = {
     {"disable", "N", "Keeps breakpoint N but does not stop there", "disable 1", disable},
     {"enable", "N", "Undoes disable", "enable 1", enable},
     {"toggle", "N", "Disable or enable", "toggle 1", toggle},
-    {"watch", "[-r|-w|-rw] [-size N] ADDRESS", "Stops behind the instruction that touches memory", "watch -w $sp+8",
-     watch},
+    {"watch", "[-r|-w|-rw] [-size N] ADDRESS|VARIABLE [if COND]", "Stops behind the instruction that touches memory",
+     "watch -w $sp+8", watch,
+     "A variable is watched as long as its frame lives: it is followed when the stack moves (the copying itself is no "
+     "hit), and the watch says when the frame has returned or was cut. COND is told in that frame. Going back before "
+     "the "
+     "end, it holds again. Words of a goroutine's stack are followed too."},
     {"rwatch", "ADDRESS", "watch -r", "rwatch $sp", rwatch},
     {"awatch", "ADDRESS", "watch -rw", "awatch $sp", awatch},
     {"nextdefer", "",

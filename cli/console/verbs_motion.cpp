@@ -114,8 +114,11 @@ constexpr Command kMotionVerbs[] = {
     {"ni nexti next-instruction", "[N]", "One instruction, over calls", "ni", ni},
     {"s step", "[N]",
      "To another source line, into calls (not into the runtime's, but into deferred functions that it calls)", "s", s},
-    {"n next", "[N]", "To another source line, over calls", "n 2", n},
-    {"finish so stepout step-out", "", "Runs until this function has returned", "finish", finish},
+    {"n next", "[N]", "To another source line, over calls", "n 2", n,
+     "Inlined functions are calls like others. Over a call that panics it stops in the deferred function of this frame "
+     "that the panic runs, else where the panic is recovered (help unwinding)."},
+    {"finish so stepout step-out", "", "Runs until this function has returned", "finish", finish,
+     "An inlined function is left where its code ends. Where frames are cut (recovery, Goexit) it stops and says so."},
     {"c continue", "[WHERE]", "Runs to the next breakpoint, or to WHERE", "c main.main", go_on},
     {"until", "[WHERE]", "To a line further down (out of a loop), or to WHERE", "until", until},
     {"advance", "WHERE", "Runs to WHERE", "advance runtime.deferreturn", advance},

@@ -61,7 +61,7 @@ TEST(Frames, OfTheStepperAreTheSnapshots) {
         s(fmt::format("goto {}", positions[i]));
         const auto expected = snapshot_frames(p, s.state());
         if (!expected) continue;
-        const std::string bt = s("bt 1000");
+        const std::string bt = s("whole bt 1000");
         ASSERT_EQ(rows_of(bt), *expected) << "at @" << positions[i];
         // Each inlined function with the line that calls it: the lines are what a crash prints (below).
         const model::Guest& guest = *s.reader().guest();

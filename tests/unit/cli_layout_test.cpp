@@ -76,8 +76,8 @@ TEST(Layout, StopsFitTheScreen) {
       Stepped s(path, {"go121-generic"}), free(path, {"go121-generic"});
       s.console->options.width = width;
       int stops = 0;
-      std::vector<std::string> commands = {"break /go.shape/", "bt",   "dis",  "defers",
-                                           "break panic",      "help", "regs", "help c"};
+      std::vector<std::string> commands = {
+          "break /go.shape/", "bt", "dis", "defers", "break panic", "help", "regs", "help c", "help all"};
       commands.insert(commands.begin() + 1, 6, "c");
       commands.insert(commands.end(), 5, "si");
       commands.insert(commands.end(), {"n", "s", "rc", "rsi"});

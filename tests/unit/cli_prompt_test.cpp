@@ -251,5 +251,30 @@ TEST(Prompt, NonsenseNeverEndsASession) {
   }
 }
 
+// help lists topics, each topic's page its commands, and every command has a page with an example.
+TEST(Prompt, HelpHasTopicsAndPages) {
+  const auto guests = step_guests();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  Stepped s(guests[0]);
+  const std::string list = s("help"), all = s("help all");
+  for (const cli::VerbGroup& g : cli::verb_groups()) {
+    EXPECT_TRUE(has(list, std::string("  ") + g.topic + " ")) << list;
+    const std::string page = s(std::string("help ") + g.topic);
+    EXPECT_TRUE(has(all, page)) << page;
+    for (const cli::Command& v : g.verbs) {
+      const std::string name = cli::split_words(v.names)[0];
+      EXPECT_TRUE(has(page, "\n  " + name + " ")) << page;
+      const std::string help = s("help " + name);
+      EXPECT_EQ(help.compare(0, name.size() + 1, name + " "), 0) << help;
+      EXPECT_TRUE(has(help, "\nexample: ")) << help;
+    }
+  }
+  for (const char* page : {"places", "unwinding", "screen"}) {
+    EXPECT_TRUE(has(list, std::string("  ") + page)) << list;
+    EXPECT_TRUE(has(s(std::string("help ") + page), "  example: "));
+  }
+  EXPECT_TRUE(has(s.fails("help frobnicate"), "no command or topic"));
+}
+
 }  // namespace
 }  // namespace deferscope::test
