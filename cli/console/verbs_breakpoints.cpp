@@ -43,7 +43,11 @@ std::string describe(const Console& c, const Breakpoint& b) {
   } else if (b.pcs.size() == 1) {
     where = fmt::format("{:#x} {} {}", b.pcs[0], c.session.reader().place(b.pcs[0]), c.session.reader().line(b.pcs[0]));
   } else {
-    where = fmt::format("{} places", b.pcs.size());
+    const auto inlined = std::count_if(b.pcs.begin(), b.pcs.end(), [&](uint64_t pc) {
+      return b.kind == Breakpoint::code && !c.session.reader().inlined(pc).empty();
+    });
+    where =
+        fmt::format("{} places{}", b.pcs.size(), inlined ? fmt::format(", {} of them inlined copies", inlined) : "");
   }
   if (b.moment) where = fmt::format("@{} {}", grouped(*b.moment), where);
   const bool narrowed = b.kind == Breakpoint::event && b.function.empty() &&

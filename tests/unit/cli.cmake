@@ -1,7 +1,7 @@
 # Tests of the stepper: the session library over real guests, and the command with scripts and a pseudo-terminal.
 deferscope_test(session_test
   SOURCES unit/cli_follow_test.cpp unit/cli_frames_test.cpp unit/cli_golden_test.cpp unit/cli_prompt_test.cpp unit/cli_session_test.cpp unit/cli_values_test.cpp unit/cli_walk_test.cpp
-          unit/cli_time_test.cpp unit/cli_watch_test.cpp unit/cli_layout_test.cpp
+          unit/cli_time_test.cpp unit/cli_watch_test.cpp unit/cli_layout_test.cpp unit/cli_operands_test.cpp
   LIBS deferscope_console PkgConfig::re2 PkgConfig::nlohmann_json ZLIB::ZLIB LABELS guests)
 target_compile_definitions(session_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
