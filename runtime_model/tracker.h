@@ -167,7 +167,7 @@ class Tracker final : public emu::Machine::Companion {
   void never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing);
   void never_returns(const G& g, const Running& r, Why why, const std::string& doing);
   bool has_open_record(const G& g, uint64_t sp, const Function* owner) const;
-  void find_stale(G& g, uint64_t depth, const Function* here);
+  void find_stale(G& g);
   void drop_deeper(G& g, uint64_t depth, Why why);
   void drop_running(G& g, uint64_t depth, Why why);
   void leave_all(G& g, Why why, const std::string& doing);

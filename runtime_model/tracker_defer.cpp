@@ -52,7 +52,7 @@ void Tracker::push(G& g, Event& e) {
   e.origin = origin_of(e.frame);
   describe(g, e);
   drop_deeper(g, e.frame.depth, Why::frame);
-  find_stale(g, e.frame.depth, e.frame.function);
+  find_stale(g);
   PendingPush p;
   p.event = state_->next;
   p.storage = e.storage;

@@ -70,9 +70,8 @@ bool Tracker::has_open_record(const G& g, uint64_t sp, const Function* owner) co
   });
 }
 
-// What a panic or Goexit put on the list for frames that are gone since: said once of each. The frame at hand is
-// `here`'s, at `depth`.
-void Tracker::find_stale(G& g, uint64_t depth, const Function* here) {
+// What a panic or Goexit put on the list for frames that are gone since: said once of each.
+void Tracker::find_stale(G& g) {
   if (!g.walked) return;
   const auto chain = guest_.linked(g.g, F::g_defer, F::defer_link, ReadBudget::kRecords);
   std::vector<uint64_t> open;
@@ -80,11 +79,16 @@ void Tracker::find_stale(G& g, uint64_t depth, const Function* here) {
     if (guest_.field(d, F::defer_openDefer)) open.push_back(d);
   std::erase_if(g.stale, [&](uint64_t d) { return std::find(open.begin(), open.end(), d) == open.end(); });
   g.walked = !open.empty() || !g.panics.empty();
+  if (open.size() == g.stale.size()) return;
+  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g.hi, 500);
   for (uint64_t d : open) {
     const uint64_t sp = guest_.field(d, F::defer_sp);
     const Function* owner = p_.location(guest_.field(d, F::defer_pc)).function;
-    const bool gone = g.hi - sp > depth || (g.hi - sp == depth && owner != here);
-    if (!gone || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
+    // Another function's frame may stand in its place.
+    const bool alive = std::any_of(u.frames.begin(), u.frames.end(),
+                                   [&](const Frame& f) { return f.sp == sp && f.function == owner; });
+    const bool seen = u.complete || (!u.frames.empty() && u.frames.back().sp > sp);
+    if (alive || !seen || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
     g.stale.push_back(d);
     Event e = make(EventKind::defer_stale, g);
     e.storage = Storage::open_coded;

@@ -34,7 +34,7 @@ void Tracker::on_gopanic(const Hook&) {
   show_call(e, before(1), guest_.return_address());
   const uint64_t depth = g->hi - guest_.caller_sp();
   drop_panics(*g, depth, Why::frame);
-  find_stale(*g, depth, p_.location(guest_.return_address() - 1).function);
+  find_stale(*g);
   g->walked = static_cast<bool>(p_.layouts()[F::defer_openDefer]);
   if (!g->panics.empty()) e.nested_in = g->panics.back().event, e.nested_number = g->panics.back().number;
   e.panic_number = ++state_->panics;
@@ -60,7 +60,7 @@ void Tracker::on_goexit(const Hook&) {
     }
   e.origin = e.frame.function ? e.frame.function->origin : Origin::runtime;
   show_call(e, before(1), guest_.return_address());
-  find_stale(*g, depth, p_.location(guest_.return_address() - 1).function);
+  find_stale(*g);
   g->walked = static_cast<bool>(p_.layouts()[F::defer_openDefer]);
   emit(e);
   state_->held += 32;

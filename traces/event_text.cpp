@@ -246,7 +246,9 @@ void EventText::start(const Event& e) {
   run(e, "");
   switch (e.by) {
     case RunBy::deferreturn:
-      detail().put("called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
+      detail().put(p_.mech().on_return == model::ReturnMechanism::jmpdefer
+                       ? "called by deferreturn for a recovery that left it: no return address is rewritten\n"
+                       : "called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
       return;
     case RunBy::panic: detail().put("called by the running panic\n"); return;
     case RunBy::goexit: detail().put("called by runtime.Goexit\n"); return;

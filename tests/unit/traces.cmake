@@ -1,5 +1,5 @@
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-deferscope_test(traces_test SOURCES unit/traces_test.cpp unit/positions_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
+deferscope_test(traces_test SOURCES unit/traces_test.cpp unit/positions_test.cpp unit/event_text_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(traces_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
 # Every JSON output against its schema, every event stream against what must be true of any program's. `./dev test --all`: more cases.
