@@ -94,21 +94,26 @@ class Normalised {
 // The text, and of a scope that has all the first of each way to transfer control only.
 std::string text_of(const Stream& s, const std::string& path, std::set<EventKind>& kinds,
                     std::set<model::Storage>& storages) {
-  // The guest sees its file's name only: the length of a path would move its positions.
-  const model::Program p(loader::Image::parse(read_guest(path), base(path)));
+  const model::Program p(loader::Image::load(path));
   traces::EventText text(p, s.scope);
   std::string out;
   std::map<std::string, int> transfers;
-  run_model(p, {s.argument}, true,
-            {[&](const emu::Machine&, const model::Tracker&, const model::Event& e) {
-               if (e.kind == EventKind::transfer && ++transfers[e.what] > 3) return;
-               const size_t before = out.size();
-               text.append(out, e);
-               if (out.size() == before) return;
-               kinds.insert(e.kind);
-               if (e.kind == EventKind::defer_push) storages.insert(e.storage);
-             },
-             {}});
+  // What it sees of paths is the same everywhere: their length would move its positions.
+  emu::GuestOptions guest = guest_options("/guest", {s.argument});
+  guest.cwd = "/";
+  emu::Machine m(p.image(), guest);
+  m.recording().set_sink([](int, const uint8_t*, size_t) {});
+  model::TrackerOptions o;
+  o.sink = [&](const model::Event& e) {
+    if (e.kind == EventKind::transfer && ++transfers[e.what] > 3) return;
+    const size_t before = out.size();
+    text.append(out, e);
+    if (out.size() == before) return;
+    kinds.insert(e.kind);
+    if (e.kind == EventKind::defer_push) storages.insert(e.storage);
+  };
+  const model::Tracker tracker(p, m, std::move(o));
+  m.run_to(emu::kNever);
   text.append_summary(out);
   return "# " + base(path) + " " + s.argument + (s.scope == traces::Scope::all ? " --scope all\n" : "\n") +
          Normalised()(out);
