@@ -61,7 +61,8 @@ int demo(const std::string& extract_to) {
   text.append_summary(summary);
   fmt::print("{}Guest exit {}, {} instructions.\n", summary, status, traces::with_commas(m.state().position));
   fmt::print(
-      "Next:  deferscope run --events ./yours     your own binary\n"
+      "Next:  deferscope step                      the same program at a prompt: list, locals, print, si, rsi\n"
+      "       deferscope run --events ./yours     your own binary\n"
       "       deferscope defers ./yours           where it registers defers, without running it\n");
   return status;
 }

@@ -352,6 +352,7 @@ ConsoleOptions console_options(const StepFlags& f) {
     if (eq == std::string::npos) throw std::runtime_error("--source-map OLD=NEW: the '=' is missing");
     o.source_map.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
+  if (f.guest.command.empty()) o.carried.push_back(demo_source());
   o.snapshot_budget = f.snapshot_mib << 20;
   o.width = screen_width();
   o.ending = &Ending::came;

@@ -35,6 +35,7 @@ struct ConsoleOptions {
   std::string syntax = "go";                                    // go, asm, gnu
   std::vector<std::string> source_dirs;                         // source files are read only below these …
   std::vector<std::pair<std::string, std::string>> source_map;  // … and where these prefixes lead (OLD, NEW)
+  std::vector<std::pair<std::string, std::string>> carried;     // source files that deferscope has: path, text
   uint64_t snapshot_budget = uint64_t{512} << 20;               // bytes
   size_t width = 0;            // columns that lines are broken to fit; 0: they are left as they are
   bool (*ending)() = nullptr;  // whether all is about to end: what is interrupted then shows nothing more

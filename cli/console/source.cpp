@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace deferscope::cli {
@@ -65,13 +66,25 @@ std::string text_of(const std::string& path) {
   return text;
 }
 
-std::vector<std::string> source_lines(const std::string& file) {
+namespace {
+std::vector<std::string> lines_of(std::istream&& in) {
   std::vector<std::string> out;
-  std::error_code error;
-  if (fs::file_size(file, error) > kMostBytes || error) return out;
-  std::ifstream in(file);
   for (std::string line; std::getline(in, line);) out.push_back(line);
   return out;
+}
+}  // namespace
+
+std::vector<std::string> source_lines(const std::string& file) {
+  std::error_code error;
+  if (fs::file_size(file, error) > kMostBytes || error) return {};
+  return lines_of(std::ifstream(file));
+}
+
+std::optional<std::vector<std::string>> source_lines(const ConsoleOptions& options, const std::string& path) {
+  if (const auto file = source_file(options, path)) return source_lines(*file);
+  for (const auto& [carried, text] : options.carried)
+    if (carried == path) return lines_of(std::istringstream(text));
+  return std::nullopt;
 }
 
 }  // namespace deferscope::cli

@@ -12,6 +12,9 @@ namespace deferscope::cli {
 std::optional<std::string> source_file(const ConsoleOptions& options, const std::string& path);
 // Its lines; empty if it cannot be read.
 std::vector<std::string> source_lines(const std::string& file);
+// The lines of `path`: of that file, else of one that deferscope carries. None if there is neither; empty if it cannot
+// be read.
+std::optional<std::vector<std::string>> source_lines(const ConsoleOptions& options, const std::string& path);
 // All of a script: a file, or what a pipe gives. Throws a line for what cannot be read or does not end (16 MiB).
 std::string text_of(const std::string& path);
 

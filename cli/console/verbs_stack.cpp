@@ -215,12 +215,12 @@ void list(Console& c, const std::string& a) {
   const loader::SourceLine l = c.session.program()->go().funcs.line(f->f, at);
   const std::string path(l.file);
   c.say(fmt::format("{}:{}  ({})", path, l.line, c.session.reader().place(at)));
-  const auto file = source_file(c.options, path);
-  if (!file) {
+  const auto found = source_lines(c.options, path);
+  if (!found) {
     c.say("the source is read only below --source DIR or a --source-map OLD=NEW target; it was not found there");
     return;
   }
-  const auto lines = source_lines(*file);
+  const std::vector<std::string>& lines = *found;
   const int from = std::max(1, l.line - 5), to = std::min<int>(static_cast<int>(lines.size()), l.line + 5);
   for (int i = from; i <= to; ++i) {
     std::string text = fmt::format("{} {:5}  {}", i == l.line ? "▶" : " ", i, lines[static_cast<size_t>(i - 1)]);

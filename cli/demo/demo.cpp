@@ -6,6 +6,7 @@
 
 // demo_data.S
 extern "C" const uint8_t deferscope_demo_begin[], deferscope_demo_end[];
+extern "C" const char deferscope_demo_source_begin[], deferscope_demo_source_end[];
 
 namespace deferscope::cli {
 
@@ -25,6 +26,10 @@ std::vector<uint8_t> demo_program() {
     if (r != LZMA_BUF_ERROR || out.size() >= kMost) throw std::runtime_error("the carried demo program is damaged");
     out.resize(out.size() * 2);
   }
+}
+
+std::pair<std::string, std::string> demo_source() {
+  return {"example.com/guests@/defer1/main.go", {deferscope_demo_source_begin, deferscope_demo_source_end}};
 }
 
 }  // namespace deferscope::cli
