@@ -314,6 +314,7 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   e.deferred.target = r.target;
   e.stale = r.stale;
   show_return(e, ret);
+  e.deferred.captured_complete = false;  // not read again
   effects_.after(guest_, r.probe, e);
   emit(e);
 }
