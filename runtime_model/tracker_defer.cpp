@@ -487,7 +487,10 @@ bool Tracker::nil_called(G& g, const Unwound& u) {
   if (std::find(std::begin(kCallers), std::end(kCallers), name(i)) == std::end(kCallers)) return false;
   Event e = make(EventKind::defer_start, g);
   e.by = run_by(u.frames, i);
-  if (e.by == RunBy::deferreturn && p_.mech().on_return == ReturnMechanism::jmpdefer) e.by = RunBy::jmpdefer;
+  // 1.14–1.17: deferreturn itself reads the code address, so that jmpdefer does not fault.
+  const auto work = state_->work.find(m_.state().thread().tid);
+  const bool in_jmpdefer = work != state_->work.end() && !work->second.steps.empty();
+  if (e.by == RunBy::deferreturn && in_jmpdefer) e.by = RunBy::jmpdefer;
   const size_t found = find_push(g, e, 0, false);
   if (e.by == RunBy::jmpdefer) nil_jump(g, e);
   if (found < g.pushed.size()) g.pushed.erase(found);

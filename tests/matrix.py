@@ -125,7 +125,7 @@ def guests(args):
         for path in sorted(pathlib.Path(args.more).glob("*_linux_*")):
             *program, release, _, goarch, mode, symbols = path.name.split("_")
             # One amount of symbols is enough for hundreds of cases and for what takes long; the small programs run stripped too.
-            if program == ["casessmall"] or program in (["cases"], ["bench"]) and symbols != "syms":
+            if program == ["casessmall"] or program in (["cases"], ["bench"], ["stories"]) and symbols != "syms":
                 continue
             found.append({"file": path.name, "path": str(path), "program": "_".join(program), "go": release, "goarch": goarch, "mode": mode,
                           "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
@@ -148,7 +148,7 @@ def of_shard(all_guests, shard, shards):
 
 def cases_of(program, guest):
     """The cases that a build lists; the empty one for a program that has no cases."""
-    if not guest["program"].startswith("cases"):
+    if not guest["program"].startswith(("cases", "stories")):
         return {""}
     status, out, _ = run(program, guest, "list")
     return set(out.split()) if status == 0 else None

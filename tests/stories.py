@@ -10,6 +10,9 @@ of the stepper. Held against it are
   - golden transcripts (stories/<case>.txt), without what differs from build to build: positions, addresses, offsets. Builds that say the same share a
     section. stories/digests.txt has a digest of every transcript as it is. --update writes both anew: read the difference.
 --sample takes each case once, in turn of four builds: for instrumented programs.
+
+--more FOLDER takes other builds, as those of `./dev guests` (all releases, also -N -l), without golden files; the real machine's record is made by running the one
+for amd64. --testing FOLDER takes programs/once_test.go under the real testing package; what is missing in the folder is built with `go test -c` (needs Go).
 """
 import argparse
 import collections
@@ -33,6 +36,7 @@ import stories_truth  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "stories"
 SAMPLE = ("1.12.17_linux_amd64", "1.17.13_linux_arm64", "1.22.12_linux_amd64", "1.27.4_linux_arm64")
+OWN = ("main.", "once.")  # the packages of the programs
 SECONDS = 300  # a hang is a failure, not a timing assertion
 # The runtime's function that a builtin's call is, where no wrapper stands between.
 BUILTINS = (("runtime.closechan", "close"), ("runtime.gorecover", "recover"), ("runtime.mapdelete", "delete"), ("runtime.slicecopy", "copy"),
@@ -47,7 +51,7 @@ class Build:
         self.path = path
         _, self.release, _, self.arch, self.mode, self.symbols = path.name.split("_")
         self.minor = int(self.release.split(".")[1])
-        self.name = "1.%d/%s" % (self.minor, self.arch)
+        self.name = "1.%d/%s" % (self.minor, self.arch) + ("/nopt" if self.mode == "nopt" else "")
 
     def fits(self, condition):
         """Of "<=1.16", "1.14-1.17/arm64", "!…"."""
@@ -66,14 +70,14 @@ class Build:
     def storage(self, loop):
         if self.minor == 12 or loop:
             return "heap"
-        return "stack" if self.minor == 13 else "open-coded"
+        return "stack" if self.minor == 13 or self.mode == "nopt" else "open-coded"
 
-    def runner(self, whom, storage):
+    def runner(self, whom, storage, function):
         if whom not in ("exit", "unwound"):
             return whom
         if storage == "open-coded":
             return "inline" if whom == "exit" else "deferreturn"
-        return "jmpdefer" if self.minor <= 17 else "deferreturn"
+        return "jmpdefer" if self.minor <= (13 if function == "nil" else 17) else "deferreturn"
 
 
 # --- what the events say ---
@@ -83,7 +87,7 @@ def plain(name):
     for prefix, word in BUILTINS:
         if name.startswith(prefix):
             return word
-    return name[5:] if name.startswith("main.") else name
+    return name[5:] if name.startswith(OWN) else name
 
 
 def names_of(function):
@@ -173,7 +177,7 @@ class Telling:
         at, pending = event["defer"]["id"], self.pending[event["goroutine"]]
         if at not in pending:
             return self.complain(line, event, "defer %s is not pending" % at)
-        self.want(line, event, "who runs it", event["defer"]["run_by"], self.build.runner(whom, self.defers[at][1]))
+        self.want(line, event, "who runs it", event["defer"]["run_by"], self.build.runner(whom, self.defers[at][1], wanted))
         pending.remove(at)
         self.running[event["goroutine"]].append(at)
 
@@ -267,7 +271,7 @@ class Telling:
             return self.complain(line, event, "there is no snapshot of it")
 
         def own(owner):
-            return owner is not None and owner.startswith("main.")
+            return owner is not None and owner.startswith(OWN)
         read = [names_of(e["function"]) for e in g["chain"] if own(e["owner"]) and not e["stale"]]
         wanted = [self.defers[d][0] for d in reversed(self.pending[event["goroutine"]])]
         if len(read) != len(wanted) or not all(map(is_one_of, read, wanted)):
@@ -279,7 +283,7 @@ class Telling:
 # --- text ---
 
 TEXT = {"push": "push .*{0}", "run": "run .*{0}", "end": "RET", "left": "{0}.*never {1}", "panic": "panic p{2}.*{3}", "recovered": r"recover\(\).*p{2}\b",
-        "refused": r"recover\(\) returns nil", "aborted": r"p{2}\b.*(aborted|dropped|not recovered)", "fatal": r"p{2}\b.*ends?\b", "jump": r"resume at main\.{4}\+",
+        "refused": r"recover\(\) returns nil", "aborted": r"p{2}\b.*(aborted|dropped|not recovered)", "fatal": r"p{2}\b.*ends?\b", "jump": r"resume at \w+\.{4}\+",
         "goexit": r"runtime\.Goexit", "stale": "stale.*{0}", "exit": ""}
 
 
@@ -362,7 +366,7 @@ def shown_json(events, snapshots):
         for g in seen["goroutines"] if seen else []:
             if g["id"] == e["goroutine"]:
                 short["pending"] = [plain(c["owner"]) + ": " + (said_of(c["function"])) + (" (stale)" if c["stale"] else "") for c in g["chain"]
-                                    if c["owner"] and c["owner"].startswith("main.")]
+                                    if c["owner"] and c["owner"].startswith(OWN)]
                 short["running"] = [ids.get(r["defer"]) for r in g["running"]]
         out += json.dumps(short, ensure_ascii=False) + "\n"
     return out
@@ -429,22 +433,21 @@ def written(found):
 class Case:
     """One case of one build: what is wrong with it, and its transcripts."""
 
-    def __init__(self, program, build, name, truth, records):
+    def __init__(self, program, build, name, truth, record, scripts=True):
         self.program, self.build, self.name = program, build, name
         self.case, *self.env = name.split()
         self.wrong, self.parts, self.raw = [], {}, {}
-        guest = {"go": build.release, "goarch": build.arch, "mode": build.mode, "oracle": "native"}
-        self.record = matrix.expected(records, guest, self.case)
-        lines = truth(self.record[1]) if callable(truth) else truth
+        guest = {"go": build.release, "goarch": build.arch, "mode": build.mode, "oracle": "native" if record else "none"}
+        lines = truth(record[1]) if callable(truth) else truth
         environment = [x for e in self.env for x in ("--env", e)]
         with tempfile.TemporaryDirectory() as folder:
             text, events, snaps = (os.path.join(folder, f) for f in ("text", "events.jsonl", "snaps.jsonl"))
             self.run("run", "--events=" + text, *environment)
             done = self.run("run", "--events=" + events, "--snapshots", snaps, *environment)
             text, events, snaps = (pathlib.Path(f).read_text() for f in (text, events, snaps))
-        if not self.env:
+        if record and not self.env:
             got = done.returncode, oracle.normalise(done.stdout.decode("latin1"), False), oracle.normalise(done.stderr.decode("latin1"), True)
-            if difference := matrix.compared(guest, self.record, got):
+            if difference := matrix.compared(guest, record, got):
                 self.wrong.append(difference)
         self.keep("text", text, without_build(text))
         stream, chains = ([json.loads(line) for line in t.splitlines()] for t in (events, snaps))
@@ -454,7 +457,7 @@ class Case:
         self.wrong += telling.check()
         if not telling.wrong and (missing := told_in_text(telling, text)):
             self.wrong.append("text: " + missing)
-        if not self.env and self.case in stories_truth.SCRIPTS:
+        if scripts and not self.env and self.case in stories_truth.SCRIPTS:
             self.step(*stories_truth.SCRIPTS[self.case])
 
     def run(self, verb, *options):
@@ -481,6 +484,31 @@ class Case:
             at = found.end()
 
 
+def recorded(build, case, kept={}):
+    """What the build does natively, an arm64 one under qemu."""
+    key = build.path.name, case
+    if key not in kept:
+        kept[key] = oracle.record(build.path, case)
+    return kept[key]
+
+
+def go_test(folder):
+    """once_test.go built by one release of each mechanism for both instruction sets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = (ROOT / "tests/programs/once_test.go").read_bytes()
+    for release in "1.13.15 1.17.13 1.22.12 1.25.14 1.27.4".split():
+        for arch in ("amd64", "arm64"):
+            path = folder / ("once_%s_linux_%s_opt_dwarf" % (release, arch))
+            if not path.exists():
+                with tempfile.TemporaryDirectory() as package:
+                    pathlib.Path(package, "once_test.go").write_bytes(source)
+                    pathlib.Path(package, "go.mod").write_text("module once\n\ngo 1.12\n")
+                    env = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO")) or k in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY")}
+                    env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, GOOS="linux", GOARCH=arch)
+                    subprocess.run(["go", "test", "-c", "-o", str(path), "."], cwd=package, env=env, check=True)
+            yield Build(path)
+
+
 def against_golden(results, golden, digests):
     """What differs from the golden files, as text."""
     out = ""
@@ -491,7 +519,7 @@ def against_golden(results, golden, digests):
             if want != text:
                 lines = difflib.unified_diff((want or "").split("\n"), text.split("\n"), "stories/%s.txt" % file_name(r.name), "now", lineterm="", n=1)
                 out += "%s %s %s:\n%s\n" % (r.name, r.build.name, part, "\n".join(line[:240] for line in list(lines)[:30]))
-            elif digests.get((r.name, *key)) != r.raw[part]:
+            elif digests.get((file_name(r.name), *key)) != r.raw[part]:
                 out += "%s %s %s: positions, addresses or offsets differ (stories/digests.txt)\n" % (r.name, r.build.name, part)
     return out
 
@@ -526,34 +554,43 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--guests", type=pathlib.Path, default=ROOT / "build/guests-stories")
+    parser.add_argument("--more", type=pathlib.Path, metavar="FOLDER")
+    parser.add_argument("--testing", type=pathlib.Path, metavar="FOLDER")
     parser.add_argument("--only", default="", help="builds or cases whose name has this, as 1.17/arm64 or missed")
     parser.add_argument("--sample", action="store_true")
     parser.add_argument("--update", action="store_true", help="write the golden files anew")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    builds = [Build(p) for p in sorted(args.guests.glob("stories_*"))]
-    builds.sort(key=lambda b: (b.minor, b.arch))
-    sample = [next(b for b in builds if s in b.path.name) for s in SAMPLE] if args.sample else []
-    records = matrix.read_records(ROOT / "tests/guests/stories/oracle")
     truth = {**stories_truth.TRUTH, "wrapper": stories_truth.wrapper}
-    cases = sorted(truth)
-    wanted = [(b, c) for n, c in enumerate(cases) for b in ([sample[n % len(sample)]] if sample else builds) if (not args.only or args.only in b.name or args.only in c) and not ("GODEBUG" in c and b.minor < 21)]
-    if not wanted:
-        sys.exit("no guests in %s" % args.guests)
+    if args.testing:
+        jobs = [(b, "-test.v", stories_truth.TESTING, None) for b in go_test(args.testing)]
+    else:
+        builds = sorted(map(Build, (args.more or args.guests).glob("stories_*_linux_*")), key=lambda b: (b.minor, b.arch, b.path.name))
+        sample = [next(b for b in builds if s in b.path.name) for s in SAMPLE] if args.sample else []
+        records = matrix.read_records(ROOT / "tests/guests/stories/oracle")
+
+        def record(b, case):
+            guest = {"go": b.release, "goarch": b.arch, "mode": b.mode}
+            return recorded(b, case) if args.more else matrix.expected(records, guest, case)
+        jobs = [(b, c, truth[c], record(b, c.split()[0])) for n, c in enumerate(sorted(truth)) for b in ([sample[n % len(sample)]] if sample else builds)
+                if (args.only in b.name or args.only in c) and not ("GODEBUG" in c and b.minor < 21)]
+    if not jobs:
+        sys.exit("no guests")
+    golden_files = not (args.more or args.testing)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        results = list(pool.map(lambda w: Case(args.program, w[0], w[1], truth[w[1]], records), wanted))
+        results = list(pool.map(lambda j: Case(args.program, *j, golden_files), jobs))
     failed = [r for r in results if r.wrong]
     for r in failed:
         print("%s %s:\n  %s" % (r.name, r.build.name, "\n  ".join(str(w) for w in r.wrong[:12])))
     if args.update:
         update(results)
-    golden = {c: sections(GOLDEN / (file_name(c) + ".txt")) for c in cases}
-    digests = {(case, part, build): d for (case, part, build), d in read_digests().items()}
-    differs = against_golden(results, golden, {(c, p, b): digests.get((file_name(c), p, b)) for c in cases for p in ("text", "json", "step")
-                                               for b in {r.build.name for r in results}})
+    differs = ""
+    if golden_files:
+        golden = {c: sections(GOLDEN / (file_name(c) + ".txt")) for c in truth}
+        differs = against_golden(results, golden, read_digests())
     if differs:
         print(differs + "\nIf it is right: tests/stories.py --update")
-    print("%d cases of %d builds: %d said wrongly%s" % (len(results), len(builds), len(failed), ", transcripts differ" if differs else ""))
+    print("%d cases of %d builds: %d said wrongly%s" % (len(results), len({r.build.name for r in results}), len(failed), ", transcripts differ" if differs else ""))
     return 1 if failed or differs else 0
 
 

@@ -273,8 +273,8 @@ jump k to safe
 {RETURNED}
 """
 
-# A nil function is registered like any other and faults when it is called (jmpdefer loads its code address [≤1.17], the exit code itself when open-coded); a nil
-# channel's close panics; a nil interface faults at the defer statement, which evaluates the method.
+# A nil function is registered like any other and faults when it is called: jmpdefer loads its code address [≤1.13], deferreturn before it calls jmpdefer [1.14–1.17], the
+# exit code itself when open-coded; a nil channel's close panics; a nil interface faults at the defer statement, which evaluates the method.
 _VIA_FUNC = f"""
 push say in viaFunc
 push nil in viaFunc
@@ -374,7 +374,7 @@ jump val to load
 {RETURNED}
 """
 
-# panic(nil) and panic of a nil error: gopanic [1.21] makes a PanicNilError of it unless GODEBUG=panicnil=1. print's floats: runtime/print.go printfloat, [1.27] shortest form.
+# panic(nil) and panic of a nil error: gopanic [1.21] makes a PanicNilError of it unless GODEBUG=panicnil=1. print's floats: runtime/print.go printfloat, [1.26] shortest form.
 _CLASSIFY = "push classify.func1.1 in classify.func1\npush classify.func1.2.1 in classify.func1.2\n"
 _NORMAL = "run classify.func1.2.1 by exit\nend classify.func1.2.1\nrun classify.func1.1 by exit\nend classify.func1.1\n"
 _DROPPED = "goexit\nrun classify.func1.2.1 by goexit\nend classify.func1.2.1\nrun classify.func1.1 by goexit\nend classify.func1.1\n"
@@ -388,7 +388,7 @@ def _caught(name, *values):
 
 def _panicnil(*nil):
     return (_CLASSIFY + _NORMAL + _CLASSIFY + _caught("nil", *nil) + _CLASSIFY + _DROPPED + _CLASSIFY + _caught("error", *nil) +
-            _CLASSIFY + _caught("value", ("{<=1.25} ", "+3.500000e+000"), ("{>=1.27} ", "3.5")) + RETURNED)
+            _CLASSIFY + _caught("value", ("{<=1.25} ", "+3.500000e+000"), ("{>=1.26} ", "3.5")) + RETURNED)
 
 
 _NILS = ("{<=1.20} ", "nil"), ("{>=1.21} ", NIL_ERROR)
@@ -430,8 +430,8 @@ def wrapper(output):
         stopped = what + " recovers nil" in lines
         assert stopped or "%s recovers %d" % (what, n) in lines, what
         story += "push attempt.func1 in attempt\n"
-        if deferred == "recover":  # it has no operand, at which escape.go augmentParamHole [1.13–1.16] would mark the statement as not in a loop
-            story += f"{{1.13-1.16}} push recover in wrapper.func{n} loop\n{{!1.13-1.16}} push recover in wrapper.func{n}\n"
+        if deferred == "recover":  # it has no operand, at which escape.go augmentParamHole [1.13–1.14] would mark the statement as not in a loop
+            story += f"{{1.13-1.14}} push recover in wrapper.func{n} loop\n{{!1.13-1.14}} push recover in wrapper.func{n}\n"
         elif deferred:
             story += f"push {deferred} in wrapper.func{n}\n"
         story += f"panic p{n} = {n}\n"
@@ -455,6 +455,30 @@ _LIBRARY = ("fmt.Println", "fmt.Printf", "sync.(*Mutex).Unlock", "sync.(*RWMutex
 _OWN = ("(*small).inc", "small.get?", "(*small).inc", "wraps.func1", "two", "copy", "wrapsOwn.func1")
 TRUTH["wraps"] = "".join("".join(f"push {f} in {o}\n" for f in fs) + "".join(f"run {f} by exit\nend {f}\n" for f in reversed(fs))
                          for o, fs in (("wrapsLibrary", _LIBRARY), ("wrapsOwn", _OWN))) + RETURNED
+
+# The real testing package (programs/once_test.go), whose FailNow and SkipNow are the program's where it calls or defers them.
+TESTING = """
+push testing.(*common).Log in setup.func1
+goexit
+run testing.(*common).Log by goexit
+end testing.(*common).Log
+push testing.(*common).Log in TestFatalInDefer
+push TestFatalInDefer.func1 in TestFatalInDefer
+panic real = real reason
+run TestFatalInDefer.func1 by panic
+recovered real by TestFatalInDefer.func1
+goexit
+run testing.(*common).Log by goexit
+end testing.(*common).Log
+left TestFatalInDefer.func1 returns Goexit
+push testing.(*common).FailNow in TestMasked
+panic masked = masked
+run testing.(*common).FailNow by panic
+goexit
+aborted masked Goexit
+left testing.(*common).FailNow returns Goexit
+exit os.Exit 1
+"""
 
 # Scripts of the stepper: case, name, script, and for each line that must be there (in this order, others between): a regular expression.
 SCRIPTS = {

@@ -246,9 +246,13 @@ void EventText::start(const Event& e) {
   run(e, "");
   switch (e.by) {
     case RunBy::deferreturn:
-      detail().put(p_.mech().on_return == model::ReturnMechanism::jmpdefer
-                       ? "called by deferreturn for a recovery that left it: no return address is rewritten\n"
-                       : "called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
+      detail();
+      if (p_.mech().on_return != model::ReturnMechanism::jmpdefer)
+        out_->put("called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
+      else if (!e.deferred.funcval)
+        out_->put("deferreturn faults where it reads the code address, on the way to jmpdefer\n");
+      else
+        out_->put("called by deferreturn for a recovery that left it: no return address is rewritten\n");
       return;
     case RunBy::panic: detail().put("called by the running panic\n"); return;
     case RunBy::goexit: detail().put("called by runtime.Goexit\n"); return;
