@@ -9,7 +9,6 @@
 #include "cli/console/layout.h"
 #include "cli/console/source.h"
 #include "cli/console/value_text.h"
-#include "loader/printable.h"
 #include "session/operands.h"
 
 namespace deferscope::cli {
@@ -97,7 +96,7 @@ std::string Console::source_line(uint64_t pc) const {
   const auto file = source_file(options, std::string(l.file));
   const auto lines = file ? source_lines(*file) : std::vector<std::string>{};
   const auto n = static_cast<size_t>(std::max(l.line, 0));
-  return n == 0 || n > lines.size() ? "" : fmt::format("  {:5}  {}", n, loader::printable(lines[n - 1]));
+  return n == 0 || n > lines.size() ? "" : fmt::format("  {:5}  {}", n, shown_line(lines[n - 1]));
 }
 
 // A row of the pane: an instruction and what it is about to do, or has just done.

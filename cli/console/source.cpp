@@ -10,6 +10,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "loader/printable.h"
+
 namespace deferscope::cli {
 namespace fs = std::filesystem;
 
@@ -64,6 +66,12 @@ std::string text_of(const std::string& path) {
   }
   if (n < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
   return text;
+}
+
+std::string shown_line(const std::string& line) {
+  std::string out;
+  for (const char c : line) out += c == '\t' ? "    " : std::string(1, c);
+  return loader::printable(out);
 }
 
 namespace {

@@ -15,6 +15,8 @@ std::vector<std::string> source_lines(const std::string& file);
 // The lines of `path`: of that file, else of one that deferscope carries. None if there is neither; empty if it cannot
 // be read.
 std::optional<std::vector<std::string>> source_lines(const ConsoleOptions& options, const std::string& path);
+// A source line as it is shown: tabs as four columns, nothing that acts on a terminal.
+std::string shown_line(const std::string& line);
 // All of a script: a file, or what a pipe gives. Throws a line for what cannot be read or does not end (16 MiB).
 std::string text_of(const std::string& path);
 

@@ -223,7 +223,8 @@ void list(Console& c, const std::string& a) {
   const std::vector<std::string>& lines = *found;
   const int from = std::max(1, l.line - 5), to = std::min<int>(static_cast<int>(lines.size()), l.line + 5);
   for (int i = from; i <= to; ++i) {
-    std::string text = fmt::format("{} {:5}  {}", i == l.line ? "▶" : " ", i, lines[static_cast<size_t>(i - 1)]);
+    std::string text =
+        fmt::format("{} {:5}  {}", i == l.line ? "▶" : " ", i, shown_line(lines[static_cast<size_t>(i - 1)]));
     c.say(i == l.line ? mark('b', text) : text);
   }
 }
@@ -287,7 +288,8 @@ void info(Console& c, const std::string& a) {
   if (a == "proc" || a == "mappings" || a == "mem") {
     for (const auto& [start, m] : c.session.time().state().memory.mappings())
       c.say(fmt::format("  {:#x}-{:#x} {}{}{} {}", start, m.end, m.prot & emu::kRead ? 'r' : '-',
-                        m.prot & emu::kWrite ? 'w' : '-', m.prot & emu::kExec ? 'x' : '-', m.name.text()));
+                        m.prot & emu::kWrite ? 'w' : '-', m.prot & emu::kExec ? 'x' : '-',
+                        loader::printable(m.name.text())));
     return;
   }
   if (a.compare(0, 7, "symbol ") == 0 || a.compare(0, 5, "line ") == 0) {
