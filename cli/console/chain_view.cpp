@@ -37,6 +37,23 @@ std::string_view remark(const model::ChainEntry& e) {
 
 bool of_user(const model::ChainEntry& e) { return e.owner && e.owner->origin == model::Origin::user; }
 
+std::string field_value(const model::RawField& f) {
+  return f.size == 1 && f.value < 2 ? (f.value ? "true" : "false") : fmt::format("{}", f.value);
+}
+
+// "siz 16, started false, heap true": the fields of a record or panic that are shorter than a word.
+std::string small_fields(const std::vector<model::RawField>& raw) {
+  std::string out;
+  for (const model::RawField& f : raw)
+    if (f.size < 8) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", f.name, field_value(f));
+  return out;
+}
+
+std::string field_line(const session::Reader& reader, const model::RawField& f) {
+  const std::string value = f.size < 8 ? field_value(f) : traces::say_value(f.value, 8, reader);
+  return fmt::format("    {:<5} {:<12} {}", fmt::format("+{}", f.offset), f.name, value);
+}
+
 std::string entry_line(const Console& c, size_t number, const model::ChainEntry& e) {
   std::string t = fmt::format("  #{:<3} {:<10} {}", number, model::to_string(e.storage),
                               mark('b', name_of(c.session.reader(), e.deferred)));
@@ -44,6 +61,7 @@ std::string entry_line(const Console& c, size_t number, const model::ChainEntry&
   if (e.pc)
     t += fmt::format("  registered before {} {}", c.session.reader().place(e.pc), c.session.reader().line(e.pc - 1));
   if (e.record) t += fmt::format("  record {:#x}", e.record);
+  if (const std::string fields = small_fields(e.raw); e.record && !fields.empty()) t += fmt::format(" ({})", fields);
   if (e.slot >= 0) t += fmt::format("  slot {} at {:#x}", e.slot, e.slot_address);
   if (e.list_head) t += "  (head of a range-over-func list)";
   if (e.unlinked) t += "  taken off the list: called next";
@@ -120,9 +138,7 @@ std::vector<std::string> panic_lines(const Console& c, uint64_t g) {
     if (p.repanicked) t += "  repanicked";
     if (p.deferreturn) t += "  (deferreturn's own, no panic)";
     out.push_back(std::move(t));
-    for (const model::RawField& f : p.raw)
-      out.push_back(fmt::format("    {:<14} {}", f.name,
-                                traces::say_value(f.value, f.size > 8 ? 8 : f.size, c.session.reader())));
+    for (const model::RawField& f : p.raw) out.push_back(field_line(c.session.reader(), f));
   }
   if (out.empty()) out.push_back(fmt::format("g{}: no panic", r.goid));
   return out;
@@ -144,9 +160,7 @@ std::vector<std::string> deferred_lines(const Console& c, uint64_t number) {
     std::copy_n(e.arguments.begin() + static_cast<ptrdiff_t>(i), 8, reinterpret_cast<uint8_t*>(&v));
     out.push_back(fmt::format("    argument +{} = {}", i, traces::say_value(v, 8, c.session.reader())));
   }
-  for (const model::RawField& f : e.raw)
-    out.push_back(
-        fmt::format("    {:<10} {}", f.name, traces::say_value(f.value, f.size > 8 ? 8 : f.size, c.session.reader())));
+  for (const model::RawField& f : e.raw) out.push_back(field_line(c.session.reader(), f));
   return out;
 }
 
@@ -163,7 +177,7 @@ std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c) {
       std::string fields;
       for (; i < e.raw.size() && (e.raw[i].offset & ~7u) == word; ++i)
         fields += fmt::format("{}{}{}", fields.empty() ? "" : ", ", e.raw[i].name,
-                              e.raw[i].size < 8 ? fmt::format(" {}", e.raw[i].value) : "");
+                              e.raw[i].size < 8 ? " " + field_value(e.raw[i]) : "");
       out.emplace_back(e.record + word, fmt::format("_defer #{}: {}", n, fields));
     }
   }

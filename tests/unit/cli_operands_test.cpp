@@ -116,5 +116,35 @@ TEST(Operands, TheSourceLineIsShownWhereItMayBeRead) {
   }
 }
 
+// siz, started, heap and their successors are fields of their own, at DWARF's offsets, with the record's bytes.
+TEST(Operands, SmallFieldsOfARecordAreFields) {
+  const auto guests = guests_with_variables();
+  if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";
+  for (const std::string& path : guests) {
+    SCOPED_TRACE(path);
+    Stepped s(path, {"defer-results"});
+    s("tbreak forms.go:435; c");
+    const std::string list = s("defers"), record = s("deferred 1");
+    const auto chains = s.console->session.chains();
+    ASSERT_TRUE(chains && !chains->chain.entries.empty());
+    const uint64_t at = chains->chain.entries[0].record;
+    if (at == 0) continue;  // open-coded
+    const auto layout = s.reader().program()->dwarf()->struct_layout("runtime._defer");
+    ASSERT_TRUE(layout);
+    int small = 0;
+    for (const loader::Field& f : layout->fields) {
+      if (f.size >= 8 || f.name == "_" || f.name.starts_with("pad")) continue;
+      const uint64_t v = s.reader().value(at + f.offset, static_cast<unsigned>(f.size)).value();
+      const std::string value = f.size == 1 ? (v ? "true" : "false") : std::to_string(v);
+      EXPECT_TRUE(has(record, fmt::format("    {:<5} {:<12} {}\n", fmt::format("+{}", f.offset), f.name, value)))
+          << f.name << "\n"
+          << record;
+      EXPECT_TRUE(has(list, fmt::format("{} {}", f.name, value))) << f.name << "\n" << list;
+      ++small;
+    }
+    EXPECT_GT(small, 0);
+  }
+}
+
 }  // namespace
 }  // namespace deferscope::test
