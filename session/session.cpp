@@ -153,6 +153,10 @@ std::string base_of(const std::string& expression) { return expression.substr(0,
 
 Breakpoint Session::watchpoint_on(const std::string& expression, bool read, bool write, uint64_t size) const {
   constexpr uint64_t kMost = 4096;  // bytes
+  const std::string name = base_of(expression);
+  if (variables_.moves_later(name))
+    throw Error(
+        fmt::format("{} moves to the heap in this function, but has not yet: set the watch a few lines later", name));
   Breakpoint b;
   b.kind = Breakpoint::watch;
   b.spec = expression;
@@ -165,10 +169,9 @@ Breakpoint Session::watchpoint_on(const std::string& expression, bool read, bool
   if (!reader_.guest() || who.goid == 0) return b;
   if (reader_.guest()->on_stack(who.g, address + 1))
     b.on_stack = Breakpoint::OnStack{who.g, who.goid, reader_.guest()->stack_hi(who.g) - address};
-  const auto variable = variables_.local(base_of(expression));
+  const auto variable = variables_.local(name);
   const bool part = variable && variable->address && address - *variable->address < variable->bytes.size();
-  if (const auto frame = part ? frame_holding(base_of(expression), address) : std::nullopt)
-    b.life.emplace(reader_, who, *frame);
+  if (const auto frame = part ? frame_holding(name, address) : std::nullopt) b.life.emplace(reader_, who, *frame);
   return b;
 }
 

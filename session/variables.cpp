@@ -130,6 +130,14 @@ bool Variables::by_pointer(const std::string& name) const {
   return variable && variable->name[0] == '&';
 }
 
+bool Variables::moves_later(const std::string& name) const {
+  const auto f = dwarf() ? focus_.frame() : std::nullopt;
+  const auto variable = f ? innermost(*f, name) : std::nullopt;
+  if (!variable || variable->name[0] != '&' || !variable->before_heap) return false;
+  const Value pointer = fetch(*dwarf(), *variable, f->pc, f->lookup != f->pc, access_to(*f));
+  return pointer.gone || pointer.word() == 0;
+}
+
 std::optional<Value> Variables::global(const std::string& name) const {
   loader::Dwarf* d = dwarf();
   if (!d || name.empty()) return std::nullopt;

@@ -30,6 +30,8 @@ class Variables {
   std::optional<Value> local(const std::string& name) const;
   // Whether the frame has that variable by a pointer only: it moved to the heap, or is another frame's.
   bool by_pointer(const std::string& name) const;
+  // Whether it will move to the heap in this function, and has not: what it is now is not what it will be.
+  bool moves_later(const std::string& name) const;
   // "main.counter", "counter" (of the chosen frame's package), "language.und" (of whatever path).
   std::optional<Value> global(const std::string& name) const;
 

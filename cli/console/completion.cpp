@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMost = 200;
 
-enum Kind : uint8_t { kPlaces = 1, kEvents = 2, kVerbs = 4, kFiles = 8, kSyntaxes = 16 };
+enum Kind : uint8_t { kPlaces = 1, kEvents = 2, kVerbs = 4, kFiles = 8, kSyntaxes = 16, kTopics = 32 };
 
 // By a verb's first name: what its arguments are. Other verbs take numbers and expressions: functions at most.
 struct Row {
@@ -18,8 +18,9 @@ struct Row {
 };
 constexpr Row kRows[] = {{"break", kPlaces | kEvents},
                          {"tbreak", kPlaces | kEvents},
-                         {"help", kVerbs},
+                         {"help", kVerbs | kTopics},
                          {"rev", kVerbs},
+                         {"whole", kVerbs | kPlaces},
                          {"source", kFiles},
                          {"save", kFiles},
                          {"syntax", kSyntaxes}};
@@ -95,6 +96,8 @@ std::vector<std::string> completions(const Console& c, const std::string& line) 
   }
   const unsigned kinds = kinds_of(command.substr(0, command.find_first_of(" \t")));
   if (kinds & kVerbs) out.add_verbs();
+  if (kinds & kTopics)
+    for (const std::string& t : help_topics()) out.add(t);
   if (kinds & kEvents)
     for (const char* e : {"defer", "run", "jmpdefer", "panic", "recover", "recovery", "goexit"}) out.add(e);
   if (kinds & kSyntaxes)

@@ -91,6 +91,13 @@ void say_topics(Console& c) {
 
 }  // namespace
 
+std::vector<std::string> help_topics() {
+  std::vector<std::string> out{"all"};
+  for (const VerbGroup& g : verb_groups()) out.emplace_back(g.topic);
+  for (const Page& p : kPages) out.emplace_back(p.name);
+  return out;
+}
+
 void show_help(Console& c, const std::string& args) {
   if (args.empty()) return say_topics(c);
   const std::string wanted = split_words(args)[0], topic = lower(wanted);

@@ -34,6 +34,7 @@ const Command* find_command(const std::string& name);
 
 // `help`, `help TOPIC`, `help CMD`.
 void show_help(Console& c, const std::string& args);
+std::vector<std::string> help_topics();
 
 // What the last word of `line` could become, sorted; at most 200.
 std::vector<std::string> completions(const Console& c, const std::string& line);

@@ -234,7 +234,9 @@ constexpr Command kBreakpointVerbs[] = {
      "Stops at a place, or at defer, run, jmpdefer (of the user's functions, of FUNC, of all), panic, recover, "
      "recovery, "
      "goexit (of FUNC)",
-     "break jmpdefer main.main", break_},
+     "break jmpdefer main.main", break_,
+     "A function's breakpoint stands on its first instruction and in every inlined copy of it; a line's where its "
+     "statement begins, in each function and inlined copy that has it. help places tells how places are written."},
     {"tbreak", "WHERE [if COND]", "A breakpoint that stops once", "tbreak main.main", tbreak},
     {"condition cond", "[-hitcount] N EXPR", "A condition for breakpoint N", "condition 1 $sp > 0xc000000000",
      condition},

@@ -104,6 +104,8 @@ TEST(Prompt, Completion) {
   EXPECT_EQ(all("lastw"), Words{"lastwrite"});
   EXPECT_EQ(all("si; nextd"), Words{"nextdefer"});
   EXPECT_EQ(all("help lastw"), Words{"lastwrite"});
+  EXPECT_EQ(all("help unw"), Words{"unwinding"});
+  EXPECT_EQ(all("whole deferr"), Words{"deferred"});
   EXPECT_EQ(all("break jm"), Words{"jmpdefer"});
   EXPECT_EQ(all("c main.deferNoA"), Words{"main.deferNoArgs"});
   EXPECT_EQ(all("list panics.g"), Words{"panics.go:"});
@@ -198,31 +200,48 @@ TEST(Prompt, WhereMeansTheSameToAllCommands) {
 
 // Words that commands are made of, and others; put together at random they must give a line, never an end.
 constexpr const char* kWords[] = {
-    "si",         "ni",         "s",         "n",           "finish",
-    "c",          "rsi",        "rni",       "rs",          "rn",
-    "rc",         "rev",        "r",         "break",       "tbreak",
-    "condition",  "clear",      "bp",        "watch",       "lastwrite",
-    "goto",       "when",       "back",      "forward",     "nextcall",
-    "nextret",    "nextdefer",  "prevdefer", "regs",        "set",
-    "x",          "print",      "locals",    "args",        "bt",
-    "goroutines", "goroutine",  "threads",   "defers",      "panics",
-    "frame",      "dis",        "list",      "info",        "up",
-    "down",       "stack",      "deferred",  "display",     "until",
-    "advance",    "draw",       "snap",      "note",        "note-at",
-    "syntax",     "help",       "position",  "thread",      "rfinish",
-    "if",         "defer",      "panic",     "recover",     "goexit",
-    "jmpdefer",   "recovery",   "run",       "main.main",   "runtime.gopanic",
-    "gogo",       "*",          "*$sp",      "$sp",         "$pc",
-    "$bp+8",      "0",          "1",         "2",           "-1",
-    "7",          "100",        "1000",      "0x10",        "50%",
-    "start",      "-any",       "-r",        "-w",          "-rw",
-    "-size",      "-hitcount",  "-d",        "-a",          "-fmt",
-    "/4gx",       "/i",         "hex",       "==",          ">",
-    "%",          "(",          ")",         "((",          "&x",
-    "x.y",        "main.go:31", "+1",        "/main/",      "/(/",
-    "\"",         ";",          "#",         "\x80\xff",    "99999999999999999999",
-    "all",        "go",         "event:3",   "main.main#2", "@+7",
-    "end",        "@50%",       "#1",
+    "si",          "ni",        "s",
+    "n",           "finish",    "c",
+    "rsi",         "rni",       "rs",
+    "rn",          "rc",        "rev",
+    "r",           "break",     "tbreak",
+    "condition",   "clear",     "bp",
+    "watch",       "lastwrite", "goto",
+    "when",        "back",      "forward",
+    "nextcall",    "nextret",   "nextdefer",
+    "prevdefer",   "regs",      "set",
+    "x",           "print",     "locals",
+    "args",        "bt",        "goroutines",
+    "goroutine",   "threads",   "defers",
+    "panics",      "frame",     "dis",
+    "list",        "info",      "up",
+    "down",        "stack",     "deferred",
+    "display",     "until",     "advance",
+    "draw",        "snap",      "note",
+    "note-at",     "whole",     "width",
+    "syntax",      "help",      "position",
+    "thread",      "rfinish",   "if",
+    "defer",       "panic",     "recover",
+    "goexit",      "jmpdefer",  "recovery",
+    "run",         "main.main", "runtime.gopanic",
+    "gogo",        "*",         "*$sp",
+    "$sp",         "$pc",       "$bp+8",
+    "0",           "1",         "2",
+    "-1",          "7",         "100",
+    "1000",        "0x10",      "50%",
+    "start",       "-any",      "-r",
+    "-w",          "-rw",       "-size",
+    "-hitcount",   "-d",        "-a",
+    "-fmt",        "/4gx",      "/i",
+    "hex",         "==",        ">",
+    "%",           "(",         ")",
+    "((",          "&x",        "x.y",
+    "main.go:31",  "+1",        "/main/",
+    "/(/",         "\"",        ";",
+    "#",           "\x80\xff",  "99999999999999999999",
+    "all",         "go",        "event:3",
+    "main.main#2", "@+7",       "end",
+    "@50%",        "#1",
 };
 
 TEST(Prompt, NonsenseNeverEndsASession) {
