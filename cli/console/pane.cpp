@@ -91,10 +91,9 @@ std::string Console::head(const Stop& stop) const {
 // The line that the instruction belongs to, where its file may be read; else empty.
 std::string Console::source_line(uint64_t pc) const {
   const model::Function* f = session.reader().function(pc);
-  if (!f || (options.source_dirs.empty() && options.source_map.empty())) return {};
+  if (!f) return {};
   const loader::SourceLine l = session.program()->go().funcs.line(f->f, pc);
-  const auto file = source_file(options, std::string(l.file));
-  const auto lines = file ? source_lines(*file) : std::vector<std::string>{};
+  const auto lines = source_lines(options, std::string(l.file)).value_or(std::vector<std::string>{});
   const auto n = static_cast<size_t>(std::max(l.line, 0));
   return n == 0 || n > lines.size() ? "" : fmt::format("  {:5}  {}", n, shown_line(lines[n - 1]));
 }
