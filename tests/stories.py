@@ -37,6 +37,7 @@ import stories_truth  # noqa: E402
 GOLDEN = ROOT / "tests" / "stories"
 SAMPLE = ("1.12.17_linux_amd64", "1.17.13_linux_arm64", "1.22.12_linux_amd64", "1.27.4_linux_arm64")
 OWN = ("main.", "once.")  # the packages of the programs
+os.environ["COLUMNS"] = "10000"  # step's lines are compared whole
 SECONDS = 300  # a hang is a failure, not a timing assertion
 # The runtime's function that a builtin's call is, where no wrapper stands between.
 BUILTINS = (("runtime.closechan", "close"), ("runtime.gorecover", "recover"), ("runtime.mapdelete", "delete"), ("runtime.slicecopy", "copy"),
