@@ -492,14 +492,12 @@ SCRIPTS = {
              [r"main\.next.*next\.go:45", r"close dst", r"close srcfile", r"main\.next.*next\.go:46", r"main\.next.*next\.go:47", r"main\.next.*next\.go:48",
               r"main\.next.*next\.go:49"]),
     # seen: 1 → 11, by the deferred function, after the stack has moved; then its frame ends.
-    "watch": ("break watch.go:24; c; watch seen; c; c", [r"\(hit 1\)", r"watchpoint 2: seen", r"seen.*\b11\b"]),
+    "watch": ("break watch.go:24; c; watch seen; c; c", [r"\(hit 1\)", r"watchpoint 2: seen", r"watchpoint 2\b.*seen.*\(hit 1\)", r"main\.count\.func1", r"watchpoint 2\b.*seen.*main\.count"]),
     # The deferred function is running when it is entered, and no longer pending; the other pending ones are the caller's.
     "named": ("break main.namedAddressed.func1; c; defers; bt", [r"\(hit 1\)", r"running.*main\.namedAddressed\.func1"]),
     "nilfunc": ("break main.say; c; c; defers", [r"\(hit 1\)", r"pending.*nil"]),
     "missed": ("break main.tell; c; c; c; c; c; defers; bt", [r"\(hit 1\)", r"\(hit 5\)"]),
     "goexit": ("break runtime.Goexit; c; bt; defers", [r"\(hit 1\)", r"running.*runtime\.Goexit", r"pending.*main\.say"]),
 }
-# Cases whose script the stepper does not satisfy yet.
-AWAITED = ("next", "watch")
 # Without DWARF there are no variables.
 NEEDS_DWARF = ("watch",)
