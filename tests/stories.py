@@ -325,7 +325,7 @@ def without_build(text):
 
 
 LEFT_OUT = {"schema", "id", "position", "thread", "pc", "sp", "offset", "file", "depth", "address", "funcval", "entry", "to_sp", "sp_before", "sp_after", "link", "start",
-            "steps", "captured", "captured_complete", "return_before", "return_after", "return_address", "arguments", "origin", "goroutine"}
+            "steps", "captured", "captured_complete", "return_before", "return_after", "return_address", "arguments", "origin", "goroutine", "callers", "discarded"}
 
 
 def without_build_json(value):
@@ -473,7 +473,8 @@ class Case:
         text = done.stdout.decode("utf-8", "replace")
         # The listing of instructions is tests/unit/data/walks' business.
         self.keep("step", text, without_build("".join(line + "\n" for line in text.splitlines() if not re.match(r"[ ▶] +0x|  {20,}|changed:", line))))
-        if self.build.symbols != "dwarf" and self.case in stories_truth.NEEDS_DWARF:
+        symbols, releases = stories_truth.ONLY_WITH.get(self.case, (self.build.symbols, ">=1.12"))
+        if self.build.symbols != symbols or not self.build.fits(releases):
             return
         at = 0
         for pattern in wanted:
