@@ -353,7 +353,7 @@ def shown_json(events, snapshots):
     panics = {e["id"]: "p%d" % e["panic"]["number"] if e["event"] == "panic.start" else "Goexit" for e in events if e["event"] in ("panic.start", "goexit")}
     out, goroutines = "", {}
     for e in events:
-        if e["origin"] != "user" or e["event"] == "stack.move":
+        if e["origin"] != "user" or e["event"] not in TOLD:  # the others are in the text
             continue
         short = {"event": e["event"], "g": goroutines.setdefault(e["goroutine"], len(goroutines) + 1), **without_build_json(e)}
         if e.get("defer"):
