@@ -55,10 +55,10 @@ class Build:
         self.name = "1.%d/%s" % (self.minor, self.arch) + ("/nopt" if self.mode == "nopt" else "")
 
     def fits(self, condition):
-        """Of "<=1.16", "1.14-1.17/arm64", "!…"."""
+        """Of "<=1.16", "1.14-1.17/arm64/opt", "!…"."""
         if condition.startswith("!"):
             return not self.fits(condition[1:])
-        releases, _, arch = condition.partition("/")
+        releases, arch, mode, *_ = condition.split("/") + ["", ""]
         low, high = 0, 99
         if releases.startswith("<="):
             high = int(releases[4:])
@@ -66,7 +66,7 @@ class Build:
             low = int(releases[4:])
         else:
             low, high = (int(r[2:]) for r in releases.split("-"))
-        return low <= self.minor <= high and arch in ("", self.arch)
+        return low <= self.minor <= high and arch in ("", self.arch) and mode in ("", self.mode)
 
     def storage(self, loop):
         if self.minor == 12 or loop:

@@ -16,7 +16,7 @@ A case is a list of lines, one for each thing that happens to the program's own 
     stale O                  a record of O, whose frame is gone, is run
     exit WHY STATUS          the guest's end
 
-{COND} before a line: it holds for those releases only; "1.14-1.17", "<=1.16", ">=1.22", "/arm64" behind it. F may be several names (a|b): any is
+{COND} before a line: it holds for those releases only; "1.14-1.17", "<=1.16", ">=1.22", "/arm64" or "/arm64/opt" (not -N -l) behind it, "!" before it. F may be several names (a|b): any is
 right; "F?": a compiler's wrapper from which it can't be read off is right too.
 
 Where the rules come from (files of GOROOT/src; the release in brackets has the lines):
@@ -163,7 +163,7 @@ end say
 # (golang/go#48898; [1.18] addOneOpenDeferFrame stops at a record in progress). Panic "four" finds it. On amd64 its frame lay elsewhere than missedOuter's and its deferBits happen to be 0 by then; on arm64 both frames
 # have the same SP: the record stands for missedOuter's, whose own defer is passed over, and slot 0 of missedMiddle's layout is called: a word of another variable.
 # The call faults; missed.func1 recovers that fault, and tell never runs.
-_STALE = "1.14-1.17/arm64"
+_STALE = "1.14-1.17/arm64/opt"
 TRUTH["missed"] = f"""
 push missed.func1 in missed
 push missedMiddle.func1 in missedMiddle
