@@ -144,19 +144,26 @@ uint64_t Program::call_site(uint64_t return_address) const {
   return *site;
 }
 
-const Program::Ends& Program::ends_of(const Function& f) const {
-  const auto [ends, fresh] = ends_.of(&f);
-  if (!fresh) return *ends;
+Program::Ends Program::find_ends(const Function& f, int jumps) const {
   // Compilers jump through registers to the cases of a switch, assembly code to other functions.
   const bool assembly = location(f.f.entry).file.ends_with(".s");
-  bool several = false;
+  std::vector<uint64_t> returns, leaves;
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
-    if (is_return(i)) several = std::exchange(ends->ret, i.pc) != 0 || several;
+    if (is_return(i)) returns.push_back(i.pc);
     const auto to = jump_target(i);
-    if ((to && !f.f.contains(*to)) || (assembly && is_indirect_jump(i))) ends->tail = true;
+    if (to && !f.f.contains(*to)) leaves.push_back(*to);
+    if (assembly && is_indirect_jump(i)) leaves.push_back(0);
     return true;
   });
-  if (several) ends->ret = 0;
+  if (leaves.empty()) return {&f, returns.size() == 1 ? returns[0] : 0};
+  // A wrapper that ends by a jump: what it jumps to returns for it.
+  const Function* on = returns.empty() && leaves.size() == 1 && leaves[0] && jumps ? function_at(leaves[0]) : nullptr;
+  return on && on->f.entry == leaves[0] ? find_ends(*on, jumps - 1) : Ends{};
+}
+
+const Program::Ends& Program::ends_of(const Function& f) const {
+  const auto [ends, fresh] = ends_.of(&f);
+  if (fresh) *ends = find_ends(f, 4);
   return *ends;
 }
 

@@ -134,11 +134,10 @@ class Program {
   // Addresses of a function's instructions of a kind.
   std::vector<uint64_t> returns_in(const Function& f) const;
   std::vector<Call> calls_in(const Function& f) const;
-  // The RET by which a call of it ends; 0: there are several, or none. `tail`: it may go on elsewhere instead, and
-  // end there. Cached.
+  // The RET by which a call of it ends, and whose it is: its own, or that of what it jumps to. Cached.
   struct Ends {
-    uint64_t ret = 0;
-    bool tail = false;
+    const Function* function = nullptr;  // nullptr: it has more than one way to end
+    uint64_t ret = 0;                    // 0: one of several of that function
   };
   const Ends& ends_of(const Function& f) const;
   // The CALL that returns there, 0 if none does. Cached.
@@ -160,6 +159,7 @@ class Program {
   void add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, std::vector<SlotStore>& slots) const;
   Call call_behind(const Function& f, uint64_t pc) const;
   Wrapped find_wrapped(const Function& f) const;
+  Ends find_ends(const Function& f, int jumps) const;
   void name_words(const Function& f, ContextWords& words) const;
   void fill(Shape& s, const std::string& type) const;
   void read_signature(Signature& out, const Function& f, loader::Dwarf& dwarf) const;

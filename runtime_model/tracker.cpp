@@ -308,9 +308,9 @@ void Tracker::show_call(Event& e, emu::Position call, uint64_t return_address) c
 
 // The RET of the deferred function, where it is certain that it was that one's.
 void Tracker::show_return(Event& e, emu::Position ret) const {
-  const Function* f = e.deferred.function;
-  if (ret == kUncertain || !f || p_.ends_of(*f).tail) return;
-  e.at = {ret, p_.ends_of(*f).ret, f};
+  if (ret == kUncertain || !e.deferred.function) return;
+  const Program::Ends& ends = p_.ends_of(*e.deferred.function);
+  if (ends.function) e.at = {ret, ends.ret, ends.function};
 }
 
 void Tracker::emit(Event& e) {

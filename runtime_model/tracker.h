@@ -28,12 +28,21 @@ struct TrackerOptions {
   std::function<void(const std::string&)> note = {};  // what the tracker could not keep, once
 };
 
+// Where something lies that may lie on the goroutine's stack, which moves.
+struct Anchored {
+  uint64_t address = 0;  // elsewhere; 0: nowhere, or on the stack
+  uint64_t depth = 0;    // on the stack: its distance from the upper end
+  static Anchored on_stack(uint64_t at, uint64_t hi) { return {0, hi - at}; }
+  uint64_t at(uint64_t hi) const { return depth ? hi - depth : address; }
+  explicit operator bool() const { return address || depth; }
+};
+
 // A deferred call that is running.
 struct Running {
   uint64_t push = kNoEvent, start = kNoEvent;
   RunBy by = RunBy::none;
   Storage storage = Storage::heap;
-  uint64_t record = 0;  // address; of a stack record the distance from stack.hi
+  Anchored record;
   int slot = -1;
   FrameId owner;
   uint64_t call_depth = 0;  // stack.hi - SP at the call

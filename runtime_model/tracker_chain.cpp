@@ -42,7 +42,7 @@ void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& 
   const size_t read = out.entries.size();
   for (size_t i = known.pushed.size(); i-- > 0;) {
     const PendingPush& p = known.pushed[i];
-    const uint64_t sp = g.hi - p.depth, record = p.storage == Storage::stack ? g.hi - p.record : p.record;
+    const uint64_t sp = g.hi - p.depth, record = p.record.at(g.hi);
     if (p.stale || sp + kAbove < here) continue;
     const auto end = out.entries.begin() + static_cast<ptrdiff_t>(read);
     if (std::any_of(out.entries.begin(), end,
@@ -54,7 +54,7 @@ void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& 
     e.sp = sp, e.owner = p.owner, e.pc = p.slot < 0 ? p.site : 0;
     e.record = record;
     e.slot = p.slot;
-    e.deferred = read_deferred(guest, p.on_stack ? g.hi - p.funcval : p.funcval);
+    e.deferred = read_deferred(guest, p.funcval.at(g.hi));
     out.entries.push_back(std::move(e));
   }
   std::stable_sort(out.entries.begin(), out.entries.end(), [](const ChainEntry& a, const ChainEntry& b) {

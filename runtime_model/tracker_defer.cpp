@@ -12,6 +12,10 @@ constexpr uint64_t kMaxArguments = 1 << 16;
 
 bool on_stack(uint64_t address, uint64_t sp, uint64_t hi) { return address >= sp && address < hi; }
 
+Anchored anchored(uint64_t address, bool stack, uint64_t hi) {
+  return stack ? Anchored::on_stack(address, hi) : Anchored{address, 0};
+}
+
 // The function that runs a defer, seen from the frame that calls it or faults on the way.
 RunBy run_by(const std::vector<Frame>& frames, size_t from) {
   static constexpr std::pair<std::string_view, RunBy> kRunners[] = {{"runtime.gopanic", RunBy::panic},
@@ -58,11 +62,10 @@ void Tracker::push(G& g, Event& e) {
   p.storage = e.storage;
   p.depth = e.frame.depth;
   p.owner = e.frame.function;
-  p.on_stack = on_stack(e.deferred.funcval, e.sp, g.hi);
-  p.funcval = p.on_stack ? g.hi - e.deferred.funcval : e.deferred.funcval;
+  p.funcval = anchored(e.deferred.funcval, on_stack(e.deferred.funcval, e.sp, g.hi), g.hi);
   p.slot = static_cast<int8_t>(e.slot);
   p.site = e.site;
-  p.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
+  p.record = anchored(e.record, e.storage == Storage::stack, g.hi);
   ++state_->held;
   g.pushed.push_back(p);
   emit(e);  // last: who asks at the event sees it pending
@@ -126,9 +129,8 @@ void Tracker::on_listed(const Hook& h) {
   // The body of the loop is deeper than the owner: frames between the two are alive.
   PendingPush p;
   p.event = state_->next, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
-  p.record = d;
-  p.on_stack = on_stack(e.deferred.funcval, e.sp, g->hi);
-  p.funcval = p.on_stack ? g->hi - e.deferred.funcval : e.deferred.funcval;
+  p.record = {d, 0};
+  p.funcval = anchored(e.deferred.funcval, on_stack(e.deferred.funcval, e.sp, g->hi), g->hi);
   size_t at = g->pushed.size();
   while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
   ++state_->held;
@@ -252,7 +254,7 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::v
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
   r.push = e.push, r.start = state_->next, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
-  r.record = e.storage == Storage::stack ? g.hi - e.record : e.record;
+  r.record = anchored(e.record, e.storage == Storage::stack, g.hi);
   r.owner = e.frame;
   r.call_depth = g.hi - e.sp;
   r.return_pc = return_pc;
@@ -270,10 +272,10 @@ void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::v
 size_t Tracker::find_push(const G& g, Event& e, uint64_t funcval, bool same_frame) {
   for (size_t i = g.pushed.size(); i-- > 0;) {
     const PendingPush& p = g.pushed[i];
-    const uint64_t fv = p.on_stack ? g.hi - p.funcval : p.funcval;
+    const uint64_t fv = p.funcval.at(g.hi);
     if (fv != funcval || (same_frame && (p.depth != e.frame.depth || p.owner != e.frame.function))) continue;
     e.push = p.event, e.storage = p.storage, e.slot = p.slot, e.site = p.site;
-    e.record = p.storage == Storage::stack ? g.hi - p.record : p.record;
+    e.record = p.record.at(g.hi);
     if (!same_frame) {
       const uint64_t sp = g.hi - p.depth;
       e.frame = {p.owner, sp, p.depth, 0};
@@ -302,7 +304,7 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   const Running r = g.running[index];
   g.running.resize_down(index);
   e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot;
-  e.record = r.storage == Storage::stack ? g.hi - r.record : r.record;
+  e.record = r.record.at(g.hi);
   e.panic = r.panic;
   e.frame = r.owner;
   e.frame.sp = g.hi - r.owner.depth;
@@ -479,7 +481,7 @@ bool Tracker::nil_called(G& g, const Unwound& u) {
   static constexpr std::string_view kCallers[] = {"runtime.deferreturn",   "runtime.jmpdefer",
                                                   "runtime.gopanic",       "runtime.Goexit",
                                                   "runtime.deferCallSave", "runtime.runOpenDeferFrame"};
-  if (g.pushed.empty() || g.pushed.back().funcval || g.pushed.back().on_stack) return false;
+  if (g.pushed.empty() || g.pushed.back().funcval) return false;
   const auto name = [&](size_t i) { return i < u.frames.size() ? u.frames[i].function->name() : std::string_view(); };
   size_t i = 0;
   while (name(i).starts_with("runtime.sigpanic")) ++i;

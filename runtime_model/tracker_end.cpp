@@ -34,9 +34,9 @@ void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::s
   e.value = doing;
   e.push = p.event;
   e.storage = p.storage, e.slot = p.slot, e.site = p.site;
-  e.record = p.storage == Storage::stack ? g.hi - p.record : p.record;
+  e.record = p.record.at(g.hi);
   e.frame = {p.owner, g.hi - p.depth, p.depth, 0};
-  e.deferred = read_deferred(guest_, p.on_stack ? g.hi - p.funcval : p.funcval);
+  e.deferred = read_deferred(guest_, p.funcval.at(g.hi));
   e.origin = origin_of(e.frame);
   emit(e);
 }
@@ -47,7 +47,7 @@ void Tracker::never_returns(const G& g, const Running& r, Why why, const std::st
   e.value = doing;
   e.started = true;
   e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.panic = r.panic;
-  e.record = r.storage == Storage::stack ? g.hi - r.record : r.record;
+  e.record = r.record.at(g.hi);
   e.frame = r.owner;
   e.frame.sp = g.hi - r.owner.depth;
   e.origin = origin_of(e.frame);

@@ -12,12 +12,11 @@ struct PendingPush {
   uint64_t event = 0;
   uint64_t depth = 0;  // of the owner frame
   const Function* owner = nullptr;
-  uint64_t funcval = 0;  // address, or distance from stack.hi if it lies on the stack
+  Anchored funcval;
   uint64_t site = 0;
-  uint64_t record = 0;  // address; of a stack record the distance from stack.hi
+  Anchored record;
   Storage storage = Storage::heap;
-  bool on_stack = false;  // funcval
-  bool stale = false;     // 1.14–1.21: its frame is gone, its openDefer record is still linked
+  bool stale = false;  // 1.14–1.21: its frame is gone, its openDefer record is still linked
   int8_t slot = -1;
 };
 

@@ -21,7 +21,7 @@ std::optional<Chains> read_chains(const Reader& reader, const model::Tracker* tr
   for (model::Running& r : tracker->running(goroutine->id)) {
     RunningDefer d;
     d.function = r.entry ? reader.function(r.entry) : nullptr;
-    const uint64_t record = r.storage == model::Storage::stack ? goroutine->hi - r.record : r.record;
+    const uint64_t record = r.record.at(goroutine->hi);
     d.linked = r.record && std::find(list.begin(), list.end(), record) != list.end();
     d.run = std::move(r);
     out.running.push_back(std::move(d));

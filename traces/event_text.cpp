@@ -272,6 +272,11 @@ void EventText::end(const Event& e) {
     put_call();
     out_->put("runtime.deferreturn again");
   }
+  if (ret && e.at.function != e.deferred.function) {
+    out_->put("   for ");
+    put_name(e.deferred);
+    out_->put(", which jumped there");
+  }
   out_->put('\n');
   for (const model::Effect& f : e.effects) {
     using Kind = model::Effect::Kind;

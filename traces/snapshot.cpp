@@ -98,7 +98,7 @@ void chain_entry(JsonWriter& w, Names& p, const Guest& guest, const model::Chain
 
 // The record of a running defer where g's list still has it (to 1.21 a panic leaves it there); else 0.
 uint64_t linked_record(const model::Running& r, const model::Goroutine& g, const std::vector<uint64_t>& list) {
-  const uint64_t record = r.storage == model::Storage::stack ? g.hi - r.record : r.record;
+  const uint64_t record = r.record.at(g.hi);
   return r.record && std::find(list.begin(), list.end(), record) != list.end() ? record : 0;
 }
 

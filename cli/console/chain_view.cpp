@@ -83,9 +83,9 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
     if (running.size() > 200) break;
     running +=
         fmt::format("{}{} (by {}{})", running.empty() ? "" : " ← ", running_name(*it), model::to_string(it->run.by),
-                    it->run.record == 0 ? ""
-                    : it->linked        ? ", record still linked"
-                                        : ", record unlinked");
+                    !it->run.record ? ""
+                    : it->linked    ? ", record still linked"
+                                    : ", record unlinked");
   }
   int shown = 0, others = 0;
   for (const model::ChainEntry& e : r.chain.entries) {
