@@ -5,14 +5,12 @@
 // Rules that every lift keeps:
 //  - Micro-ops run in order. Temporaries (kT0…, kVT0…) are dead at the end of the instruction.
 //  - All that can fault comes before the first write to a register, flag or memory that outlives the instruction.
-//    A read-modify-write loads with LoadRmw, which checks both permissions, so that its Store cannot fault.
-//    Pairs are one op.
-//    Two stores in one instruction need a StoreCheck first.
+//    A read-modify-write loads with LoadRmw, which checks both permissions, so that its Store cannot fault. Pairs are
+//    one op. Two stores in one instruction need a StoreCheck first.
 //  - Width (bytes) 4 zero-extends into the 64-bit destination, 8 writes it whole, 1 and 2 *merge* into the low bits
-//    (x86-64).
-//    The high-byte registers AH…BH are lifted with Ubfx and Bfi.
-//  - A control op (Jump…, Syscall, Trap, Rep…) is the last micro-op of its instruction.
-//    Without one, execution goes on at pc + length.
+//    (x86-64). The high-byte registers AH…BH are lifted with Ubfx and Bfi.
+//  - A control op (Jump…, Syscall, Trap, Rep…) is the last micro-op of its instruction. Without one, execution goes on
+//    at pc + length.
 #pragma once
 #include <cstdint>
 
@@ -94,10 +92,11 @@ enum class FlagRule : uint8_t {
   Sub,
   Logic,  // x86-64, all six (Adc and Sbb: with the carry)
   Inc,
-  Dec,    // as Add/Sub by 1, CF kept
-  Shift,  // x86-64 Shl Shr Sar Shld Shrd Rol Ror Rcl Rcr: by the op; count 0 keeps all; rotates write CF and OF only.
-          // Undefined bits: OF for counts > 1 as Intel computes for 1-bit steps (Shl: CF^msb, Shr: msb of the *operand*
-          // shifted by count-1, Sar 0), AF 0
+  Dec,  // as Add/Sub by 1, CF kept
+  // x86-64 Shl Shr Sar Shld Shrd Rol Ror Rcl Rcr: by the op; count 0 keeps all; rotates write CF and OF only. Undefined
+  // bits: OF for counts > 1 as Intel computes for 1-bit steps (Shl: CF^msb, Shr: msb of the *operand* shifted by
+  // count-1, Sar 0), AF 0.
+  Shift,
   Mul,  // x86-64: CF = OF = the high half is not the extension of the low; SF, PF of the low half; ZF and AF 0 (Intel)
   Bit,  // Bt…: CF only; Bsf/Bsr: ZF (others as Logic)
   AddArm,
@@ -106,11 +105,11 @@ enum class FlagRule : uint8_t {
 };
 
 enum class Ext : uint8_t {
-  Zero,
-  Sign32,
+  Zero,    // to 64 bits
+  Sign32,  // to 32, then zero
   Sign64,
-  Merge
-};  // Zero: to 64 bits; Sign32: to 32 then zero; Merge: into the low `width` bytes
+  Merge,  // into the low `width` bytes
+};
 enum class Hint : uint8_t { None, Call, Return };
 
 // What an instruction can raise. emu's table turns it into the guest system's signal.
@@ -141,8 +140,8 @@ struct Uop {
   uint8_t width = 8;  // bytes
   FlagRule flags = FlagRule::None;
   Cond cond = Cond::Always;
-  Reg dst = kSink, dst2 = kSink, a = kZero, b = kZero,
-      c = kZero;  // for V… ops these number vectors where the op's comment says so
+  // For V… ops these number vectors where the op's comment says so.
+  Reg dst = kSink, dst2 = kSink, a = kZero, b = kZero, c = kZero;
   bool b_imm = false;
   Ext ext = Ext::Zero;
   Hint hint = Hint::None;
@@ -191,8 +190,8 @@ struct Lifted {
   static constexpr int kMax = 24;
   uint8_t length = 0;  // bytes, 1…15
   uint8_t count = 0;   // micro-ops
-  Fault fault =
-      Fault::None;  // Undefined, Privileged, Unimplemented: count is 0. Page: more bytes were needed than were given
+  // Undefined, Privileged, Unimplemented: count is 0. Page: more bytes were needed than were given.
+  Fault fault = Fault::None;
   Uop uops[kMax];
   bool ends_block() const;  // its last op is a control op, or it changes what execution depends on
 };

@@ -34,8 +34,8 @@ Chain Tracker::chain(const Guest& guest, const Goroutine& g, const Unwound& fram
 // Registered, not started, and in nobody's list: it was taken off to be called next, or its bit was never stored.
 void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames,
                            Chain& out) const {
-  constexpr uint64_t kAbove =
-      8;  // so far above its frame arm64's jmpdefer stands for an instruction; frames are larger
+  // So far above its frame arm64's jmpdefer stands for an instruction; frames are larger.
+  constexpr uint64_t kAbove = 8;
   const auto own = std::find_if(frames.frames.begin(), frames.frames.end(),
                                 [&](const Frame& f) { return f.sp >= g.lo && f.sp < g.hi; });  // else the runtime's own
   const uint64_t here = own == frames.frames.end() ? 0 : own->sp;

@@ -16,8 +16,8 @@ struct Call {
   State& s;
   MachineState& m;
   HostPort& host;
-  size_t
-      index;  // of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads
+  // Of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads.
+  size_t index;
   unsigned row;
   std::array<uint64_t, 6> a{};
   bool retry = false;           // called again for a thread in Wait
