@@ -12,23 +12,25 @@ namespace {
 
 // As the benchmark guest makes most: a heap record with two captured words.
 model::Event push() {
-  model::Event e;
+  model::Event e{model::DeferPush()};
+  model::Defer& d = *e.defer();
   e.position = 340'980, e.goid = 1, e.tid = 100, e.pc = 0x4324a5, e.sp = 0xc0000cfe38;
-  e.frame = {nullptr, 0xc0000cfe40, 448, 0x49d1e5};
-  e.call = "runtime.deferproc";
-  e.record = 0xc0000ac000, e.link = 0xc0000ac050, e.site = 0x49d1e5;
-  e.deferred.funcval = 0xc00008a240, e.deferred.entry = 0x49d2a0;
-  e.deferred.captured = {{8, 8, 0xc00008a240, false, {}}, {16, 8, 7, false, {}}};
+  e.frame = {model::Name("main.loopDefers"), 0xc0000cfe40, 448, 0x49d1e5};
+  d.record = 0xc0000ac000, d.link = 0xc0000ac050, d.site = 0x49d1e5;
+  d.function.funcval = 0xc00008a240, d.function.entry = 0x49d2a0;
+  d.function.symbol = model::Name("main.loopDefers.func1");
+  d.function.captured = {{8, 8, 0xc00008a240, {}}, {16, 8, 7, {}}};
   return e;
 }
 
 void event_pack(benchmark::State& state) {
   traces::EventPacker packer;
   model::Event e = push();
+  model::Defer& d = *e.defer();
   std::vector<uint8_t> bytes(1 << 16);
   for (auto _ : state) {
     size_t used = 0;
-    ++e.id, e.position += 1081, e.record += 80, e.link += 80;
+    ++e.id, e.position += 1081, d.record.value += 80, d.link.value += 80;
     packer.append(bytes, used, e);
     benchmark::DoNotOptimize(bytes.data());
   }

@@ -44,7 +44,8 @@ int demo(const std::string& extract_to) {
   fmt::print("demo: {} {}/{}, {:.1f} MB, carried in this program   (to have it: --extract FILE)\n",
              program.go().version.text, program.go().goos, program.go().goarch,
              static_cast<double>(bytes.size()) / 1e6);
-  traces::EventText text(program, traces::Scope::user);
+  traces::ProgramNames names(program);
+  traces::EventText text(names, traces::Scope::user);
   const auto show = [&](const model::Event& e) {
     std::string s;
     text.append(s, e);

@@ -38,7 +38,7 @@ int snap(const SnapFlags& flags) {
   std::string line;
   traces::SnapshotOptions options;
   options.raw = flags.raw;
-  traces::Names names(program);
+  traces::ProgramNames names(program);
   traces::append_snapshot_json(line, names, m.state(), &tracker, id, options);
   const auto j = nlohmann::ordered_json::parse(line);
   for (const std::string& note : program.notes()) complain("note: " + note);

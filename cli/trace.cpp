@@ -133,7 +133,7 @@ struct TraceSession::Body {
         json(is_json(flags.events)),
         names(*writers),
         snapshot_names(program),
-        text(*writers, scope_of(flags.scope)) {
+        text(names, scope_of(flags.scope)) {
     if (!flags.events.empty()) events = std::make_unique<Output>(flags.events, flags.max_trace_mib);
     if (events && !events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
     if (!flags.snapshots.empty()) {
@@ -153,7 +153,7 @@ struct TraceSession::Body {
       queue->put(e);
     else if (events)
       write(e);
-    if (snapshots && !snapshots->failed() && e.kind != model::EventKind::transfer) {
+    if (snapshots && !snapshots->failed() && e.kind() != model::EventKind::transfer) {
       traces::SnapshotOptions o;
       o.only_current = true;
       traces::append_snapshot_json(snapshots->text, snapshot_names, m.state(), tracker.get(), id, o, e.id);
@@ -171,7 +171,7 @@ struct TraceSession::Body {
   model::Program program;
   std::unique_ptr<model::Program> writers;
   bool json;
-  traces::Names names, snapshot_names;
+  traces::ProgramNames names, snapshot_names;
   traces::EventText text;
   traces::BinaryId id;
   std::unique_ptr<Output> events, snapshots;

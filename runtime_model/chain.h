@@ -34,12 +34,6 @@ struct Deferred {
   bool captured_complete = true;
 };
 
-// An argument, a variable: its value as text.
-struct TypedValue {
-  std::string name, type;  // type empty: not known
-  std::string value;
-};
-
 // A field of a record as it is in memory.
 struct RawField {
   const char* name;

@@ -39,7 +39,7 @@ bool overlaps(const Watched& a, const Watched& b) {
          b.offset < a.offset + static_cast<int64_t>(a.size);
 }
 
-Watched watched(Effect::Kind kind, const Source& from, uint64_t size, const Shape* shape) {
+Watched watched(EffectKind kind, const Source& from, uint64_t size, const Shape* shape) {
   Watched w;
   w.kind = kind, w.size = size, w.shape = shape, w.offset = from.offset;
   w.indirect = from.kind == Source::behind, w.behind = from.at;
@@ -51,11 +51,6 @@ std::string_view target_type(std::string_view pointer) {
 }
 
 }  // namespace
-
-const char* to_string(Effect::Kind k) {
-  static constexpr const char* names[] = {"result", "variable", "captured"};
-  return names[static_cast<size_t>(k)];
-}
 
 std::string_view Effects::keep(std::string s) { return texts_.emplace_back(std::move(s)); }
 
@@ -99,7 +94,7 @@ bool Effects::add_declared_result(Owner& out, const Parameter& x, const ResultPl
     const int64_t at = (behind ? s.at : s.offset) - static_cast<int64_t>(part.offset);
     if (s.kind != from.kind || at != (behind ? from.at : from.offset)) return false;
   }
-  Watched w = watched(Effect::Kind::result, from, x.shape->size, x.shape);
+  Watched w = watched(EffectKind::result, from, x.shape->size, x.shape);
   w.name = x.name;
   out.watched.push_back(w);
   return true;
@@ -109,7 +104,7 @@ bool Effects::add_declared_result(Owner& out, const Parameter& x, const ResultPl
 void Effects::add_unnamed_results(Owner& out, const Function& f, const ResultPlaces& places) {
   const bool amd64 = p_.amd64();
   const auto add = [&](const Source& from, std::string_view name) {
-    Watched w = watched(Effect::Kind::result, from, from.width, nullptr);
+    Watched w = watched(EffectKind::result, from, from.width, nullptr);
     w.name = name;
     out.watched.push_back(w);
   };
@@ -150,19 +145,19 @@ void Effects::add_variables(Owner& out, const FrameId& owner) {
       const bool indirect = v.name[0] == '&';
       const std::string_view type = indirect ? target_type(v.type) : std::string_view(v.type);
       Watched w;
-      w.kind = v.role == loader::VariableRole::result ? Effect::Kind::result : Effect::Kind::variable;
+      w.kind = v.role == loader::VariableRole::result ? EffectKind::result : EffectKind::variable;
       w.indirect = indirect;
       w.offset = static_cast<int64_t>(at.pieces[0].value - frame.cfa) + cfa;
       w.shape = &p_.shape(type);
       w.size = w.shape->size;
       const auto same = [&](const Watched& x) {
-        return x.name == v.name.substr(indirect) && x.kind == Effect::Kind::result;
+        return x.name == v.name.substr(indirect) && x.kind == EffectKind::result;
       };
       const auto there = [&](const Watched& x) {
         return overlaps(x, w) || (x.indirect && w.indirect && x.offset == w.offset);
       };
       if (w.size == 0 || w.size > kMaxSize || std::any_of(out.watched.begin(), out.watched.end(), there)) continue;
-      if (w.kind == Effect::Kind::result && std::any_of(out.watched.begin(), out.watched.end(), same)) continue;
+      if (w.kind == EffectKind::result && std::any_of(out.watched.begin(), out.watched.end(), same)) continue;
       w.name = keep(v.name.substr(indirect));
       out.watched.push_back(w);
     }
@@ -183,7 +178,7 @@ void Effects::add_pointed(EffectProbe& probe, const Guest& g, const FrameId& own
   if (!on_stack && !variable && (!name.empty() || p_.dwarf())) return;
   w.base = in_frame ? Watched::Base::frame : on_stack ? Watched::Base::stack : Watched::Base::memory;
   w.offset = static_cast<int64_t>(in_frame ? value - owner.sp : on_stack ? hi - value : value);
-  w.kind = variable || in_frame ? Effect::Kind::variable : Effect::Kind::captured;
+  w.kind = variable || in_frame ? EffectKind::variable : EffectKind::captured;
   if (type && type->kind == ShapeKind::pointer) w.shape = &p_.shape(type->element);
   w.size = w.shape && w.shape->size ? std::min(w.shape->size, kMaxSize) : kWord;
   if (w.shape && w.size < w.shape->size) w.shape = nullptr;
@@ -249,11 +244,12 @@ std::string name_of(const Watched& w) {
 
 }  // namespace
 
-void Effects::after(const Guest& g, const EffectProbe& probe, Event& e) const {
+void Effects::after(const Guest& g, const EffectProbe& probe, const FrameId& owner, DeferEnd& end) const {
+  end.effects.known = end.unchanged_results.known = false;
   if (!probe.owned) return;
-  const uint64_t sp = e.frame.sp, hi = e.frame.sp + e.frame.depth;
-  const StackPlaces places(g, g.sp(), hi, e.frame);
-  e.effects_known = probe.known;
+  const uint64_t sp = owner.sp, hi = owner.sp + owner.depth;
+  const StackPlaces places(g, g.sp(), hi, owner);
+  end.effects_complete = probe.known;
   std::vector<uint8_t> now;
   size_t at = 0;
   const auto text = [&](const Watched& w, const uint8_t* bytes) {
@@ -268,19 +264,20 @@ void Effects::after(const Guest& g, const EffectProbe& probe, Event& e) const {
     const uint8_t* before = probe.before.data() + at;
     at += 1 + w.size;
     if (!before[0] || !now[0]) {
-      e.effects_known = e.effects_known && w.kind != Effect::Kind::result;
+      end.effects_complete = end.effects_complete && w.kind != EffectKind::result;
       return;
     }
-    const bool same = std::memcmp(before, now.data(), now.size()) == 0, result = w.kind == Effect::Kind::result;
+    const bool same = std::memcmp(before, now.data(), now.size()) == 0, result = w.kind == EffectKind::result;
     if (same && !result) return;
     std::string type = w.shape ? w.shape->name : std::string();
     if (same)
-      e.unchanged.push_back({name_of(w), std::move(type), text(w, now.data() + 1)});
+      end.unchanged_results.push_back({name_of(w), std::move(type), text(w, now.data() + 1)});
     else
-      e.effects.push_back({w.kind, name_of(w), std::move(type), text(w, before + 1), text(w, now.data() + 1)});
+      end.effects.push_back({w.kind, name_of(w), std::move(type), text(w, before + 1), text(w, now.data() + 1)});
   };
   for (const Watched& w : *probe.owned) compare(w);
   for (size_t i = 0; i < probe.pointed_count; ++i) compare(probe.pointed[i]);
+  end.effects.known = end.unchanged_results.known = end.effects_complete || !end.effects.empty();
 }
 
 }  // namespace deferscope::model

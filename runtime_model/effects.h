@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime_model/chain.h"
 #include "runtime_model/events.h"
 #include "runtime_model/guest.h"
 #include "runtime_model/sources.h"
@@ -23,7 +24,7 @@ struct Watched {
     stack,  // below the stack's upper end
     memory  // an address
   } base = Base::frame;
-  Effect::Kind kind = Effect::Kind::variable;
+  EffectKind kind = EffectKind::variable;
   bool indirect = false;  // the word there is its address
   uint32_t word = 0;      // Base::stack and memory: which word of the closure, or of the arguments, points there
   bool argument = false;
@@ -51,9 +52,8 @@ class Effects {
   // `arguments`: ≤ 1.17.
   EffectProbe before(const Guest& guest, const FrameId& owner, const Deferred& deferred,
                      std::span<const uint8_t> arguments);
-  // Compares, and fills the event's effects and unchanged results. The stack may have moved: `e.frame` says where it
-  // is.
-  void after(const Guest& guest, const EffectProbe& probe, Event& e) const;
+  // Compares, and fills the event's effects and unchanged results. The stack may have moved: `owner` says where it is.
+  void after(const Guest& guest, const EffectProbe& probe, const FrameId& owner, DeferEnd& end) const;
 
  private:
   struct Owner {

@@ -10,33 +10,13 @@
 
 namespace deferscope::model {
 
-const char* to_string(EventKind k) {
-  static constexpr const char* names[] = {
-      "defer.push", "defer.start",   "defer.end",       "deferreturn.enter", "deferreturn.leave",
-      "jmpdefer",   "panic.start",   "panic.recovered", "panic.aborted",     "recover.refused",
-      "goexit",     "recovery.jump", "stack.move",      "transfer",          "panic.fatal",
-      "defer.left", "exit",          "defer.stale"};
-  static_assert(std::size(names) == static_cast<size_t>(EventKind::count));
-  return names[static_cast<size_t>(k)];
-}
-
-const char* to_string(RunBy b) {
-  static constexpr const char* names[] = {"none", "jmpdefer", "deferreturn", "inline", "panic", "goexit"};
-  return names[static_cast<size_t>(b)];
-}
-
-const char* to_string(Resume r) {
-  static constexpr const char* names[] = {"none", "deferreturn", "deferproc", "goexit"};
-  static_assert(std::size(names) == static_cast<size_t>(Resume::count));
-  return names[static_cast<size_t>(r)];
-}
-
 Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions options)
     : p_(program),
       m_(machine),
       options_(std::move(options)),
       guest_(program, machine.state()),
       effects_(program),
+      naming_(program),
       state_(std::make_unique<State>()) {
   add_registration();
   add_returning();
@@ -52,8 +32,8 @@ Tracker::~Tracker() { m_.set_companion(nullptr, {}); }
 
 // --- hooks ---
 
-void Tracker::add(uint64_t pc, Handler h, const Function* f, const void* data, uint64_t number, const char* text) {
-  hooks_[pc].push_back({h, pc, data, f, number, text});
+void Tracker::add(uint64_t pc, Handler h, const Function* f, const void* data, uint64_t number) {
+  hooks_[pc].push_back({h, pc, data, f, number});
 }
 
 // Several functions can share a name (a body and its ABI wrapper); the wrapper ends in the body.
@@ -68,16 +48,16 @@ void Tracker::each_function(std::string_view name, Each each) {
     if (const Function* known = p_.function_at(f.entry)) each(*known);
 }
 
-void Tracker::add_entry(std::string_view name, Handler h, const char* text) {
+void Tracker::add_entry(std::string_view name, Handler h, uint64_t number) {
   each_function(name, [&](const Function& f) {
-    add(f.f.entry, h, &f, nullptr, 0, text);
+    add(f.f.entry, h, &f, nullptr, number);
     hooks_[f.f.entry].back().entry = true;
   });
 }
 
-void Tracker::add_returns(std::string_view name, Handler h, const char* text) {
+void Tracker::add_returns(std::string_view name, Handler h, uint64_t number) {
   each_function(name, [&](const Function& f) {
-    for (uint64_t pc : p_.returns_in(f)) add(pc, h, &f, nullptr, 0, text);
+    for (uint64_t pc : p_.returns_in(f)) add(pc, h, &f, nullptr, number);
   });
 }
 
@@ -119,10 +99,10 @@ std::vector<uint64_t> Tracker::deferred_calls() const {
 void Tracker::add_registration() {
   add_entry("runtime.deferproc", &Tracker::on_registering);
   add_entry("runtime.deferprocStack", &Tracker::on_registering);
-  add_returns("runtime.deferproc", &Tracker::on_pushed, "runtime.deferproc");
-  add_returns("runtime.deferprocStack", &Tracker::on_pushed, "runtime.deferprocStack");
+  add_returns("runtime.deferproc", &Tracker::on_pushed, number_of(Registrar::deferproc));
+  add_returns("runtime.deferprocStack", &Tracker::on_pushed, number_of(Registrar::deferproc_stack));
   add_entry("runtime.deferprocat", &Tracker::on_deferprocat);
-  add_returns("runtime.deferprocat", &Tracker::on_listed, "runtime.deferprocat");
+  add_returns("runtime.deferprocat", &Tracker::on_listed, number_of(Registrar::deferprocat));
 }
 
 void Tracker::add_returning() {
@@ -166,7 +146,7 @@ void Tracker::add_open_coded() {
         const bool there =
             std::any_of(at.begin(), at.end(), [](const Hook& h) { return h.handler == &Tracker::on_inline_end; });
         // The end of one defer comes before the next one's store, should both stand at one address.
-        if (!there) at.insert(at.begin(), Hook{&Tracker::on_inline_end, b.call.next, nullptr, f, 0, ""});
+        if (!there) at.insert(at.begin(), Hook{&Tracker::on_inline_end, b.call.next, nullptr, f, 0});
       }
     }
   }
@@ -183,11 +163,11 @@ void Tracker::add_transfers() {
   add_entry("runtime.morestack", &Tracker::on_morestack);
   // amd64 1.17+: the signal handler injects sigpanic0, which goes on to sigpanic.
   const bool zero = p_.function_named("runtime.sigpanic0") != nullptr;
-  add_entry(zero ? "runtime.sigpanic0" : "runtime.sigpanic", &Tracker::on_transfer, "sigpanic");
-  add_entry("runtime.asyncPreempt", &Tracker::on_transfer, "asyncPreempt");
-  add_entry("runtime.mcall", &Tracker::on_transfer, "mcall");
-  add_entry("runtime.systemstack", &Tracker::on_transfer, "systemstack");
-  add_entry("runtime.gogo", &Tracker::on_transfer, "gogo");
+  add_entry(zero ? "runtime.sigpanic0" : "runtime.sigpanic", &Tracker::on_transfer, number_of(TransferBy::sigpanic));
+  add_entry("runtime.asyncPreempt", &Tracker::on_transfer, number_of(TransferBy::async_preempt));
+  add_entry("runtime.mcall", &Tracker::on_transfer, number_of(TransferBy::mcall));
+  add_entry("runtime.systemstack", &Tracker::on_transfer, number_of(TransferBy::systemstack));
+  add_entry("runtime.gogo", &Tracker::on_transfer, number_of(TransferBy::gogo));
 }
 
 // --- the companion ---
@@ -283,15 +263,13 @@ Tracker::G* Tracker::current() {
   return &known;
 }
 
-Event Tracker::make(EventKind kind, const G& g) {
-  Event e;
-  e.kind = kind;
+Event Tracker::make(EventBody body, const G& g) {
+  Event e(std::move(body));
   e.position = m_.state().position;
   e.goid = g.id;
-  e.tid = m_.state().thread().tid;
+  e.tid = static_cast<uint64_t>(m_.state().thread().tid);
   e.pc = guest_.pc();
   e.sp = guest_.sp();
-  e.at = {e.position, e.pc, p_.location(e.pc).function};
   return e;
 }
 
@@ -301,20 +279,32 @@ emu::Position Tracker::before(unsigned instructions) const {
   return s.position >= s.resumed_at + instructions ? s.position - instructions : kUncertain;
 }
 
-void Tracker::show_call(Event& e, emu::Position call, uint64_t return_address) const {
+void Tracker::show(Event& e, emu::Position position, uint64_t pc, const Function* f) {
+  if (position != e.position) e.shown = {position, naming_.function(f), pc};
+}
+
+void Tracker::show_call(Event& e, emu::Position call, uint64_t return_address) {
   const uint64_t pc = call == kUncertain ? 0 : p_.call_site(return_address);
-  if (pc) e.at = {call, pc, p_.location(pc).function};
+  if (pc) show(e, call, pc, p_.location(pc).function);
 }
 
 // The RET of the deferred function, where it is certain that it was that one's.
-void Tracker::show_return(Event& e, emu::Position ret) const {
-  if (ret == kUncertain || !e.deferred.function) return;
-  const Program::Ends& ends = p_.ends_of(*e.deferred.function);
-  if (ends.function) e.at = {ret, ends.ret, ends.function};
+void Tracker::show_return(Event& e, emu::Position ret, const Function* f) {
+  if (ret == kUncertain || !f) return;
+  const Program::Ends& ends = p_.ends_of(*f);
+  if (ends.function) show(e, ret, ends.ret, ends.function);
+}
+
+void Tracker::own(Event& e, const FrameId& f) {
+  e.frame = naming_.frame(f);
+  e.origin = f.function ? f.function->origin : Origin::runtime;
 }
 
 void Tracker::emit(Event& e) {
   e.id = state_->next++;
+  if (e.kind() == EventKind::defer_push) e.as<DeferPush>().defer.id = e.id;
+  if (e.kind() == EventKind::panic_start) e.as<PanicStart>().panic.id = e.id;
+  if (e.kind() == EventKind::goexit) e.as<Goexit>().panic.id = e.id;
   if (e.id < found_) return;  // behind the horizon: known already
   ++found_;
   if (options_.positions) positions_.push_back(e.position);

@@ -18,6 +18,7 @@
 #include "emu/machine.h"
 #include "runtime_model/effects.h"
 #include "runtime_model/events.h"
+#include "runtime_model/naming.h"
 
 namespace deferscope::model {
 
@@ -50,7 +51,7 @@ struct Running {
   uint64_t panic = kNoEvent;
   uint64_t funcval = 0, entry = 0;
   const Function* target = nullptr;  // Deferred::target
-  bool stale = false;                // Event::stale
+  bool stale = false;                // Defer::stale
   EffectProbe probe;
 };
 
@@ -96,17 +97,19 @@ class Tracker final : public emu::Machine::Companion {
     const void* data = nullptr;  // what the handler expects: BitStore…
     const Function* function = nullptr;
     uint64_t number = 0;
-    const char* text = "";
     bool entry = false;  // a function's first instruction
   };
   using Handler = void (Tracker::*)(const Hook&);
 
-  void add(uint64_t pc, Handler h, const Function* f = nullptr, const void* data = nullptr, uint64_t number = 0,
-           const char* text = "");
+  template <class Enum>
+  static constexpr uint64_t number_of(Enum e) {
+    return static_cast<uint64_t>(e);
+  }
+  void add(uint64_t pc, Handler h, const Function* f = nullptr, const void* data = nullptr, uint64_t number = 0);
   template <class Each>
   void each_function(std::string_view name, Each each);
-  void add_entry(std::string_view name, Handler h, const char* text = "");
-  void add_returns(std::string_view name, Handler h, const char* text = "");
+  void add_entry(std::string_view name, Handler h, uint64_t number = 0);
+  void add_returns(std::string_view name, Handler h, uint64_t number = 0);
   void add_deferred_calls(std::string_view name);
   void add_registration();
   void add_returning();
@@ -144,34 +147,38 @@ class Tracker final : public emu::Machine::Companion {
   bool entered_again(uint64_t entry);
   G* current();
   void tidy();
-  Event make(EventKind kind, const G& g);
+  Event make(EventBody body, const G& g);
+  void own(Event& e, const FrameId& f);
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
   uint64_t depth_of(const G& g, uint64_t sp) const;
-  void push(G& g, Event& e);
+  void push(G& g, Event& e, const FrameId& owner, Deferred what);
   // `arguments`: ≤ 1.17, what it is called with.
-  void start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::vector<uint8_t> arguments = {});
-  void describe(const G& g, Event& e) const;
+  void start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint64_t return_pc,
+             std::vector<uint8_t> arguments = {});
+  void describe(const G& g, Defer& d, const FrameId& owner, Deferred& what);
   void end(G& g, size_t index, emu::Position ret);
   emu::Position before(unsigned instructions) const;
-  void show_call(Event& e, emu::Position call, uint64_t return_address) const;
-  void show_return(Event& e, emu::Position ret) const;
+  void show(Event& e, emu::Position position, uint64_t pc, const Function* f);
+  void show_call(Event& e, emu::Position call, uint64_t return_address);
+  void show_return(Event& e, emu::Position ret, const Function* f);
   void add_reflected();
-  void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address,
-                      const char* call, uint64_t funcval);
+  Defer defer_of(const G& g, const Running& r);
+  void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address, Registrar by,
+                      uint64_t funcval);
   int register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits_address);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;
   std::vector<uint8_t> slot_arguments(const Function& f, uint64_t varp, int slot) const;
   std::vector<uint8_t> record_arguments(uint64_t record) const;
-  size_t find_push(const G& g, Event& e, uint64_t funcval, bool same_frame);
-  void take_push(G& g, Event& e, uint64_t funcval, bool same_frame);
-  uint64_t open_record_that_runs(const G& g, const Unwound& u, Event& e) const;
-  void run_of_stale(Event& e, uint64_t record, uint64_t funcval) const;
+  size_t find_push(const G& g, Defer& d, FrameId& owner, uint64_t funcval, bool same_frame);
+  void take_push(G& g, Defer& d, FrameId& owner, uint64_t funcval, bool same_frame);
+  uint64_t open_record_that_runs(const G& g, const Unwound& u, FrameId& owner) const;
+  void run_of_stale(Defer& d, const FrameId& owner, uint64_t record, uint64_t funcval) const;
   RunBy who_calls(const Hook& h, RunBy said) const;
   uint64_t owner_pc(const G& g, const FrameId& owner) const;
   bool nil_called(G& g, const Unwound& frames);
-  void nil_jump(const G& g, const Event& start);
+  void nil_jump(const G& g, const Defer& defer, const FrameId& owner);
   void add_unlinked(const G& known, const Guest& guest, const Goroutine& g, const Unwound& frames, Chain& out) const;
   void never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing);
   void never_returns(const G& g, const Running& r, Why why, const std::string& doing);
@@ -181,7 +188,7 @@ class Tracker final : public emu::Machine::Companion {
   void drop_running(G& g, uint64_t depth, Why why);
   void leave_all(G& g, Why why, const std::string& doing);
   void drop_panics(G& g, uint64_t depth, Why why);
-  void discard(G& g, Event& jump);
+  void discard(G& g, Event& jump, uint64_t depth);
   Resume resume_at(uint64_t pc) const;
   std::vector<CallerFrame> recover_callers(const G& g) const;
   int deciding_frame(const std::vector<CallerFrame>& callers) const;
@@ -191,6 +198,7 @@ class Tracker final : public emu::Machine::Companion {
   TrackerOptions options_;
   Guest guest_;
   Effects effects_;
+  Naming naming_;
   Kept<std::vector<Hook>> hooks_;  // by pc
   std::unique_ptr<State> state_;
   uint64_t found_ = 0;                    // events, on the whole recording; never rewound

@@ -28,18 +28,22 @@ RunBy run_by(const std::vector<Frame>& frames, size_t from) {
   return RunBy::none;
 }
 
-Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
+Bits bits_of(uint64_t address, uint8_t before, uint8_t after) { return {address, before, after}; }
 
 }  // namespace
 
 // --- registration ---
 
-// Captured words and arguments as values.
-void Tracker::describe(const G& g, Event& e) const {
-  if (e.deferred.captured.empty() && e.argument_bytes.empty()) return;
-  const StackPlaces places(guest_, guest_.sp(), g.hi, e.frame);
-  describe_captured(guest_, e.deferred, places);
-  if (!e.argument_bytes.empty()) e.arguments = typed_arguments(guest_, e.deferred.function, e.argument_bytes, places);
+// What is deferred, with its captured words and arguments as values.
+void Tracker::describe(const G& g, Defer& d, const FrameId& owner, Deferred& what) {
+  if (!what.captured.empty() || !d.argument_bytes.empty()) {
+    const StackPlaces places(guest_, guest_.sp(), g.hi, owner);
+    describe_captured(guest_, what, places);
+    if (!d.argument_bytes.empty())
+      static_cast<std::vector<TypedValue>&>(d.arguments) =
+          typed_arguments(guest_, what.function, d.argument_bytes, places);
+  }
+  d.function = naming_.deferred(what);
 }
 
 // ≤ 1.17: they follow the record.
@@ -52,20 +56,21 @@ std::vector<uint8_t> Tracker::record_arguments(uint64_t record) const {
   return out;
 }
 
-void Tracker::push(G& g, Event& e) {
-  e.origin = origin_of(e.frame);
-  describe(g, e);
-  drop_deeper(g, e.frame.depth, Why::frame);
+void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
+  Defer& d = *e.defer();
+  own(e, owner);
+  describe(g, d, owner, what);
+  drop_deeper(g, owner.depth, Why::frame);
   find_stale(g);
   PendingPush p;
   p.event = state_->next;
-  p.storage = e.storage;
-  p.depth = e.frame.depth;
-  p.owner = e.frame.function;
-  p.funcval = anchored(e.deferred.funcval, on_stack(e.deferred.funcval, e.sp, g.hi), g.hi);
-  p.slot = static_cast<int8_t>(e.slot);
-  p.site = e.site;
-  p.record = anchored(e.record, e.storage == Storage::stack, g.hi);
+  p.storage = d.storage;
+  p.depth = owner.depth;
+  p.owner = owner.function;
+  p.funcval = anchored(d.function.funcval, on_stack(d.function.funcval, e.sp, g.hi), g.hi);
+  p.slot = static_cast<int8_t>(d.slot);
+  p.site = d.site;
+  p.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   ++state_->held;
   g.pushed.push_back(p);
   emit(e);  // last: who asks at the event sees it pending
@@ -81,21 +86,21 @@ void Tracker::on_registering(const Hook&) {
 void Tracker::on_pushed(const Hook& h) {
   G* g = current();
   if (!g) return;
-  const uint64_t d = guest_.field(g->g, F::g_defer);
-  Event e = make(EventKind::defer_push, *g);
-  e.site = guest_.return_address();
-  e.frame = frame_id(*g, e.site, guest_.caller_sp());
-  if (!d || guest_.field(d, F::defer_sp) != e.frame.sp) return;  // 1.12+: deferproc returns 1 after a recovery
-  if (g->registering.return_address == e.site && g->registering.depth == e.frame.depth)
-    show_call(e, g->registering.call, e.site);
-  e.call = h.text;
-  e.record = d;
-  e.storage = on_stack(d, e.sp, g->hi) ? Storage::stack : Storage::heap;
-  e.link = guest_.field(d, F::defer_link);
-  e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
-  e.argument_bytes = record_arguments(d);
-  e.arguments_known = !guest_.field(d, F::defer_siz) || !e.argument_bytes.empty();
-  push(*g, e);
+  const uint64_t record = guest_.field(g->g, F::g_defer), site = guest_.return_address();
+  const FrameId owner = frame_id(*g, site, guest_.caller_sp());
+  if (!record || guest_.field(record, F::defer_sp) != owner.sp) return;  // 1.12+: deferproc returns 1 after a recovery
+  Event e = make(DeferPush(), *g);
+  if (g->registering.return_address == site && g->registering.depth == owner.depth)
+    show_call(e, g->registering.call, site);
+  Defer& d = e.as<DeferPush>().defer;
+  d.site = site;
+  d.registered_by = static_cast<Registrar>(h.number);
+  d.record = record;
+  d.storage = on_stack(record, e.sp, g->hi) ? Storage::stack : Storage::heap;
+  d.link = guest_.field(record, F::defer_link);
+  d.argument_bytes = record_arguments(record);
+  d.arguments.known = !guest_.field(record, F::defer_siz) || !d.argument_bytes.empty();
+  push(*g, e, owner, read_deferred(guest_, guest_.field(record, F::defer_fn)));
 }
 
 void Tracker::on_deferprocat(const Hook& h) {
@@ -107,30 +112,32 @@ void Tracker::on_deferprocat(const Hook& h) {
 void Tracker::on_listed(const Hook& h) {
   G* g = current();
   if (!g || !g->head) return;
-  const uint64_t head = std::exchange(g->head, 0), d = guest_.word(head);
-  if (d <= 1) return;
-  Event e = make(EventKind::defer_push, *g);
-  e.site = guest_.return_address();
-  if (g->registering.return_address == e.site && g->registering.depth == g->hi - guest_.caller_sp())
-    show_call(e, g->registering.call, e.site);
-  e.call = h.text;
-  e.record = d;
-  e.storage = Storage::rangefunc;
-  e.link = guest_.field(d, F::defer_link);
-  e.deferred = read_deferred(guest_, guest_.field(d, F::defer_fn));
+  const uint64_t head = std::exchange(g->head, 0), record = guest_.word(head);
+  if (record <= 1) return;
+  Event e = make(DeferPush(), *g);
+  Defer& d = e.as<DeferPush>().defer;
+  d.site = guest_.return_address();
+  if (g->registering.return_address == d.site && g->registering.depth == g->hi - guest_.caller_sp())
+    show_call(e, g->registering.call, d.site);
+  d.registered_by = static_cast<Registrar>(h.number);
+  d.record = record;
+  d.storage = Storage::rangefunc;
+  d.link = guest_.field(record, F::defer_link);
+  FrameId owner;
   size_t bound = 10'000;
   for (uint64_t o = guest_.field(g->g, F::g_defer); o && bound--; o = guest_.field(o, F::defer_link))
     if (guest_.field(o, F::defer_rangefunc) && guest_.field(o, F::defer_head) == head) {
-      e.frame = frame_id(*g, guest_.field(o, F::defer_pc), guest_.field(o, F::defer_sp));
+      owner = frame_id(*g, guest_.field(o, F::defer_pc), guest_.field(o, F::defer_sp));
       break;
     }
-  e.origin = origin_of(e.frame);
-  describe(*g, e);
+  own(e, owner);
+  Deferred what = read_deferred(guest_, guest_.field(record, F::defer_fn));
+  describe(*g, d, owner, what);
   // The body of the loop is deeper than the owner: frames between the two are alive.
   PendingPush p;
-  p.event = state_->next, p.storage = e.storage, p.depth = e.frame.depth, p.owner = e.frame.function, p.site = e.site;
-  p.record = {d, 0};
-  p.funcval = anchored(e.deferred.funcval, on_stack(e.deferred.funcval, e.sp, g->hi), g->hi);
+  p.event = state_->next, p.storage = d.storage, p.depth = owner.depth, p.owner = owner.function, p.site = d.site;
+  p.record = {record, 0};
+  p.funcval = anchored(d.function.funcval, on_stack(d.function.funcval, e.sp, g->hi), g->hi);
   size_t at = g->pushed.size();
   while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
   ++state_->held;
@@ -153,7 +160,7 @@ void Tracker::on_bit_store(const Hook& h) {
   const uint8_t set = after & static_cast<uint8_t>(~before), cleared = before & static_cast<uint8_t>(~after);
   const uint64_t varp = at + p_.open_coded(*h.function)->bits_offset;
   for (int i = 0; i < 8; ++i)
-    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, "deferBits", slot_word(*h.function, varp, i));
+    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, Registrar::bits, slot_word(*h.function, varp, i));
   if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
 }
 
@@ -167,7 +174,7 @@ int Tracker::register_pending(G& g, const Hook& h, uint8_t before, uint8_t after
     if ((before | after | b.sets) >> x.slot & 1) continue;
     Hook there = h;
     there.pc = x.pc;  // its site
-    bit_registered(g, there, x.slot, before, before, bits, "slot", slot_word(*h.function, varp, x.slot));
+    bit_registered(g, there, x.slot, before, before, bits, Registrar::slot, slot_word(*h.function, varp, x.slot));
     highest = std::max(highest, x.slot);
   }
   return highest;
@@ -182,7 +189,8 @@ void Tracker::on_slot_store(const Hook& h) {
   const uint64_t varp = guest_.sp() + static_cast<uint64_t>(s.store.offset) + o.slots[static_cast<size_t>(s.slot)];
   uint8_t bits = 0;
   if (!guest_.read(varp - o.bits_offset, &bits, 1)) return;
-  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, "slot", slot_word(*h.function, varp, s.slot));
+  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, Registrar::slot,
+                 slot_word(*h.function, varp, s.slot));
 }
 
 // The closure in slot i of a frame; 0 if there is none.
@@ -206,88 +214,90 @@ std::vector<uint8_t> Tracker::slot_arguments(const Function& f, uint64_t varp, i
   return out;
 }
 
-void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits,
-                             const char* call, uint64_t funcval) {
-  Event e = make(EventKind::defer_push, g);
-  e.frame = {h.function, e.sp, g.hi - e.sp, h.pc};
-  e.site = h.pc;
-  e.call = call;
-  e.storage = Storage::open_coded;
-  e.slot = slot;
-  e.bits_address = bits, e.bits_before = before, e.bits_after = after;
-  e.deferred = read_deferred(guest_, funcval);
-  e.argument_bytes = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
-  push(g, e);
+void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits, Registrar by,
+                             uint64_t funcval) {
+  Event e = make(DeferPush(), g);
+  Defer& d = e.as<DeferPush>().defer;
+  d.site = h.pc;
+  d.registered_by = by;
+  d.storage = Storage::open_coded;
+  d.slot = slot;
+  d.bits = bits_of(bits, before, after);
+  d.argument_bytes = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
+  push(g, e, {h.function, e.sp, g.hi - e.sp, h.pc}, read_deferred(guest_, funcval));
 }
 
 void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {
   const auto& b = *static_cast<const BitStore*>(h.data);
-  Event e = make(EventKind::defer_start, g);
-  e.frame = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
-  e.by = RunBy::inline_exit;
-  e.storage = Storage::open_coded;
-  e.slot = slot;
-  e.bits_address = bits, e.bits_before = before, e.bits_after = after;
+  Event e = make(DeferStart(), g);
+  Defer& d = e.as<DeferStart>().defer;
+  const FrameId owner = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
+  d.run_by = RunBy::inline_exit;
+  d.storage = Storage::open_coded;
+  d.slot = slot;
+  d.bits = bits_of(bits, before, after);
   const uint64_t varp = bits + p_.open_coded(*h.function)->bits_offset;
   const uint64_t funcval = slot_word(*h.function, varp, slot);
   for (size_t i = g.pushed.size(); i-- > 0;)
-    if (g.pushed[i].depth == e.frame.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
-      e.push = g.pushed[i].event, e.site = g.pushed[i].site;
+    if (g.pushed[i].depth == owner.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
+      d.id = g.pushed[i].event;
       g.pushed.erase(i);
       break;
     }
-  start(g, e, funcval, b.call.next, slot_arguments(*h.function, varp, slot));
+  start(g, e, owner, funcval, b.call.next, slot_arguments(*h.function, varp, slot));
 }
 
 // --- running ---
 
-void Tracker::start(G& g, Event& e, uint64_t funcval, uint64_t return_pc, std::vector<uint8_t> arguments) {
-  e.deferred = read_deferred(guest_, funcval);
-  e.origin = origin_of(e.frame);
-  describe(g, e);
-  for (size_t i = g.panics.size(); i-- > 0 && (e.by == RunBy::panic || e.by == RunBy::goexit);)
-    if (g.panics[i].goexit == (e.by == RunBy::goexit)) {
-      e.panic = g.panics[i].event;
+void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint64_t return_pc,
+                    std::vector<uint8_t> arguments) {
+  DeferStart& s = e.as<DeferStart>();
+  Defer& d = s.defer;
+  Deferred what = read_deferred(guest_, funcval);
+  own(e, owner);
+  describe(g, d, owner, what);
+  for (size_t i = g.panics.size(); i-- > 0 && (d.run_by == RunBy::panic || d.run_by == RunBy::goexit);)
+    if (g.panics[i].goexit == (d.run_by == RunBy::goexit)) {
+      s.panic = g.panics[i].event;
       break;
     }
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
-  r.push = e.push, r.start = state_->next, r.by = e.by, r.storage = e.storage, r.slot = e.slot;
-  r.record = anchored(e.record, e.storage == Storage::stack, g.hi);
-  r.owner = e.frame;
+  r.push = d.id, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
+  r.record = anchored(d.record, d.storage == Storage::stack, g.hi);
+  r.owner = owner;
   r.call_depth = g.hi - e.sp;
   r.return_pc = return_pc;
-  r.panic = e.panic;
-  r.funcval = e.deferred.funcval, r.entry = e.deferred.entry, r.target = e.deferred.target;
-  r.stale = e.stale;
-  if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, e.frame, e.deferred, arguments);
+  r.panic = s.panic;
+  r.funcval = what.funcval, r.entry = what.entry, r.target = what.target;
+  r.stale = d.stale;
+  if (options_.effects && e.origin == Origin::user) r.probe = effects_.before(guest_, owner, what, arguments);
   state_->held += 8;
   g.running.push_back(std::move(r));
   emit(e);  // last: who asks at the event sees it running
 }
 
-// The newest registered defer with this closure; with `same_frame` only of e.frame. Fills what the event says about it.
-// Its place, or the number of all.
-size_t Tracker::find_push(const G& g, Event& e, uint64_t funcval, bool same_frame) {
+// The newest registered defer with this closure; with `same_frame` only of the owner, else that is filled. Fills what
+// the event says about it. Its place, or the number of all.
+size_t Tracker::find_push(const G& g, Defer& d, FrameId& owner, uint64_t funcval, bool same_frame) {
   for (size_t i = g.pushed.size(); i-- > 0;) {
     const PendingPush& p = g.pushed[i];
     const uint64_t fv = p.funcval.at(g.hi);
-    if (fv != funcval || (same_frame && (p.depth != e.frame.depth || p.owner != e.frame.function))) continue;
-    e.push = p.event, e.storage = p.storage, e.slot = p.slot, e.site = p.site;
-    e.record = p.record.at(g.hi);
+    if (fv != funcval || (same_frame && (p.depth != owner.depth || p.owner != owner.function))) continue;
+    d.id = p.event, d.storage = p.storage, d.slot = p.slot;
+    d.record = p.record.at(g.hi);
     if (!same_frame) {
-      const uint64_t sp = g.hi - p.depth;
-      e.frame = {p.owner, sp, p.depth, 0};
-      e.frame.pc = owner_pc(g, e.frame);
+      owner = {p.owner, g.hi - p.depth, p.depth, 0};
+      owner.pc = owner_pc(g, owner);
     }
     return i;
   }
   return g.pushed.size();
 }
 
-void Tracker::take_push(G& g, Event& e, uint64_t funcval, bool same_frame) {
-  const size_t i = find_push(g, e, funcval, same_frame);
+void Tracker::take_push(G& g, Defer& d, FrameId& owner, uint64_t funcval, bool same_frame) {
+  const size_t i = find_push(g, d, owner, funcval, same_frame);
   if (i < g.pushed.size()) g.pushed.erase(i);
 }
 
@@ -299,25 +309,29 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
   return 0;
 }
 
+Defer Tracker::defer_of(const G& g, const Running& r) {
+  Defer d;
+  d.id = r.push, d.storage = r.storage, d.run_by = r.by, d.slot = r.slot;
+  d.record = r.record.at(g.hi);
+  d.function = naming_.deferred({r.funcval, r.entry, p_.location(r.entry).function, r.target, {}, {}});
+  d.stale = r.stale;
+  return d;
+}
+
 void Tracker::end(G& g, size_t index, emu::Position ret) {
-  Event e = make(EventKind::defer_end, g);
+  Event e = make(DeferEnd(), g);
+  DeferEnd& end = e.as<DeferEnd>();
   const Running r = g.running[index];
   g.running.resize_down(index);
-  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot;
-  e.record = r.record.at(g.hi);
-  e.panic = r.panic;
-  e.frame = r.owner;
-  e.frame.sp = g.hi - r.owner.depth;
-  e.origin = origin_of(e.frame);
-  if (r.by == RunBy::jmpdefer) e.return_address = guest_.return_address();
-  e.deferred.funcval = r.funcval;
-  e.deferred.entry = r.entry;
-  e.deferred.function = p_.location(r.entry).function;
-  e.deferred.target = r.target;
-  e.stale = r.stale;
-  show_return(e, ret);
-  e.deferred.captured_complete = false;  // not read again
-  effects_.after(guest_, r.probe, e);
+  end.defer = defer_of(g, r);
+  end.start = r.start;
+  end.panic = r.panic;
+  const FrameId owner = {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc};
+  own(e, owner);
+  if (r.by == RunBy::jmpdefer) end.returns_to = guest_.return_address();
+  show_return(e, ret, p_.location(r.entry).function);
+  end.defer.function.captured_complete = false;  // not read again
+  effects_.after(guest_, r.probe, owner, end);
   emit(e);
 }
 
@@ -356,10 +370,8 @@ void Tracker::on_deferreturn_enter(const Hook&) {
       end(*g, i, g->preempted == p_.call_site(owner.pc) ? kUncertain : before(2));
       break;
     }
-  Event e = make(EventKind::deferreturn_enter, *g);
-  e.frame = owner;
-  e.origin = origin_of(owner);
-  e.return_address = owner.pc;
+  Event e = make(DeferreturnEnter{owner.pc}, *g);
+  own(e, owner);
   show_call(e, before(1), owner.pc);
   emit(e);
 }
@@ -367,10 +379,8 @@ void Tracker::on_deferreturn_enter(const Hook&) {
 void Tracker::on_deferreturn_leave(const Hook&) {
   G* g = current();
   if (!g) return;
-  Event e = make(EventKind::deferreturn_leave, *g);
-  e.return_address = guest_.return_address();
-  e.frame = frame_id(*g, e.return_address, guest_.caller_sp());
-  e.origin = origin_of(e.frame);
+  Event e = make(DeferreturnLeave{guest_.return_address()}, *g);
+  own(e, frame_id(*g, guest_.return_address(), guest_.caller_sp()));
   emit(e);
 }
 
@@ -390,38 +400,37 @@ void Tracker::on_jmpdefer(const Hook& h) {
   s.link = amd64 ? 0 : r[isa::kX30];
   s.scratch = amd64 ? 0 : r[0];
   if (amd64) {
-    const uint64_t argp = steps.empty() ? guest_.argument(Arg::jmpdefer_argp) : steps[0].scratch;
+    const uint64_t argp = steps.empty() ? guest_.argument(Arg::jmpdefer_argp) : steps[0].scratch.value;
     s.scratch = argp;
     s.return_word = guest_.word(argp - 8);
   } else {
-    s.return_word = steps.empty() ? guest_.word(guest_.sp()) : steps[0].return_word;
+    s.return_word = steps.empty() ? guest_.word(guest_.sp()) : steps[0].return_word.value;
   }
   steps.push_back(s);
   if (!h.number) return;
-  Event e = make(EventKind::jmpdefer, *g);
-  e.steps = std::exchange(steps, {});
-  e.return_address = e.steps[0].return_word;
-  e.return_after = amd64 ? s.return_word : s.link;
-  e.at = {e.steps[0].position, e.steps[0].pc, h.function};
-  e.sp_after = e.sp;
-  e.sp = e.steps[0].sp;
-  const uint64_t owner_sp = amd64 ? e.sp_after + 8 : e.sp_after;
-  e.frame = frame_id(*g, e.return_address, owner_sp);
-  e.origin = origin_of(e.frame);
+  Event e = make(Jmpdefer(), *g);
+  Jmpdefer& j = e.as<Jmpdefer>();
+  j.steps = std::exchange(steps, {});
+  show(e, j.steps[0].position, j.steps[0].pc, h.function);
+  j.return_before = j.steps[0].return_word.value;
+  j.return_after = amd64 ? s.return_word.value : s.link.value;
+  j.sp_after = e.sp;
+  e.sp = j.sp_before = j.steps[0].sp;
+  FrameId owner = frame_id(*g, j.return_before, amd64 ? j.sp_after + 8 : j.sp_after.value);
+  own(e, owner);
   const uint64_t funcval = guest_.jmpdefer_closure();
-  const size_t found = find_push(*g, e, funcval, true);
-  e.deferred = read_deferred(guest_, funcval);
-  describe(*g, e);
+  const size_t found = find_push(*g, j.defer, owner, funcval, true);
+  const Defer which = j.defer;
+  Deferred what = read_deferred(guest_, funcval);
+  describe(*g, j.defer, owner, what);
   emit(e);  // it is pending until it starts
   if (found < g->pushed.size()) g->pushed.erase(found);
-  Event s2 = make(EventKind::defer_start, *g);
-  s2.by = RunBy::jmpdefer;
-  s2.frame = e.frame, s2.push = e.push, s2.storage = e.storage, s2.slot = e.slot, s2.record = e.record,
-  s2.site = e.site;
+  Event started = make(DeferStart{which, {}}, *g);
+  started.as<DeferStart>().defer.run_by = RunBy::jmpdefer;
   // deferreturn has copied the arguments to where the call leaves them, and freed the record.
-  std::vector<uint8_t> arguments(e.deferred.function ? std::max(0, e.deferred.function->f.args) : 0);
-  if (!guest_.read(e.sp_after + 8, arguments.data(), arguments.size())) arguments.clear();
-  start(*g, s2, funcval, 0, std::move(arguments));
+  std::vector<uint8_t> arguments(what.function ? std::max(0, what.function->f.args) : 0);
+  if (!guest_.read(j.sp_after + 8, arguments.data(), arguments.size())) arguments.clear();
+  start(*g, started, owner, funcval, 0, std::move(arguments));
 }
 
 // A call through a register, or of reflectcall, in a function that runs defers.
@@ -429,51 +438,53 @@ void Tracker::on_deferred_call(const Hook& h) {
   G* g = current();
   if (!g) return;
   const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.arch())];
-  Event e = make(EventKind::defer_start, *g);
+  Event e = make(DeferStart(), *g);
+  Defer& d = e.as<DeferStart>().defer;
+  FrameId owner;
   const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, 6);
-  e.by = run_by(u.frames, 0);
-  const uint64_t open_record = open_record_that_runs(*g, u, e);
+  d.run_by = run_by(u.frames, 0);
+  const uint64_t open_record = open_record_that_runs(*g, u, owner);
   bool owner_known = open_record != 0;
-  for (size_t i = 0; i + 1 < u.frames.size() && e.by == RunBy::deferreturn; ++i)
+  for (size_t i = 0; i + 1 < u.frames.size() && d.run_by == RunBy::deferreturn; ++i)
     if (u.frames[i].function->name() == "runtime.deferreturn") {
       const Frame& o = u.frames[i + 1];
-      e.frame = {o.function, o.sp, g->hi - o.sp, o.pc};
+      owner = {o.function, o.sp, g->hi - o.sp, o.pc};
       owner_known = true;
       break;
     }
-  take_push(*g, e, funcval, owner_known);
-  if (e.push == kNoEvent && open_record && !g->forgotten) run_of_stale(e, open_record, funcval);
-  start(*g, e, funcval, h.number, record_arguments(e.record));
+  take_push(*g, d, owner, funcval, owner_known);
+  if (d.id == kNoEvent && open_record && !g->forgotten) run_of_stale(d, owner, open_record, funcval);
+  start(*g, e, owner, funcval, h.number, record_arguments(d.record));
 }
 
 // 1.14–1.21: runOpenDeferFrame runs the first record; that says whose defers these are, as the closure does not. 0: it
 // does not run.
-uint64_t Tracker::open_record_that_runs(const G& g, const Unwound& u, Event& e) const {
+uint64_t Tracker::open_record_that_runs(const G& g, const Unwound& u, FrameId& owner) const {
   if (std::none_of(u.frames.begin(), u.frames.end(),
                    [](const Frame& f) { return f.function->name() == "runtime.runOpenDeferFrame"; }))
     return 0;
   const uint64_t d = guest_.field(g.g, F::g_defer);
   if (!d || !guest_.field(d, F::defer_openDefer)) return 0;
   const uint64_t sp = guest_.field(d, F::defer_sp);
-  e.frame = {p_.location(guest_.field(d, F::defer_pc)).function, sp, g.hi - sp, 0};
-  e.frame.pc = owner_pc(g, e.frame);
+  owner = {p_.location(guest_.field(d, F::defer_pc)).function, sp, g.hi - sp, 0};
+  owner.pc = owner_pc(g, owner);
   return d;
 }
 
 // Nobody registered it. Where its frame is gone, the record outlived that (golang/go#48898), and what lies there now is
 // called.
-void Tracker::run_of_stale(Event& e, uint64_t record, uint64_t funcval) const {
-  const OpenCoded* o = e.frame.function ? p_.open_coded(*e.frame.function) : nullptr;
-  if (!o || e.frame.pc) return;
-  e.stale = true;
-  e.storage = Storage::open_coded;
-  e.record = record;
+void Tracker::run_of_stale(Defer& d, const FrameId& owner, uint64_t record, uint64_t funcval) const {
+  const OpenCoded* o = owner.function ? p_.open_coded(*owner.function) : nullptr;
+  if (!o || owner.pc) return;
+  d.stale = true;
+  d.storage = Storage::open_coded;
+  d.record = record;
   const uint64_t varp = guest_.field(record, F::defer_varp);
   uint8_t bits = 0;
   guest_.read(varp - o->bits_offset, &bits, 1);
-  e.slot = 0;
+  d.slot = 0;
   for (size_t i = 0; i < o->slots.size(); ++i)
-    if (!(bits >> i & 1) && guest_.word(varp - o->slots[i]) == funcval) e.slot = static_cast<int>(i);
+    if (!(bits >> i & 1) && guest_.word(varp - o->slots[i]) == funcval) d.slot = static_cast<int>(i);
 }
 
 // At sigpanic: a nil function, whose caller faults on its way to the CALL. It starts, and the panic is its doing.
@@ -487,33 +498,36 @@ bool Tracker::nil_called(G& g, const Unwound& u) {
   while (name(i).starts_with("runtime.sigpanic")) ++i;
   while (name(i).starts_with("runtime.reflectcall") || name(i).starts_with("runtime.call")) ++i;  // call32 …
   if (std::find(std::begin(kCallers), std::end(kCallers), name(i)) == std::end(kCallers)) return false;
-  Event e = make(EventKind::defer_start, g);
-  e.by = run_by(u.frames, i);
+  Event e = make(DeferStart(), g);
+  Defer& d = e.as<DeferStart>().defer;
+  FrameId owner;
+  d.run_by = run_by(u.frames, i);
   // 1.14–1.17: deferreturn itself reads the code address, so that jmpdefer does not fault.
   const auto work = state_->work.find(m_.state().thread().tid);
   const bool in_jmpdefer = work != state_->work.end() && !work->second.steps.empty();
-  if (e.by == RunBy::deferreturn && in_jmpdefer) e.by = RunBy::jmpdefer;
-  const size_t found = find_push(g, e, 0, false);
-  if (e.by == RunBy::jmpdefer) nil_jump(g, e);
+  if (d.run_by == RunBy::deferreturn && in_jmpdefer) d.run_by = RunBy::jmpdefer;
+  const size_t found = find_push(g, d, owner, 0, false);
+  if (d.run_by == RunBy::jmpdefer) nil_jump(g, d, owner);
   if (found < g.pushed.size()) g.pushed.erase(found);
-  start(g, e, 0, 0);
+  start(g, e, owner, 0, 0);
   return true;
 }
 
 // jmpdefer up to the load of the code address that faults.
-void Tracker::nil_jump(const G& g, const Event& start) {
+void Tracker::nil_jump(const G& g, const Defer& defer, const FrameId& owner) {
   std::vector<JmpStep>& steps = state_->work[m_.state().thread().tid].steps;
   if (steps.empty()) return;
-  Event e = make(EventKind::jmpdefer, g);
-  e.steps = std::exchange(steps, {});
-  e.at = {e.steps[0].position, e.steps[0].pc, p_.location(e.steps[0].pc).function};
-  e.push = start.push, e.storage = start.storage, e.slot = start.slot, e.record = start.record, e.site = start.site;
-  e.frame = start.frame;
-  e.origin = origin_of(e.frame);
-  e.return_address = e.steps[0].return_word;
-  e.return_after = p_.amd64() ? e.steps.back().return_word : e.steps.back().link;
-  e.sp = e.steps[0].sp;
-  e.sp_after = e.steps.back().sp;
+  Event e = make(Jmpdefer(), g);
+  Jmpdefer& j = e.as<Jmpdefer>();
+  j.steps = std::exchange(steps, {});
+  show(e, j.steps[0].position, j.steps[0].pc, p_.location(j.steps[0].pc).function);
+  j.defer = defer;
+  j.defer.run_by = RunBy::none;
+  own(e, owner);
+  j.return_before = j.steps[0].return_word.value;
+  j.return_after = p_.amd64() ? j.steps.back().return_word.value : j.steps.back().link.value;
+  e.sp = j.sp_before = j.steps[0].sp;
+  j.sp_after = j.steps.back().sp;
   emit(e);
 }
 

@@ -1,6 +1,5 @@
 // What never happens: defers that will not run or not return, panics that nobody recovers, and how the guest ends.
 #include <algorithm>
-#include <array>
 
 #include "runtime_model/tracker_state.h"
 
@@ -17,45 +16,25 @@ struct Ender {
 constexpr Ender kEnders[] = {
     {"runtime.main", Why::main_returned}, {"os.Exit", Why::os_exit}, {"syscall.Exit", Why::os_exit}};
 
-Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
-
 }  // namespace
 
-const char* to_string(Why w) {
-  static constexpr std::array names = {"none",    "frame", "recovery", "Goexit",     "main.main returned",
-                                       "os.Exit", "panic", "deadlock", "fatal error"};
-  static_assert(names.size() == static_cast<size_t>(Why::count));
-  return names[static_cast<size_t>(w)];
-}
-
 void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing) {
-  Event e = make(EventKind::defer_left, g);
-  e.why = why;
-  e.value = doing;
-  e.push = p.event;
-  e.storage = p.storage, e.slot = p.slot, e.site = p.site;
-  e.record = p.record.at(g.hi);
-  e.frame = {p.owner, g.hi - p.depth, p.depth, 0};
-  e.deferred = read_deferred(guest_, p.funcval.at(g.hi));
-  e.origin = origin_of(e.frame);
+  Event e = make(DeferLeft(), g);
+  DeferLeft& left = e.as<DeferLeft>();
+  left.why = why;
+  left.goroutine_is = doing;
+  Defer& d = left.defer;
+  d.id = p.event;
+  d.storage = p.storage, d.slot = p.slot;
+  d.record = p.record.at(g.hi);
+  d.function = naming_.deferred(read_deferred(guest_, p.funcval.at(g.hi)));
+  own(e, {p.owner, g.hi - p.depth, p.depth, 0});
   emit(e);
 }
 
 void Tracker::never_returns(const G& g, const Running& r, Why why, const std::string& doing) {
-  Event e = make(EventKind::defer_left, g);
-  e.why = why;
-  e.value = doing;
-  e.started = true;
-  e.push = r.push, e.start = r.start, e.by = r.by, e.storage = r.storage, e.slot = r.slot, e.panic = r.panic;
-  e.record = r.record.at(g.hi);
-  e.frame = r.owner;
-  e.frame.sp = g.hi - r.owner.depth;
-  e.origin = origin_of(e.frame);
-  e.deferred.funcval = r.funcval;
-  e.deferred.entry = r.entry;
-  e.deferred.function = r.entry ? p_.location(r.entry).function : nullptr;
-  e.deferred.target = r.target;
-  e.stale = r.stale;
+  Event e = make(DeferLeft{defer_of(g, r), r.start, true, why, doing}, g);
+  own(e, {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc});
   emit(e);
 }
 
@@ -90,11 +69,8 @@ void Tracker::find_stale(G& g) {
     const bool seen = u.complete || (!u.frames.empty() && u.frames.back().sp > sp);
     if (alive || !seen || std::find(g.stale.begin(), g.stale.end(), d) != g.stale.end()) continue;
     g.stale.push_back(d);
-    Event e = make(EventKind::defer_stale, g);
-    e.storage = Storage::open_coded;
-    e.record = d;
-    e.frame = {owner, sp, g.hi - sp, 0};
-    e.origin = origin_of(e.frame);
+    Event e = make(DeferStale{d}, g);
+    own(e, {owner, sp, g.hi - sp, 0});
     emit(e);
   }
 }
@@ -147,14 +123,11 @@ void Tracker::drop_panics(G& g, uint64_t depth, Why why) {
     const PendingPanic p = g.panics.back();
     g.panics.pop_back();
     if (p.goexit || p.recovered) continue;
-    Event e = make(EventKind::panic_aborted, g);
-    e.panic = p.event, e.panic_number = p.number;
-    e.value = p.value;
-    e.frame = p.frame;
-    e.origin = origin_of(e.frame);
-    e.why = why;
-    if (why == Why::goexit) e.nested_in = goexit;
-    if (why == Why::panic) e.nested_in = state_->fatal, e.nested_number = state_->fatal_number;
+    Event e = make(PanicAborted{panic_of(p), why}, g);
+    own(e, p.frame);
+    Panic& panic = e.as<PanicAborted>().panic;
+    if (why == Why::goexit) panic.aborted_by = goexit;
+    if (why == Why::panic) panic.aborted_by = state_->fatal, panic.other = state_->fatal_number;
     emit(e);
   }
 }
@@ -171,11 +144,8 @@ void Tracker::on_fatalpanic(const Hook&) {
   state_->ending = Why::panic, state_->message = p.value;
   state_->fatal = p.event, state_->fatal_number = p.number;
   drop_panics(*g, 0, Why::panic);
-  Event e = make(EventKind::panic_fatal, *g);
-  e.panic = p.event, e.panic_number = p.number;
-  e.value = p.value;
-  e.frame = p.frame;
-  e.origin = origin_of(e.frame);
+  Event e = make(PanicFatal{panic_of(p)}, *g);
+  own(e, p.frame);
   emit(e);
 }
 
@@ -212,11 +182,9 @@ void Tracker::on_exit(const Hook&) {
     leave_all(g, why, doing);
   }
   G none;
-  Event e = make(EventKind::exit, current_g ? state_->goroutines[here] : none);
-  e.why = why;
-  e.value = state_->message;
-  e.panic = state_->fatal, e.panic_number = state_->fatal_number;
-  e.status = guest_.word(guest_.sp() + 8) & 0xff;  // exit(code int32), stack ABI in all versions
+  const uint64_t status = guest_.word(guest_.sp() + 8) & 0xff;  // exit(code int32), stack ABI in all versions
+  Event e = make(Exit{why, status, state_->message, state_->fatal, state_->fatal_number},
+                 current_g ? state_->goroutines[here] : none);
   e.origin = Origin::user;
   emit(e);
 }

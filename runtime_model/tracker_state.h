@@ -37,6 +37,12 @@ struct Entered {
   uint64_t depth = 0;  // of the caller's frame
 };
 
+inline Panic panic_of(const PendingPanic& p) {
+  Panic out;
+  out.id = p.event, out.number = p.number, out.value = p.value;
+  return out;
+}
+
 struct Tracker::G {
   uint64_t g = 0, id = 0, hi = 0;
   SharedStack<PendingPush> pushed;

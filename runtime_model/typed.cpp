@@ -232,20 +232,20 @@ void describe_captured(const Guest& g, Deferred& d, const StackPlaces& stack) {
   }
 }
 
-std::string captured_text(const Program& p, const Deferred& d, const Deferred::Captured& c) {
-  if (c.part()) return {};
-  if (c.frame) return fmt::format("{}.SP+{}", readable(c.frame->name()), c.frame_offset);
-  for (const auto& [offset, text] : d.texts)
-    if (offset == c.offset) return text;
-  if (!c.type || !is_scalar(c.type->kind)) return word_text(p, c.value);
-  const Bytes b(reinterpret_cast<const uint8_t*>(&c.value), std::min<size_t>(8, c.type->size));
-  switch (c.type->kind) {
+std::string captured_text(const Program& p, const Captured& c) {
+  if (!c.type && c.name) return {};
+  if (c.frame) return fmt::format("{}.SP+{}", c.frame.text(), c.frame_offset);
+  if (!c.shown.empty()) return c.shown;
+  const auto kind = static_cast<ShapeKind>(c.shape);
+  if (!c.type || !is_scalar(kind)) return word_text(p, c.value);
+  const Bytes b(reinterpret_cast<const uint8_t*>(&c.value.value), c.width);
+  switch (kind) {
     case Kind::boolean: return c.value & 0xff ? "true" : "false";
-    case Kind::address: return fmt::format("{:#x}", c.value);
+    case Kind::address: return fmt::format("{:#x}", c.value.value);
     case Kind::integer: return fmt::format("{}", extended(b));
     case Kind::natural: return fmt::format("{}", as<uint64_t>(b));
     case Kind::floating: return float_text(b, 0, b.size());
-    default: return c.value ? fmt::format("({}) {:#x}", c.type->name, c.value) : "nil";
+    default: return c.value ? fmt::format("({}) {:#x}", c.type.text(), c.value.value) : "nil";
   }
 }
 

@@ -50,8 +50,9 @@ std::string shown_word(const Guest& guest, uint64_t word, const StackPlaces* sta
 
 // Finds out of captured words what it takes the guest's memory or its stack to say.
 void describe_captured(const Guest& guest, Deferred& d, const StackPlaces& stack);
-// The text of a captured word, at any time after that. Empty for a later part of a variable.
-std::string captured_text(const Program& program, const Deferred& d, const Deferred::Captured& c);
+// The text of a captured word of an event, which need not be told when it is made. Empty for a later part of a
+// variable.
+std::string captured_text(const Program& program, const Captured& c);
 
 // ≤ 1.17: the bytes behind a record, by the parameters of the deferred function; without DWARF by words.
 std::vector<TypedValue> typed_arguments(const Guest& guest, const Function* deferred, std::span<const uint8_t> bytes,

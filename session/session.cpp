@@ -117,7 +117,7 @@ Stop Session::look(const Halt& halt) {
 std::string Session::snapshot(bool raw) const {
   if (!program_) throw Error("this program is no Go program that the model reads");
   std::string json;
-  traces::Names names(*program_);
+  traces::ProgramNames names(*program_);
   traces::SnapshotOptions options;
   options.raw = raw;
   traces::append_snapshot_json(json, names, time_.state(), tracker_.get(), traces::BinaryId::of(*program_), options);

@@ -15,7 +15,9 @@ class JsonWriter;
 void write_place(JsonWriter& w, Names& names, const char* key, uint64_t pc);
 // Values with their names and types.
 void write_values(JsonWriter& w, const char* key, const std::vector<model::TypedValue>& all);
+// Arguments, variables.
+void write_values(JsonWriter& w, Names& names, const char* key, const std::vector<model::TypedValue>& all);
 // A deferred function: closure, entry, what it wraps, captured words.
-void write_deferred(JsonWriter& w, Names& names, const char* key, const model::Deferred& d);
+void write_deferred(JsonWriter& w, Names& names, const char* key, const model::DeferredFunction& d);
 
 }  // namespace deferscope::traces

@@ -1,49 +1,17 @@
-// One listing of an event's fields serves both directions.
+// One visitor of an event's fields serves both directions.
 #include "traces/event_pack.h"
 
 #include <cstring>
 #include <string>
 #include <type_traits>
 
+#include "runtime_model/event_visit.h"
+
 namespace deferscope::traces {
 namespace {
 
 using model::Event;
 using model::EventKind;
-
-// Which fields an event of a kind has beside those that all have.
-enum Part : uint16_t {
-  kDefer = 1,
-  kPush = 2,
-  kRun = 4,
-  kEnd = 8,
-  kReturn = 16,
-  kPanic = 32,
-  kTarget = 64,
-  kMove = 128,
-  kLeft = 256
-};
-constexpr uint16_t kParts[] = {
-    kDefer | kPush,                  // defer.push
-    kDefer | kRun,                   // defer.start
-    kDefer | kRun | kEnd | kReturn,  // defer.end
-    kReturn,                         // deferreturn.enter
-    kReturn,                         // deferreturn.leave
-    kDefer | kRun | kReturn,         // jmpdefer
-    kPanic,                          // panic.start
-    kPanic,                          // panic.recovered
-    kPanic | kLeft,                  // panic.aborted
-    kPanic,                          // recover.refused
-    kPanic,                          // goexit
-    kPanic | kTarget,                // recovery.jump
-    kMove,                           // stack.move
-    kReturn | kTarget,               // transfer
-    kPanic,                          // panic.fatal
-    kDefer | kRun | kLeft,           // defer.left
-    kPanic | kLeft,                  // exit
-    kDefer,                          // defer.stale
-};
-static_assert(std::size(kParts) == static_cast<size_t>(EventKind::count));
 
 // Differences are small and of either sign: the sign goes to the lowest bit, seven bits a byte, the lowest first.
 uint64_t fold(uint64_t d) { return (d << 1) ^ (uint64_t{0} - (d >> 63)); }
@@ -73,9 +41,9 @@ class Packer {
 
  private:
   template <class T>
-  static uint64_t word(T v) {
-    if constexpr (std::is_pointer_v<T>)
-      return reinterpret_cast<uintptr_t>(v);
+  static uint64_t word(const T& v) {
+    if constexpr (std::is_base_of_v<model::Name, T>)
+      return v.id();
     else
       return static_cast<uint64_t>(v);
   }
@@ -118,8 +86,10 @@ class Unpacker {
  private:
   template <class T>
   static void set(T& v, uint64_t word) {
-    if constexpr (std::is_pointer_v<T>)
-      v = reinterpret_cast<T>(static_cast<uintptr_t>(word));
+    if constexpr (std::is_base_of_v<model::Name, T>)
+      v = model::Name::from_id(word);
+    else if constexpr (std::is_same_v<T, model::Index>)
+      v = static_cast<int>(word);
     else
       v = static_cast<T>(word);
   }
@@ -138,151 +108,77 @@ class Unpacker {
   uint64_t* before_;
 };
 
-// --- lists; T is const when packing ---
+// Packs or unpacks the fields that it visits; they are const when packing.
+template <class Io>
+class Fields {
+ public:
+  Fields(Io& io, EventKind kind) : io_(io), kind_(kind) {}
 
-template <class Io, class Bytes>
-void byte_run(Io& io, Bytes& v) {
-  if constexpr (Io::kReads)
-    v.resize(io.count());
-  else
-    io.count(v.size());
-  if (!v.empty()) io.bytes(v.data(), v.size());
-}
+  template <class Row, class T>
+  [[gnu::always_inline]] void operator()(Row, T& field) {
+    if (applies(Row::info.when, kind_)) value(field, false);
+  }
 
-template <class Io, class List, class Each>
-void list(Io& io, List& v, Each each) {
-  if constexpr (Io::kReads)
-    v.resize(io.count());
-  else
-    io.count(v.size());
-  for (auto& x : v) each(x);
-}
+ private:
+  // Of a list's element there is no neighbour to compare with.
+  struct Element {
+    Fields& fields;
+    template <class Row, class T>
+    [[gnu::always_inline]] void operator()(Row, T& field) {
+      fields.value(field, true);
+    }
+  };
 
-template <class Io, class View>
-void view(Io& io, View& v) {  // the text itself stays where it is
-  const char* p = v.data();
-  size_t n = v.size();
-  io.exact(p), io.exact(n);
-  if constexpr (Io::kReads) v = {p, n};
-}
+  template <class T>
+  [[gnu::always_inline]] void value(T& v, bool in_list) {
+    using Type = std::remove_const_t<T>;
+    if constexpr (model::EventPart<Type>) {
+      if (in_list)
+        for_each_field(v, Element{*this});
+      else
+        for_each_field(v, *this);
+    } else if constexpr (std::is_convertible_v<T&, const std::string&> || std::is_same_v<Type, model::BytesOrNull>) {
+      size(v);
+      if (!v.empty()) io_.bytes(v.data(), v.size());
+    } else if constexpr (model::kIsList<Type> || model::kIsListOrNull<Type>) {
+      if constexpr (model::kIsListOrNull<Type>) value(v.known, in_list);
+      size(v);
+      for (auto& x : v) value(x, true);
+    } else if constexpr (!std::is_empty_v<Type>) {
+      in_list ? io_.exact(v) : io_.number(v);
+    }
+  }
 
-// --- the fields ---
+  template <class List>
+  void size(List& v) {
+    if constexpr (Io::kReads)
+      v.resize(io_.count());
+    else
+      io_.count(v.size());
+  }
 
-template <class Io, class E>
-void common(Io& io, E& e) {
-  io.number(e.id), io.number(e.origin), io.number(e.position), io.number(e.goid), io.number(e.tid);
-  io.number(e.pc), io.number(e.sp), io.number(e.at.position), io.number(e.at.pc), io.number(e.at.function);
-  io.number(e.frame.function), io.number(e.frame.sp), io.number(e.frame.depth), io.number(e.frame.pc);
-}
-
-template <class Io, class E>
-void defer(Io& io, E& e) {
-  io.number(e.storage), io.number(e.record), io.number(e.slot), io.number(e.site), io.number(e.stale);
-  io.number(e.bits_address), io.number(e.bits_before), io.number(e.bits_after);
-  auto& d = e.deferred;
-  io.number(d.funcval), io.number(d.entry), io.number(d.function), io.number(d.target), io.number(d.captured_complete);
-  list(io, d.captured, [&](auto& c) {
-    io.exact(c.offset), io.exact(c.size), io.exact(c.value), io.exact(c.address), view(io, c.name), io.exact(c.type);
-    io.exact(c.frame), io.exact(c.frame_offset);
-  });
-  list(io, d.texts, [&](auto& t) { io.exact(t.first), byte_run(io, t.second); });
-}
-
-template <class Io, class List>
-void values(Io& io, List& v) {
-  list(io, v, [&](auto& x) { byte_run(io, x.name), byte_run(io, x.type), byte_run(io, x.value); });
-}
-
-template <class Io, class E>
-void push(Io& io, E& e) {
-  io.number(e.call), io.number(e.link), io.number(e.arguments_known);
-  byte_run(io, e.argument_bytes);
-  values(io, e.arguments);
-}
-
-template <class Io, class E>
-void run(Io& io, E& e) {
-  io.number(e.push), io.number(e.by), io.number(e.panic);
-}
-
-template <class Io, class E>
-void end(Io& io, E& e) {
-  io.number(e.start), io.number(e.effects_known);
-  list(io, e.effects, [&](auto& f) {
-    io.exact(f.kind), byte_run(io, f.name), byte_run(io, f.type), byte_run(io, f.before), byte_run(io, f.after);
-  });
-  values(io, e.unchanged);
-}
-
-template <class Io, class E>
-void returning(Io& io, E& e) {
-  io.number(e.return_address), io.number(e.return_after), io.number(e.sp_after);
-  list(io, e.steps, [&](auto& s) {
-    io.exact(s.position), io.exact(s.pc), io.exact(s.sp), io.exact(s.frame_pointer), io.exact(s.link),
-        io.exact(s.scratch);
-    io.exact(s.return_word);
-  });
-}
-
-template <class Io, class E>
-void panic(Io& io, E& e) {
-  io.number(e.panic), io.number(e.nested_in), io.number(e.panic_number), io.number(e.nested_number);
-  io.number(e.decided_by);
-  byte_run(io, e.value);
-  list(io, e.callers, [&](auto& c) {
-    byte_run(io, c.function), io.exact(c.wrapper), io.exact(c.inlined), io.exact(c.runs_defers), io.exact(c.sp);
-  });
-}
-
-template <class Io, class E>
-void target(Io& io, E& e) {
-  io.number(e.to_pc), io.number(e.to_sp), io.number(e.returns_one), io.number(e.resumes), io.number(e.discarded_count),
-      io.number(e.what);
-  list(io, e.discarded, [&](auto& s) { byte_run(io, s); });
-}
-
-template <class Io, class E>
-void move(Io& io, E& e) {
-  io.number(e.old_lo), io.number(e.old_hi), io.number(e.new_lo), io.number(e.new_hi);
-  list(io, e.moved, [&](auto& m) { io.exact(m.before), io.exact(m.after); });
-}
-
-template <class Io, class E>
-void left(Io& io, E& e) {
-  io.number(e.started), io.number(e.why), io.number(e.status), io.number(e.start);
-  byte_run(io, e.value);
-}
-
-template <class Io, class E>
-void fields(Io& io, E& e, uint16_t parts) {
-  common(io, e);
-  if (parts & kDefer) defer(io, e);
-  if (parts & kPush) push(io, e);
-  if (parts & kRun) run(io, e);
-  if (parts & kEnd) end(io, e);
-  if (parts & kReturn) returning(io, e);
-  if (parts & kPanic) panic(io, e);
-  if (parts & kTarget) target(io, e);
-  if (parts & kMove) move(io, e);
-  if (parts & kLeft) left(io, e);
-}
+  Io& io_;
+  EventKind kind_;
+};
 
 }  // namespace
 
 void EventPacker::append(std::vector<uint8_t>& out, size_t& used, const Event& e) {
-  const auto kind = static_cast<uint8_t>(e.kind);
+  const auto kind = static_cast<uint8_t>(e.kind());
   Packer io(out, used, before_[kind].data());
   io.bytes(&kind, 1);
-  fields(io, e, kParts[kind]);
+  for_each_event_field(e, Fields<Packer>(io, e.kind()));
   used = io.used();
 }
 
+EventUnpacker::EventUnpacker() {
+  for (size_t kind = 0; kind < events_.size(); ++kind) events_[kind].body = event_body(static_cast<EventKind>(kind));
+}
+
 const Event& EventUnpacker::next(const uint8_t*& p) {
-  const uint8_t kind = *p;
-  Event& e = events_[kind];
-  e.kind = static_cast<EventKind>(kind);
-  Unpacker io(p + 1, before_[kind].data());
-  fields(io, e, kParts[kind]);
+  Event& e = events_[*p];
+  Unpacker io(p + 1, before_[*p].data());
+  for_each_event_field(e, Fields<Unpacker>(io, e.kind()));
   p = io.at();
   return e;
 }

@@ -1,5 +1,5 @@
 // Events as some fifty bytes each, for those that wait for their writer: differences to the last one of the same kind,
-// as varints. No file format: pointers (functions, static texts, names in the Program) go as they are.
+// as varints. No file format: names go as this process knows them.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -27,6 +27,7 @@ class EventPacker {
 
 class EventUnpacker {
  public:
+  EventUnpacker();
   // The event at p; moves p behind it. Valid until the next event of its kind is unpacked.
   const model::Event& next(const uint8_t*& p);
 

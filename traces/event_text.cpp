@@ -8,7 +8,6 @@
 
 #include "loader/printable.h"
 #include "runtime_model/typed.h"
-#include "traces/instruction_text.h"
 
 namespace deferscope::traces {
 namespace {
@@ -44,15 +43,17 @@ bool in_scope(Scope scope, model::Origin o) {
 
 // Up to what happens there; the caller writes that, and the line's end.
 void EventText::head(const Event& e) {
-  const model::Instruction& at = e.at;
+  const model::Shown& at = e.shown;
+  const bool here = at.none();
+  const uint64_t position = here ? e.position : at.position, pc = here ? e.pc.value : at.place.value;
   TextBuffer& out = *out_;
   if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }
-  const size_t n = TextBuffer::grouped_size(at.position) + 1;
-  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(at.position);
-  out.put(at.pc ? column(at.pc) : column(at.function));
+  const size_t n = TextBuffer::grouped_size(position) + 1;
+  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position);
+  out.put(pc ? column(pc) : column(at.function));
 }
 
 TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
@@ -65,41 +66,35 @@ const std::string& EventText::once(model::Kept<std::string>& kept, uint64_t key,
 }
 
 const std::string& EventText::place(uint64_t pc) {
-  return once(places_, pc, [&] { return p_.describe(pc); });
+  return once(places_, pc, [&] { return names_.describe(pc); });
 }
 
 const std::string& EventText::column(uint64_t pc) {
   return once(columns_, pc, [&] { return in_column(place(pc)); });
 }
 
-const std::string& EventText::column(const model::Function* f) {
-  return once(function_columns_, reinterpret_cast<uintptr_t>(f), [&] { return in_column(function(f)); });
+const std::string& EventText::column(model::Name f) {
+  return once(function_columns_, f.id(), [&] { return in_column(function(f)); });
 }
 
-const std::string& EventText::function(const model::Function* f) {
-  return once(functions_, reinterpret_cast<uintptr_t>(f),
-              [&] { return f ? model::readable(f->name()) : std::string("?"); });
+std::string_view EventText::function(model::Name f) { return f ? f.text() : "?"; }
+
+const std::string& EventText::code(uint64_t pc) {
+  return once(functions_, pc, [&] { return names_.function(pc); });
 }
 
 const std::string& EventText::instruction(uint64_t pc) {
-  return once(instructions_, pc, [&] { return instruction_text(p_, pc); });
+  return once(instructions_, pc, [&] { return names_.instruction_text(pc); });
 }
 
-const std::string& EventText::deferred(const model::Function* f) {
-  return once(deferred_, reinterpret_cast<uintptr_t>(f), [&] {
-    const model::Wrapped& w = p_.wrapped(*f);
-    return function(f) + (w.function.empty() ? "" : " → " + model::readable(w.function));
-  });
-}
-
-void EventText::put_name(const model::Deferred& d) {
+void EventText::put_name(const model::DeferredFunction& d) {
   if (!d.funcval)
     out_->put("nil func");
-  else if (!d.function)
-    out_->put(d.entry ? "" : "funcval ").hex(d.entry ? d.entry : d.funcval);
+  else if (!d.symbol)
+    out_->put(d.entry ? "" : "funcval ").hex(d.entry ? d.entry.value : d.funcval.value);
   else
-    out_->put(deferred(d.function));
-  if (d.target) out_->put(" → ").put(function(d.target));
+    out_->put(d.symbol.text());
+  if (d.wraps) out_->put(" → ").put(d.wraps.text());
 }
 
 void EventText::put_number(uint64_t push) {
@@ -111,11 +106,11 @@ void EventText::put_number(uint64_t push) {
 
 // The CALL that returns there; `otherwise` where there is none.
 void EventText::put_call_site(uint64_t return_address, uint64_t otherwise) {
-  const uint64_t site = p_.call_site(return_address);
+  const uint64_t site = names_.call_site(return_address);
   out_->put(place(site ? site : otherwise));
 }
 
-void EventText::put_call() { out_->put(p_.amd64() ? "CALL " : "BL "); }
+void EventText::put_call() { out_->put(names_.amd64() ? "CALL " : "BL "); }
 
 // A value; a long one is cut, JSON has the whole.
 void EventText::put_value(const std::string& value) {
@@ -135,39 +130,39 @@ void EventText::put_value(std::string_view name, const std::string& value) {
   put_value(value);
 }
 
-void EventText::captured(const model::Deferred& d) {
-  const bool unknown = !d.captured_complete && d.function;
+void EventText::captured(const model::DeferredFunction& d) {
+  const bool unknown = !d.captured_complete && d.symbol;
   if (d.captured.empty() && !unknown) return;
   detail().put("      captured ");
   const char* between = "";
   for (const auto& c : d.captured) {
-    if (c.part()) continue;  // said with the one before
+    if (!c.type && c.name) continue;  // said with the one before
     out_->put(std::exchange(between, ", "));
-    if (c.name.empty())
-      out_->put('+').decimal(c.offset).put(" = ");
+    if (c.name)
+      out_->put(c.name.text()).put(" = ");
     else
-      out_->put(c.name).put(" = ");
+      out_->put('+').decimal(c.offset).put(" = ");
     if (c.frame)
       out_->put(function(c.frame)).put(".SP+").decimal(c.frame_offset);
     else if (!c.type && c.value < model::kDecimal)
       out_->decimal(c.value);
     else
-      put_value(captured_text(p_, d, c));
+      put_value(names_.captured(c));
   }
   if (unknown) out_->put(d.captured.empty() ? "words unknown" : ", maybe more");
   out_->put('\n');
 }
 
-void EventText::arguments(const Event& e) {
+void EventText::arguments(const model::Defer& d) {
   constexpr size_t kMost = 8;
-  if (!e.arguments_known) detail().put("      arguments not readable\n");
-  if (e.arguments.empty()) return;
+  if (!d.arguments.known) detail().put("      arguments not readable\n");
+  if (d.arguments.empty()) return;
   detail().put("      arguments ");
-  for (size_t i = 0; i < e.arguments.size() && i < kMost; ++i) {
+  for (size_t i = 0; i < d.arguments.size() && i < kMost; ++i) {
     out_->put(i ? ", " : "");
-    put_value(e.arguments[i].name, e.arguments[i].value);
+    put_value(d.arguments[i].name, d.arguments[i].value);
   }
-  if (e.arguments.size() > kMost) out_->put(", … ").decimal(e.arguments.size() - kMost).put(" more");
+  if (d.arguments.size() > kMost) out_->put(", … ").decimal(d.arguments.size() - kMost).put(" more");
   out_->put('\n');
 }
 
@@ -176,55 +171,55 @@ void EventText::put_change(std::string_view what, uint64_t before, uint64_t afte
   out_->put("  ").put(what).put(' ').hex(before).put(" → ").hex(after);
 }
 
-void EventText::put_bits(const Event& e) {
-  out_->put("deferBits ").hex(e.bits_before).put(" → ").hex(e.bits_after).put('\n');
+void EventText::put_bits(const model::Bits& bits) {
+  out_->put("deferBits ").hex(bits.before).put(" → ").hex(bits.after).put('\n');
 }
 
 // --- the kinds ---
 
 void EventText::push(const Event& e) {
+  const model::Defer& d = *e.defer();
   numbers_[e.id] = ++pushed_;
-  const bool open = e.storage == Storage::open_coded;
+  const bool open = d.storage == Storage::open_coded;
   head(e);
-  if (!open && e.shown_elsewhere()) {
+  if (!open && !e.shown.none()) {
     put_call();
-    out_->put(e.call).put('\n');
+    out_->put(to_string(d.registered_by)).put('\n');
   } else if (!open) {
-    out_->put(e.call).put(", called by ");
-    put_call_site(e.site, e.site);
+    out_->put(to_string(d.registered_by)).put(", called by ");
+    put_call_site(d.site, d.site);
     out_->put(", returns\n");
-  } else if (e.bits_before == e.bits_after) {
+  } else if (d.bits.before == d.bits.after) {
     out_->put("its slot is filled; deferBits stays: the exit follows at once\n");
   } else {
-    put_bits(e);
+    put_bits(d.bits);
   }
   detail().put("push  #").decimal(pushed_).put("  ");
-  put_name(e.deferred);
+  put_name(d.function);
   if (open) {
-    out_->put("   open-coded: slot ").decimal(static_cast<uint64_t>(e.slot)).put(" in the frame, no record\n");
+    out_->put("   open-coded: slot ").decimal(static_cast<uint64_t>(d.slot.value)).put(" in the frame, no record\n");
   } else {
-    out_->put("   ").put(to_string(e.storage)).put(" record ").hex(e.record);
-    if (e.storage == Storage::stack) {
-      const auto fn = static_cast<uint64_t>(p_.layouts()[model::F::defer_fn].offset);
-      put_offset(out_->put(" = SP"), e.record, e.frame.sp);
-      put_offset(out_->put("   fn at SP"), e.record + fn, e.frame.sp);
+    out_->put("   ").put(to_string(d.storage)).put(" record ").hex(d.record);
+    if (d.storage == Storage::stack) {
+      put_offset(out_->put(" = SP"), d.record, e.frame.sp);
+      if (const auto fn = names_.fn_offset()) put_offset(out_->put("   fn at SP"), d.record + *fn, e.frame.sp);
     }
     out_->put('\n');
   }
-  captured(e.deferred);
-  arguments(e);
+  captured(d.function);
+  arguments(d);
 }
 
-void EventText::run(const Event& e, std::string_view how) {
+void EventText::run(const Event& e, const model::Defer& d, std::string_view how) {
   out_->put("run   ");
-  if (e.stale)
-    out_->put("what lies in slot ").decimal(static_cast<uint64_t>(e.slot)).put(" of a frame that is gone:");
+  if (d.stale)
+    out_->put("what lies in slot ").decimal(static_cast<uint64_t>(d.slot.value)).put(" of a frame that is gone:");
   else
-    put_number(e.push);
+    put_number(d.id);
   out_->put("  ");
-  put_name(e.deferred);
+  put_name(d.function);
   out_->put(how).put('\n');
-  if (e.stale)
+  if (d.stale)
     detail()
         .put("stale: a panic left the record of ")
         .put(function(e.frame.function))
@@ -232,24 +227,25 @@ void EventText::run(const Event& e, std::string_view how) {
 }
 
 void EventText::start(const Event& e) {
+  const model::Defer& d = *e.defer();
   ++run_;
-  if (e.by == RunBy::jmpdefer) return;  // the jmpdefer event has said it, of a nil function too
+  if (d.run_by == RunBy::jmpdefer) return;  // the jmpdefer event has said it, of a nil function too
   head(e);
-  if (e.by == RunBy::inline_exit) {
-    if (e.bits_before == e.bits_after)
-      out_->put("exit: slot ").decimal(static_cast<uint64_t>(e.slot)).put('\n');
+  if (d.run_by == RunBy::inline_exit) {
+    if (d.bits.before == d.bits.after)
+      out_->put("exit: slot ").decimal(static_cast<uint64_t>(d.slot.value)).put('\n');
     else
-      put_bits(e);
+      put_bits(d.bits);
     detail();
-    return run(e, "   called by the function itself, no runtime involved");
+    return run(e, d, "   called by the function itself, no runtime involved");
   }
-  run(e, "");
-  switch (e.by) {
+  run(e, d, "");
+  switch (d.run_by) {
     case RunBy::deferreturn:
       detail();
-      if (p_.mech().on_return != model::ReturnMechanism::jmpdefer)
+      if (!names_.jmpdefer())
         out_->put("called by the loop in deferreturn: its frame stays, no return address is rewritten\n");
-      else if (!e.deferred.funcval)
+      else if (!d.function.funcval)
         out_->put("deferreturn faults where it reads the code address, on the way to jmpdefer\n");
       else
         out_->put("called by deferreturn for a recovery that left it: no return address is rewritten\n");
@@ -261,25 +257,27 @@ void EventText::start(const Event& e) {
 }
 
 void EventText::end(const Event& e) {
-  numbers_.erase(e.push);
+  const auto& ended = e.as<model::DeferEnd>();
+  const model::Defer& d = ended.defer;
+  numbers_.erase(d.id);
   head(e);
-  const bool ret = e.shown_elsewhere(), again = e.by == RunBy::jmpdefer;
-  if (!ret) put_name(e.deferred);  // which instruction ended it is not certain
+  const bool ret = !e.shown.none(), again = d.run_by == RunBy::jmpdefer;
+  if (!ret) put_name(d.function);  // which instruction ended it is not certain
   out_->put(ret ? "RET → " : " has returned to ");
-  put_call_site(again ? e.return_address : 0, e.pc);
+  put_call_site(again ? ended.returns_to.value : 0, e.pc);
   if (ret && again) {
     out_->put(": ");
     put_call();
     out_->put("runtime.deferreturn again");
   }
-  if (ret && e.at.function != e.deferred.function) {
+  if (ret && !(e.shown.function == d.function.symbol)) {
     out_->put("   for ");
-    put_name(e.deferred);
+    put_name(d.function);
     out_->put(", which jumped there");
   }
   out_->put('\n');
-  for (const model::Effect& f : e.effects) {
-    using Kind = model::Effect::Kind;
+  for (const model::Effect& f : ended.effects) {
+    using Kind = model::EffectKind;
     detail().put(f.kind == Kind::result ? "result " : f.kind == Kind::variable ? "variable " : "what ").put(f.name);
     out_->put(f.kind == Kind::captured ? " points at: " : ": ");
     put_value(f.before);
@@ -287,10 +285,9 @@ void EventText::end(const Event& e) {
     put_value(f.after);
     out_->put('\n');
   }
-  if (e.effects.empty() && !e.effects_known && e.push != model::kNoEvent)
-    detail().put("what it changed is not known\n");
-  if (e.effects.empty()) return;
-  for (const model::TypedValue& v : e.unchanged) {
+  if (!ended.effects.known && d.id != model::kNoEvent) detail().put("what it changed is not known\n");
+  if (ended.effects.empty()) return;
+  for (const model::TypedValue& v : ended.unchanged_results) {
     detail().put("result unchanged: ");
     put_value(v.name, v.value);
     out_->put('\n');
@@ -298,14 +295,14 @@ void EventText::end(const Event& e) {
 }
 
 // One instruction of jmpdefer, and what it changed as far as the state before the next one tells.
-void EventText::jmpdefer_step(const Event& e, size_t i) {
-  const bool amd64 = p_.amd64();
+void EventText::jmpdefer_step(const model::Jmpdefer& e, size_t i) {
+  const bool amd64 = names_.amd64();
   const model::JmpStep& s = e.steps[i];
   const std::string& text = instruction(s.pc);
   detail().hex(s.pc).put(fmt::format(" {:<28}", text == "?" ? "" : text));
   if (i + 1 == e.steps.size()) {
-    out_->put(e.deferred.funcval ? "  PC → " : "  faults: ");
-    put_name(e.deferred);
+    out_->put(e.defer.function.funcval ? "  PC → " : "  faults: ");
+    put_name(e.defer.function);
   } else {
     const model::JmpStep& n = e.steps[i + 1];
     if (n.sp != s.sp) put_change("SP", s.sp, n.sp);
@@ -319,46 +316,52 @@ void EventText::jmpdefer_step(const Event& e, size_t i) {
 }
 
 void EventText::jmpdefer(const Event& e) {
+  const auto& j = e.as<model::Jmpdefer>();
   head(e);
   out_->end_line();
-  for (size_t i = 0; i < e.steps.size(); ++i) jmpdefer_step(e, i);
-  detail().put("SP              ").hex(e.sp).put(" → ").hex(e.sp_after).put("    deferreturn's frame is gone\n");
-  detail().put("return address  ").put(place(e.return_address)).put(" → ").put(place(e.return_after));
-  out_->put("    −").decimal(e.return_address - e.return_after).put(": back onto the ").put(p_.amd64() ? "CALL" : "BL");
+  for (size_t i = 0; i < j.steps.size(); ++i) jmpdefer_step(j, i);
+  detail().put("SP              ").hex(e.sp).put(" → ").hex(j.sp_after).put("    deferreturn's frame is gone\n");
+  detail().put("return address  ").put(place(j.return_before)).put(" → ").put(place(j.return_after));
+  out_->put("    −")
+      .decimal(j.return_before - j.return_after)
+      .put(": back onto the ")
+      .put(names_.amd64() ? "CALL" : "BL");
   out_->put("   ◀ the trick\n");
   detail();
-  run(e, "");
+  run(e, j.defer, "");
 }
 
-void EventText::recover(const Event& e) {
-  const bool ok = e.kind == EventKind::panic_recovered;
+template <class Recover>
+void EventText::recover(const Event& e, const Recover& r) {
+  const bool ok = e.kind() == EventKind::panic_recovered;
   recovered_ += ok;
   head(e);
   if (ok)
-    out_->put("recover() stops "), put_panic(e.panic_number, e.value), out_->put('\n');
+    out_->put("recover() stops "), put_panic(r.panic), out_->put('\n');
   else
     out_->put("recover() returns nil: its caller is not what the panic called\n");
   detail().put("called by ");
   const char* between = "";
-  for (const model::CallerFrame& c : e.callers)
+  for (const model::CallerFrame& c : r.callers)
     out_->put(std::exchange(between, " ← "))
-        .put(c.function)
+        .put(c.function.text())
         .put(c.wrapper && !c.runs_defers ? " (wrapper)" : "")
         .put(c.inlined ? " (inlined)" : "");
   out_->put('\n');
-  if (e.decided_by < 0) return;
-  const auto by = static_cast<size_t>(e.decided_by);
-  const bool unseen = ok && by + 1 < e.callers.size() && e.callers[by + 1].inlined;
-  detail().put("decided by ").put(e.callers[by].function).put(": it ");
+  if (r.decider < 0) return;
+  const auto by = static_cast<size_t>(r.decider.value);
+  const bool unseen = ok && by + 1 < r.callers.size() && r.callers[by + 1].inlined;
+  detail().put("decided by ").put(r.decided_by.text()).put(": it ");
   out_->put(!ok      ? "is the deferred function, and recover was called by another\n"
             : unseen ? "passes for the deferred function, for the one between is inlined into the wrapper\n"
                      : "is the deferred function\n");
 }
 
 void EventText::recovery(const Event& e) {
+  const auto& jump = e.as<model::RecoveryJump>();
   head(e);
-  out_->put("resume at ").put(place(e.to_pc)).put("   SP ").hex(e.to_sp);
-  switch (e.resumes) {
+  out_->put("resume at ").put(place(jump.to)).put("   SP ").hex(jump.to_sp);
+  switch (jump.resumes) {
     case model::Resume::deferreturn:
       out_->put("   the function's ");
       put_call();
@@ -369,10 +372,10 @@ void EventText::recovery(const Event& e) {
     default: break;
   }
   out_->put('\n');
-  detail().decimal(e.discarded_count).put(e.discarded_count == 1 ? " frame" : " frames").put(" thrown away: ");
+  detail().decimal(jump.discarded_count).put(jump.discarded_count == 1 ? " frame" : " frames").put(" thrown away: ");
   const char* between = "";
-  for (const std::string& f : e.discarded) out_->put(std::exchange(between, ", ")).put(f);
-  out_->put(e.discarded_count > e.discarded.size() ? ", …\n" : "\n");
+  for (const model::Name f : jump.discarded) out_->put(std::exchange(between, ", ")).put(f.text());
+  out_->put(jump.discarded_count > jump.discarded.size() ? ", …\n" : "\n");
 }
 
 // "panic p2 text": its number tells equal ones apart.
@@ -384,107 +387,119 @@ void EventText::put_panic(uint64_t number, const std::string& value) {
 
 // Where the instruction shown is the runtime's: whose panic it is.
 void EventText::put_panicking(const Event& e) {
-  if (e.frame.function && e.frame.function != e.at.function) out_->put("   in ").put(function(e.frame.function));
+  const std::string_view shown = e.shown.none() ? code(e.pc) : e.shown.function.text();
+  if (e.frame.function && e.frame.function.text() != shown) out_->put("   in ").put(function(e.frame.function));
 }
 
 void EventText::panic(const Event& e) {
+  const model::Panic& p = *e.panic();
   ++panics_;
   head(e);
-  put_panic(e.panic_number, e.value);
+  put_panic(p);
   put_panicking(e);
-  if (e.nested_number)
-    out_->put("   (while p").decimal(e.nested_number).put(" is running)");
-  else if (goexits_.count(e.nested_in))
+  if (p.other)
+    out_->put("   (while p").decimal(p.other).put(" is running)");
+  else if (goexits_.count(p.nested_in))
     out_->put("   (while Goexit is running)");
   out_->put('\n');
 }
 
-void EventText::panic_ends(const Event& e) {
+void EventText::panic_ends(const Event& e, const model::Panic& p) {
   head(e);
-  put_panic(e.panic_number, e.value);
+  put_panic(p);
+  if (e.kind() == EventKind::panic_fatal)
+    out_->put(": nobody recovers it, the guest ends\n");
+  else
+    aborted(p, e.as<model::PanicAborted>().why);
+}
+
+void EventText::aborted(const model::Panic& p, model::Why why) {
   const auto other = [&](std::string_view before, std::string_view behind) {
     out_->put(before);
-    if (e.nested_number) out_->put('p').decimal(e.nested_number);
-    out_->put(e.nested_number ? "" : "another").put(behind).put('\n');
+    if (p.other) out_->put('p').decimal(p.other);
+    out_->put(p.other ? "" : "another").put(behind).put('\n');
   };
-  if (e.kind == EventKind::panic_fatal)
-    out_->put(": nobody recovers it, the guest ends\n");
-  else if (e.why == model::Why::recovery)
+  if (why == model::Why::recovery)
     other(" is aborted: ", " was recovered beyond it");
-  else if (e.why == model::Why::panic)
+  else if (why == model::Why::panic)
     other(" is not recovered: ", " ends the guest");
-  else if (e.why == model::Why::goexit)
+  else if (why == model::Why::goexit)
     out_->put(" is dropped: Goexit ends its goroutine\n");
-  else if (e.why == model::Why::frame)
+  else if (why == model::Why::frame)
     out_->put(" is over: its frames are gone\n");
   else
-    out_->put(" is cut off: the guest ends (").put(to_string(e.why)).put(")\n");
+    out_->put(" is cut off: the guest ends (").put(to_string(why)).put(")\n");
 }
 
 // A defer that never runs, or never returns.
 void EventText::left(const Event& e) {
-  ++(e.started ? never_returned_ : never_run_);
+  const auto& l = e.as<model::DeferLeft>();
+  ++(l.started ? never_returned_ : never_run_);
   head(e);
-  put_number(e.push);
+  put_number(l.defer.id);
   out_->put("  ");
-  put_name(e.deferred);
-  out_->put(e.started ? "   never returns: " : "   never runs: ");
-  numbers_.erase(e.push);
-  switch (e.why) {
+  put_name(l.defer.function);
+  out_->put(l.started ? "   never returns: " : "   never runs: ");
+  numbers_.erase(l.defer.id);
+  switch (l.why) {
     case model::Why::frame: out_->put("its frame is gone"); break;
     case model::Why::recovery: out_->put("a recovery threw its frames away"); break;
     case model::Why::goexit: out_->put("Goexit ended its goroutine"); break;
     case model::Why::main_returned: out_->put("main.main returned"); break;
-    default: out_->put("the guest ends (").put(to_string(e.why)).put(')'); break;
+    default: out_->put("the guest ends (").put(to_string(l.why)).put(')'); break;
   }
-  if (!e.value.empty()) out_->put(" while its goroutine is ").put(printable(e.value));
+  if (!l.goroutine_is.empty()) out_->put(" while its goroutine is ").put(printable(l.goroutine_is));
   if (e.frame.function) out_->put("   (of ").put(function(e.frame.function)).put(")");
   out_->put('\n');
 }
 
 void EventText::exit(const Event& e) {
-  if (e.why == model::Why::main_returned) return;  // what everybody expects
+  const auto& x = e.as<model::Exit>();
+  if (x.why == model::Why::main_returned) return;  // what everybody expects
   head(e);
   out_->put("the guest ends: ");
-  if (e.panic_number)
-    put_panic(e.panic_number, e.value);
-  else if (!e.value.empty())
-    out_->put("fatal error: ").put(printable(e.value));
+  if (x.panic_number)
+    put_panic(x.panic_number, x.message);
+  else if (!x.message.empty())
+    out_->put("fatal error: ").put(printable(x.message));
   else
-    out_->put(to_string(e.why));
-  out_->put(", status ").decimal(e.status).put('\n');
+    out_->put(to_string(x.why));
+  out_->put(", status ").decimal(x.status).put('\n');
 }
 
 void EventText::stack_move(const Event& e) {
+  const auto& move = e.as<model::StackMove>();
   head(e);
-  out_->put("stack [").hex(e.old_lo).put(", ").hex(e.old_hi).put(") → [");
-  out_->hex(e.new_lo).put(", ").hex(e.new_hi).put(")\n");
-  for (const model::MovedRecord& m : e.moved) detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
+  out_->put("stack [").hex(move.before.lo).put(", ").hex(move.before.hi).put(") → [");
+  out_->hex(move.after.lo).put(", ").hex(move.after.hi).put(")\n");
+  for (const model::MovedRecord& m : move.records)
+    detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
 }
 
 void EventText::other(const Event& e) {
-  switch (e.kind) {
+  switch (e.kind()) {
     case EventKind::deferreturn_enter:
       head(e);
-      if (e.shown_elsewhere()) {
+      if (!e.shown.none()) {
         put_call();
         out_->put("runtime.deferreturn   ");
       }
-      out_->put("return address ").put(place(e.return_address)).put('\n');
+      out_->put("return address ").put(place(e.as<model::DeferreturnEnter>().return_address)).put('\n');
       return;
     case EventKind::deferreturn_leave:
       head(e);
-      out_->put("no defer of this frame is left → returns to ").put(place(e.return_address)).put('\n');
+      out_->put("no defer of this frame is left → returns to ");
+      out_->put(place(e.as<model::DeferreturnLeave>().return_address)).put('\n');
       return;
     case EventKind::panic_start: return panic(e);
     case EventKind::panic_aborted:
-    case EventKind::panic_fatal: return panic_ends(e);
+    case EventKind::panic_fatal: return panic_ends(e, *e.panic());
     case EventKind::defer_left: return left(e);
     case EventKind::exit: return exit(e);
     case EventKind::defer_stale:
       head(e);
       out_->put("stale: its frame ").put(function(e.frame.function)).put(" is gone; the next panic will run record ");
-      out_->hex(e.record).put('\n');
+      out_->hex(e.as<model::DeferStale>().record).put('\n');
       return;
     case EventKind::goexit:
       goexits_.insert(e.id);
@@ -494,29 +509,31 @@ void EventText::other(const Event& e) {
       out_->put('\n');
       return;
     case EventKind::stack_move: return stack_move(e);
-    case EventKind::transfer:
+    case EventKind::transfer: {
+      const auto& t = e.as<model::Transfer>();
       head(e);
-      out_->put(e.what).put(" from ").put(place(e.frame.pc)).put(" → ").put(place(e.to_pc));
-      out_->put("   SP ").hex(e.to_sp).put('\n');
+      out_->put(to_string(t.what)).put(" from ").put(place(t.from)).put(" → ").put(place(t.to));
+      out_->put("   SP ").hex(t.to_sp).put('\n');
       return;
+    }
     default: return;
   }
 }
 
 void EventText::append(std::string& out, const Event& e) {
   if (!in_scope(scope_, e.origin)) {
-    hidden_ += e.kind == EventKind::defer_push;
+    hidden_ += e.kind() == EventKind::defer_push;
     return;
   }
   TextBuffer buffer(out);
   out_ = &buffer;
-  switch (e.kind) {
+  switch (e.kind()) {
     case EventKind::defer_push: return push(e);
     case EventKind::defer_start: return start(e);
     case EventKind::defer_end: return end(e);
     case EventKind::jmpdefer: return jmpdefer(e);
-    case EventKind::panic_recovered:
-    case EventKind::recover_refused: return recover(e);
+    case EventKind::panic_recovered: return recover(e, e.as<model::PanicRecovered>());
+    case EventKind::recover_refused: return recover(e, e.as<model::RecoverRefused>());
     case EventKind::recovery_jump: return recovery(e);
     default: return other(e);
   }

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "runtime_model/events.h"
-#include "runtime_model/program.h"
+#include "traces/names.h"
 #include "traces/text_buffer.h"
 
 namespace deferscope::traces {
@@ -17,7 +17,8 @@ bool in_scope(Scope scope, model::Origin origin);
 
 class EventText {
  public:
-  EventText(const model::Program& program, Scope scope) : p_(program), scope_(scope) {}
+  // `names` is the stream's.
+  EventText(Names& names, Scope scope) : names_(names), scope_(scope) {}
 
   // Appends the event's text; nothing if it is out of scope (it is counted).
   void append(std::string& out, const model::Event& e);
@@ -32,40 +33,43 @@ class EventText {
   template <class Make>
   const std::string& once(model::Kept<std::string>& kept, uint64_t key, Make make);
   const std::string& place(uint64_t pc);  // "main.f+12"
+  const std::string& code(uint64_t pc);   // the function there
   const std::string& instruction(uint64_t pc);
-  const std::string& function(const model::Function* f);
-  const std::string& deferred(const model::Function* f);  // and what it wraps
-  const std::string& column(uint64_t pc);                 // the same as places of a head
-  const std::string& column(const model::Function* f);
+  static std::string_view function(model::Name f);
+  const std::string& column(uint64_t pc);  // the same as places of a head
+  const std::string& column(model::Name f);
 
-  void put_name(const model::Deferred& d);
+  void put_name(const model::DeferredFunction& d);
   void put_number(uint64_t push);
   void put_call_site(uint64_t return_address, uint64_t otherwise);
   void put_call();
   void put_panicking(const model::Event& e);
   void put_change(std::string_view what, uint64_t before, uint64_t after);
-  void put_bits(const model::Event& e);
+  void put_bits(const model::Bits& bits);
   void put_value(const std::string& value);
   void put_value(std::string_view name, const std::string& value);
-  void captured(const model::Deferred& d);
-  void arguments(const model::Event& e);
+  void captured(const model::DeferredFunction& d);
+  void arguments(const model::Defer& d);
   void push(const model::Event& e);
-  void run(const model::Event& e, std::string_view how);
+  void run(const model::Event& e, const model::Defer& d, std::string_view how);
   void start(const model::Event& e);
   void end(const model::Event& e);
-  void jmpdefer_step(const model::Event& e, size_t i);
+  void jmpdefer_step(const model::Jmpdefer& e, size_t i);
   void jmpdefer(const model::Event& e);
-  void recover(const model::Event& e);
+  template <class Recover>
+  void recover(const model::Event& e, const Recover& r);
   void recovery(const model::Event& e);
   void panic(const model::Event& e);
+  void put_panic(const model::Panic& p) { put_panic(p.number, p.value); }
   void put_panic(uint64_t number, const std::string& value);
-  void panic_ends(const model::Event& e);
+  void panic_ends(const model::Event& e, const model::Panic& p);
+  void aborted(const model::Panic& p, model::Why why);
   void left(const model::Event& e);
   void exit(const model::Event& e);
   void stack_move(const model::Event& e);
   void other(const model::Event& e);
 
-  const model::Program& p_;
+  Names& names_;
   Scope scope_;
   TextBuffer* out_ = nullptr;                       // of the event at hand
   std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text, until it has run
@@ -74,7 +78,8 @@ class EventText {
   uint64_t never_run_ = 0, never_returned_ = 0;
   uint64_t goroutine_ = 1;
   model::Kept<std::string> places_, instructions_, columns_;  // by pc
-  model::Kept<std::string> functions_, deferred_, function_columns_;
+  model::Kept<std::string> functions_;                        // of code at a pc
+  model::Kept<std::string> function_columns_;
 };
 
 std::string with_commas(uint64_t n);  // 61,204

@@ -1,7 +1,10 @@
 #include "traces/names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "runtime_model/typed.h"
 #include "traces/instruction_text.h"
 #include "traces/json_writer.h"
 
@@ -16,20 +19,16 @@ const std::string& once(model::Kept<std::string>& kept, uint64_t key, Make make)
   return *text;
 }
 
-uint64_t key(const model::Function* f) { return reinterpret_cast<uintptr_t>(f); }
-
 }  // namespace
 
 const std::string& Names::symbol(uint64_t pc) {
   return once(symbols_, pc, [&](std::string& out) {
     JsonWriter w(out);
-    const model::Location& l = p_.location(pc);
-    if (!l.function) {
+    const CodeText c = code(pc);
+    if (!c.known)
       w.null("symbol").number("offset", 0).null("file").number("line", 0);
-      return;
-    }
-    w.text("symbol", model::readable(l.function->name())).number("offset", l.offset);
-    w.text("file", l.file).number("line", static_cast<uint64_t>(std::max(0, l.line)));
+    else
+      w.text("symbol", c.symbol).number("offset", c.offset).text("file", c.file).number("line", c.line);
   });
 }
 
@@ -42,27 +41,33 @@ const std::string& Names::place(uint64_t pc) {
   });
 }
 
-const std::string& Names::function(const model::Function* f) {
-  return once(functions_, key(f), [&](std::string& out) {
-    if (f)
-      append_json_string(out, model::readable(f->name()));
-    else
-      out = "null";
-  });
-}
-
-const std::string& Names::deferred(const model::Function* f) {
-  return once(deferred_, key(f), [&](std::string& out) {
-    const model::Wrapped& wrapped = p_.wrapped(*f);
-    JsonWriter(out)
-        .text("symbol", model::readable(f->name()))
-        .boolean("wrapper", wrapped.is_wrapper)
-        .text_or_null("wraps", model::readable(wrapped.function));
-  });
-}
-
 const std::string& Names::instruction(uint64_t pc) {
-  return once(instructions_, pc, [&](std::string& out) { append_json_string(out, instruction_text(p_, pc)); });
+  return once(instructions_, pc, [&](std::string& out) { append_json_string(out, instruction_text(pc)); });
+}
+
+const std::string& Names::name(model::Name n) {
+  return once(names_, n.id(), [&](std::string& out) { append_json_string(out, n.text()); });
+}
+
+std::string Names::describe(uint64_t pc) {
+  const CodeText c = code(pc);
+  if (!c.known) return fmt::format("{:#x}", pc);
+  return c.offset ? fmt::format("{}+{}", c.symbol, c.offset) : c.symbol;
+}
+
+std::optional<uint64_t> ProgramNames::fn_offset() const {
+  return static_cast<uint64_t>(p_.layouts()[model::F::defer_fn].offset);
+}
+
+std::string ProgramNames::instruction_text(uint64_t pc) { return traces::instruction_text(p_, pc); }
+
+std::string ProgramNames::captured(const model::Captured& c) { return captured_text(p_, c); }
+
+CodeText ProgramNames::code(uint64_t pc) {
+  const model::Location& l = p_.location(pc);
+  if (!l.function) return {};
+  return {true, model::readable(l.function->name()), l.offset, std::string(l.file),
+          static_cast<uint64_t>(std::max(0, l.line))};
 }
 
 }  // namespace deferscope::traces

@@ -38,7 +38,7 @@ void registers(JsonWriter& w, const Guest& g) {
   w.close();
 }
 
-void frames(JsonWriter& w, Names& names, const model::Unwound& u) {
+void frames(JsonWriter& w, ProgramNames& names, const model::Unwound& u) {
   const Program& p = names.program();
   w.list("frames");
   for (const model::Frame& f : u.frames) {
@@ -72,7 +72,7 @@ void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
     w.bytes(key, b.data(), b.size());
 }
 
-void chain_entry(JsonWriter& w, Names& p, const Guest& guest, const model::ChainEntry& e,
+void chain_entry(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::ChainEntry& e,
                  const model::StackPlaces& places, bool raw) {
   w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
   w.boolean("list_head", e.list_head).boolean("stale", e.stale).boolean("unlinked", e.unlinked);
@@ -85,11 +85,11 @@ void chain_entry(JsonWriter& w, Names& p, const Guest& guest, const model::Chain
     w.number("slot", static_cast<uint64_t>(e.slot)).hex("slot_address", e.slot_address);
   model::Deferred deferred = e.deferred;
   describe_captured(guest, deferred, places);
-  write_deferred(w, p, "function", deferred);
+  write_deferred(w, p, "function", p.deferred(deferred));
   if (e.incomplete)
     w.null("arguments");
   else
-    write_values(w, "arguments", typed_arguments(guest, deferred.function, e.arguments, places));
+    write_values(w, p, "arguments", typed_arguments(guest, deferred.function, e.arguments, places));
   bytes(w, "argument_bytes", e.arguments);
   raw_fields(w, e.raw);
   if (raw) bytes(w, "bytes", e.bytes);
@@ -102,7 +102,7 @@ uint64_t linked_record(const model::Running& r, const model::Goroutine& g, const
   return r.record && std::find(list.begin(), list.end(), record) != list.end() ? record : 0;
 }
 
-void running(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
+void running(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::Goroutine& g, const model::Tracker* t,
              bool raw) {
   constexpr size_t kNear = 1000;  // records from the head of the list: those that run are the first of it
   const auto all = t ? t->running(g.id) : std::vector<model::Running>{};
@@ -187,7 +187,7 @@ class Reader {
   model::ReadBudget budget_;
 };
 
-void goroutine(JsonWriter& w, Names& p, const Guest& guest, const model::Goroutine& g, const Seen& seen,
+void goroutine(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::Goroutine& g, const Seen& seen,
                const model::Tracker* t, bool raw) {
   const model::Chain& c = seen.chain;
   w.open().number("id", g.id).text("status", model::status_name(g.status));
@@ -225,8 +225,8 @@ BinaryId BinaryId::of(const Program& p) {
           p.image().symbols().empty()};
 }
 
-void append_snapshot_json(std::string& out, Names& names, const emu::MachineState& state, const model::Tracker* t,
-                          const BinaryId& id, const SnapshotOptions& o, uint64_t event) {
+void append_snapshot_json(std::string& out, ProgramNames& names, const emu::MachineState& state,
+                          const model::Tracker* t, const BinaryId& id, const SnapshotOptions& o, uint64_t event) {
   const Program& p = names.program();
   const Guest guest(p, state);
   JsonWriter w(out);

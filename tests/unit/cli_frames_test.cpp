@@ -26,7 +26,7 @@ Addresses rows_of(const std::string& bt) {
 // Of the current thread's goroutine; nothing if it has none.
 std::optional<Addresses> snapshot_frames(const model::Program& p, const emu::MachineState& s) {
   std::string line;
-  traces::Names names(p);
+  traces::ProgramNames names(p);
   traces::SnapshotOptions options;
   options.only_current = true;
   traces::append_snapshot_json(line, names, s, nullptr, {}, options);

@@ -231,15 +231,16 @@ TEST(Golden, CallsOfDeferreturnSayWhatTheyWillDo) {
       Stepped s(path, {argument});
       for (size_t i = 0; i + 1 < run.events.size(); ++i) {
         const model::Event &e = run.events[i], &next = run.events[i + 1];
-        if (e.kind != model::EventKind::deferreturn_enter || !e.shown_elsewhere() || next.goid != e.goid) continue;
-        if (e.origin != model::Origin::user || !e.at.function || p.open_coded(*e.at.function)) continue;
-        const bool none = next.kind == model::EventKind::deferreturn_leave;
+        if (e.kind() != model::EventKind::deferreturn_enter || e.shown.none() || next.goid != e.goid) continue;
+        const model::Function* f = p.function_at(e.shown.place);
+        if (e.origin != model::Origin::user || !f || p.open_coded(*f)) continue;
+        const bool none = next.kind() == model::EventKind::deferreturn_leave;
         ++(none ? returns : runs);
-        s(fmt::format("goto {}", e.at.position));
+        s(fmt::format("goto {}", e.shown.position));
         std::string words;
         for (const std::string& line : s.console->session.explain()) words += line + "\n";
-        EXPECT_EQ(has(words, "is left: it returns at once"), none) << e.at.position << "\n" << words;
-        EXPECT_EQ(has(words, "runs the defers that"), !none) << e.at.position << "\n" << words;
+        EXPECT_EQ(has(words, "is left: it returns at once"), none) << e.shown.position << "\n" << words;
+        EXPECT_EQ(has(words, "runs the defers that"), !none) << e.shown.position << "\n" << words;
       }
     }
   if (guest_files().empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS";

@@ -95,7 +95,8 @@ class Normalised {
 std::string text_of(const Stream& s, const std::string& path, std::set<EventKind>& kinds,
                     std::set<model::Storage>& storages) {
   const model::Program p(loader::Image::load(path));
-  traces::EventText text(p, s.scope);
+  traces::ProgramNames names(p);
+  traces::EventText text(names, s.scope);
   std::string out;
   std::map<std::string, int> transfers;
   // What it sees of paths is the same everywhere: their length would move its positions.
@@ -105,12 +106,12 @@ std::string text_of(const Stream& s, const std::string& path, std::set<EventKind
   m.recording().set_sink([](int, const uint8_t*, size_t) {});
   model::TrackerOptions o;
   o.sink = [&](const model::Event& e) {
-    if (e.kind == EventKind::transfer && ++transfers[e.what] > 3) return;
+    if (e.kind() == EventKind::transfer && ++transfers[to_string(e.as<model::Transfer>().what)] > 3) return;
     const size_t before = out.size();
     text.append(out, e);
     if (out.size() == before) return;
-    kinds.insert(e.kind);
-    if (e.kind == EventKind::defer_push) storages.insert(e.storage);
+    kinds.insert(e.kind());
+    if (e.kind() == EventKind::defer_push) storages.insert(e.defer()->storage);
   };
   const model::Tracker tracker(p, m, std::move(o));
   m.run_to(emu::kNever);

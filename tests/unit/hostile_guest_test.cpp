@@ -23,7 +23,7 @@ class Liar {
     emu::Machine m(program_.image(), guest_options(path, {"defer-loop"}));
     model::TrackerOptions o;
     o.sink = [&](const model::Event& e) {
-      if (e.kind != model::EventKind::defer_push || e.origin != model::Origin::user || g_) return;
+      if (e.kind() != model::EventKind::defer_push || e.origin != model::Origin::user || g_) return;
       state_ = m.state();
       g_ = guest_.current_g();
     };
@@ -76,7 +76,7 @@ class Liar {
   }
   nlohmann::json snapshot(size_t* bytes) const {
     std::string out;
-    traces::Names names(program_);
+    traces::ProgramNames names(program_);
     traces::append_snapshot_json(out, names, state_, nullptr, {}, {.raw = true});
     *bytes = out.size();
     return nlohmann::json::parse(out);

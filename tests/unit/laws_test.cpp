@@ -74,7 +74,7 @@ struct Guest {
   std::string out[2];
   std::string events;  // JSON lines
   std::unique_ptr<emu::Machine> machine;
-  std::unique_ptr<traces::Names> names;
+  std::unique_ptr<traces::ProgramNames> names;
   std::unique_ptr<model::Tracker> tracker;
 
   Guest(const Loaded& l, const std::string& name, bool watched = true, unsigned max_block = 64) {
@@ -88,7 +88,7 @@ struct Guest {
       out[fd == 2 ? 1 : 0].append(reinterpret_cast<const char*>(bytes), n);
     });
     if (!watched) return;
-    names = std::make_unique<traces::Names>(l.program);
+    names = std::make_unique<traces::ProgramNames>(l.program);
     model::TrackerOptions tracking;
     tracking.sink = [this](const model::Event& e) { traces::append_event_json(events, *names, e); };
     tracker = std::make_unique<model::Tracker>(l.program, *machine, std::move(tracking));

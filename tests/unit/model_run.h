@@ -33,8 +33,7 @@ struct ModelRun {
 inline std::vector<const model::Event*> of(const ModelRun& r, model::EventKind k, std::string_view owner = {}) {
   std::vector<const model::Event*> out;
   for (const model::Event& e : r.events)
-    if (e.kind == k && e.origin == model::Origin::user &&
-        (owner.empty() || (e.frame.function && e.frame.function->name() == owner)))
+    if (e.kind() == k && e.origin == model::Origin::user && (owner.empty() || e.frame.function == owner))
       out.push_back(&e);
   return out;
 }

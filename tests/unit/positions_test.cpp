@@ -87,8 +87,8 @@ struct Counts {
 void check(const std::string& path, const std::string& argument, Counts& counts) {
   SCOPED_TRACE(path + " " + argument);
   const model::Program p(loader::Image::load(path));
-  traces::Names names(p);
-  traces::EventText text(p, traces::Scope::all);
+  traces::ProgramNames names(p);
+  traces::EventText text(names, traces::Scope::all);
   Claims claims;
   std::string out;
   run_model(p, {argument}, true,
@@ -99,10 +99,11 @@ void check(const std::string& path, const std::string& argument, Counts& counts)
                out.clear();
                append_event_json(out, names, e);
                read_json(out, claims);
-               const bool another = e.kind == model::EventKind::defer_end || e.kind == model::EventKind::panic_start ||
-                                    e.kind == model::EventKind::deferreturn_enter ||
-                                    (e.kind == model::EventKind::defer_push && e.slot < 0);
-               counts.shown += another && e.shown_elsewhere(), counts.uncertain += another && !e.shown_elsewhere();
+               const bool another = e.kind() == model::EventKind::defer_end ||
+                                    e.kind() == model::EventKind::panic_start ||
+                                    e.kind() == model::EventKind::deferreturn_enter ||
+                                    (e.kind() == model::EventKind::defer_push && e.defer()->slot < 0);
+               counts.shown += another && !e.shown.none(), counts.uncertain += another && e.shown.none();
              },
              {}});
   emu::Machine m(p.image(), guest_options(path, {argument}));

@@ -25,15 +25,16 @@ TEST(Article, JmpdeferReturnsOntoTheCall) {
     if (p.mech().on_return != model::ReturnMechanism::jmpdefer) continue;
     const ModelRun r = run_model(p, {"defer-loop"});
     for (const Event* e : of(r, EventKind::jmpdefer)) {
-      EXPECT_EQ(e->return_address - e->return_after, p.amd64() ? 5u : 4u) << base(path);
-      const auto calls = p.calls_in(*e->frame.function);
+      const auto& j = e->as<model::Jmpdefer>();
+      EXPECT_EQ(j.return_before - j.return_after, p.amd64() ? 5u : 4u) << base(path);
+      const auto calls = p.calls_in(*p.function_at(j.return_after));
       EXPECT_TRUE(std::any_of(calls.begin(), calls.end(),
                               [&](const model::Call& c) {
-                                return c.pc == e->return_after && p.describe(c.target) == "runtime.deferreturn";
+                                return c.pc == j.return_after && p.describe(c.target) == "runtime.deferreturn";
                               }))
-          << base(path) << " " << p.describe(e->return_after);
+          << base(path) << " " << p.describe(j.return_after);
       // deferreturn's frame is gone: SP is that of the function that defers, as behind a CALL.
-      EXPECT_EQ(e->sp_after + (p.amd64() ? 8 : 0), e->frame.sp) << base(path);
+      EXPECT_EQ(j.sp_after + (p.amd64() ? 8 : 0), e->frame.sp) << base(path);
       ++n;
     }
   }
@@ -49,8 +50,8 @@ TEST(Article, Go113StackRecord) {
     const ModelRun r = run_model(p, {"defer-results"});
     const auto push = of(r, EventKind::defer_push, "main.resultNamed");
     ASSERT_EQ(push.size(), 1u) << base(path);
-    EXPECT_EQ(push[0]->storage, model::Storage::stack);
-    const uint64_t at = push[0]->record - push[0]->frame.sp;
+    EXPECT_EQ(push[0]->defer()->storage, model::Storage::stack);
+    const uint64_t at = push[0]->defer()->record - push[0]->frame.sp;
     EXPECT_EQ(at, p.amd64() ? 8u : 16u) << base(path);
     EXPECT_EQ(at + static_cast<uint64_t>(p.layouts()[model::F::defer_fn].offset), p.amd64() ? 32u : 40u) << base(path);
     ++n;
@@ -59,7 +60,7 @@ TEST(Article, Go113StackRecord) {
 }
 
 const model::Effect* effect(const Event& e, std::string_view name) {
-  for (const model::Effect& f : e.effects)
+  for (const model::Effect& f : e.as<model::DeferEnd>().effects)
     if (f.name == name) return &f;
   return nullptr;
 }
@@ -68,7 +69,7 @@ void expect_effect(const Event& e, const char* name, bool result, const char* be
                    const std::string& where) {
   const model::Effect* f = effect(e, name);
   ASSERT_NE(f, nullptr) << where;
-  EXPECT_EQ(f->kind, result ? model::Effect::Kind::result : model::Effect::Kind::variable) << where;
+  EXPECT_EQ(f->kind, result ? model::EffectKind::result : model::EffectKind::variable) << where;
   EXPECT_EQ(f->before, before) << where;
   EXPECT_EQ(f->after, after) << where;
 }
@@ -89,8 +90,9 @@ TEST(Article, EffectsOnResults) {
     expect_effect(*named[0], "t", true, "1", "4", base(path) + " resultNamed");
     expect_effect(*local[0], "t", false, "1", "4", base(path) + " resultLocal");
     expect_effect(*set[0], "t", true, "2", "3", base(path) + " resultSet");
-    ASSERT_EQ(local[0]->unchanged.size(), 1u) << base(path);
-    EXPECT_EQ(local[0]->unchanged[0].value, "1") << base(path);
+    const auto& unchanged = local[0]->as<model::DeferEnd>().unchanged_results;
+    ASSERT_EQ(unchanged.size(), 1u) << base(path);
+    EXPECT_EQ(unchanged[0].value, "1") << base(path);
   }
 }
 
@@ -103,17 +105,17 @@ TEST(Article, CapturedWordsHaveNames) {
     const auto push = of(r, EventKind::defer_push, "main.resultSet");
     ASSERT_EQ(push.size(), 1u) << base(path);
     std::vector<std::string> names;
-    for (const auto& c : push[0]->deferred.captured) {
-      names.emplace_back(c.name);
-      EXPECT_TRUE(c.name != "i" || c.value == 1) << base(path);
+    for (const auto& c : push[0]->defer()->function.captured) {
+      names.emplace_back(c.name.text());
+      EXPECT_TRUE(!(c.name == "i") || c.value == 1) << base(path);
     }
     std::sort(names.begin(), names.end());
     if (p.minor() >= (p.amd64() ? 17 : 18)) {
       EXPECT_EQ(names, (std::vector<std::string>{"&t", "i"})) << base(path);
     } else {
-      EXPECT_EQ(names.size() * 8 + push[0]->argument_bytes.size(), 16u) << base(path);
+      EXPECT_EQ(names.size() * 8 + push[0]->defer()->argument_bytes.size(), 16u) << base(path);
     }
-    EXPECT_TRUE(push[0]->deferred.captured_complete);
+    EXPECT_TRUE(push[0]->defer()->function.captured_complete);
   }
 }
 
@@ -135,11 +137,12 @@ TEST(Article, HeapRecordIsHalfFilledInDeferproc) {
         const model::Function* f = p.function_at(guest.pc());
         const bool inside = f && (f->name() == "runtime.deferproc" || f->name() == "runtime.newdefer");
         const auto g = inside ? guest.goroutine(guest.current_g()) : std::nullopt;
-        if (g && g->defer == push[0]->record) {
+        if (g && g->defer == push[0]->defer()->record) {
           const model::Chain c = model::read_chain(guest, *g, guest.unwind(*g));
           ASSERT_FALSE(c.entries.empty());
-          const auto mine = std::find_if(c.entries.begin(), c.entries.end(),
-                                         [&](const model::ChainEntry& e) { return e.record == push[0]->record; });
+          const auto mine = std::find_if(c.entries.begin(), c.entries.end(), [&](const model::ChainEntry& e) {
+            return e.record == push[0]->defer()->record;
+          });
           ASSERT_NE(mine, c.entries.end());
           half += mine->incomplete;
           EXPECT_TRUE(m.state().position != push[0]->position || !mine->incomplete) << base(path);
@@ -162,11 +165,12 @@ TEST(Article, DeferreturnLoops) {
     EXPECT_TRUE(of(r, EventKind::jmpdefer).empty());
     ASSERT_TRUE(enter.size() == 1 && leave.size() == 1 && start.size() == 10) << base(path);
     for (const Event* e : start) {
-      EXPECT_EQ(e->by, RunBy::deferreturn) << base(path);
+      EXPECT_EQ(e->defer()->run_by, RunBy::deferreturn) << base(path);
       EXPECT_GT(e->id, enter[0]->id);
       EXPECT_LT(e->id, leave[0]->id);
     }
-    EXPECT_EQ(enter[0]->return_address, leave[0]->return_address);
+    EXPECT_EQ(enter[0]->as<model::DeferreturnEnter>().return_address,
+              leave[0]->as<model::DeferreturnLeave>().return_address);
   }
 }
 
@@ -214,17 +218,18 @@ TEST(Article, RecoveryTarget) {
     const auto jumps = of(r, EventKind::recovery_jump);
     ASSERT_EQ(jumps.size(), 8u) << base(path);
     for (const Event* e : jumps) {
-      const model::Function& f = *e->frame.function;
+      const auto& jump = e->as<model::RecoveryJump>();
+      const model::Function& f = *p.function_at(jump.to);
       const bool open = p.open_coded(f) != nullptr;
       const auto at_deferreturn =
           f.f.entry + f.f.deferreturn - static_cast<uint64_t>(p.amd64() ? p.mech().deferreturn_call_off : 0);
       if (open || p.mech().recovery == model::RecoveryTarget::deferreturn)
-        EXPECT_EQ(e->to_pc, at_deferreturn) << base(path);
+        EXPECT_EQ(jump.to, at_deferreturn) << base(path);
       else
-        EXPECT_NE(e->to_pc, at_deferreturn) << base(path);
-      EXPECT_EQ(e->returns_one, p.mech().recovery == model::RecoveryTarget::deferproc_returns_1) << base(path);
-      EXPECT_EQ(e->to_sp, e->frame.sp);
-      EXPECT_GT(e->discarded_count, 0u);
+        EXPECT_NE(jump.to, at_deferreturn) << base(path);
+      EXPECT_EQ(jump.returns_one, p.mech().recovery == model::RecoveryTarget::deferproc_returns_1) << base(path);
+      EXPECT_EQ(jump.to_sp, e->frame.sp);
+      EXPECT_GT(jump.discarded_count, 0u);
     }
   }
 }
@@ -239,12 +244,13 @@ TEST(Article, Issue73916) {
     const auto recovered = of(r, EventKind::panic_recovered), refused = of(r, EventKind::recover_refused);
     ASSERT_EQ(recovered.size(), 1u) << base(path);
     ASSERT_EQ(refused.size(), helper ? 0u : 1u) << base(path);
-    const Event& e = helper ? *recovered[0] : *refused[0];
-    ASSERT_GE(e.decided_by, 0) << base(path);
-    EXPECT_EQ(e.callers[static_cast<size_t>(e.decided_by)].function,
-              helper ? "main.inlinedHelper" : "main.inlinedWrapper")
-        << base(path);
-    EXPECT_EQ(e.callers[0].function, "main.inlinedHelper") << base(path);
+    const auto check = [&](const auto& e) {
+      ASSERT_GE(e.decider, 0) << base(path);
+      EXPECT_EQ(e.callers[static_cast<size_t>(e.decider.value)].function, e.decided_by);
+      EXPECT_EQ(e.decided_by.text(), helper ? "main.inlinedHelper" : "main.inlinedWrapper") << base(path);
+      EXPECT_EQ(e.callers[0].function.text(), "main.inlinedHelper") << base(path);
+    };
+    helper ? check(recovered[0]->as<model::PanicRecovered>()) : check(refused[0]->as<model::RecoverRefused>());
   }
 }
 
@@ -266,24 +272,24 @@ TEST(Panics, ValuesAndEnds) {
       const ModelRun r = run_model(p, {name});
       const auto panics = of(r, EventKind::panic_start);
       ASSERT_FALSE(panics.empty()) << name;
-      EXPECT_EQ(panics[0]->value, value) << name;
-      EXPECT_EQ(panics[0]->panic_number, 1u);
+      EXPECT_EQ(panics[0]->panic()->value, value) << name;
+      EXPECT_EQ(panics[0]->panic()->number, 1u);
       ++tried;
     }
     const ModelRun fatal = run_model(p, {"crash-nested"});
     const auto end = of(fatal, EventKind::exit), last = of(fatal, EventKind::panic_fatal);
     ASSERT_EQ(end.size(), 1u);
     ASSERT_EQ(last.size(), 1u);
-    EXPECT_EQ(end[0]->why, model::Why::panic);
-    EXPECT_EQ(end[0]->status, 2u);
-    EXPECT_EQ(end[0]->panic, last[0]->panic);
+    EXPECT_EQ(end[0]->as<model::Exit>().why, model::Why::panic);
+    EXPECT_EQ(end[0]->as<model::Exit>().status, 2u);
+    EXPECT_EQ(end[0]->as<model::Exit>().panic, last[0]->panic()->id);
     const ModelRun exits = run_model(p, {"exit-deferred"});
     const auto left = of(exits, EventKind::defer_left);  // the one that calls os.Exit, and the one behind it
     ASSERT_EQ(left.size(), 2u);
-    EXPECT_TRUE(left[0]->started && !left[1]->started);
-    EXPECT_EQ(left[1]->why, model::Why::os_exit);
+    EXPECT_TRUE(left[0]->as<model::DeferLeft>().started && !left[1]->as<model::DeferLeft>().started);
+    EXPECT_EQ(left[1]->as<model::DeferLeft>().why, model::Why::os_exit);
     const ModelRun asleep = run_model(p, {"crash-deadlock"});
-    EXPECT_EQ(of(asleep, EventKind::exit).at(0)->why, model::Why::deadlock);
+    EXPECT_EQ(of(asleep, EventKind::exit).at(0)->as<model::Exit>().why, model::Why::deadlock);
   }
   EXPECT_GE(tried, 4u);
 }

@@ -55,11 +55,9 @@ const Marker* marker_of_function(std::string_view function) {
 }
 
 // What a deferred call calls, through its wrapper; empty: a wrapper that calls through a pointer.
-std::string called(const Program& p, const model::Deferred& d) {
-  if (!d.function) return "nil";
-  const model::Wrapped& w = p.wrapped(*d.function);
-  if (d.target) return std::string(d.target->name());
-  return w.is_wrapper ? w.function : std::string(d.function->name());
+std::string called(const model::DeferredFunction& d) {
+  if (!d.symbol) return "nil";
+  return std::string((d.wrapper ? d.wraps : d.symbol).text());
 }
 
 // An error is told by type and text, where its fields hold one; Go prints the text.
@@ -117,20 +115,20 @@ class Sequence {
 
   void event(const Event& e) {
     G& g = of_[e.goid];
-    switch (e.kind) {
+    switch (e.kind()) {
       case EventKind::goexit: g.goexit = true; return;
-      case EventKind::panic_recovered: g.recovered = e.value, g.any_recovered = true; return;
+      case EventKind::panic_recovered: g.recovered = e.panic()->value, g.any_recovered = true; return;
       case EventKind::recovery_jump:
         while (!g.open.empty() && call_depth(*g.open.back().start) >= e.frame.depth) g.open.pop_back();
         return;
       case EventKind::defer_start:
         if (e.origin != model::Origin::user) return;
-        g.open.push_back({&e, called(run_.p, e.deferred)});
+        g.open.push_back({&e, called(e.defer()->function)});
         g.any_recovered = false;
         return;
       case EventKind::defer_end:
         if (e.origin != model::Origin::user) return;
-        while (!g.open.empty() && g.open.back().start->id != e.start)
+        while (!g.open.empty() && g.open.back().start->id != e.as<model::DeferEnd>().start)
           g.open.pop_back();  // panicked, then its frame returned
         if (g.open.empty()) return run_.fail(fmt::format("event {} ends what does not run", e.id));
         close(g);
@@ -146,7 +144,7 @@ class Sequence {
   void close(G& g) {
     const Open o = g.open.back();
     g.open.pop_back();
-    const bool marker = marker_of_function(o.what) != nullptr && o.start->deferred.funcval != 0;
+    const bool marker = marker_of_function(o.what) != nullptr && o.start->defer()->function.funcval != 0;
     if (marker && !o.printed) run_.fail(fmt::format("event {}: {} ran and printed nothing", o.start->id, o.what));
   }
 
@@ -186,15 +184,16 @@ class Sequence {
   // constant.
   void argument(const Event& start, const std::string& text) {
     for (const Event& e : run_.r.events) {
-      if (e.id != start.push || e.kind != EventKind::defer_push) continue;
+      if (e.id != start.defer()->id || e.kind() != EventKind::defer_push) continue;
       const auto number = static_cast<uint64_t>(std::stoll(text));
       uint64_t v = 0;
-      if (e.argument_bytes.size() >= 8) {
-        std::memcpy(&v, e.argument_bytes.data(), 8);
+      const model::Defer& d = *e.defer();
+      if (d.argument_bytes.size() >= 8) {
+        std::memcpy(&v, d.argument_bytes.data(), 8);
         if (v != number) run_.fail(fmt::format("event {}: argument {}, printed {}", e.id, v, number));
-      } else if (e.deferred.captured.size() == 1 && e.deferred.captured[0].size == 8 &&
-                 start.deferred.function->wrapper) {
-        v = e.deferred.captured[0].value;
+      } else if (d.function.captured.size() == 1 && d.function.captured[0].size == 8 &&
+                 run_.p.function_at(start.defer()->function.entry)->wrapper) {
+        v = d.function.captured[0].value;
         if (v != number) run_.fail(fmt::format("event {}: captured {}, printed {}", e.id, v, number));
       }
       return;
@@ -287,7 +286,9 @@ struct StackLook {
   void address(const std::vector<model::Frame>& frames, const std::string& at) const {
     uint64_t a = std::stoull(at.substr(at.rfind(' ') + 1), nullptr, 16);
     for (const Event& e : moves)  // it was taken before the line was written
-      if (e.kind == EventKind::stack_move && a >= e.old_lo && a < e.old_hi) a += e.new_hi - e.old_hi;
+      if (const auto* move = std::get_if<model::StackMove>(&e.body);
+          move && a >= move->before.lo && a < move->before.hi)
+        a += move->after.hi - move->before.hi;
     for (const model::Frame& f : frames)
       if (f.function->name() == "main.address" && a >= f.sp && a < f.caller_sp) return;
     note("no frame of main.address holds " + at);
@@ -300,17 +301,18 @@ void check_consistent(const CaseRun& run) {
   std::map<uint64_t, const Event*> pushed;
   std::set<uint64_t> started;
   for (const Event& e : run.r.events) {
-    if (e.kind == EventKind::defer_push) pushed[e.id] = &e;
+    if (e.kind() == EventKind::defer_push) pushed[e.id] = &e;
     if (e.frame.sp && e.frame.depth >> 40) run.fail(fmt::format("event {}: frame depth {}", e.id, e.frame.depth));
-    if (e.kind != EventKind::defer_start) continue;
-    const auto it = pushed.find(e.push);
+    if (e.kind() != EventKind::defer_start) continue;
+    const auto it = pushed.find(e.defer()->id);
     if (it == pushed.end()) {
       run.fail(fmt::format("event {} starts what was not registered", e.id));
       continue;
     }
-    if (!started.insert(e.push).second) run.fail(fmt::format("event {} starts twice", e.id));
-    if (it->second->deferred.entry != e.deferred.entry) run.fail(fmt::format("event {}: another function", e.id));
-    if (it->second->frame.function != e.frame.function) run.fail(fmt::format("event {}: another owner", e.id));
+    if (!started.insert(e.defer()->id).second) run.fail(fmt::format("event {} starts twice", e.id));
+    if (it->second->defer()->function.entry != e.defer()->function.entry)
+      run.fail(fmt::format("event {}: another function", e.id));
+    if (!(it->second->frame.function == e.frame.function)) run.fail(fmt::format("event {}: another owner", e.id));
   }
 }
 
@@ -329,12 +331,12 @@ Sites sites_of(const Program& p) {
 
 void check_sites(const CaseRun& run, const Sites& sites) {
   for (const Event& e : run.r.events) {
-    if (e.kind != EventKind::defer_push) continue;
-    const auto it = sites.find(e.site);
+    if (e.kind() != EventKind::defer_push) continue;
+    const auto it = sites.find(e.defer()->site);
     if (it == sites.end()) {
-      run.fail(fmt::format("event {}: {} is not in the inventory", e.id, run.p.describe(e.site)));
-    } else if (!it->second.count(e.storage)) {
-      run.fail(fmt::format("event {}: {} is of another kind", e.id, run.p.describe(e.site)));
+      run.fail(fmt::format("event {}: {} is not in the inventory", e.id, run.p.describe(e.defer()->site)));
+    } else if (!it->second.count(e.defer()->storage)) {
+      run.fail(fmt::format("event {}: {} is of another kind", e.id, run.p.describe(e.defer()->site)));
     }
   }
 }
@@ -356,14 +358,15 @@ void check_report(const CaseRun& run) {
   }
   uint64_t goid = 0;
   for (const Event& e : run.r.events)
-    if (e.kind == EventKind::panic_start) goid = e.goid;
+    if (e.kind() == EventKind::panic_start) goid = e.goid;
   std::vector<const Event*> alive;
   for (const Event& e : run.r.events) {
     if (e.goid != goid) continue;
-    if (e.kind == EventKind::panic_start) alive.push_back(&e);
-    const bool aborted = e.kind == EventKind::panic_aborted && e.why == model::Why::recovery;
-    if (e.kind == EventKind::recovery_jump || aborted)
-      std::erase_if(alive, [&](const Event* p) { return p->id == e.panic; });
+    if (e.kind() == EventKind::panic_start) alive.push_back(&e);
+    const bool aborted =
+        e.kind() == EventKind::panic_aborted && e.as<model::PanicAborted>().why == model::Why::recovery;
+    if (e.kind() == EventKind::recovery_jump || aborted)
+      std::erase_if(alive, [&](const Event* p) { return p->id == e.panic()->id; });
   }
   // 1.25+: a panic that was recovered and thrown again with its value is one line.
   for (size_t i = 0; i < said.size(); ++i)
@@ -371,9 +374,9 @@ void check_report(const CaseRun& run) {
       said.insert(said.begin() + static_cast<long>(i), std::string(said[i])), ++i;
   size_t n = 0;
   for (const Event* p : alive) {
-    if (n >= said.size()) return run.fail("a panic that the report does not name: " + p->value + "\n" + head);
-    if (by_value(as_reported(p->value)) && !starts_with(said[n], as_reported(p->value)))
-      run.fail(fmt::format("panic {}, reported {}", p->value, said[n]));
+    if (n >= said.size()) return run.fail("a panic that the report does not name: " + p->panic()->value + "\n" + head);
+    if (by_value(as_reported(p->panic()->value)) && !starts_with(said[n], as_reported(p->panic()->value)))
+      run.fail(fmt::format("panic {}, reported {}", p->panic()->value, said[n]));
     ++n;
   }
   if (n != said.size()) run.fail(fmt::format("{} panics reported, {} known\n{}", said.size(), n, head));
@@ -409,7 +412,7 @@ TEST_P(Markers, EveryCase) {
       CaseRun run{p, name, c, {}, {}};
       StackLook look{run, {}};
       const auto moved = [&](const auto&, const auto&, const Event& e) {
-        if (e.kind == EventKind::stack_move) look.moves.push_back(e);
+        if (e.kind() == EventKind::stack_move) look.moves.push_back(e);
       };
       run.r = run_model(p, {c}, true, {moved, [&](const auto& m, const auto& t, const Written& w) { look(m, t, w); }});
       for (const std::string& s : run.at_writes) run.fail(s);

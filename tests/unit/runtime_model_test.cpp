@@ -230,13 +230,13 @@ TEST(Events, SameWheneverHooksAreSet) {
       std::vector<std::pair<EventKind, emu::Position>> seen, expected;
       model::TrackerOptions o;
       o.sink = [&](const model::Event& e) {  // what is left at the end was registered before
-        if (e.kind != EventKind::defer_left) seen.push_back({e.kind, e.position});
+        if (e.kind() != EventKind::defer_left) seen.push_back({e.kind(), e.position});
       };
       const model::Tracker t(p, m, o);
       while (m.run_to(m.state().position + 777).kind == emu::Stop::Reached) {
       }
       for (const model::Event& e : whole_run.events)
-        if (e.position >= late && e.kind != EventKind::defer_left) expected.push_back({e.kind, e.position});
+        if (e.position >= late && e.kind() != EventKind::defer_left) expected.push_back({e.kind(), e.position});
       // transfer and jmpdefer say what lies between two hooks; from the first push on nothing is cut.
       EXPECT_EQ(seen, expected) << base(path) << " from " << late;
     }

@@ -21,16 +21,16 @@ using Values = std::vector<std::pair<std::string, std::string>>;
 bool has_dwarf(const std::string& path) { return path.find("_dwarf") != std::string::npos; }
 
 // The changes of one kind, before and after; of several words those that are one value's.
-Values changes(const Event& e, Effect::Kind k) {
+Values changes(const Event& e, model::EffectKind k) {
   Values out;
-  for (const Effect& f : e.effects)
+  for (const Effect& f : e.as<model::DeferEnd>().effects)
     if (f.kind == k) out.emplace_back(f.before, f.after);
   return out;
 }
 
 std::vector<std::string> unchanged(const Event& e) {
   std::vector<std::string> out;
-  for (const model::TypedValue& v : e.unchanged) out.push_back(v.value);
+  for (const model::TypedValue& v : e.as<model::DeferEnd>().unchanged_results) out.push_back(v.value);
   return out;
 }
 
@@ -50,7 +50,7 @@ TEST(Effects, OnResultsInEveryBuild) {
                twice = of(r, EventKind::defer_end, "main.resultTwice"),
                panic = of(r, EventKind::defer_end, "main.resultPanic");
     ASSERT_TRUE(named.size() == 1 && local.size() == 1 && set.size() == 1 && twice.size() == 2 && panic.size() == 1);
-    const auto result = Effect::Kind::result, variable = Effect::Kind::variable;
+    const auto result = model::EffectKind::result, variable = model::EffectKind::variable;
     EXPECT_EQ(changes(*named[0], result), (Values{{"1", "4"}}));
     EXPECT_EQ(changes(*local[0], result), Values{});
     EXPECT_EQ(changes(*local[0], variable), (Values{{"1", "4"}}));
@@ -64,11 +64,11 @@ TEST(Effects, OnResultsInEveryBuild) {
     EXPECT_TRUE(of_panic[0].second == "-1" || of_panic[0].second == "0xffffffffffffffff") << of_panic[0].second;
     if (has_dwarf(path)) {
       EXPECT_EQ(of_panic[1].second, "*errors.errorString(\"value out of range\")");
-      EXPECT_EQ(named[0]->effects[0].name, "t");
-      EXPECT_EQ(named[0]->effects[0].type, "int");
+      EXPECT_EQ(named[0]->as<model::DeferEnd>().effects[0].name, "t");
+      EXPECT_EQ(named[0]->as<model::DeferEnd>().effects[0].type, "int");
     }
     for (const auto* all : {&named, &local, &set, &twice, &panic})
-      for (const Event* e : *all) EXPECT_TRUE(e->effects_known);
+      for (const Event* e : *all) EXPECT_TRUE(e->as<model::DeferEnd>().effects_complete);
     ++n;
   }
   EXPECT_GT(n, 0u) << "no guests";
@@ -83,8 +83,8 @@ TEST(Effects, OnResultsOfSeveralWords) {
     const auto ends = of(r, EventKind::defer_end, "main.resultsMulti");
     if (ends.empty()) continue;  // not of the small set
     for (const Event* e : ends)
-      for (const Effect& f : e->effects) {
-        EXPECT_EQ(f.kind, Effect::Kind::result);
+      for (const Effect& f : e->as<model::DeferEnd>().effects) {
+        EXPECT_EQ(f.kind, model::EffectKind::result);
         EXPECT_TRUE(f.name != "b" || f.after == f.before.substr(0, f.before.size() - 1) + "!\"") << f.after;
         EXPECT_TRUE(f.name != "d" || std::stod(f.after) == 2 * std::stod(f.before)) << f.after;
         EXPECT_TRUE(f.name != "c" || f.after.starts_with("len ")) << f.after;
@@ -149,20 +149,21 @@ TEST(Arguments, StackAddressesHaveAPlace) {
     const char* name = kCases[next++ % std::size(kCases)];
     run_model(p, {name}, true,
               {[&](const emu::Machine& m, const model::Tracker&, const Event& e) {
-                 if (e.kind != EventKind::defer_push && e.kind != EventKind::defer_start) return;
+                 if (e.kind() != EventKind::defer_push && e.kind() != EventKind::defer_start) return;
+                 const model::Defer& d = *e.defer();
                  const model::Guest g(p, m.state());
                  const auto in_stack = [&](uint64_t v) { return v >= g.sp() && v < e.frame.sp + e.frame.depth; };
-                 for (const auto& c : e.deferred.captured) {
-                   if (c.size != 8 || !in_stack(c.value) || c.part()) continue;
-                   EXPECT_TRUE(std::regex_match(captured_text(p, e.deferred, c), place))
-                       << base(path) << " " << captured_text(p, e.deferred, c);
+                 for (const auto& c : d.function.captured) {
+                   if (c.size != 8 || !in_stack(c.value) || (!c.type && c.name)) continue;
+                   EXPECT_TRUE(std::regex_match(captured_text(p, c), place))
+                       << base(path) << " " << captured_text(p, c);
                    ++seen;
                  }
-                 for (size_t i = 0; i < e.arguments.size() && e.argument_bytes.size() == 8 * e.arguments.size(); ++i) {
+                 for (size_t i = 0; i < d.arguments.size() && d.argument_bytes.size() == 8 * d.arguments.size(); ++i) {
                    uint64_t v = 0;
-                   std::memcpy(&v, e.argument_bytes.data() + 8 * i, 8);
+                   std::memcpy(&v, d.argument_bytes.data() + 8 * i, 8);
                    if (!in_stack(v)) continue;
-                   EXPECT_TRUE(std::regex_match(e.arguments[i].value, place)) << e.arguments[i].value;
+                   EXPECT_TRUE(std::regex_match(d.arguments[i].value, place)) << d.arguments[i].value;
                    ++seen;
                  }
                },
@@ -202,14 +203,14 @@ TEST(Arguments, AreWhatTheSourcePasses) {
       const ModelRun r = run_model(p, {x.guest});
       const Event* push = nullptr;
       for (const Event* e : of(r, EventKind::defer_push)) {
-        const model::Function* f = e->deferred.function;
+        const model::Function* f = p.function_at(e->defer()->function.entry);
         if (f && (f->name() == x.function || p.wrapped(*f).function == x.function)) push = e;
       }
       ASSERT_NE(push, nullptr);
       Values said;
-      for (const model::TypedValue& v : push->arguments) said.emplace_back(v.name, v.value);
-      for (const auto& c : push->deferred.captured) said.emplace_back(c.name, captured_text(p, push->deferred, c));
-      if (!push->arguments.empty()) {
+      for (const model::TypedValue& v : push->defer()->arguments) said.emplace_back(v.name, v.value);
+      for (const auto& c : push->defer()->function.captured) said.emplace_back(c.name.text(), captured_text(p, c));
+      if (!push->defer()->arguments.empty()) {
         for (const auto& v : x.values) EXPECT_NE(std::find(said.begin(), said.end(), v), said.end()) << v.first;
         ++by_stack;
       } else {
@@ -230,11 +231,13 @@ TEST(Arguments, ALargeStructIsOneValue) {
     const Program p(loader::Image::load(path));
     const ModelRun r = run_model(p, {"defer-argsbig"});
     for (const Event* e : of(r, EventKind::defer_push)) {
-      if (e->arguments.empty()) continue;
-      ASSERT_EQ(e->arguments.size(), 2u) << base(path);
-      EXPECT_EQ(e->arguments[0].name, "b");
-      EXPECT_NE(e->arguments[0].value.find("name: \"before\""), std::string::npos) << e->arguments[0].value;
-      EXPECT_NE(e->arguments[0].value.find("[0, 1, 2, 3, "), std::string::npos) << e->arguments[0].value;
+      if (e->defer()->arguments.empty()) continue;
+      ASSERT_EQ(e->defer()->arguments.size(), 2u) << base(path);
+      EXPECT_EQ(e->defer()->arguments[0].name, "b");
+      EXPECT_NE(e->defer()->arguments[0].value.find("name: \"before\""), std::string::npos)
+          << e->defer()->arguments[0].value;
+      EXPECT_NE(e->defer()->arguments[0].value.find("[0, 1, 2, 3, "), std::string::npos)
+          << e->defer()->arguments[0].value;
       ++seen;
     }
   }
@@ -259,10 +262,12 @@ TEST(Panics, ValuesAreThoseOfTheCrashReport) {
       std::string report = r.out.substr(at + 7, r.out.find('\n', at) - at - 7);
       if (report.find(" [recovered") != std::string::npos) report = report.substr(0, report.find(" [recovered"));
       if (report.empty() || report[0] == '(') continue;  // "(main.T) 0x…"
-      if (panics[0]->value.find('{') != std::string::npos || panics[0]->value.find("Error") != std::string::npos ||
-          panics[0]->value.find("errorString") != std::string::npos)
+      if (panics[0]->panic()->value.find('{') != std::string::npos ||
+          panics[0]->panic()->value.find("Error") != std::string::npos ||
+          panics[0]->panic()->value.find("errorString") != std::string::npos)
         continue;
-      EXPECT_EQ(panics[0]->value.substr(0, panics[0]->value.find('\n')), report) << base(path) << " " << name;
+      EXPECT_EQ(panics[0]->panic()->value.substr(0, panics[0]->panic()->value.find('\n')), report)
+          << base(path) << " " << name;
       ++compared;
     }
   }

@@ -35,11 +35,11 @@ class EveryEvent {
     const auto g = guest.goroutine(reader.who().g);
     if (g && g->id == e.goid) told_[e.goid].hi = g->hi;
     take(e);
-    if (e.kind == EventKind::transfer || !g || g->id != e.goid) return;
+    if (e.kind() == EventKind::transfer || !g || g->id != e.goid) return;
     const model::Unwound frames = guest.unwind(*g, kFrames);
     same_frames(reader, frames, e);
     // What is given up is still in memory, and a recovery tells of all that it throws away before it is done.
-    if (e.kind != EventKind::defer_left && e.kind != EventKind::exit && frames.complete)
+    if (e.kind() != EventKind::defer_left && e.kind() != EventKind::exit && frames.complete)
       one_place(guest, t, *g, frames, e);
     ++events_;
   }
@@ -61,24 +61,29 @@ class EveryEvent {
     if (failed_.size() < 2000) failed_ += name_ + ": " + what + "\n";
   }
   void fail(const Event& e, const std::string& what) {
-    fail(fmt::format("event {} at @{} ({}): {}", e.id, e.position, to_string(e.kind), what));
+    fail(fmt::format("event {} at @{} ({}): {}", e.id, e.position, to_string(e.kind()), what));
   }
 
   void take(const Event& e) {
     Told& g = told_[e.goid];
-    if (e.kind == EventKind::defer_push) {
+    if (e.kind() == EventKind::defer_push) {
       auto at = g.pending.end();  // the list of a range-over-func loop belongs to a frame that others stand on
-      while (e.storage == Storage::rangefunc && at != g.pending.begin() && (at - 1)->frame.depth > e.frame.depth) --at;
+      while (e.defer()->storage == Storage::rangefunc && at != g.pending.begin() &&
+             (at - 1)->frame.depth > e.frame.depth)
+        --at;
       g.pending.insert(at, e);
     }
-    if (e.kind == EventKind::defer_start) {
-      std::erase_if(g.pending, [&](const Event& p) { return p.id == e.push; });
+    if (e.kind() == EventKind::defer_start) {
+      std::erase_if(g.pending, [&](const Event& p) { return p.id == e.defer()->id; });
       g.running.push_back(e.id);
     }
-    if (e.kind == EventKind::defer_end || (e.kind == EventKind::defer_left && e.started))
-      std::erase(g.running, e.start);
-    if (e.kind == EventKind::defer_left && !e.started)
-      std::erase_if(g.pending, [&](const Event& p) { return p.id == e.push; });
+    if (const auto* end = std::get_if<model::DeferEnd>(&e.body)) std::erase(g.running, end->start);
+    if (const auto* left = std::get_if<model::DeferLeft>(&e.body)) {
+      if (left->started)
+        std::erase(g.running, left->start);
+      else
+        std::erase_if(g.pending, [&](const Event& p) { return p.id == left->defer.id; });
+    }
   }
 
   void same_frames(const session::Reader& reader, const model::Unwound& snapshot, const Event& e) {
@@ -102,8 +107,9 @@ class EveryEvent {
     std::vector<std::string> known, read;
     for (size_t i = told.pending.size(); i-- > 0;) {
       const Event& p = told.pending[i];
-      const uint64_t moved = p.storage == Storage::stack ? g.hi - (p.frame.sp + p.frame.depth) : 0;
-      known.push_back(place(p.storage, p.slot, p.record + moved, p.frame.depth));
+      const model::Defer& d = *p.defer();
+      const uint64_t moved = d.storage == Storage::stack ? g.hi - (p.frame.sp + p.frame.depth) : 0;
+      known.push_back(place(d.storage, d.slot, d.record + moved, p.frame.depth));
     }
     model::ReadBudget budget;
     for (const model::ChainEntry& c : t.chain(guest, g, frames, budget).entries)
@@ -155,7 +161,7 @@ TEST_P(Events, FramesAndPlaces) {
       bool exited = false;
       const auto on = [&](const emu::Machine& m, const model::Tracker& t, const Event& e) {
         every(m, t, e, p);
-        exited = exited || e.kind == EventKind::exit;
+        exited = exited || e.kind() == EventKind::exit;
       };
       run_model(p, {c}, true, {on, {}});
       every.at_end(exited);

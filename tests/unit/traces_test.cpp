@@ -46,15 +46,15 @@ TEST(Json, EventsAndSnapshots) {
       if (!whole() && i != next % std::size(kCases)) continue;
       const model::Program p(loader::Image::load(path));
       const traces::BinaryId id = traces::BinaryId::of(p);
-      traces::Names names(p);
+      traces::ProgramNames names(p);
       std::map<model::EventKind, size_t> here;
       const auto each = [&](const emu::Machine& m, const model::Tracker& t, const model::Event& e) {
-        if (++here[e.kind] > 12) return;
+        if (++here[e.kind()] > 12) return;
         std::string line;
         traces::append_event_json(line, names, e);
         ASSERT_TRUE(nlohmann::json::accept(line)) << path << "\n" << line;
         ++lines;
-        if (e.kind == model::EventKind::transfer || here[e.kind] > 3) return;
+        if (e.kind() == model::EventKind::transfer || here[e.kind()] > 3) return;
         std::string snap;
         traces::append_snapshot_json(snap, names, m.state(), &t, id, {.raw = true}, e.id);
         ASSERT_TRUE(nlohmann::json::accept(snap)) << path << "\n" << snap;
@@ -76,7 +76,7 @@ TEST(Stream, StrippedGivesTheSame) {
     for (size_t i = 0; i < std::size(kCases); ++i) {
       if (!whole() && i != next % std::size(kCases)) continue;
       std::string a, b;
-      traces::Names of_a(with), of_b(without);
+      traces::ProgramNames of_a(with), of_b(without);
       run_model(with, {kCases[i]}, true,
                 {[&](const auto&, const auto&, const auto& e) { append_event_json(a, of_a, e); }, {}});
       run_model(without, {kCases[i]}, true,
@@ -95,12 +95,12 @@ TEST(Queue, GivesWhatItWasGiven) {
                                            "recover-inlined", "stack-growloop", "recover-depths",
                                            "rangefunc-defer", "fault-nil",      "defer-results"};
   struct Streams {
-    explicit Streams(const model::Program& p) : names(p), text(p, traces::Scope::all) {}
+    explicit Streams(const model::Program& p) : names(p), text(names, traces::Scope::all) {}
     void append(const model::Event& e) {
       traces::append_event_json(json, names, e);
       text.append(lines, e);
     }
-    traces::Names names;
+    traces::ProgramNames names;
     traces::EventText text;
     std::string json, lines;
   };
@@ -128,79 +128,24 @@ TEST(Queue, GivesWhatItWasGiven) {
   EXPECT_GT(next, 0u) << "no guests";
 }
 
-// Every field of the values, each unlike its default, through the packing and back; twice, since numbers are packed as
-// differences.
-TEST(Queue, PacksValues) {
-  const std::vector<std::string> guests = case_guests();
-  ASSERT_FALSE(guests.empty());
-  const model::Program p(loader::Image::load(guests.front()));
-  const model::Shape& type = p.shape("*int");
-  const model::Function* f = p.function_named("main.main");
-  model::Event push, end;
-  push.kind = model::EventKind::defer_push, end.kind = model::EventKind::defer_end;
-  push.arguments = {{"a", "string", "\"x\""}, {"+8", "", "7"}};
-  push.argument_bytes = {1, 2, 3};
-  push.arguments_known = false;
-  push.deferred.captured = {{8, 8, 0xc000, true, "&t", &type, f, 24}, {16, 4, 5, false, "", nullptr}};
-  push.deferred.texts = {{16, "\"text\""}};
-  using Kind = model::Effect::Kind;
-  end.effects = {{Kind::result, "t", "int", "1", "4"}, {Kind::captured, "captured +8", "", "2", "3"}};
-  end.effects_known = true;
-  end.unchanged = {{"err", "error", "nil"}};
-  traces::EventPacker packer;
-  traces::EventUnpacker unpacker;
-  std::vector<uint8_t> bytes;
-  size_t used = 0;
-  for (int i = 0; i < 2; ++i) packer.append(bytes, used, push), packer.append(bytes, used, end);
-  const uint8_t* at = bytes.data();
-  const auto same = [](const auto& a, const auto& b) {
-    return a.name == b.name && a.type == b.type && a.value == b.value;
-  };
-  for (int i = 0; i < 2; ++i) {
-    const model::Event& a = unpacker.next(at);
-    EXPECT_EQ(a.argument_bytes, push.argument_bytes);
-    EXPECT_FALSE(a.arguments_known);
-    ASSERT_EQ(a.arguments.size(), 2u);
-    EXPECT_TRUE(same(a.arguments[0], push.arguments[0]) && same(a.arguments[1], push.arguments[1]));
-    ASSERT_EQ(a.deferred.captured.size(), 2u);
-    const auto& c = a.deferred.captured[0];
-    EXPECT_TRUE(c.offset == 8 && c.size == 8 && c.value == 0xc000 && c.address && c.name == "&t" && c.type == &type);
-    EXPECT_TRUE(c.frame == f && c.frame_offset == 24);
-    EXPECT_EQ(a.deferred.texts, push.deferred.texts);
-    const model::Event& b = unpacker.next(at);
-    EXPECT_TRUE(b.effects_known);
-    ASSERT_EQ(b.effects.size(), 2u);
-    for (size_t k = 0; k < 2; ++k) {
-      const model::Effect &x = b.effects[k], &y = end.effects[k];
-      EXPECT_TRUE(x.kind == y.kind && x.name == y.name && x.type == y.type && x.before == y.before &&
-                  x.after == y.after);
-    }
-    ASSERT_EQ(b.unchanged.size(), 1u);
-    EXPECT_TRUE(same(b.unchanged[0], end.unchanged[0]));
-  }
-  EXPECT_EQ(at, bytes.data() + used);
-}
-
 // Not known is null, none is an empty list.
 TEST(Json, UnknownIsNotNone) {
   const std::vector<std::string> guests = case_guests();
   ASSERT_FALSE(guests.empty());
   const model::Program p(loader::Image::load(guests.front()));
-  traces::Names names(p);
+  traces::ProgramNames names(p);
   const auto json = [&](const model::Event& e) {
     std::string line;
     traces::append_event_json(line, names, e);
     return nlohmann::json::parse(line);
   };
-  model::Event end;
-  end.kind = model::EventKind::defer_end;
-  EXPECT_TRUE(json(end)["effects"].is_null() && json(end)["unchanged_results"].is_null());
-  end.effects_known = true;
+  model::Event end{model::DeferEnd()};
   EXPECT_TRUE(json(end)["effects"].is_array() && json(end)["effects"].empty());
-  model::Event push;
-  push.kind = model::EventKind::defer_push;
+  end.as<model::DeferEnd>().effects.known = end.as<model::DeferEnd>().unchanged_results.known = false;
+  EXPECT_TRUE(json(end)["effects"].is_null() && json(end)["unchanged_results"].is_null());
+  model::Event push{model::DeferPush()};
   EXPECT_TRUE(json(push)["defer"]["arguments"].is_array());
-  push.arguments_known = false;
+  push.defer()->arguments.known = false;
   EXPECT_TRUE(json(push)["defer"]["arguments"].is_null());
 }
 
@@ -208,11 +153,11 @@ TEST(Json, UnknownIsNotNone) {
 TEST(Queue, FullAndFailing) {
   const std::string text(500, 'x');
   size_t written = 0;
-  model::Event e;
-  e.kind = model::EventKind::panic_start;
-  traces::EventQueue queue([&](const model::Event& got) { written += got.value == text && got.id == written; });
+  model::Event e{model::PanicStart()};
+  traces::EventQueue queue(
+      [&](const model::Event& got) { written += got.panic()->value == text && got.id == written; });
   for (e.id = 0; e.id < 100'000; ++e.id) {
-    e.value = text;
+    e.panic()->value = text;
     queue.put(e);
   }
   queue.finish();

@@ -1,0 +1,27 @@
+// What an event owns of what a program says: names for functions, frames, deferred functions.
+#pragma once
+#include "runtime_model/chain.h"
+#include "runtime_model/events.h"
+
+namespace deferscope::model {
+
+class Naming {
+ public:
+  explicit Naming(const Program& program) : p_(program) {}
+  Name function(const Function* f);  // as texts print it; none for nullptr
+  EventFrame frame(const FrameId& f) { return {function(f.function), f.sp, f.depth, f.pc}; }
+  DeferredFunction deferred(const Deferred& d);
+
+ private:
+  struct Wraps {
+    bool wrapper = false;
+    Name function;
+  };
+  Name kept(std::string_view text);
+  const Program& p_;
+  Kept<Name> functions_;  // by Function
+  Kept<Wraps> wraps_;     // by Function
+  Kept<Name> texts_;      // by address: texts of the program, which never move
+};
+
+}  // namespace deferscope::model
