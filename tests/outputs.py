@@ -70,6 +70,7 @@ class Checks:
         self.program = program
         self.schemas = {n: Schema(n) for n in ("info", "defers", "disasm", "snapshot", "event")}
         self.inventories = {}
+        self.strict = set()  # kinds of events of which the schema was tried
         self.top = {}  # event kind -> its keys: the same in the same order, always
 
     def deferscope(self, *arguments, status=0):
@@ -116,6 +117,20 @@ class Checks:
                 site = e["defer"]["site"]
                 fail(f"{where}: event {e['id']}: no {e['defer']['storage']} site of the inventory: {site['symbol']}+{site['offset']}")
 
+    def schema_is_strict(self, stream):
+        """Of each kind of event one: without one of its keys, or with another, it is none."""
+        validator = self.schemas["event"].validator
+        for e in stream:
+            if e["event"] in self.strict:
+                continue
+            self.strict.add(e["event"])
+            wrong = [{k: v for k, v in e.items() if k != key} for key in e] + [{**e, "another": 1}]
+            if isinstance(e.get("defer"), dict):
+                wrong += [{**e, "defer": {**e["defer"], "another": 1}}, {**e, "defer": {k: v for k, v in e["defer"].items() if k != "bits"}}]
+            for w in wrong:
+                if validator.is_valid(w):
+                    fail(f"event.json takes a {e['event']} with the keys {list(w)}")
+
     def run(self, guest, *arguments):
         where = f"{guest.name} {' '.join(arguments)}"
         with tempfile.TemporaryDirectory() as folder:
@@ -124,6 +139,7 @@ class Checks:
             watched = self.deferscope("run", "--stats", f"--events={events}", f"--snapshots={snaps}", guest, *arguments, status=None)
             same(where, plain, watched)
             stream = self.lines("event", events.read_text(), where)
+            self.schema_is_strict(stream)
             chains = self.lines("snapshot", snaps.read_text(), where)
         for e in stream:
             keys = self.top.setdefault(e["event"], list(e))
