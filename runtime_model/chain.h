@@ -48,6 +48,7 @@ struct ChainEntry {
   bool list_head = false;   // the record that deferrangefunc pushed; its list follows
   bool stale = false;     // 1.14–1.21: the frame is gone, its record is not: the next panic runs what lies there now
   bool unlinked = false;  // taken off the list to be called next: only who saw the run knows it
+  uint64_t number = 0;    // Defer::number of its events; 0: its registration was not seen
   uint64_t record = 0;    // 0: open-coded, no record
   uint64_t sp = 0;        // of the owner frame
   uint64_t pc = 0;        // where it was registered (return address), 0 for open-coded

@@ -128,7 +128,7 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
   const auto add_slot = [&](const SlotStore& x) {
     const std::string& f = funcval_before[x.pc];
     d.sites.push_back(
-        {x.pc, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f), x.slot});
+        {x.at, Storage::open_coded, fmt::format("slot {} (no deferBits)", x.slot), f, wraps(p, f), x.slot});
   };
   uint8_t covered = 0;
   for (const SlotStore& x : d.open->dropped) {

@@ -85,7 +85,8 @@ void note_arguments(const OpenCoded& o, const Insn& i, int64_t varp, std::vector
     if (static_cast<size_t>(x.slot) >= o.arguments.size()) continue;
     for (const OpenCoded::Argument& a : o.arguments[static_cast<size_t>(x.slot)])
       for (const int64_t at : frame_stored(i))
-        if (at >= varp - int64_t{a.offset} && at < varp - int64_t{a.offset} + int64_t{a.size}) x.pc = i.next();
+        if (at >= varp - int64_t{a.offset} && at < varp - int64_t{a.offset} + int64_t{a.size})
+          x.pc = i.next(), x.more = true;
   }
 }
 
@@ -140,7 +141,7 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
           // Zero before deferBits is valid is the frame being cleared, behind it `defer` of a func that is always nil.
           if (s.offset == varp - static_cast<int64_t>(o.slots[n]) && (o.valid_from || !s.constant || s.value) &&
               straight.size() < kMaxStraight)
-            straight.push_back({i.next(), static_cast<int>(n), s});
+            straight.push_back({i.next(), i.pc, static_cast<int>(n), s});
       note_arguments(o, i, varp, straight);
       for (const FrameStore& s : bytes)
         if (s.offset == varp - static_cast<int64_t>(o.bits_offset)) {

@@ -25,8 +25,10 @@ namespace deferscope::model {
 // The store of a closure to its slot, where that alone shows the registration (see BitStore::starts).
 struct SlotStore {
   uint64_t pc = 0;  // behind the last store of the closure and its arguments: from here on it is registered
+  uint64_t at = 0;  // the store of the closure itself: the defer statement's place
   int slot = 0;
   FrameStore store;
+  bool more = false;  // arguments are stored behind it
 };
 
 // A store to a function's deferBits byte.

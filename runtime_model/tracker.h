@@ -41,6 +41,7 @@ struct Anchored {
 // A deferred call that is running.
 struct Running {
   uint64_t push = kNoEvent, start = kNoEvent;
+  uint64_t number = 0;  // Defer::number
   RunBy by = RunBy::none;
   Storage storage = Storage::heap;
   Anchored record;
@@ -152,6 +153,8 @@ class Tracker final : public emu::Machine::Companion {
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
   uint64_t depth_of(const G& g, uint64_t sp) const;
+  uint64_t number_of(const Event& push);
+  uint64_t registered_at(const PendingPush& p) const;
   void push(G& g, Event& e, const FrameId& owner, Deferred what);
   // `arguments`: ≤ 1.17, what it is called with.
   void start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint64_t return_pc,
@@ -165,7 +168,7 @@ class Tracker final : public emu::Machine::Companion {
   void add_reflected();
   Defer defer_of(const G& g, const Running& r);
   void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address, Registrar by,
-                      uint64_t funcval);
+                      uint64_t funcval, const SlotStore* store = nullptr);
   int register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits_address);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;

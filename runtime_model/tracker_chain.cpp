@@ -1,10 +1,34 @@
 // What is pending and what runs, from the guest's memory and from what was seen of the run: each defer in one place.
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 
 #include "runtime_model/tracker_state.h"
 
 namespace deferscope::model {
 namespace {
+
+// What is registered where: records by their address, open-coded defers by frame and slot.
+class Places {
+ public:
+  explicit Places(const std::vector<ChainEntry>& entries) {
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const ChainEntry& e = entries[i];
+      if (e.slot < 0) records_.emplace(e.record, i);
+      if (e.storage == Storage::open_coded && !e.stale) slots_.emplace(e.sp + static_cast<uint64_t>(e.slot), i);
+    }
+  }
+  // Its entry; nullopt: it is in no list.
+  std::optional<size_t> of(const PendingPush& p, uint64_t sp, uint64_t record) const {
+    const bool open = p.storage == Storage::open_coded;
+    const auto& all = open ? slots_ : records_;
+    const auto it = all.find(open ? sp + static_cast<uint64_t>(p.slot) : record);
+    return it == all.end() ? std::nullopt : std::optional(it->second);
+  }
+
+ private:
+  std::unordered_map<uint64_t, size_t> records_, slots_;  // SPs are multiples of 8, slots fewer than 8
+};
 
 // A defer's place: its frame and slot, or its record.
 bool same_place(const ChainEntry& e, Storage storage, int slot, uint64_t record, uint64_t sp) {
@@ -39,18 +63,19 @@ void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& 
   const auto own = std::find_if(frames.frames.begin(), frames.frames.end(),
                                 [&](const Frame& f) { return f.sp >= g.lo && f.sp < g.hi; });  // else the runtime's own
   const uint64_t here = own == frames.frames.end() ? 0 : own->sp;
-  const size_t read = out.entries.size();
+  const Places places(out.entries);
   for (size_t i = known.pushed.size(); i-- > 0;) {
     const PendingPush& p = known.pushed[i];
     const uint64_t sp = g.hi - p.depth, record = p.record.at(g.hi);
     if (p.stale || sp + kAbove < here) continue;
-    const auto end = out.entries.begin() + static_cast<ptrdiff_t>(read);
-    if (std::any_of(out.entries.begin(), end,
-                    [&](const ChainEntry& e) { return same_place(e, p.storage, p.slot, record, sp); }))
+    if (const auto listed = places.of(p, sp, record)) {
+      if (!out.entries[*listed].number) out.entries[*listed].number = p.number;  // newest first: a record lives again
       continue;
+    }
     ChainEntry e;
     e.storage = p.storage;
     e.unlinked = true;
+    e.number = p.number;
     e.sp = sp, e.owner = p.owner, e.pc = p.slot < 0 ? p.site : 0;
     e.record = record;
     e.slot = p.slot;

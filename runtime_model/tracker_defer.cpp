@@ -56,6 +56,17 @@ std::vector<uint8_t> Tracker::record_arguments(uint64_t record) const {
   return out;
 }
 
+// Of a defer that is being registered.
+uint64_t Tracker::number_of(const Event& push) {
+  return push.origin == Origin::user ? ++state_->user_defers : ++state_->other_defers;
+}
+
+// The CALL that returns to p's site; a store is its own place.
+uint64_t Tracker::registered_at(const PendingPush& p) const {
+  const uint64_t call = p.storage == Storage::open_coded ? 0 : p_.call_site(p.site);
+  return call ? call : p.site;
+}
+
 void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
   Defer& d = *e.defer();
   own(e, owner);
@@ -64,6 +75,7 @@ void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
   find_stale(g);
   PendingPush p;
   p.event = state_->next;
+  p.number = d.number = number_of(e);
   p.storage = d.storage;
   p.depth = owner.depth;
   p.owner = owner.function;
@@ -73,6 +85,7 @@ void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
   p.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   ++state_->held;
   g.pushed.push_back(p);
+  d.site = registered_at(p);
   emit(e);  // last: who asks at the event sees it pending
 }
 
@@ -135,6 +148,7 @@ void Tracker::on_listed(const Hook& h) {
   describe(*g, d, owner, what);
   // The body of the loop is deeper than the owner: frames between the two are alive.
   PendingPush p;
+  p.number = d.number = number_of(e);
   p.event = state_->next, p.storage = d.storage, p.depth = owner.depth, p.owner = owner.function, p.site = d.site;
   p.record = {record, 0};
   p.funcval = anchored(d.function.funcval, on_stack(d.function.funcval, e.sp, g->hi), g->hi);
@@ -142,6 +156,7 @@ void Tracker::on_listed(const Hook& h) {
   while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
   ++state_->held;
   g->pushed.insert(at, p);
+  d.site = registered_at(p);
   emit(e);
 }
 
@@ -172,9 +187,7 @@ int Tracker::register_pending(G& g, const Hook& h, uint8_t before, uint8_t after
   int highest = -1;
   for (const SlotStore& x : b.pending) {
     if ((before | after | b.sets) >> x.slot & 1) continue;
-    Hook there = h;
-    there.pc = x.pc;  // its site
-    bit_registered(g, there, x.slot, before, before, bits, Registrar::slot, slot_word(*h.function, varp, x.slot));
+    bit_registered(g, h, x.slot, before, before, bits, Registrar::slot, slot_word(*h.function, varp, x.slot), &x);
     highest = std::max(highest, x.slot);
   }
   return highest;
@@ -189,8 +202,8 @@ void Tracker::on_slot_store(const Hook& h) {
   const uint64_t varp = guest_.sp() + static_cast<uint64_t>(s.store.offset) + o.slots[static_cast<size_t>(s.slot)];
   uint8_t bits = 0;
   if (!guest_.read(varp - o.bits_offset, &bits, 1)) return;
-  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, Registrar::slot,
-                 slot_word(*h.function, varp, s.slot));
+  bit_registered(*g, h, s.slot, bits, bits, varp - o.bits_offset, Registrar::slot, slot_word(*h.function, varp, s.slot),
+                 &s);
 }
 
 // The closure in slot i of a frame; 0 if there is none.
@@ -215,10 +228,11 @@ std::vector<uint8_t> Tracker::slot_arguments(const Function& f, uint64_t varp, i
 }
 
 void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits, Registrar by,
-                             uint64_t funcval) {
+                             uint64_t funcval, const SlotStore* store) {
   Event e = make(DeferPush(), g);
   Defer& d = e.as<DeferPush>().defer;
-  d.site = h.pc;
+  d.site = store ? store->at : h.pc;
+  if (store && h.pc == store->pc && !store->more) show(e, this->before(1), store->at, h.function);
   d.registered_by = by;
   d.storage = Storage::open_coded;
   d.slot = slot;
@@ -240,7 +254,7 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   const uint64_t funcval = slot_word(*h.function, varp, slot);
   for (size_t i = g.pushed.size(); i-- > 0;)
     if (g.pushed[i].depth == owner.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
-      d.id = g.pushed[i].event;
+      d.id = g.pushed[i].event, d.number = g.pushed[i].number;
       g.pushed.erase(i);
       break;
     }
@@ -264,7 +278,7 @@ void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
-  r.push = d.id, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
+  r.push = d.id, r.number = d.number, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
   r.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   r.owner = owner;
   r.call_depth = g.hi - e.sp;
@@ -285,7 +299,7 @@ size_t Tracker::find_push(const G& g, Defer& d, FrameId& owner, uint64_t funcval
     const PendingPush& p = g.pushed[i];
     const uint64_t fv = p.funcval.at(g.hi);
     if (fv != funcval || (same_frame && (p.depth != owner.depth || p.owner != owner.function))) continue;
-    d.id = p.event, d.storage = p.storage, d.slot = p.slot;
+    d.id = p.event, d.number = p.number, d.storage = p.storage, d.slot = p.slot;
     d.record = p.record.at(g.hi);
     if (!same_frame) {
       owner = {p.owner, g.hi - p.depth, p.depth, 0};
@@ -311,7 +325,7 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
 
 Defer Tracker::defer_of(const G& g, const Running& r) {
   Defer d;
-  d.id = r.push, d.storage = r.storage, d.run_by = r.by, d.slot = r.slot;
+  d.id = r.push, d.number = r.number, d.storage = r.storage, d.run_by = r.by, d.slot = r.slot;
   d.record = r.record.at(g.hi);
   d.function = naming_.deferred({r.funcval, r.entry, p_.location(r.entry).function, r.target, {}, {}});
   d.stale = r.stale;

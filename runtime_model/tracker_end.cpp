@@ -24,7 +24,7 @@ void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::s
   left.why = why;
   left.goroutine_is = doing;
   Defer& d = left.defer;
-  d.id = p.event;
+  d.id = p.event, d.number = p.number;
   d.storage = p.storage, d.slot = p.slot;
   d.record = p.record.at(g.hi);
   d.function = naming_.deferred(read_deferred(guest_, p.funcval.at(g.hi)));

@@ -9,8 +9,8 @@ namespace deferscope::model {
 
 // A registered defer that has not started. A program may have a million of them.
 struct PendingPush {
-  uint64_t event = 0;
-  uint64_t depth = 0;  // of the owner frame
+  uint64_t event = 0, number = 0;  // Defer::number
+  uint64_t depth = 0;              // of the owner frame
   const Function* owner = nullptr;
   Anchored funcval;
   uint64_t site = 0;
@@ -82,6 +82,7 @@ struct Tracker::State {
   std::map<int, ThreadWork> work;               // by tid
   uint64_t beginning_anew = 0;                  // goroutines whose `again` is set
   uint64_t panics = 0;                          // so far
+  uint64_t user_defers = 0, other_defers = 0;   // so far registered
   Why ending = Why::none;                       // what the runtime has said of the guest's end
   std::string message;                          // and its words
   uint64_t fatal = kNoEvent, fatal_number = 0;  // panic.start of the panic that ends it

@@ -100,15 +100,13 @@ class Checks:
         self.schemas["snapshot"].check(json.loads(snap.stdout), where)
 
     def sites(self, guest):
-        """Kinds of the inventory's registration sites by pc. Events of a call name the pc behind it, those of a store its own."""
+        """Kinds of the inventory's registration sites by pc."""
         if guest not in self.inventories:
             kinds = self.inventories[guest] = {}
             defers = json.loads(self.deferscope("defers", "--json", "--scope", "all", guest).stdout)
-            call = event_rules.CALL_SIZE[defers["goarch"]]
             for f in defers["functions"]:
                 for s in f["sites"]:
-                    behind = call if s["by"].startswith("runtime.") else 0
-                    kinds.setdefault(int(f["entry"], 16) + s["offset"] + behind, set()).add(s["storage"])
+                    kinds.setdefault(int(f["entry"], 16) + s["offset"], set()).add(s["storage"])
         return self.inventories[guest]
 
     def registered_at_sites(self, guest, stream, where):

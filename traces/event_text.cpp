@@ -97,9 +97,10 @@ void EventText::put_name(const model::DeferredFunction& d) {
   if (d.wraps) out_->put(" → ").put(d.wraps.text());
 }
 
-void EventText::put_number(uint64_t push) {
-  if (const auto n = numbers_.find(push); n != numbers_.end())
-    out_->put('#').decimal(n->second);
+// The user's defers are counted by themselves, so that --scope changes no number.
+void EventText::put_number(const Event& e, const model::Defer& d) {
+  if (d.number)
+    out_->put(e.origin == model::Origin::user ? "#" : "#L").decimal(d.number);
   else
     out_->put("(registered unseen)");
 }
@@ -179,7 +180,7 @@ void EventText::put_bits(const model::Bits& bits) {
 
 void EventText::push(const Event& e) {
   const model::Defer& d = *e.defer();
-  numbers_[e.id] = ++pushed_;
+  ++pushed_;
   const bool open = d.storage == Storage::open_coded;
   head(e);
   if (!open && !e.shown.none()) {
@@ -187,14 +188,17 @@ void EventText::push(const Event& e) {
     out_->put(to_string(d.registered_by)).put('\n');
   } else if (!open) {
     out_->put(to_string(d.registered_by)).put(", called by ");
-    put_call_site(d.site, d.site);
+    out_->put(place(d.site));
     out_->put(", returns\n");
   } else if (d.bits.before == d.bits.after) {
-    out_->put("its slot is filled; deferBits stays: the exit follows at once\n");
+    out_->put(e.shown.none() ? "its slot is filled" : "store to its slot");
+    out_->put("; deferBits stays: the exit follows at once\n");
   } else {
     put_bits(d.bits);
   }
-  detail().put("push  #").decimal(pushed_).put("  ");
+  detail().put("push  ");
+  put_number(e, d);
+  out_->put("  ");
   put_name(d.function);
   if (open) {
     out_->put("   open-coded: slot ").decimal(static_cast<uint64_t>(d.slot.value)).put(" in the frame, no record\n");
@@ -215,7 +219,7 @@ void EventText::run(const Event& e, const model::Defer& d, std::string_view how)
   if (d.stale)
     out_->put("what lies in slot ").decimal(static_cast<uint64_t>(d.slot.value)).put(" of a frame that is gone:");
   else
-    put_number(d.id);
+    put_number(e, d);
   out_->put("  ");
   put_name(d.function);
   out_->put(how).put('\n');
@@ -259,7 +263,6 @@ void EventText::start(const Event& e) {
 void EventText::end(const Event& e) {
   const auto& ended = e.as<model::DeferEnd>();
   const model::Defer& d = ended.defer;
-  numbers_.erase(d.id);
   head(e);
   const bool ret = !e.shown.none(), again = d.run_by == RunBy::jmpdefer;
   if (!ret) put_name(d.function);  // which instruction ended it is not certain
@@ -436,11 +439,10 @@ void EventText::left(const Event& e) {
   const auto& l = e.as<model::DeferLeft>();
   ++(l.started ? never_returned_ : never_run_);
   head(e);
-  put_number(l.defer.id);
+  put_number(e, l.defer);
   out_->put("  ");
   put_name(l.defer.function);
   out_->put(l.started ? "   never returns: " : "   never runs: ");
-  numbers_.erase(l.defer.id);
   switch (l.why) {
     case model::Why::frame: out_->put("its frame is gone"); break;
     case model::Why::recovery: out_->put("a recovery threw its frames away"); break;

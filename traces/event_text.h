@@ -3,7 +3,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "runtime_model/events.h"
@@ -40,7 +39,7 @@ class EventText {
   const std::string& column(model::Name f);
 
   void put_name(const model::DeferredFunction& d);
-  void put_number(uint64_t push);
+  void put_number(const model::Event& e, const model::Defer& d);
   void put_call_site(uint64_t return_address, uint64_t otherwise);
   void put_call();
   void put_panicking(const model::Event& e);
@@ -71,8 +70,7 @@ class EventText {
 
   Names& names_;
   Scope scope_;
-  TextBuffer* out_ = nullptr;                       // of the event at hand
-  std::unordered_map<uint64_t, uint64_t> numbers_;  // push event → its number in this text, until it has run
+  TextBuffer* out_ = nullptr;  // of the event at hand
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
   uint64_t never_run_ = 0, never_returned_ = 0;

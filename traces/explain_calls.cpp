@@ -160,8 +160,9 @@ bool inline_deferred_call(const Seen& x, Lines& out) {
   const bool behind_store =
       std::any_of(o->stores.begin(), o->stores.end(), [&](const model::BitStore& st) { return st.call.pc == x.e.pc; });
   if (!behind_store) return false;
-  out.push_back(fmt::format("runs defer #{} of {} inline: an ordinary call, no record and no runtime between",
-                            x.s.inline_slot + 1, x.short_name(f)));
+  out.push_back(
+      fmt::format("runs the defer in slot {} of {} inline: an ordinary call, no record and no runtime between",
+                  x.s.inline_slot, x.short_name(f)));
   return true;
 }
 

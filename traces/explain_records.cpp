@@ -14,7 +14,7 @@ using model::F;
 std::string bits_list(uint64_t bits) {
   std::string t;
   for (unsigned i = 0; i < 8; ++i)
-    if (bits >> i & 1) t += fmt::format("{}#{}", t.empty() ? "" : ", ", i + 1);
+    if (bits >> i & 1) t += fmt::format("{}{}", t.empty() ? "" : ", ", i);
   return t;
 }
 
@@ -32,10 +32,11 @@ bool defer_bits(const Seen& x, Lines& out) {
       out = {fmt::format("deferBits of {} ← 0: none registered yet (before this the byte was stale: {:#x})",
                          x.short_name(f), was)};
     } else if (const uint64_t on = now & ~was) {
-      out = {line, fmt::format("⇒ defer {} of {} is now pending", bits_list(on), x.short_name(f))};
+      out = {line, fmt::format("⇒ the defer in slot {} of {} is now pending", bits_list(on), x.short_name(f))};
     } else if (const uint64_t off = was & ~now) {
-      out = {line, fmt::format("⇒ defer {} is taken off before its call: should it panic, it is not run twice",
-                               bits_list(off))};
+      out = {line,
+             fmt::format("⇒ the defer in slot {} is taken off before its call: should it panic, it is not run twice",
+                         bits_list(off))};
     } else {
       out = {line + ": unchanged"};
     }
@@ -46,7 +47,7 @@ bool defer_bits(const Seen& x, Lines& out) {
   const uint64_t varp = x.s.frames[0].caller_sp - static_cast<uint64_t>(model::varp_below_caller_sp(x.p.arch()));
   for (size_t i = 0; i < o->slots.size(); ++i)
     if (m->address == varp - o->slots[i] && (o->count_known || i == 0)) {
-      out.push_back(fmt::format("the function that defer #{} will call", i + 1));
+      out.push_back(fmt::format("the function that the defer in slot {} will call", i));
       return true;
     }
   return false;

@@ -72,9 +72,18 @@ void bytes(JsonWriter& w, const char* key, const std::vector<uint8_t>& b) {
     w.bytes(key, b.data(), b.size());
 }
 
+void number_or_null(JsonWriter& w, uint64_t number) {
+  if (number)
+    w.number("number", number);
+  else
+    w.null("number");
+}
+
 void chain_entry(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::ChainEntry& e,
                  const model::StackPlaces& places, bool raw) {
-  w.open().text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
+  w.open();
+  number_or_null(w, e.number);
+  w.text("storage", to_string(e.storage)).boolean("running", e.running).boolean("incomplete", e.incomplete);
   w.boolean("list_head", e.list_head).boolean("stale", e.stale).boolean("unlinked", e.unlinked);
   w.text_or_null("owner", e.owner ? model::readable(e.owner->name()) : std::string());
   w.hex("sp", e.sp).hex_or_null("record", e.record);
@@ -115,6 +124,7 @@ void running(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::Go
       w.null("defer");
     else
       w.number("defer", r.push);
+    number_or_null(w, r.number);
     w.text("storage", to_string(r.storage)).text("run_by", to_string(r.by));
     w.text_or_null("owner", r.owner.function ? model::readable(r.owner.function->name()) : std::string());
     w.hex("sp", g.hi - r.owner.depth);

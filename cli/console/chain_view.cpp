@@ -37,6 +37,17 @@ std::string_view remark(const model::ChainEntry& e) {
 
 bool of_user(const model::ChainEntry& e) { return e.owner && e.owner->origin == model::Origin::user; }
 
+// "#3": as events number it; "" if nobody saw its registration.
+std::string event_number(uint64_t number, const model::Function* owner) {
+  const bool user = owner && owner->origin == model::Origin::user;
+  return number ? fmt::format("{}{}", user ? "#" : "#L", number) : "";
+}
+
+std::string numbered(uint64_t number, const model::Function* owner) {
+  const std::string n = event_number(number, owner);
+  return n.empty() ? n : n + " ";
+}
+
 std::string field_value(const model::RawField& f) {
   return f.size == 1 && f.value < 2 ? (f.value ? "true" : "false") : fmt::format("{}", f.value);
 }
@@ -54,9 +65,9 @@ std::string field_line(const session::Reader& reader, const model::RawField& f) 
   return fmt::format("    {:<5} {:<12} {}", fmt::format("+{}", f.offset), f.name, value);
 }
 
-std::string entry_line(const Console& c, size_t number, const model::ChainEntry& e) {
-  std::string t = fmt::format("  #{:<3} {:<10} {}", number, model::to_string(e.storage),
-                              mark('b', name_of(c.session.reader(), e.deferred)));
+std::string entry_line(const Console& c, size_t index, const model::ChainEntry& e) {
+  std::string t = fmt::format("  {:<3} {:<4} {:<10} {}", index, event_number(e.number, e.owner),
+                              model::to_string(e.storage), mark('b', name_of(c.session.reader(), e.deferred)));
   if (e.owner) t += fmt::format("  of {}", model::readable(e.owner->name()));
   if (e.pc)
     t += fmt::format("  registered before {} {}", c.session.reader().place(e.pc), c.session.reader().line(e.pc - 1));
@@ -82,7 +93,8 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
   for (auto it = r.running.rbegin(); it != r.running.rend(); ++it) {
     if (running.size() > 200) break;
     running +=
-        fmt::format("{}{} (by {}{})", running.empty() ? "" : " ← ", running_name(*it), model::to_string(it->run.by),
+        fmt::format("{}{}{} (by {}{})", running.empty() ? "" : " ← ", numbered(it->run.number, it->run.owner.function),
+                    running_name(*it), model::to_string(it->run.by),
                     !it->run.record ? ""
                     : it->linked    ? ", record still linked"
                                     : ", record unlinked");
@@ -92,8 +104,8 @@ std::string chain_summary(const std::optional<session::Chains>& chains, const se
     if (!of_user(e)) {
       ++others;
     } else if (++shown <= 4) {
-      pending += fmt::format("{}{} ({}{})", pending.empty() ? "" : ", ", name_of(reader, e.deferred),
-                             model::to_string(e.storage), remark(e));
+      pending += fmt::format("{}{}{} ({}{})", pending.empty() ? "" : ", ", numbered(e.number, e.owner),
+                             name_of(reader, e.deferred), model::to_string(e.storage), remark(e));
     }
   }
   if (shown > 4) pending += fmt::format(", … {} more", shown - 4);
@@ -111,8 +123,9 @@ std::vector<std::string> defer_lines(const Console& c, uint64_t g) {
   const session::Chains r = need_chains(c, g);
   std::vector<std::string> out;
   for (auto it = r.running.rbegin(); it != r.running.rend(); ++it)
-    out.push_back(fmt::format("g{} runs {}  (by {}, {}{})", r.goid, mark('b', running_name(*it)),
-                              model::to_string(it->run.by), model::to_string(it->run.storage),
+    out.push_back(fmt::format("g{} runs {}{}  (by {}, {}{})", r.goid, numbered(it->run.number, it->run.owner.function),
+                              mark('b', running_name(*it)), model::to_string(it->run.by),
+                              model::to_string(it->run.storage),
                               it->run.owner.function ? ", of " + model::readable(it->run.owner.function->name()) : ""));
   if (r.chain.entries.empty())
     out.push_back(fmt::format("g{}: nothing is pending", r.goid));
@@ -171,14 +184,16 @@ std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c) {
   size_t n = 0;
   for (const model::ChainEntry& e : r->chain.entries) {
     ++n;
-    if (e.slot_address) out.emplace_back(e.slot_address, fmt::format("closure of open-coded defer #{}", e.slot + 1));
+    if (e.slot_address) out.emplace_back(e.slot_address, fmt::format("closure in slot {}", e.slot));
     for (size_t i = 0; e.record && i < e.raw.size();) {  // fields that share a word, as siz, started and heap do
       const uint32_t word = e.raw[i].offset & ~7u;
       std::string fields;
       for (; i < e.raw.size() && (e.raw[i].offset & ~7u) == word; ++i)
         fields += fmt::format("{}{}{}", fields.empty() ? "" : ", ", e.raw[i].name,
                               e.raw[i].size < 8 ? " " + field_value(e.raw[i]) : "");
-      out.emplace_back(e.record + word, fmt::format("_defer #{}: {}", n, fields));
+      out.emplace_back(
+          e.record + word,
+          fmt::format("_defer {}: {}", e.number ? event_number(e.number, e.owner) : std::to_string(n), fields));
     }
   }
   for (const model::OpenFrame& o : r->chain.open_frames)

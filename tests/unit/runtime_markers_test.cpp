@@ -321,11 +321,7 @@ using Sites = std::map<uint64_t, std::set<model::Storage>>;
 Sites sites_of(const Program& p) {
   Sites out;
   for (const model::FunctionDefers& d : model::inventory(p))
-    for (const model::DeferSite& s : d.sites) {
-      out[s.pc].insert(s.storage);
-      for (const model::Call& c : p.calls_in(*d.function))
-        if (c.pc == s.pc) out[c.next].insert(s.storage);  // events name the return address
-    }
+    for (const model::DeferSite& s : d.sites) out[s.pc].insert(s.storage);
   return out;
 }
 
