@@ -86,6 +86,8 @@ struct Event : EventHead {
  public:
   Event() = default;
   explicit Event(EventBody b) : body(std::move(b)) {}
+  template <class Kind>
+  explicit Event(std::in_place_type_t<Kind> kind) : body(kind) {}
 
   EventBody body;
 

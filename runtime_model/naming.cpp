@@ -20,11 +20,16 @@ Name Naming::kept(std::string_view text) {
 
 DeferredFunction Naming::deferred(const Deferred& d) {
   DeferredFunction out;
+  tell(d, out);
+  return out;
+}
+
+void Naming::tell(const Deferred& d, DeferredFunction& out) {
   out.funcval = d.funcval;
   out.entry = d.entry;
   if (!d.function) {
     out.captured_complete = false;
-    return out;
+    return;
   }
   out.symbol = function(d.function);
   if (d.target) {
@@ -54,7 +59,6 @@ DeferredFunction Naming::deferred(const Deferred& d) {
     for (Captured& w : out.captured)
       if (w.offset == offset) w.shown = text;
   out.captured_complete = d.captured_complete;
-  return out;
 }
 
 }  // namespace deferscope::model

@@ -11,6 +11,7 @@ class Naming {
   Name function(const Function* f);  // as texts print it; none for nullptr
   EventFrame frame(const FrameId& f) { return {function(f.function), f.sp, f.depth, f.pc}; }
   DeferredFunction deferred(const Deferred& d);
+  void tell(const Deferred& d, DeferredFunction& out);  // the same; `out` is new
 
  private:
   struct Wraps {

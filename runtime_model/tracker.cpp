@@ -265,12 +265,17 @@ Tracker::G* Tracker::current() {
 
 Event Tracker::make(EventBody body, const G& g) {
   Event e(std::move(body));
+  stand(e, g);
+  return e;
+}
+
+// Where the guest stands.
+void Tracker::stand(Event& e, const G& g) {
   e.position = m_.state().position;
   e.goid = g.id;
   e.tid = static_cast<uint64_t>(m_.state().thread().tid);
   e.pc = guest_.pc();
   e.sp = guest_.sp();
-  return e;
 }
 
 // The position so many instructions ago, if the thread that is here ran straight on since; else kUncertain.

@@ -149,6 +149,13 @@ class Tracker final : public emu::Machine::Companion {
   G* current();
   void tidy();
   Event make(EventBody body, const G& g);
+  template <class Kind>
+  Event make(const G& g) {  // made in place: events are large
+    Event e(std::in_place_type<Kind>);
+    stand(e, g);
+    return e;
+  }
+  void stand(Event& e, const G& g);
   void own(Event& e, const FrameId& f);
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;

@@ -43,7 +43,7 @@ void Tracker::describe(const G& g, Defer& d, const FrameId& owner, Deferred& wha
       static_cast<std::vector<TypedValue>&>(d.arguments) =
           typed_arguments(guest_, what.function, d.argument_bytes, places);
   }
-  d.function = naming_.deferred(what);
+  naming_.tell(what, d.function);
 }
 
 // ≤ 1.17: they follow the record.
@@ -102,7 +102,7 @@ void Tracker::on_pushed(const Hook& h) {
   const uint64_t record = guest_.field(g->g, F::g_defer), site = guest_.return_address();
   const FrameId owner = frame_id(*g, site, guest_.caller_sp());
   if (!record || guest_.field(record, F::defer_sp) != owner.sp) return;  // 1.12+: deferproc returns 1 after a recovery
-  Event e = make(DeferPush(), *g);
+  Event e = make<DeferPush>(*g);
   if (g->registering.return_address == site && g->registering.depth == owner.depth)
     show_call(e, g->registering.call, site);
   Defer& d = e.as<DeferPush>().defer;
@@ -127,7 +127,7 @@ void Tracker::on_listed(const Hook& h) {
   if (!g || !g->head) return;
   const uint64_t head = std::exchange(g->head, 0), record = guest_.word(head);
   if (record <= 1) return;
-  Event e = make(DeferPush(), *g);
+  Event e = make<DeferPush>(*g);
   Defer& d = e.as<DeferPush>().defer;
   d.site = guest_.return_address();
   if (g->registering.return_address == d.site && g->registering.depth == g->hi - guest_.caller_sp())
@@ -229,7 +229,7 @@ std::vector<uint8_t> Tracker::slot_arguments(const Function& f, uint64_t varp, i
 
 void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits, Registrar by,
                              uint64_t funcval, const SlotStore* store) {
-  Event e = make(DeferPush(), g);
+  Event e = make<DeferPush>(g);
   Defer& d = e.as<DeferPush>().defer;
   d.site = store ? store->at : h.pc;
   if (store && h.pc == store->pc && !store->more) show(e, this->before(1), store->at, h.function);
@@ -243,7 +243,7 @@ void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint
 
 void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {
   const auto& b = *static_cast<const BitStore*>(h.data);
-  Event e = make(DeferStart(), g);
+  Event e = make<DeferStart>(g);
   Defer& d = e.as<DeferStart>().defer;
   const FrameId owner = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
   d.run_by = RunBy::inline_exit;
@@ -333,7 +333,7 @@ Defer Tracker::defer_of(const G& g, const Running& r) {
 }
 
 void Tracker::end(G& g, size_t index, emu::Position ret) {
-  Event e = make(DeferEnd(), g);
+  Event e = make<DeferEnd>(g);
   DeferEnd& end = e.as<DeferEnd>();
   const Running r = g.running[index];
   g.running.resize_down(index);
@@ -422,7 +422,7 @@ void Tracker::on_jmpdefer(const Hook& h) {
   }
   steps.push_back(s);
   if (!h.number) return;
-  Event e = make(Jmpdefer(), *g);
+  Event e = make<Jmpdefer>(*g);
   Jmpdefer& j = e.as<Jmpdefer>();
   j.steps = std::exchange(steps, {});
   show(e, j.steps[0].position, j.steps[0].pc, h.function);
@@ -452,7 +452,7 @@ void Tracker::on_deferred_call(const Hook& h) {
   G* g = current();
   if (!g) return;
   const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.arch())];
-  Event e = make(DeferStart(), *g);
+  Event e = make<DeferStart>(*g);
   Defer& d = e.as<DeferStart>().defer;
   FrameId owner;
   const Unwound u = guest_.unwind(e.pc, e.sp, guest_.cpu().r[isa::kX30], false, g->hi, 6);
@@ -512,7 +512,7 @@ bool Tracker::nil_called(G& g, const Unwound& u) {
   while (name(i).starts_with("runtime.sigpanic")) ++i;
   while (name(i).starts_with("runtime.reflectcall") || name(i).starts_with("runtime.call")) ++i;  // call32 …
   if (std::find(std::begin(kCallers), std::end(kCallers), name(i)) == std::end(kCallers)) return false;
-  Event e = make(DeferStart(), g);
+  Event e = make<DeferStart>(g);
   Defer& d = e.as<DeferStart>().defer;
   FrameId owner;
   d.run_by = run_by(u.frames, i);
@@ -531,7 +531,7 @@ bool Tracker::nil_called(G& g, const Unwound& u) {
 void Tracker::nil_jump(const G& g, const Defer& defer, const FrameId& owner) {
   std::vector<JmpStep>& steps = state_->work[m_.state().thread().tid].steps;
   if (steps.empty()) return;
-  Event e = make(Jmpdefer(), g);
+  Event e = make<Jmpdefer>(g);
   Jmpdefer& j = e.as<Jmpdefer>();
   j.steps = std::exchange(steps, {});
   show(e, j.steps[0].position, j.steps[0].pc, p_.location(j.steps[0].pc).function);

@@ -19,7 +19,7 @@ constexpr Ender kEnders[] = {
 }  // namespace
 
 void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::string& doing) {
-  Event e = make(DeferLeft(), g);
+  Event e = make<DeferLeft>(g);
   DeferLeft& left = e.as<DeferLeft>();
   left.why = why;
   left.goroutine_is = doing;

@@ -17,7 +17,7 @@ void Tracker::on_gopanic(const Hook&) {
   G* g = current();
   if (!g) return;
   const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
-  Event e = make(PanicStart(), *g);
+  Event e = make<PanicStart>(*g);
   Panic& panic = e.as<PanicStart>().panic;
   const uint64_t type = guest_.argument(Arg::gopanic_type);
   // panic(nil) panics with another value from 1.21 on, unless GODEBUG says panicnil=1.
@@ -49,7 +49,7 @@ void Tracker::on_gopanic(const Hook&) {
 void Tracker::on_goexit(const Hook&) {
   G* g = current();
   if (!g) return;
-  Event e = make(Goexit(), *g);
+  Event e = make<Goexit>(*g);
   FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
   const uint64_t depth = owner.depth;
   // The user's where the user's code called it, if only through a library (testing.T.FailNow), or deferred it.
@@ -156,7 +156,7 @@ void Tracker::on_recovery_jump(const Hook&) {
   if (!g) return;
   ThreadWork& w = state_->work[m_.state().thread().tid];
   const uint64_t gp = w.gp ? w.gp : g->g, sched = guest_.address_of(gp, F::g_sched);
-  Event e = make(RecoveryJump(), *g);
+  Event e = make<RecoveryJump>(*g);
   RecoveryJump& jump = e.as<RecoveryJump>();
   jump.to = guest_.field(sched, F::gobuf_pc);
   jump.to_sp = guest_.field(sched, F::gobuf_sp);
@@ -240,7 +240,7 @@ void Tracker::on_transfer(const Hook& h) {
   const bool sigpanic = what == TransferBy::sigpanic;
   const bool nil = sigpanic && nil_called(*g, guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false,
                                                             g->hi, kSearched));
-  Event e = make(Transfer(), *g);
+  Event e = make<Transfer>(*g);
   Transfer& t = e.as<Transfer>();
   t.what = what;
   t.to = e.pc.value;

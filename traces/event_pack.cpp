@@ -20,7 +20,8 @@ uint64_t unfold(uint64_t z) { return (z >> 1) ^ (uint64_t{0} - (z & 1)); }
 class Packer {
  public:
   static constexpr bool kReads = false;
-  Packer(std::vector<uint8_t>& out, size_t used, uint64_t* before) : out_(out), p_(out.data() + used), before_(before) {
+  Packer(std::vector<uint8_t>& out, size_t used, uint64_t* before)
+      : out_(out), p_(out.data() + used), end_(out.data() + out.size()), before_(before) {
     room(0);
   }
   size_t used() const { return static_cast<size_t>(p_ - out_.data()); }
@@ -32,10 +33,11 @@ class Packer {
     plain(fold(now - last));
     last = now;
   }
-  void count(size_t n) { room(10 + n), plain(n); }
-  void bytes(const void* p, size_t n) { std::memcpy(p_, p, n), p_ += n; }
+  [[gnu::always_inline]] void count(size_t n) { room(10 + n), plain(n); }
+  [[gnu::always_inline]] void bytes(const void* p, size_t n) { std::memcpy(p_, p, n), p_ += n; }
+  // Of a list's element: no neighbour to compare with.
   template <class T>
-  void exact(T& v) {  // of a list's element: no neighbour to compare with
+  [[gnu::always_inline]] void exact(T& v) {
     room(10), plain(word(v));
   }
 
@@ -51,16 +53,20 @@ class Packer {
     while (v >= 0x80) *p_++ = static_cast<uint8_t>(v | 0x80), v >>= 7;
     *p_++ = static_cast<uint8_t>(v);
   }
-  void room(size_t n) {  // for n bytes, and all numbers behind them
+  // For n bytes, and all numbers behind them.
+  [[gnu::always_inline]] void room(size_t n) {
     n += detail::kPackedNumbers * 10;
-    const size_t at = used();
-    if (out_.size() - at >= n) return;
-    out_.resize(2 * out_.size() + n);
-    p_ = out_.data() + at;
+    if (__builtin_expect(static_cast<size_t>(end_ - p_) < n, 0))
+      p_ = grow(out_, used(), n), end_ = out_.data() + out_.size();
+  }
+  [[gnu::noinline]] static uint8_t* grow(std::vector<uint8_t>& out, size_t used, size_t n) {
+    out.resize(2 * out.size() + n);
+    return out.data() + used;
   }
 
   std::vector<uint8_t>& out_;
   uint8_t* p_;
+  uint8_t* end_;
   uint64_t* before_;
 };
 
@@ -76,10 +82,10 @@ class Unpacker {
     last += unfold(plain());
     set(v, last);
   }
-  size_t count() { return plain(); }
-  void bytes(void* p, size_t n) { std::memcpy(p, p_, n), p_ += n; }
+  [[gnu::always_inline]] size_t count() { return plain(); }
+  [[gnu::always_inline]] void bytes(void* p, size_t n) { std::memcpy(p, p_, n), p_ += n; }
   template <class T>
-  void exact(T& v) {
+  [[gnu::always_inline]] void exact(T& v) {
     set(v, plain());
   }
 
@@ -150,7 +156,7 @@ class Fields {
   }
 
   template <class List>
-  void size(List& v) {
+  [[gnu::always_inline]] void size(List& v) {
     if constexpr (Io::kReads)
       v.resize(io_.count());
     else
