@@ -68,7 +68,7 @@ struct Funcvals {
 
 std::string wraps(const Program& p, const std::string& function) {
   const Function* f = function.empty() ? nullptr : p.function_named(function);
-  return f ? p.wrapped(*f).function : std::string{};
+  return f ? p.stands_for(*f) : std::string{};
 }
 
 struct BackwardJump {

@@ -18,6 +18,14 @@ Name Naming::kept(std::string_view text) {
   return *name;
 }
 
+const Naming::Wraps& Naming::wraps(const Function* f) {
+  const auto [wraps, fresh] = wraps_.of(f);
+  if (!fresh) return *wraps;
+  wraps->wrapper = p_.wrapped(*f).is_wrapper;
+  if (const std::string name = p_.stands_for(*f); !name.empty()) wraps->function = Name(readable(name));
+  return *wraps;
+}
+
 DeferredFunction Naming::deferred(const Deferred& d) {
   DeferredFunction out;
   tell(d, out);
@@ -33,17 +41,13 @@ void Naming::tell(const Deferred& d, DeferredFunction& out) {
   }
   out.symbol = function(d.function);
   if (d.target) {
+    const Name further = wraps(d.target).function;
     out.wrapper = true;
-    out.wraps = function(d.target);
+    out.wraps = further ? further : function(d.target);
   } else {
-    const auto [wraps, fresh] = wraps_.of(d.function);
-    if (fresh) {
-      const Wrapped& w = p_.wrapped(*d.function);
-      wraps->wrapper = w.is_wrapper;
-      if (!w.function.empty()) wraps->function = Name(readable(w.function));
-    }
-    out.wrapper = wraps->wrapper;
-    out.wraps = wraps->function;
+    const Wraps& w = wraps(d.function);
+    out.wrapper = w.wrapper;
+    out.wraps = w.function;
   }
   out.captured.reserve(d.captured.size());
   for (const auto& c : d.captured) {

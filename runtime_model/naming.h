@@ -18,6 +18,7 @@ class Naming {
     bool wrapper = false;
     Name function;
   };
+  const Wraps& wraps(const Function* f);
   Name kept(std::string_view text);
   const Program& p_;
   Kept<Name> functions_;  // by Function

@@ -122,6 +122,9 @@ class Program {
 
   const OpenCoded* open_coded(const Function& f) const;  // nullptr: none
   const Wrapped& wrapped(const Function& f) const;
+  // What the source defers where f is deferred: through wrappers of wrappers (F.deferwrap1 calls T.M-fm, which calls
+  // T.M), builtins by their own names (close). Empty: f itself, or only running tells.
+  std::string stands_for(const Function& f) const;
   const ContextWords& context_words(const Function& f) const;
   // Functions with open-coded defers, in order of address. Looks at every function once.
   const std::vector<const Function*>& open_coded_functions() const;

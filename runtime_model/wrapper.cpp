@@ -164,4 +164,17 @@ const Wrapped& Program::wrapped(const Function& f) const {
   return *wrapped;
 }
 
+std::string Program::stands_for(const Function& f) const {
+  constexpr int kDepth = 4;
+  std::string name = wrapped(f).function;
+  if (!wrapped(f).is_wrapper && name.empty()) name = builtin(f.name());
+  for (int depth = 0; depth < kDepth && !name.empty(); ++depth) {
+    const Function* next = function_named(name);
+    const std::string further = !next ? "" : next->wrapper ? wrapped(*next).function : std::string(builtin(name));
+    if (further.empty()) break;
+    name = further;
+  }
+  return name;
+}
+
 }  // namespace deferscope::model

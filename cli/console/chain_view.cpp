@@ -11,10 +11,11 @@ namespace {
 
 std::string name_of(const session::Reader& reader, const model::Deferred& d) {
   if (d.function) {
-    const model::Wrapped& w = reader.program()->wrapped(*d.function);
+    const model::Program& p = *reader.program();
     const std::string name = model::readable(d.function->name());
-    const std::string wrapped = d.target ? model::readable(d.target->name()) : w.is_wrapper ? w.function : "";
-    return wrapped.empty() ? name : fmt::format("{} (wraps {})", name, wrapped);
+    std::string wrapped = p.stands_for(d.target ? *d.target : *d.function);
+    if (wrapped.empty() && d.target) wrapped = d.target->name();
+    return wrapped.empty() ? name : fmt::format("{} (wraps {})", name, model::readable(wrapped));
   }
   return d.funcval ? fmt::format("funcval {:#x}", d.funcval) : "nil";
 }
