@@ -55,23 +55,23 @@ run (*base).Done|(*top).Done by panic
 recovered B by (*base).Done
 end (*base).Done|(*top).Done
 jump B to throughInterface
-push (*base).Rec-fm in methodValue
+push (*base).Rec in methodValue
 panic C = C
-run (*base).Rec-fm by panic
+run (*base).Rec by panic
 {{<=1.15}} refused C by (*base).Rec-fm
-{{<=1.15}} end (*base).Rec-fm
+{{<=1.15}} end (*base).Rec
 {{<=1.15}} run embedded.func1 by panic
 {{<=1.15}} recovered C by embedded.func1
 {{<=1.15}} end embedded.func1
 {{<=1.15}} jump C to embedded
 {{>=1.16}} recovered C by (*base).Rec
-{{>=1.16}} end (*base).Rec-fm
+{{>=1.16}} end (*base).Rec
 {{>=1.16}} jump C to methodValue
-{{>=1.16}} push (*top).Rec in methodExpression
+{{>=1.16}} push (*base).Rec in methodExpression
 {{>=1.16}} panic D = D
-{{>=1.16}} run (*top).Rec by panic
+{{>=1.16}} run (*base).Rec by panic
 {{>=1.16}} recovered D by (*base).Rec
-{{>=1.16}} end (*top).Rec
+{{>=1.16}} end (*base).Rec
 {{>=1.16}} jump D to methodExpression
 {{>=1.16}} push base.Print in valueCopy
 {{>=1.16}} run base.Print by exit
@@ -417,7 +417,7 @@ def wrapper(output):
              ("helper in closure", "wrapper.func2.1", "wrapper.func2.1|help", "wrapper.func2.1"),
              ("helper in function with argument", "withArgument", "withArgument|help", "withArgument"),
              ("method expression", "(*V).Direct|V.Direct", "V.Direct", "V.Direct"),
-             ("method expression, indirect", "(*P).Indirect", "V.Indirect|help", "V.Indirect"),
+             ("method expression, indirect", "V.Indirect", "V.Indirect|help", "V.Indirect"),
              ("interface", "P.Direct|V.Direct", "V.Direct", "V.Direct"),
              ("method value", "V.Direct-fm|P.Direct-fm", "V.Direct", "V.Direct-fm|P.Direct-fm"),
              ("method value, indirect", "V.Indirect-fm|P.Indirect-fm", "V.Indirect|help", "V.Indirect|V.Indirect-fm|P.Indirect-fm"),
