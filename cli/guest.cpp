@@ -22,7 +22,9 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   verb.option("--cwd", f.cwd, "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
       .unit("DIR");
   verb.option("--env", f.env, "Set an environment variable of the guest (repeatable)").unit("K=V").repeatable();
-  verb.option("--argv0", f.argv0, "What the guest sees as its own name, os.Args[0] (default: BIN as given)")
+  verb.option("--argv0", f.argv0,
+              "What the guest sees as its own name, os.Args[0] and AT_EXECFN (default: BIN as given); with it a run "
+              "does not depend on where BIN lies")
       .unit("NAME");
   verb.option("--stdin", f.stdin_path,
               own_stdin ? "The guest reads FILE instead of our standard input"
@@ -76,7 +78,7 @@ static uint64_t bytes_of(uint64_t mib) { return mib > UINT64_MAX >> 20 ? UINT64_
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
   emu::GuestOptions o;
   o.argv = f.command;
-  if (!f.argv0.empty() && !o.argv.empty()) o.argv[0] = f.argv0;
+  if (!f.argv0.empty() && !o.argv.empty()) o.argv[0] = o.exe_name = f.argv0;
   o.exe_path = f.command.empty() ? "" : f.command[0];
   o.env = f.env;
   o.cwd = f.cwd;

@@ -161,7 +161,7 @@ uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
   s.environ = join_zero(env);
   if (s.cmdline.size() + s.environ.size() > kArgLimit) throw Error("arguments and environment are longer than 2 MiB");
   StackBuilder b(m, s.stack_high - 8);
-  const uint64_t execfn = b.string(s.exe);
+  const uint64_t execfn = b.string(s.options->exe_name.empty() ? s.exe : s.options->exe_name);
   Words pointers{s.options->argv.size()};
   for (const std::string& w : s.options->argv) pointers.push_back(b.string(w));
   pointers.push_back(0);

@@ -128,7 +128,7 @@ TEST(Walk, OpenCodedDefersAppearAsBits) {
       const std::string why = explanation(pane);
       const unsigned before = (1u << (i - 1)) - 1, after = (1u << i) - 1;
       EXPECT_TRUE(has(why, fmt::format("deferBits of main.panicNested: {:08b} → {:08b}", before, after))) << pane;
-      EXPECT_TRUE(has(why, fmt::format("⇒ defer #{} of main.panicNested is now pending", i))) << pane;
+      EXPECT_TRUE(has(why, fmt::format("⇒ the defer in slot {} of main.panicNested is now pending", i - 1))) << pane;
     }
     ++walked;
   }

@@ -58,7 +58,8 @@ void read_json(const std::string& line, Claims& out) {
   if (const auto& s = j["shown"]; !s.is_null()) {
     const uint64_t pc = s["place"].is_null() ? 0 : number(s["place"]["pc"]);
     const bool ret = j["event"] == "defer.end";
-    const bool call = j["event"] != "jmpdefer" && !ret;
+    const bool store = j["event"] == "defer.push" && !j["defer"]["slot"].is_null();
+    const bool call = j["event"] != "jmpdefer" && !ret && !store;
     out.emplace(s["position"], Said{line, {}, pc, s["function"], ret ? "RET" : call ? "CALL" : "", {}});
   }
   if (j.contains("steps"))
