@@ -118,8 +118,8 @@ std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::
     const std::span<const std::uint8_t> code = listing.bytes(pc, to);
     text.clear();
     gnu.clear();
-    const isa::TextSize size = isa::append_go(listing.arch(), code, pc, listing, options.text, text);
-    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.arch(), code, pc, gnu, options.text);
+    const isa::TextSize size = isa::append_go(listing.isa(), code, pc, listing, options.text, text);
+    if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.isa(), code, pc, gnu, options.text);
     if (!f || !f->contains(listing.runtime_address(pc))) f = listing.function(pc);
     Instruction in{pc, listing.bytes(pc, pc + size.size), listing.line(f, pc), text, gnu};
     visit(in);
@@ -130,7 +130,7 @@ std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::
 
 void put_bytes(const Listing& listing, std::span<const std::uint8_t> bytes, std::string& out) {
   static constexpr char kDigit[] = "0123456789abcdef";
-  const bool word = listing.arch() == isa::Isa::arm64 && bytes.size() == 4;
+  const bool word = listing.isa() == isa::Isa::arm64 && bytes.size() == 4;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const std::uint8_t b = bytes[word ? 3 - i : i];
     out += kDigit[b >> 4];

@@ -105,9 +105,9 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.max_file_output = bytes_of(f.max_file_output_mib);
   if (f.max_instructions) o.max_instructions = f.max_instructions;
   if (!f.cpu.empty()) {
-    const isa::Isa isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
+    const isa::Isa isa = image.isa();
     o.cpu = isa::find_cpu_model(isa, f.cpu);
-    if (!o.cpu) throw emu::Error(fmt::format("--cpu {}: no such model for {}", f.cpu, loader::to_string(image.arch())));
+    if (!o.cpu) throw emu::Error(fmt::format("--cpu {}: no such model for {}", f.cpu, isa::to_string(image.isa())));
   }
   return o;
 }

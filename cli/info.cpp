@@ -85,7 +85,7 @@ std::string as_text(const Image& image) {
   const loader::GoProgram* go = image.go();
   std::string target =
       go ? fmt::format("{} {}/{}", printable(go->version.text), printable(go->goos), printable(go->goarch))
-         : fmt::format("{}/{}", to_string(image.os()), to_string(image.arch()));
+         : fmt::format("{}/{}", to_string(image.os()), to_string(image.isa()));
   out.head(fmt::format("{}: {}, ELF {}, {}", printable(image.path()), target,
                        image.elf().type == 3 ? "PIE" : "executable", human_size(image.file_size())));
   if (!go) out.add("go", "no: " + image.not_go());
@@ -154,7 +154,7 @@ std::string as_json(const Image& image) {
   j["size"] = image.file_size();
   j["format"] = "elf";
   j["os"] = to_string(image.os());
-  j["arch"] = to_string(image.arch());
+  j["arch"] = to_string(image.isa());
   j["entry"] = {{"address", hex(image.entry())}, {"symbol", place(image, image.entry())}};
   j["bias"] = hex(image.elf().bias);
   j["interpreter"] = image.elf().interpreter;

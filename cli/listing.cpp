@@ -23,8 +23,8 @@ bool is_marker(std::string_view name) {
   return std::find(std::begin(kMarkers), std::end(kMarkers), name) != std::end(kMarkers);
 }
 
-bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Isa arch) {
-  if (arch == isa::Isa::x86_64) return code[end - 1] == 0xcc;
+bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Isa isa) {
+  if (isa == isa::Isa::x86_64) return code[end - 1] == 0xcc;
   return end >= 4 &&
          std::all_of(code.begin() + static_cast<std::ptrdiff_t>(end) - 4,
                      code.begin() + static_cast<std::ptrdiff_t>(end), [](std::uint8_t b) { return b == 0; });
@@ -33,10 +33,7 @@ bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Isa ar
 }  // namespace
 
 Listing::Listing(const loader::Image& image)
-    : image_(image),
-      bias_(image.elf().bias),
-      go_(image.go()),
-      arch_(image.arch() == loader::Arch::arm64 ? isa::Isa::arm64 : isa::Isa::x86_64) {
+    : image_(image), bias_(image.elf().bias), go_(image.go()), isa_(image.isa()) {
   const loader::Section* text = image.section(".text");
   if (!text || text->bytes.empty()) throw loader::Error(image.path() + ": no .text section, so nothing to disassemble");
   text_ = text->bytes;
@@ -95,7 +92,7 @@ std::uint64_t Listing::padding_of(std::uint64_t from, std::uint64_t to) const {
   if (!stripped_) return to;
   const std::span<const std::uint8_t> code = bytes(from, to);
   std::size_t size = code.size();
-  while (size > 0 && is_padding(code, size, arch_)) size -= arch_ == isa::Isa::x86_64 ? 1 : 4;
+  while (size > 0 && is_padding(code, size, isa_)) size -= isa_ == isa::Isa::x86_64 ? 1 : 4;
   return from + size;
 }
 

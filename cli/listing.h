@@ -28,7 +28,7 @@ class Listing : public isa::Symbols {
 
   isa::SymbolAt at(std::uint64_t address) const override;
   const std::vector<ListedSymbol>& symbols() const { return symbols_; }
-  isa::Isa arch() const { return arch_; }
+  isa::Isa isa() const { return isa_; }
   bool stripped() const { return stripped_; }
   std::uint64_t text_start() const { return start_; }
   std::uint64_t text_end() const { return start_ + text_.size(); }
@@ -56,7 +56,7 @@ class Listing : public isa::Symbols {
   loader::Bytes text_;
   std::uint64_t start_ = 0, bias_ = 0;
   const loader::GoProgram* go_ = nullptr;
-  isa::Isa arch_;
+  isa::Isa isa_;
   bool stripped_ = false;
 };
 

@@ -29,12 +29,8 @@ std::unique_ptr<Os> os_for(const loader::Image& image) {
   throw Error(image.path() + ": only Linux programs can be run so far");
 }
 
-isa::Isa isa_of(const loader::Image& image) {
-  return image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
-}
-
 const isa::CpuModel& model_for(const loader::Image& image, const GuestOptions& o) {
-  return o.cpu ? *o.cpu : isa::default_cpu_model(isa_of(image));
+  return o.cpu ? *o.cpu : isa::default_cpu_model(image.isa());
 }
 
 const loader::Image& runnable(const loader::Image& image) {
@@ -48,10 +44,10 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
     : image_(runnable(image)),
       options_(options),
       recording_(options),
-      engine_(isa_of(image), model_for(image, options), max_block) {
+      engine_(image.isa(), model_for(image, options), max_block) {
   options_.cpu = &model_for(image, options);
   reference_ = max_block == 0;
-  state_.isa = isa_of(image);
+  state_.isa = image.isa();
   state_.memory.byte_limit = options.max_memory;
   state_.os = os_for(image);
   state_.os->boot(state_, recording_, image_, options_);

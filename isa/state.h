@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
-namespace deferscope::isa {
+#include "isa/isa.h"
 
-enum class Isa : uint8_t { x86_64, arm64 };
+namespace deferscope::isa {
 
 // A number in the unified integer register file.
 //   x86-64: 0 RAX, 1 RCX, 2 RDX, 3 RBX, 4 RSP, 5 RBP, 6 RSI, 7 RDI, 8…15 R8…R15 (the order of the encodings).

@@ -55,7 +55,7 @@ Elf64_Ehdr read_header(Bytes file, const std::string& name) {
   return *header;
 }
 
-Arch check_header(const Elf64_Ehdr& h, const std::string& name) {
+isa::Isa check_header(const Elf64_Ehdr& h, const std::string& name) {
   if (h.e_ident[EI_CLASS] != ELFCLASS64) fail(name, fmt::format("bad ELF class {}", h.e_ident[EI_CLASS]));
   if (h.e_ident[EI_DATA] != ELFDATA2LSB) fail(name, "a big-endian ELF file; only amd64 and arm64 are supported");
   if (h.e_machine != EM_X86_64 && h.e_machine != EM_AARCH64)
@@ -66,7 +66,7 @@ Arch check_header(const Elf64_Ehdr& h, const std::string& name) {
   if (h.e_phnum == 0) fail(name, "no program headers: not a program");
   if (h.e_phentsize != sizeof(Elf64_Phdr))
     fail(name, fmt::format("corrupt: program header size {}, not 56", h.e_phentsize));
-  return h.e_machine == EM_X86_64 ? Arch::amd64 : Arch::arm64;
+  return h.e_machine == EM_X86_64 ? isa::Isa::x86_64 : isa::Isa::arm64;
 }
 
 std::vector<Elf64_Phdr> read_program_headers(Bytes file, const Elf64_Ehdr& h, const std::string& name) {
@@ -82,12 +82,12 @@ std::vector<Elf64_Phdr> read_program_headers(Bytes file, const Elf64_Ehdr& h, co
 }
 
 // What is added to all addresses: position-independent files start at our base.
-uint64_t choose_bias(const Elf64_Ehdr& h, const std::vector<Elf64_Phdr>& headers, Arch arch) {
+uint64_t choose_bias(const Elf64_Ehdr& h, const std::vector<Elf64_Phdr>& headers, isa::Isa isa) {
   if (h.e_type != ET_DYN) return 0;
   uint64_t lowest = UINT64_MAX;
   for (const Elf64_Phdr& p : headers)
     if (p.p_type == PT_LOAD && p.p_memsz != 0) lowest = std::min<uint64_t>(lowest, p.p_vaddr);
-  return (arch == Arch::amd64 ? kBaseAmd64 : kBaseArm64) - (lowest == UINT64_MAX ? 0 : lowest / kPage * kPage);
+  return (isa == isa::Isa::x86_64 ? kBaseAmd64 : kBaseArm64) - (lowest == UINT64_MAX ? 0 : lowest / kPage * kPage);
 }
 
 Segment read_segment(Bytes file, const Elf64_Phdr& p, uint64_t bias, size_t number, const std::string& name) {
@@ -160,13 +160,13 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
 Parts read_elf(Bytes file, const std::string& name) {
   Parts parts;
   Elf64_Ehdr h = read_header(file, name);
-  parts.arch = check_header(h, name);
+  parts.isa = check_header(h, name);
   auto headers = read_program_headers(file, h, name);
   parts.elf.type = h.e_type;
   parts.elf.os_abi = h.e_ident[EI_OSABI];
   parts.elf.phnum = h.e_phnum;
   parts.elf.phentsize = h.e_phentsize;
-  parts.elf.bias = choose_bias(h, headers, parts.arch);
+  parts.elf.bias = choose_bias(h, headers, parts.isa);
   parts.entry = h.e_entry + parts.elf.bias;
   for (const Elf64_Phdr& p : headers)
     if (p.p_type == PT_TLS) parts.elf.tls_size = p.p_memsz, parts.elf.tls_align = p.p_align;

@@ -74,7 +74,7 @@ class Patcher {
 // Applies the RELA table. Other relocation kinds need a dynamic linker: the first one makes the program not runnable.
 void relocate(Parts* parts, Bytes rela, const std::string& name) {
   Patcher patcher(parts);
-  const uint32_t relative = parts->arch == Arch::amd64 ? uint32_t{R_X86_64_RELATIVE} : uint32_t{R_AARCH64_RELATIVE};
+  const uint32_t relative = parts->isa == isa::Isa::x86_64 ? uint32_t{R_X86_64_RELATIVE} : uint32_t{R_AARCH64_RELATIVE};
   for (uint64_t at = 0; at + sizeof(Elf64_Rela) <= rela.size(); at += sizeof(Elf64_Rela)) {
     Elf64_Rela r = *get<Elf64_Rela>(rela, at);
     uint32_t type = ELF64_R_TYPE(r.r_info);

@@ -98,7 +98,7 @@ std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason
   std::string modinfo = info ? info->modinfo : version.minor <= 12 ? scan_for_modinfo(image.memory()) : "";
   BuildInfo build = parse_modinfo(modinfo);
   std::string goos(build.setting("GOOS").value_or(to_string(image.os())));
-  std::string goarch(build.setting("GOARCH").value_or(to_string(image.arch())));
+  std::string goarch(build.setting("GOARCH").value_or(to_string(image.isa())));
   uint64_t text = text_base(image, *header, module);
   if (text == 0 && header->oldest_minor() >= 18) {
     *reason = fmt::format("{}: its moduledata was not recognised, so its functions cannot be placed", version.text);

@@ -87,7 +87,6 @@ FileBytes read_file(const std::string& path, size_t* size) {
 
 }  // namespace
 
-const char* to_string(Arch arch) { return arch == Arch::amd64 ? "amd64" : "arm64"; }
 const char* to_string(Os os) { return os == Os::linux_ ? "linux" : "darwin"; }
 
 Image Image::load(const std::string& path) {
@@ -111,7 +110,7 @@ Image Image::parse(std::vector<uint8_t> bytes, const std::string& name) {
 }
 
 const std::string& Image::path() const { return body_->path; }
-Arch Image::arch() const { return body_->parts.arch; }
+isa::Isa Image::isa() const { return body_->parts.isa; }
 Os Image::os() const { return body_->parts.os; }
 uint64_t Image::entry() const { return body_->parts.entry; }
 const Memory& Image::memory() const { return body_->memory; }

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "isa/isa.h"
 #include "loader/build_info.h"
 #include "loader/error.h"
 #include "loader/memory.h"
@@ -25,11 +26,9 @@
 
 namespace deferscope::loader {
 
-enum class Arch : uint8_t { amd64, arm64 };
 enum class Os : uint8_t { linux_, darwin };
 
-const char* to_string(Arch arch);  // "amd64", "arm64": GOARCH
-const char* to_string(Os os);      // "linux", "darwin": GOOS
+const char* to_string(Os os);  // "linux", "darwin": GOOS
 
 // A named part of the file. Section headers may lie; only those that stay inside the file are kept.
 struct Section {
@@ -85,7 +84,7 @@ class Image {
   static Image parse(std::vector<uint8_t> bytes, const std::string& name);
 
   const std::string& path() const;
-  Arch arch() const;
+  isa::Isa isa() const;
   Os os() const;
   uint64_t entry() const;
   const Memory& memory() const;

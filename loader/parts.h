@@ -10,7 +10,7 @@
 namespace deferscope::loader {
 
 struct Parts {
-  Arch arch = Arch::amd64;
+  isa::Isa isa = isa::Isa::x86_64;
   Os os = Os::linux_;
   uint64_t entry = 0;
   std::vector<Segment> segments;  // bytes point into the file or into `relocated`

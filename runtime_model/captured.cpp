@@ -119,7 +119,7 @@ bool adjacent(const Parameter& x, const Sources& sources, const Source& first, b
 void name_passed(const Program& p, const Function& f, ContextWords& words) {
   const Wrapped& w = p.wrapped(f);
   if (w.function.empty()) return;
-  Sources sources(p.amd64(), context_register(p.arch()));
+  Sources sources(p.amd64(), context_register(p.isa()));
   each_instruction(p.image(), f.f.entry, f.f.end, [&](const Insn& i) {
     sources.see(i);
     const auto c = as_call(i);

@@ -20,7 +20,7 @@ using isa::Uop;
 using Known = Registers;
 
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
-  if (image.arch() == loader::Arch::amd64) {
+  if (image.isa() == isa::Isa::x86_64) {
     isa::x86_64::lift(code.data(), std::min<size_t>(code.size(), 15), pc, out);
     return std::max<unsigned>(1, out.length);
   }
@@ -167,12 +167,12 @@ void each_instruction(const loader::Image& image, uint64_t begin, uint64_t end,
     const unsigned size = lift_at(image, code.subspan(off), begin + off, lifted);
     const bool joined = targets.count(begin + off) != 0;
     if (joined) known = {};
-    const Insn insn{begin + off, size, &lifted, &known, image.arch() == loader::Arch::amd64, joined};
+    const Insn insn{begin + off, size, &lifted, &known, image.isa() == isa::Isa::x86_64, joined};
     if (!visit(insn)) return;
     if (lifted.ends_block())
       known = {};  // whatever comes next can be reached from elsewhere
     else
-      learn(known, lifted, image.arch() == loader::Arch::amd64 ? isa::kRsp : isa::kSp);
+      learn(known, lifted, image.isa() == isa::Isa::x86_64 ? isa::kRsp : isa::kSp);
     off += std::max(1u, size);
   }
 }

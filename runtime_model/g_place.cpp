@@ -39,7 +39,7 @@ std::optional<int64_t> g_offset_by_code(const loader::Image& image) {
 }
 
 GPlace g_place(const loader::Image& image) {
-  if (image.arch() == loader::Arch::arm64) return {GPlace::reg, 0, "register", {}};
+  if (image.isa() == isa::Isa::arm64) return {GPlace::reg, 0, "register", {}};
   if (image.os() == loader::Os::darwin) return {GPlace::thread_local_, kDarwinSlot, "code", {}};
   if (const auto offset = g_offset_by_symbol(image)) return {GPlace::thread_local_, *offset, "symbol", {}};
   if (const auto offset = g_offset_by_code(image)) return {GPlace::thread_local_, *offset, "code", {}};

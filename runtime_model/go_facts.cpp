@@ -9,15 +9,15 @@
 namespace deferscope::model {
 namespace {
 
-using loader::Arch;
+using isa::Isa;
 using loader::kNewestMinor;
 using loader::kOldestMinor;
 using enum OpenEncoding;
 using RM = ReturnMechanism;
 using RT = RecoveryTarget;
 
-constexpr Place in_reg(isa::Reg r) { return {Place::reg, r, 0}; }
-constexpr Place on_stack(int32_t offset) { return {Place::stack, 0, offset}; }
+constexpr ArgPlace in_reg(isa::Reg r) { return {ArgPlace::reg, r, 0}; }
+constexpr ArgPlace on_stack(int32_t offset) { return {ArgPlace::stack, 0, offset}; }
 
 constexpr isa::Reg kR26 = 26;
 
@@ -52,7 +52,7 @@ const Mechanism& mechanism(int minor) {
 
 const std::vector<ArgRow>& arg_rows() {
   using enum Arg;
-  constexpr Arch x = Arch::amd64, a = Arch::arm64;
+  constexpr Isa x = Isa::x86_64, a = Isa::arm64;
   static const std::vector<ArgRow> rows = {
       {deferproc_siz, x, kOldestMinor, 16, on_stack(8)},
       {deferproc_siz, x, 17, 17, in_reg(isa::kRax)},
@@ -115,15 +115,15 @@ const std::vector<ArgRow>& arg_rows() {
   return rows;
 }
 
-Place place_of(Arg arg, int minor, loader::Arch arch) {
+ArgPlace place_of(Arg arg, int minor, Isa isa) {
   const int m = std::clamp(minor, kOldestMinor, kNewestMinor);
   for (const ArgRow& r : arg_rows())
-    if (r.arg == arg && r.arch == arch && m >= r.oldest && m <= r.newest) return r.place;
+    if (r.arg == arg && r.isa == isa && m >= r.oldest && m <= r.newest) return r.place;
   return {};
 }
 
-isa::Reg context_register(loader::Arch arch) { return arch == Arch::amd64 ? isa::kRdx : kR26; }
-int varp_below_caller_sp(loader::Arch arch) { return arch == Arch::amd64 ? 16 : 8; }
+isa::Reg context_register(Isa isa) { return isa == Isa::x86_64 ? isa::kRdx : kR26; }
+int varp_below_caller_sp(Isa isa) { return isa == Isa::x86_64 ? 16 : 8; }
 
 bool runs_defers(std::string_view f) {
   static constexpr std::string_view names[] = {

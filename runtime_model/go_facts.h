@@ -58,7 +58,7 @@ const Mechanism& mechanism(int minor);
 const std::vector<Mechanism>& mechanisms();
 
 // Where a function finds an argument when its first instruction has not run, or its result when its RET has not.
-struct Place {
+struct ArgPlace {
   enum Kind : uint8_t { none, reg, stack } kind = none;
   isa::Reg number = 0;  // reg
   int32_t offset = 0;   // stack: from SP
@@ -87,18 +87,18 @@ enum class Arg : uint8_t {
 
 struct ArgRow {
   Arg arg;
-  loader::Arch arch;
+  isa::Isa isa;
   int oldest, newest;
-  Place place;
+  ArgPlace place;
 };
 
-Place place_of(Arg arg, int minor, loader::Arch arch);
+ArgPlace place_of(Arg arg, int minor, isa::Isa isa);
 const std::vector<ArgRow>& arg_rows();
 
 // The closure context register: RDX, R26. A funcval's address when a deferred function is called through it.
-isa::Reg context_register(loader::Arch arch);
+isa::Reg context_register(isa::Isa isa);
 // Bytes between a frame's varp and its caller's SP: 16 on amd64 (return address, saved BP), 8 on arm64.
-int varp_below_caller_sp(loader::Arch arch);
+int varp_below_caller_sp(isa::Isa isa);
 
 // gopanic, Goexit, deferreturn and what they call deferred functions by, as physical frames (facts §2).
 bool runs_defers(std::string_view function);

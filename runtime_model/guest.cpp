@@ -29,9 +29,9 @@ Guest::Linked Guest::linked(uint64_t owner, F head, F link, size_t limit) const 
 }
 
 uint64_t Guest::argument(Arg a) const {
-  const Place at = p_.place(a);
-  if (at.kind == Place::reg) return cpu().r[at.number];
-  if (at.kind == Place::stack) return word(sp() + static_cast<uint64_t>(at.offset));
+  const ArgPlace at = p_.place(a);
+  if (at.kind == ArgPlace::reg) return cpu().r[at.number];
+  if (at.kind == ArgPlace::stack) return word(sp() + static_cast<uint64_t>(at.offset));
   return 0;
 }
 

@@ -135,7 +135,7 @@ void Program::find_bit_stores(const Function& f, OpenCoded& o) const {
     const auto bytes = frame_stores(i, 1), words = frame_stores(i, 8);
     while (run != runs.end() && i.pc >= run->first) ++run;
     if (!frame_stored(i).empty()) {
-      const int64_t varp = (run == runs.end() ? 0 : run->second) + (amd64() ? 8 : 0) - varp_below_caller_sp(arch());
+      const int64_t varp = (run == runs.end() ? 0 : run->second) + (amd64() ? 8 : 0) - varp_below_caller_sp(isa());
       for (const FrameStore& s : words)
         for (size_t n = 0; n < o.slots.size(); ++n)
           // Zero before deferBits is valid is the frame being cleared, behind it `defer` of a func that is always nil.

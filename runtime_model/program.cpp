@@ -45,7 +45,7 @@ Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
     : image_(image),
       go_(image_.go()),
       minor_(minor_of(*go_)),
-      amd64_(image_.arch() == loader::Arch::amd64),
+      amd64_(image_.isa() == isa::Isa::x86_64),
       mech_(mechanism(minor_)),
       layouts_(std::move(layouts)),
       g_place_(model::g_place(image_)),
@@ -212,7 +212,7 @@ const std::vector<uint64_t>& Program::global(const GlobalSpec& spec) const {
 const ContextWords& Program::context_words(const Function& f) const {
   const auto [words, fresh] = context_.of(&f);
   if (fresh) {
-    *words = model::context_words(image_, f.f.entry, f.f.end, context_register(arch()));
+    *words = model::context_words(image_, f.f.entry, f.f.end, context_register(isa()));
     name_words(f, *words);
   }
   return *words;

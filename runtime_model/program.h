@@ -107,9 +107,9 @@ class Program {
   std::vector<std::string> notes() const;
   const Mechanism& mech() const { return mech_; }
   int minor() const { return minor_; }
-  loader::Arch arch() const { return image_.arch(); }
+  isa::Isa isa() const { return image_.isa(); }
   bool amd64() const { return amd64_; }
-  Place place(Arg a) const { return place_of(a, minor_, arch()); }
+  ArgPlace place(Arg a) const { return place_of(a, minor_, isa()); }
 
   // The function that holds pc, nullptr if none. The pointer stays valid. O(1) after the first time.
   const Function* function_at(uint64_t pc) const;
@@ -155,7 +155,7 @@ class Program {
   // Parameters and results of a function, from DWARF; cached.
   const Signature& signature(const Function& f) const;
   // Arguments and results go in registers (1.17+ amd64, 1.18+ arm64).
-  bool register_abi() const { return place(Arg::gopanic_type).kind == Place::reg; }
+  bool register_abi() const { return place(Arg::gopanic_type).kind == ArgPlace::reg; }
 
  private:
   Program(const loader::Image& image, Layouts layouts, bool use_dwarf);

@@ -9,9 +9,9 @@ namespace deferscope::model {
 namespace {
 
 // What is registered where: records by their address, open-coded defers by frame and slot.
-class Places {
+class ChainIndex {
  public:
-  explicit Places(const std::vector<ChainEntry>& entries) {
+  explicit ChainIndex(const std::vector<ChainEntry>& entries) {
     for (size_t i = 0; i < entries.size(); ++i) {
       const ChainEntry& e = entries[i];
       if (e.slot < 0) records_.emplace(e.record, i);
@@ -63,12 +63,12 @@ void Tracker::add_unlinked(const G& known, const Guest& guest, const Goroutine& 
   const auto own = std::find_if(frames.frames.begin(), frames.frames.end(),
                                 [&](const Frame& f) { return f.sp >= g.lo && f.sp < g.hi; });  // else the runtime's own
   const uint64_t here = own == frames.frames.end() ? 0 : own->sp;
-  const Places places(out.entries);
+  const ChainIndex index(out.entries);
   for (size_t i = known.pushed.size(); i-- > 0;) {
     const PendingPush& p = known.pushed[i];
     const uint64_t sp = g.hi - p.depth, record = p.record.at(g.hi);
     if (p.stale || sp + kAbove < here) continue;
-    if (const auto listed = places.of(p, sp, record)) {
+    if (const auto listed = index.of(p, sp, record)) {
       if (!out.entries[*listed].number) out.entries[*listed].number = p.number;  // newest first: a record lives again
       continue;
     }

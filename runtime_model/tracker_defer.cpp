@@ -451,7 +451,7 @@ void Tracker::on_jmpdefer(const Hook& h) {
 void Tracker::on_deferred_call(const Hook& h) {
   G* g = current();
   if (!g) return;
-  const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.arch())];
+  const uint64_t funcval = h.data ? guest_.argument(Arg::reflectcall_fn) : guest_.cpu().r[context_register(p_.isa())];
   Event e = make<DeferStart>(*g);
   Defer& d = e.as<DeferStart>().defer;
   FrameId owner;

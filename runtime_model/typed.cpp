@@ -166,7 +166,7 @@ class Writer {
 // --- places ---
 
 // What a frame holds: to its caller's SP, of the owner its arguments and results too.
-StackPlaces::Place StackPlaces::find(uint64_t v) const {
+StackPlaces::FrameOffset StackPlaces::find(uint64_t v) const {
   const Program& p = g_.program();
   const bool above = owner_.function && owner_.pc && v >= owner_.sp;
   if (above) {
@@ -177,8 +177,8 @@ StackPlaces::Place StackPlaces::find(uint64_t v) const {
   }
   const auto in = [&](const Unwound& u) {
     for (const Frame& f : u.frames)
-      if (f.function && v >= f.sp && v < f.caller_sp) return Place{f.function, v - f.sp};
-    return Place{};
+      if (f.function && v >= f.sp && v < f.caller_sp) return FrameOffset{f.function, v - f.sp};
+    return FrameOffset{};
   };
   if (given_) return in(*given_);
   for (const size_t most : {size_t{2}, size_t{200}}) {  // mostly it is the owner's caller
@@ -187,14 +187,14 @@ StackPlaces::Place StackPlaces::find(uint64_t v) const {
                       : g_.unwind(g_.pc(), g_.sp(), g_.cpu().r[isa::kX30], false, hi_, most);
       unwound_ = most;
     }
-    if (const Place found = in(*frames_); found.function) return found;
+    if (const FrameOffset found = in(*frames_); found.function) return found;
   }
   return {};
 }
 
 std::string StackPlaces::text(uint64_t v) const {
   if (!holds(v)) return {};
-  const Place at = find(v);
+  const FrameOffset at = find(v);
   return at.function ? fmt::format("{}.SP+{}", readable(at.function->name()), at.offset)
                      : fmt::format("stack.hi-{}", hi_ - v);
 }
@@ -220,7 +220,7 @@ bool is_scalar(ShapeKind k) {
 void describe_captured(const Guest& g, Deferred& d, const StackPlaces& stack) {
   for (Deferred::Captured& c : d.captured) {
     if (c.size == 8 && stack.holds(c.value) && !c.part() && (!c.type || is_scalar(c.type->kind))) {
-      const StackPlaces::Place at = stack.find(c.value);
+      const StackPlaces::FrameOffset at = stack.find(c.value);
       c.frame = at.function, c.frame_offset = at.offset;
       if (!c.frame) d.texts.emplace_back(c.offset, stack.text(c.value));
       continue;

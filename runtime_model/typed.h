@@ -25,11 +25,11 @@ class StackPlaces {
   StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const Unwound& frames)
       : g_(guest), lo_(lo), hi_(hi), given_(&frames) {}
   bool holds(uint64_t address) const { return address >= lo_ && address < hi_; }
-  struct Place {
+  struct FrameOffset {
     const Function* function = nullptr;  // nullptr: in no frame that can be told
     uint64_t offset = 0;                 // from its SP
   };
-  Place find(uint64_t address) const;        // of an address that it holds
+  FrameOffset find(uint64_t address) const;  // of an address that it holds
   std::string text(uint64_t address) const;  // empty if it does not hold it
 
  private:

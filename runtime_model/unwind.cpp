@@ -146,7 +146,7 @@ class Walk {
     if (!delta || *delta < 0) return stop("no frame size for " + std::string(f.function->name()));
     f.entered = *delta > 0;
     f.caller_sp = at_.sp + static_cast<uint64_t>(*delta) + (p().amd64() ? 8 : 0);
-    f.varp = f.caller_sp - static_cast<uint64_t>(varp_below_caller_sp(p().arch()));
+    f.varp = f.caller_sp - static_cast<uint64_t>(varp_below_caller_sp(p().isa()));
     return true;
   }
 
@@ -276,7 +276,7 @@ uint64_t Guest::jmpdefer_closure() const {
   const Location& l = p_.location(pc());
   if (!l.function || l.function->name() != "runtime.jmpdefer") return 0;
   const bool argument_still = l.offset <= (p_.amd64() ? 0 : kJmpdeferLoads);
-  return argument_still ? argument(Arg::jmpdefer_fv) : cpu().r[context_register(p_.arch())];
+  return argument_still ? argument(Arg::jmpdefer_fv) : cpu().r[context_register(p_.isa())];
 }
 
 }  // namespace deferscope::model

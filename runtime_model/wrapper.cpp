@@ -112,7 +112,7 @@ Wrapped Program::find_wrapped(const Function& f) const {
   std::string inlined;
   std::string_view in_language;
   bool decided = false;
-  Follower follow(context_register(arch()), amd64() ? isa::kRsp : isa::kSp);
+  Follower follow(context_register(isa()), amd64() ? isa::kRsp : isa::kSp);
   int left = kMaxInstructions;
   each_instruction(image_, f.f.entry, f.f.end, [&](const Insn& i) {
     follow.see(i);

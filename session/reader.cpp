@@ -175,14 +175,14 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
     if (size) *size = amd64() ? 1 : 4;
     return "not mapped";
   }
-  const isa::Isa arch = amd64() ? isa::Isa::x86_64 : isa::Isa::arm64;
+  const isa::Isa isa = state().isa;
   isa::TextSize t;
   if (syntax == "gnu") {
-    t = isa::append_gnu(arch, {bytes, n}, at, out);
+    t = isa::append_gnu(isa, {bytes, n}, at, out);
   } else {
     isa::TextOptions options;
     options.asm_names = syntax == "asm";
-    t = isa::append_go(arch, {bytes, n}, at, CodeSymbols(*this), options, out);
+    t = isa::append_go(isa, {bytes, n}, at, CodeSymbols(*this), options, out);
   }
   if (size) *size = std::max(t.size, 1u);
   return out;

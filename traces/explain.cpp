@@ -71,9 +71,9 @@ std::string Seen::function_name_of(std::optional<uint64_t> funcval) const {
 }
 
 std::optional<uint64_t> Seen::argument(model::Arg a) const {
-  const model::Place place = p.place(a);
-  if (place.kind == model::Place::reg) return e.after.r[place.number];
-  if (place.kind != model::Place::stack) return std::nullopt;
+  const model::ArgPlace place = p.place(a);
+  if (place.kind == model::ArgPlace::reg) return e.after.r[place.number];
+  if (place.kind != model::ArgPlace::stack) return std::nullopt;
   // Places are told at the callee's entry; the memory is still the one before the CALL, which pushes nothing but the
   // return address.
   return word(e.sp_after() + static_cast<uint64_t>(place.offset));

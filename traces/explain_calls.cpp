@@ -181,9 +181,9 @@ constexpr Runner kRunners[] = {
 
 // The function that a CALL of reflectcall is to call.
 const model::Function* through_reflectcall(const Seen& x) {
-  const model::Place place = x.p.place(model::Arg::reflectcall_fn);
-  if (place.kind == model::Place::reg) return x.function_of(x.e.before.r[place.number]);
-  return place.kind == model::Place::stack
+  const model::ArgPlace place = x.p.place(model::Arg::reflectcall_fn);
+  if (place.kind == model::ArgPlace::reg) return x.function_of(x.e.before.r[place.number]);
+  return place.kind == model::ArgPlace::stack
              ? x.function_of(x.word(x.e.sp_before() + static_cast<uint64_t>(place.offset)))
              : nullptr;
 }
@@ -233,7 +233,7 @@ bool jmpdefer_argument(const Seen& x, Lines& out) {
   };
   if (is(model::Arg::jmpdefer_fv))
     out.push_back(fmt::format("fv: the deferred function; {} is where closures look for their captured words",
-                              register_name(x.e.isa, model::context_register(x.p.arch()))));
+                              register_name(x.e.isa, model::context_register(x.p.isa()))));
   else if (is(model::Arg::jmpdefer_argp))
     out.push_back("argp: the deferring function's SP at its CALL of deferreturn");
   else

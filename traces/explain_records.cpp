@@ -44,7 +44,7 @@ bool defer_bits(const Seen& x, Lines& out) {
   }
   // The closure's slot below varp.
   if (x.s.frames.empty()) return false;
-  const uint64_t varp = x.s.frames[0].caller_sp - static_cast<uint64_t>(model::varp_below_caller_sp(x.p.arch()));
+  const uint64_t varp = x.s.frames[0].caller_sp - static_cast<uint64_t>(model::varp_below_caller_sp(x.p.isa()));
   for (size_t i = 0; i < o->slots.size(); ++i)
     if (m->address == varp - o->slots[i] && (o->count_known || i == 0)) {
       out.push_back(fmt::format("the function that the defer in slot {} will call", i));
@@ -129,7 +129,7 @@ std::optional<Record> deferreturns_own(const Seen& x) {
 
 // The record that the CALL ahead registers (deferprocStack), found by going on in thought.
 std::optional<Record> record_ahead(const Seen& x) {
-  const model::Place place = x.p.place(model::Arg::deferprocStack_d);
+  const model::ArgPlace place = x.p.place(model::Arg::deferprocStack_d);
   if (!place) return std::nullopt;
   const model::Function* next = x.call_ahead(16);
   if (!next || next->name() != "runtime.deferprocStack") return std::nullopt;
@@ -138,7 +138,7 @@ std::optional<Record> record_ahead(const Seen& x) {
   for (unsigned i = 0; i < 20; ++i) {
     const Prediction e = predict(ahead, *x.s.cpu, nobody);
     if (e.flow.kind == Flow::Call) {
-      if (place.kind == model::Place::reg) return Record{e.before.r[place.number], model::S::defer_, 0, kNext};
+      if (place.kind == model::ArgPlace::reg) return Record{e.before.r[place.number], model::S::defer_, 0, kNext};
       uint64_t d = 0;
       const uint64_t at = e.sp_before() + static_cast<uint64_t>(place.offset) - (x.p.amd64() ? 8 : 0);
       return ahead.memory.peek(at, &d, 8) ? std::optional(Record{d, model::S::defer_, 0, kNext}) : std::nullopt;
@@ -302,8 +302,8 @@ std::optional<uint64_t> siz_ahead(const Seen& x, uint64_t offset) {
 // The arguments of deferproc, put in place just before the call (stack convention).
 bool deferproc_argument(const Seen& x, Lines& out) {
   const Change* m = x.e.memory_change();
-  const model::Place siz = x.p.place(model::Arg::deferproc_siz), fn = x.p.place(model::Arg::deferproc_fn);
-  if (!m || siz.kind != model::Place::stack || x.e.flow.kind != Flow::Next || !x.here()) return false;
+  const model::ArgPlace siz = x.p.place(model::Arg::deferproc_siz), fn = x.p.place(model::Arg::deferproc_fn);
+  if (!m || siz.kind != model::ArgPlace::stack || x.e.flow.kind != Flow::Next || !x.here()) return false;
   const uint64_t at_entry = x.e.sp_before() - (x.p.amd64() ? 8 : 0);
   const uint64_t siz_at = at_entry + static_cast<uint64_t>(siz.offset),
                  fn_at = at_entry + static_cast<uint64_t>(fn.offset);

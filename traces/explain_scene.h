@@ -41,7 +41,7 @@ struct Seen {
   const model::Function* function_of(std::optional<uint64_t> funcval) const;
   std::string function_name_of(std::optional<uint64_t> funcval) const;  // "a function" if unknown
   // What the closure context register holds when a deferred function is entered through it.
-  const model::Function* context_function() const { return function_of(e.after.r[model::context_register(p.arch())]); }
+  const model::Function* context_function() const { return function_of(e.after.r[model::context_register(p.isa())]); }
   // An argument of the function that the CALL at hand enters.
   std::optional<uint64_t> argument(model::Arg a) const;
   // If a recovery resumes there: "the CALL deferreturn of main.f; …". Else empty.

@@ -22,8 +22,7 @@ std::string instruction_text(const model::Program& p, uint64_t pc) {
   const loader::Bytes code = p.image().memory().bytes_from(pc);
   std::string out;
   if (code.empty()) return "?";
-  isa::append_go(p.amd64() ? isa::Isa::x86_64 : isa::Isa::arm64, code.first(std::min<size_t>(code.size(), 16)), pc,
-                 ImageSymbols(p), {}, out);
+  isa::append_go(p.isa(), code.first(std::min<size_t>(code.size(), 16)), pc, ImageSymbols(p), {}, out);
   return out;
 }
 

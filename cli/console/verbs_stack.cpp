@@ -300,8 +300,8 @@ void info(Console& c, const std::string& a) {
   }
   if (!a.empty())
     throw session::Error("info [regs|break|threads|goroutines|locals|args|frame|mem|symbol ADDRESS|line WHERE]");
-  c.say(fmt::format("{}: {}/{}, {}", loader::printable(im.path()), loader::to_string(im.os()),
-                    loader::to_string(im.arch()), im.go() ? im.go()->version.text : "not Go: " + im.not_go()));
+  c.say(fmt::format("{}: {}/{}, {}", loader::printable(im.path()), loader::to_string(im.os()), isa::to_string(im.isa()),
+                    im.go() ? im.go()->version.text : "not Go: " + im.not_go()));
   if (c.session.program())
     for (const std::string& n : c.session.program()->layouts().notes()) c.say("  " + n);
   find_command("when")->run(c, "");

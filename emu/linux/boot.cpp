@@ -220,7 +220,7 @@ void hold_start_directory(State& s, MachineState& m, HostPort& host) {
 
 void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) {
   s = State{};
-  s.isa = image.arch() == loader::Arch::amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
+  s.isa = image.isa();
   m.isa = s.isa;
   s.options = std::make_shared<const GuestOptions>(options);
   s.random.state = options.seed;

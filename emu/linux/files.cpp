@@ -179,7 +179,7 @@ int64_t open_named(Call& c, const HostPath& path, uint32_t flags, uint32_t perm,
   const bool follow =
       !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
   const bool makes_directory = (flags & open_flag::CREAT) && path.text.back() == '/';  // which open does not
-  const Place p = locate(c, path, makes_directory ? Last::Parent : follow ? Last::Follow : Last::Keep);
+  const ResolvedPath p = locate(c, path, makes_directory ? Last::Parent : follow ? Last::Follow : Last::Keep);
   if (p.error) return p.error;
   return p.scratch ? scratch_open(c, p, flags, perm & ~c.s.umask, f) : open_host(c, p.host, flags, perm, f);
 }

@@ -111,7 +111,7 @@ int64_t stat_path(Call& c, const HostPath& path, bool follow, Status& st, bool* 
     const int64_t e = host_stat_executable(c, h, canonical);
     return e < 0 ? e : (st = host_status(h, canonical), 0);
   }
-  const Place p = locate(c, path, follow ? Last::Follow : Last::Keep);
+  const ResolvedPath p = locate(c, path, follow ? Last::Follow : Last::Keep);
   if (p.error) return p.error;
   if (p.scratch) {
     if (p.node == 0) return -err::NOENT;
@@ -321,7 +321,7 @@ int64_t access_path(Call& c, const HostPath& path, uint64_t how, bool follow) {
 }
 
 int64_t link_target(Call& c, const HostPath& path, std::string& target) {
-  const Place p = locate(c, path, Last::Keep);
+  const ResolvedPath p = locate(c, path, Last::Keep);
   if (p.error) return p.error;
   if (!p.scratch) return host_readlink(c, p.host, target);
   if (p.node == 0) return -err::NOENT;
@@ -410,7 +410,7 @@ int64_t sys_chdir(Call& c) {
   HostPath path;
   if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
   if (own_file(c, clean_path(path.text))) return -err::NOTDIR;
-  const Place p = locate(c, path, Last::Follow);
+  const ResolvedPath p = locate(c, path, Last::Follow);
   if (p.error) return p.error;
   if (!p.scratch) {
     OpenFile f;
@@ -433,7 +433,7 @@ int64_t sys_umask(Call& c) { return std::exchange(c.s.umask, static_cast<uint32_
 namespace {
 
 // A path argument that is to be changed, and where it lies: 0 or -errno.
-int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, Place& out) {
+int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, ResolvedPath& out) {
   HostPath path;
   if (const int64_t e = path_at(c, dirfd, address, path); e < 0) return e;
   out = locate(c, path, last);
@@ -441,7 +441,7 @@ int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, Place& out) {
 }
 
 // The same, for something that must be there.
-int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, Place& out) {
+int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, ResolvedPath& out) {
   const int64_t e = place_at(c, dirfd, address, follow ? Last::Follow : Last::Keep, out);
   return e < 0 ? e : out.scratch && out.node == 0 ? -err::NOENT : 0;
 }
@@ -500,14 +500,14 @@ void forget_name(State& s, const std::string& path) {
 }  // namespace
 
 int64_t sys_mkdirat(Call& c) {
-  Place p;
+  ResolvedPath p;
   const uint32_t perm = static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask;
   if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
   return p.scratch ? scratch_mkdir(c, p, perm) : host_mkdir(c, p.host, perm);
 }
 
 int64_t sys_unlinkat(Call& c) {
-  Place p;
+  ResolvedPath p;
   const bool directory = c.a[2] & at::REMOVEDIR;
   if (c.a[2] & 0xffffffff & ~at::REMOVEDIR) return -err::INVAL;
   if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
@@ -523,7 +523,7 @@ int64_t sys_renameat(Call& c) {
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "renameat2") == 0;
   const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
   if (flags & ~kNoReplace) return -err::INVAL;
-  Place from, to;
+  ResolvedPath from, to;
   if (const int64_t e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
   if (from.scratch != to.scratch) return -err::XDEV;
@@ -539,7 +539,7 @@ int64_t sys_renameat(Call& c) {
 
 int64_t sys_symlinkat(Call& c) {
   std::string target;
-  Place p;
+  ResolvedPath p;
   if (const int64_t e = c.get_path(c.a[0], target); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(1), c.a[2], Last::Parent, p); e < 0) return e;
   return p.scratch ? scratch_symlink(c, p, target) : host_symlink(c, target, p.host);
@@ -551,7 +551,7 @@ int64_t sys_linkat(Call& c) {
   const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
   const bool follow = flags & kFollow;
   if (flags & ~(kFollow | at::EMPTY_PATH)) return -err::INVAL;
-  Place from, to;
+  ResolvedPath from, to;
   if (const int64_t e = existing_at(c, c.fd(0), c.a[1], follow, from); e < 0) return e;
   if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
   if (from.scratch != to.scratch) return -err::XDEV;
@@ -563,7 +563,7 @@ int64_t sys_fchmodat(Call& c) {
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "fchmodat2") == 0;
   const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
   if (flags & ~at::SYMLINK_NOFOLLOW) return -err::INVAL;
-  Place p;
+  ResolvedPath p;
   if (const int64_t e = existing_at(c, c.fd(), c.a[1], !flags, p); e < 0) return e;
   const auto perm = static_cast<uint32_t>(c.a[2]);
   if (flags) {  // a link has no permissions of its own
@@ -592,7 +592,7 @@ int64_t sys_fchownat(Call& c) {
 int64_t sys_fchown(Call& c) { return file_of(c.s, c.fd()) ? chown_to(c.a[1], c.a[2]) : -err::BADF; }
 
 int64_t sys_truncate(Call& c) {
-  Place p;
+  ResolvedPath p;
   if (const int64_t e = existing_at(c, at::FDCWD, c.a[0], true, p); e < 0) return e;
   if (static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
   if (!p.scratch) {

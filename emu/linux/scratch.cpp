@@ -42,14 +42,14 @@ std::string joined(std::string path, const std::deque<std::string>& rest, bool s
   return slash ? path + "/" : path;
 }
 
-Place failed(int error) {
-  Place p;
+ResolvedPath failed(int error) {
+  ResolvedPath p;
   p.error = -error;
   return p;
 }
 
-Place on_host(std::string path) {
-  Place p;
+ResolvedPath on_host(std::string path) {
+  ResolvedPath p;
   p.path = std::move(path);
   return p;
 }
@@ -57,11 +57,11 @@ Place on_host(std::string path) {
 class Walk {
  public:
   Walk(Call& c, Last last) : c_(c), last_(last) {}
-  Place find(const std::string& path);
+  ResolvedPath find(const std::string& path);
 
  private:
-  Place here(std::string name = "", int parent = 0) const;
-  Place missing(const std::string& name);
+  ResolvedPath here(std::string name = "", int parent = 0) const;
+  ResolvedPath missing(const std::string& name);
   bool leave_root(std::string& outside);
   bool follow(const std::string& target, std::string& outside);
 
@@ -73,8 +73,8 @@ class Walk {
   std::deque<std::string> todo_;
 };
 
-Place Walk::here(std::string name, int parent) const {
-  Place p;
+ResolvedPath Walk::here(std::string name, int parent) const {
+  ResolvedPath p;
   p.scratch = true;
   p.path = path_;
   p.node = node_;
@@ -85,13 +85,13 @@ Place Walk::here(std::string name, int parent) const {
 }
 
 // A name that the directory does not hold: the host's at the top, else one that could be made.
-Place Walk::missing(const std::string& name) {
+ResolvedPath Walk::missing(const std::string& name) {
   const std::string full = path_ + "/" + name;
   HostStatus st;
   std::string canonical;
   if (node_ == kRoot && host_stat(c_, full, false, st, canonical) >= 0) return on_host(joined(full, todo_, slash_));
   if (!todo_.empty()) return failed(err::NOENT);
-  Place p = here(name, node_);
+  ResolvedPath p = here(name, node_);
   p.node = 0;
   p.path = full;
   return p;
@@ -121,7 +121,7 @@ bool Walk::follow(const std::string& target, std::string& outside) {
 }
 
 // A loop, never a recursion: names, links and `..` are the guest's, as many as 40 links can hold.
-Place Walk::find(const std::string& path) {
+ResolvedPath Walk::find(const std::string& path) {
   std::string name, outside;
   int parent = 0;
   if (!below_tmp(path, todo_)) return on_host(path);
@@ -171,7 +171,7 @@ Place Walk::find(const std::string& path) {
 uint64_t name_cost(const std::string& name) { return cost::kName + name.size(); }
 
 // A name in a directory that lets us, for a node of `more` bytes beside it.
-int64_t add_name(Call& c, const Place& p, int node, uint64_t more) {
+int64_t add_name(Call& c, const ResolvedPath& p, int node, uint64_t more) {
   Scratch& scratch = c.s.scratch;
   if (scratch.names >= kMaxNames || !c.s.holdings.take(name_cost(p.name) + more)) return -err::NOSPC;
   ++scratch.names;
@@ -190,7 +190,7 @@ void remove_name(Call& c, int parent, const std::string& name) {
 uint64_t node_cost(const std::string& target) { return cost::kNode + target.size(); }
 
 // Makes a node under a name; a link's with its target.
-int64_t create(Call& c, const Place& p, uint32_t mode, int& node, const std::string& target = {}) {
+int64_t create(Call& c, const ResolvedPath& p, uint32_t mode, int& node, const std::string& target = {}) {
   Scratch& scratch = c.s.scratch;
   if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return -err::ACCES;
   if (const int64_t e = add_name(c, p, scratch.next, node_cost(target)); e < 0) return e;
@@ -246,8 +246,8 @@ bool is_ancestor(const State& s, int node, int of) {
 
 }  // namespace
 
-Place locate(Call& c, const HostPath& path, Last last) {
-  Place p = c.s.scratch.mounted ? Walk(c, last).find(path.text) : on_host(path.text);
+ResolvedPath locate(Call& c, const HostPath& path, Last last) {
+  ResolvedPath p = c.s.scratch.mounted ? Walk(c, last).find(path.text) : on_host(path.text);
   if (!p.error && !p.scratch) p.host = p.path == path.text ? path : HostPath(p.path);
   return p;
 }
@@ -265,7 +265,7 @@ void set_up_scratch(State& s) {
 
 bool is_scratch_root(const OpenFile& f) { return f.node == kRoot; }
 
-int64_t scratch_open(Call& c, const Place& p, uint32_t flags, uint32_t perm, OpenFile& f) {
+int64_t scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f) {
   const bool creates = flags & open_flag::CREAT;
   const uint32_t how = flags & open_flag::ACCMODE;
   const bool writes = how != open_flag::RDONLY || (flags & open_flag::TRUNC);
@@ -332,23 +332,23 @@ int64_t scratch_truncate(Call& c, int node, uint64_t size) {
   return 0;
 }
 
-int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm) {
+int64_t scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm) {
   int node = 0;
   return p.node ? -err::EXIST : create(c, p, mode::DIR | perm, node);
 }
 
-int64_t scratch_socket(Call& c, const Place& p, uint32_t perm, int& node) {
+int64_t scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node) {
   return p.node ? -err::ADDRINUSE : create(c, p, mode::SOCK | perm, node);
 }
 
-int64_t scratch_symlink(Call& c, const Place& p, const std::string& target) {
+int64_t scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target) {
   int node = 0;
   if (p.node) return -err::EXIST;
   if (target.empty() || p.as_directory) return -err::NOENT;
   return create(c, p, mode::LNK | 0777, node, target);
 }
 
-int64_t scratch_link(Call& c, const Place& from, const Place& to) {
+int64_t scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to) {
   if (from.node == 0) return -err::NOENT;
   if (to.node != 0) return -err::EXIST;
   if (to.as_directory) return -err::NOENT;
@@ -359,7 +359,7 @@ int64_t scratch_link(Call& c, const Place& from, const Place& to) {
   return 0;
 }
 
-int64_t scratch_remove(Call& c, const Place& p, bool directory) {
+int64_t scratch_remove(Call& c, const ResolvedPath& p, bool directory) {
   if (p.node == 0) return -err::NOENT;
   if (p.parent == 0 && !directory) return -err::ISDIR;
   if (p.parent == 0) return p.name == "." ? -err::INVAL : p.name == ".." ? -err::NOTEMPTY : -err::BUSY;
@@ -373,8 +373,8 @@ int64_t scratch_remove(Call& c, const Place& p, bool directory) {
 }
 
 // The checks in the kernel's order (fs/namei.c, do_renameat2 and vfs_rename).
-int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_replace) {
-  const auto has_no_name = [](const Place& p) { return p.node != 0 && p.parent == 0; };  // /tmp, . and ..
+int64_t scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace) {
+  const auto has_no_name = [](const ResolvedPath& p) { return p.node != 0 && p.parent == 0; };  // /tmp, . and ..
   if (has_no_name(from)) return -err::BUSY;
   if (has_no_name(to)) return no_replace ? -err::EXIST : -err::BUSY;
   if (from.node == 0) return -err::NOENT;

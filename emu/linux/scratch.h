@@ -11,7 +11,7 @@
 namespace deferscope::emu::linux_ {
 
 // What a path names, symbolic links followed as asked.
-struct Place {
+struct ResolvedPath {
   int64_t error = 0;          // -errno; the rest then means nothing
   bool scratch = false;       // else `host` is for the host_… functions (host_files.h)
   std::string path;           // scratch: without links
@@ -24,25 +24,25 @@ struct Place {
 // What is done with a last name that is a link. Parent, for calls that make or take away a name: kept, also before a
 // slash.
 enum class Last : uint8_t { Follow, Keep, Parent };
-Place locate(Call& c, const HostPath& path, Last last);
+ResolvedPath locate(Call& c, const HostPath& path, Last last);
 
 void set_up_scratch(State& s);
 bool is_scratch_root(const OpenFile& f);  // /tmp itself: what the host shows there is listed too
 constexpr uint64_t scratch_inode(int node) { return (uint64_t{1} << 50) + static_cast<uint64_t>(node); }
 
 // All return ≥ 0 or -errno; `p` is a scratch place. As the owner of everything the guest is bound by permission bits.
-int64_t scratch_open(Call& c, const Place& p, uint32_t flags, uint32_t perm, OpenFile& f);
+int64_t scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f);
 void scratch_close(State& s, int node);
 int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out);
 // At `offset`, or at the end (append); `end` is the offset behind what was written.
 int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
 int64_t scratch_truncate(Call& c, int node, uint64_t size);
-int64_t scratch_mkdir(Call& c, const Place& p, uint32_t perm);
-int64_t scratch_socket(Call& c, const Place& p, uint32_t perm, int& node);
-int64_t scratch_symlink(Call& c, const Place& p, const std::string& target);
-int64_t scratch_link(Call& c, const Place& from, const Place& to);
-int64_t scratch_remove(Call& c, const Place& p, bool directory);
-int64_t scratch_rename(Call& c, const Place& from, const Place& to, bool no_replace);
+int64_t scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm);
+int64_t scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node);
+int64_t scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target);
+int64_t scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to);
+int64_t scratch_remove(Call& c, const ResolvedPath& p, bool directory);
+int64_t scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace);
 int64_t scratch_chmod(Call& c, int node, uint32_t perm);
 
 struct DirEntry;

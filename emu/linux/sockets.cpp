@@ -175,7 +175,7 @@ int64_t bind_unix(Call& c, Socket& x, const std::string& address) {
   }
   HostPath path;
   if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
-  const Place p = locate(c, path, Last::Parent);
+  const ResolvedPath p = locate(c, path, Last::Parent);
   if (p.error) return p.error;
   if (!p.scratch) return -err::ACCES;
   if (const int64_t e = scratch_socket(c, p, 0777 & ~c.s.umask, x.node); e < 0) return e;
@@ -188,7 +188,7 @@ int64_t node_at(Call& c, const std::string& address, int& node) {
   if (address[0] != kUnix || address.size() <= 2 || address[2] == '\0') return 0;
   HostPath path;
   if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
-  const Place p = locate(c, path, Last::Follow);
+  const ResolvedPath p = locate(c, path, Last::Follow);
   if (p.error) return p.error;
   if (!p.scratch || p.node == 0) return -err::NOENT;
   if ((c.s.scratch.nodes.at(p.node).mode & mode::FMT) != mode::SOCK) return -err::CONNREFUSED;

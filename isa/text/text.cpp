@@ -6,15 +6,15 @@
 
 namespace deferscope::isa {
 
-TextSize append_go(Isa arch, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+TextSize append_go(Isa isa, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
                    const TextOptions& options, std::string& out) {
-  return arch == Isa::arm64 ? arm64::append_go(code, pc, symbols, options, out)
-                            : x86_64::append_go(code, pc, symbols, options, out);
+  return isa == Isa::arm64 ? arm64::append_go(code, pc, symbols, options, out)
+                           : x86_64::append_go(code, pc, symbols, options, out);
 }
 
-TextSize append_gnu(Isa arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
+TextSize append_gnu(Isa isa, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
                     const TextOptions& options) {
-  return arch == Isa::arm64 ? arm64::append_gnu(code, pc, options, out) : x86_64::append_gnu(code, pc, options, out);
+  return isa == Isa::arm64 ? arm64::append_gnu(code, pc, options, out) : x86_64::append_gnu(code, pc, options, out);
 }
 
 }  // namespace deferscope::isa

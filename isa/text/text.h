@@ -50,12 +50,12 @@ struct TextSize {
 
 // Appends the Go syntax of the instruction at the start of `code` to `out`. `pc` is its address. `code` must not be
 // empty.
-TextSize append_go(Isa arch, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
+TextSize append_go(Isa isa, std::span<const std::uint8_t> code, std::uint64_t pc, const Symbols& symbols,
                    const TextOptions& options, std::string& out);
 
 // The same in GNU syntax. Branch targets are absolute addresses on x86-64, distances on arm64. What objdump does not
 // know is printed as Zydis prints it on x86-64, and in the same form on arm64.
-TextSize append_gnu(Isa arch, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
+TextSize append_gnu(Isa isa, std::span<const std::uint8_t> code, std::uint64_t pc, std::string& out,
                     const TextOptions& options = {});
 
 }  // namespace deferscope::isa

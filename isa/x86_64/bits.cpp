@@ -7,14 +7,14 @@ namespace {
 // op0 shifted by op1 (an immediate or CL)
 void shift(Builder& b) {
   const Source by = b.is_imm(1) ? constant(b.imm(1) & 0xff) : from(kRcx);
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   b.alu(b.row.op, p.width, p.value, p.value, by, FlagRule::Shift);
   b.close(p);
 }
 
 void double_shift(Builder& b) {
   const Source by = b.is_imm(2) ? constant(b.imm(2) & 0xff) : from(kRcx);
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   b.alu(b.row.op, p.width, p.value, p.value, by, FlagRule::Shift).c = b.reg(1);
   b.close(p);
 }

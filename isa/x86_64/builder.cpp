@@ -118,11 +118,11 @@ Reg Builder::source_reg(int i) {
   return t;
 }
 
-Place Builder::open(int i, bool read) {
-  Place p;
+Destination Builder::open(int i, bool read) {
+  Destination p;
   p.width = width(i);
   if (is_mem(i)) {
-    p.kind = Place::Memory;
+    p.kind = Destination::Memory;
     p.mem = mem(i);
     p.value = temp();
     if (read) {
@@ -130,7 +130,7 @@ Place Builder::open(int i, bool read) {
       u.dst = p.value, u.mem = p.mem;
     }
   } else if (is_high(i)) {
-    p.kind = Place::HighByte;
+    p.kind = Destination::HighByte;
     p.home = reg(i);
     p.value = temp();
     if (read) extract(p.value, p.home, 8, 8, 8);
@@ -140,9 +140,9 @@ Place Builder::open(int i, bool read) {
   return p;
 }
 
-void Builder::close(const Place& p) {
-  if (p.kind == Place::Memory) store(p.mem, from(p.value), p.width);
-  if (p.kind == Place::HighByte) insert(p.home, p.value, 8, 8);
+void Builder::close(const Destination& p) {
+  if (p.kind == Destination::Memory) store(p.mem, from(p.value), p.width);
+  if (p.kind == Destination::HighByte) insert(p.home, p.value, 8, 8);
 }
 
 VReg Builder::source_v(int i, unsigned bytes, bool align) {

@@ -9,7 +9,7 @@ void nop(Builder&) {}
 // op0 = op0 OP op1
 void alu2(Builder& b) {
   const Source s = b.source(1, b.width(0));
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   b.alu(b.row.op, p.width, p.value, p.value, s, b.row.flags);
   b.close(p);
 }
@@ -22,13 +22,13 @@ void compare(Builder& b) {
 
 // INC, DEC: OP 1. NOT: XOR -1.
 void unary(Builder& b) {
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   b.alu(b.row.op, p.width, p.value, p.value, constant(b.row.param), b.row.flags);
   b.close(p);
 }
 
 void neg(Builder& b) {
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   b.alu(Op::Sub, p.width, p.value, kZero, from(p.value), FlagRule::Sub);
   b.close(p);
 }
@@ -99,7 +99,7 @@ void cmov(Builder& b) {
 }
 
 void setcc(Builder& b) {
-  const Place p = b.open(0, false);
+  const Destination p = b.open(0, false);
   Uop& u = b.emit(Op::Set, 1);
   u.cond = b.row.cond, u.dst = p.value;
   b.close(p);
@@ -107,7 +107,7 @@ void setcc(Builder& b) {
 
 void xchg_memory(Builder& b, int memory, int other) {
   const Source s = b.source(other);
-  const Place p = b.open(memory, true);
+  const Destination p = b.open(memory, true);
   b.store(p.mem, s, p.width);
   if (b.is_high(other)) return b.insert(b.reg(other), p.value, 8, 8);
   b.mov(b.reg(other), from(p.value), p.width);
@@ -129,18 +129,18 @@ void xchg(Builder& b) {
 void xadd(Builder& b) {
   const unsigned w = b.width(0);
   const Source s = b.source(1);
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   const Reg sum = b.temp(), old = b.temp();
   b.alu(Op::Add, w, sum, p.value, s, FlagRule::Add);
   Reg before = p.value;
-  if (p.kind == Place::Memory) {
+  if (p.kind == Destination::Memory) {
     b.store(p.mem, from(sum), w);
   } else {
     b.mov(old, from(p.value), 8);
     before = old;
   }
   b.is_high(1) ? b.insert(b.reg(1), before, 8, 8) : b.mov(b.reg(1), from(before), w);
-  if (p.kind == Place::Memory) return;
+  if (p.kind == Destination::Memory) return;
   b.mov(p.value, from(sum), w);
   b.close(p);
 }
@@ -150,7 +150,7 @@ void xadd(Builder& b) {
 void cmpxchg(Builder& b) {
   const unsigned w = b.width(0), kept = w < 4 ? w : 8;
   const Source s = b.source(1);
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   const Reg before = b.temp(), after = b.temp();
   b.mov(before, from(p.value), w < 4 ? 8 : w);
   b.alu(Op::Sub, w, kSink, kRax, from(before), FlagRule::Sub);
@@ -164,7 +164,7 @@ void cmpxchg(Builder& b) {
 void cmpxchg_memory(Builder& b) {
   const unsigned w = b.width(0);
   const Source s = b.source(1);
-  const Place p = b.open(0, true);
+  const Destination p = b.open(0, true);
   const Reg after = b.temp();
   b.alu(Op::Sub, w, kSink, kRax, from(p.value), FlagRule::Sub);
   b.select(Cond::E, 8, after, s.reg, p.value);

@@ -51,7 +51,7 @@ struct Source {
 
 // Where an instruction's result goes. `value` is the register to compute in: the destination itself, or a temporary
 // that close() stores (memory) or inserts (AH CH DH BH).
-struct Place {
+struct Destination {
   enum Kind : uint8_t { Register, HighByte, Memory } kind = Register;
   Reg value = kSink;
   Reg home = kSink;  // of HighByte
@@ -100,8 +100,8 @@ class Builder {
 
   Source source(int i, unsigned as_width = 0);  // reads any operand (imm: sign-extended); memory into a temporary
   Reg source_reg(int i);                        // the same, an immediate in a temporary
-  Place open(int i, bool read);                 // destination; `read`: its old value is an input
-  void close(const Place& p);
+  Destination open(int i, bool read);           // destination; `read`: its old value is an input
+  void close(const Destination& p);
   // v[…] of operand i; memory (`bytes` of it) into a temporary. align: Fault::Alignment for a misaligned operand.
   VReg source_v(int i, unsigned bytes = 16, bool align = true);
 

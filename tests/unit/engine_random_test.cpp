@@ -202,7 +202,7 @@ std::string difference(const std::string& a, const std::string& b) {
 
 class EngineRandom : public testing::TestWithParam<isa::Isa> {};
 INSTANTIATE_TEST_SUITE_P(BothIsas, EngineRandom, testing::Values(isa::Isa::x86_64, isa::Isa::arm64),
-                         [](const auto& i) { return i.param == isa::Isa::x86_64 ? "amd64" : "arm64"; });
+                         [](const auto& i) { return isa::to_string(i.param); });
 
 TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
   const isa::Isa isa = GetParam();

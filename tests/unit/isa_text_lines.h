@@ -29,16 +29,16 @@ struct Text {
   std::string text;
 };
 
-inline Text go(Isa arch, std::span<const std::uint8_t> code, const TextOptions& options,
+inline Text go(Isa isa, std::span<const std::uint8_t> code, const TextOptions& options,
                const Symbols& symbols = Symbols()) {
   Text t;
-  t.size = append_go(arch, code, kPc, symbols, options, t.text);
+  t.size = append_go(isa, code, kPc, symbols, options, t.text);
   return t;
 }
 
-inline Text gnu(Isa arch, std::span<const std::uint8_t> code, const TextOptions& options) {
+inline Text gnu(Isa isa, std::span<const std::uint8_t> code, const TextOptions& options) {
   Text t;
-  t.size = append_gnu(arch, code, kPc, t.text, options);
+  t.size = append_gnu(isa, code, kPc, t.text, options);
   return t;
 }
 

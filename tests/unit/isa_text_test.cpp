@@ -26,16 +26,16 @@ bool permitted(const Line& l, const Text& ours) {
          reassigned(l.text);
 }
 
-void expect_objdumps_text(Isa arch, const std::string& path) {
+void expect_objdumps_text(Isa isa, const std::string& path) {
   std::size_t differ = 0, permitted_count = 0, total = 0;
   for (const Line& l : lines_of(path)) {
     ++total;
-    const Text ours = go(arch, from_hex(l.hex), kCompat);
+    const Text ours = go(isa, from_hex(l.hex), kCompat);
     if (ours.text == l.text && ours.size.size == l.size) {
-      EXPECT_EQ(gnu(arch, from_hex(l.hex), kCompat).text, l.gnu) << l.hex;
+      EXPECT_EQ(gnu(isa, from_hex(l.hex), kCompat).text, l.gnu) << l.hex;
       continue;
     }
-    if (arch == Isa::x86_64 && permitted(l, ours)) {
+    if (isa == Isa::x86_64 && permitted(l, ours)) {
       ++permitted_count;
       continue;
     }
@@ -60,7 +60,7 @@ struct OneSymbol : Symbols {
 };
 
 struct Case {
-  Isa arch;
+  Isa isa;
   const char* hex;
   const char* text;
   TextOptions options;
@@ -116,7 +116,7 @@ TEST(GoText, SymbolsAndBeyond) {
       {arm, "00000000", "?", plain},                                 // padding is no instruction
   };
   for (const Case& c : cases) {
-    const Text t = go(c.arch, from_hex(c.hex), c.options, OneSymbol());
+    const Text t = go(c.isa, from_hex(c.hex), c.options, OneSymbol());
     EXPECT_EQ(t.text, c.text) << c.hex;
   }
   EXPECT_EQ(go(x86, from_hex("c5f877e9"), compat).size.size, 4u);  // objdump swallows a byte here
@@ -139,16 +139,16 @@ TEST(GoText, EveryInstructionHasZydisLength) {
 }
 
 TEST(GoText, ShortInputIsNoInstruction) {
-  for (const Isa arch : {Isa::x86_64, Isa::arm64})
+  for (const Isa isa : {Isa::x86_64, Isa::arm64})
     for (const bool compat : {false, true}) {
       std::mt19937 rng(9);
       for (int i = 0; i < 50000; ++i) {
         std::vector<std::uint8_t> code(1 + rng() % 15);  // exactly as long as it is: a sanitizer sees a read behind it
         for (std::uint8_t& b : code)
           b = static_cast<std::uint8_t>(i % 3 ? rng() : "\xc5\xc4\x62\xf0\x66\x0f\x48\x77"[rng() % 8]);
-        const Text t = go(arch, code, {.objdump_compat = compat});
-        ASSERT_TRUE(arch == Isa::arm64 || t.size.size <= code.size());
-        ASSERT_TRUE(arch == Isa::x86_64 || code.size() >= 4 || !t.size.known);
+        const Text t = go(isa, code, {.objdump_compat = compat});
+        ASSERT_TRUE(isa == Isa::arm64 || t.size.size <= code.size());
+        ASSERT_TRUE(isa == Isa::x86_64 || code.size() >= 4 || !t.size.known);
       }
     }
 }
@@ -192,17 +192,17 @@ TEST(GnuText, BothInstructionSets) {
       {arm, "827c2048", "casp x0, x1, x2, x3, [x4]", plain},
       {arm, "428062ce", "sha512h q2, q2, v2.2d", plain},
   };
-  for (const Case& c : cases) EXPECT_EQ(gnu(c.arch, from_hex(c.hex), c.options).text, c.text) << c.hex;
+  for (const Case& c : cases) EXPECT_EQ(gnu(c.isa, from_hex(c.hex), c.options).text, c.text) << c.hex;
 }
 
 // Both syntaxes agree on what is an instruction and how long it is.
 TEST(GnuText, KnowsWhatTheGoTextKnows) {
   std::mt19937 rng(11);
-  for (const Isa arch : {Isa::x86_64, Isa::arm64})
+  for (const Isa isa : {Isa::x86_64, Isa::arm64})
     for (int i = 0; i < 100000; ++i) {
       std::uint8_t code[15];
       std::generate(std::begin(code), std::end(code), [&] { return static_cast<std::uint8_t>(rng()); });
-      const Text a = go(arch, code, kCompat), b = gnu(arch, code, kCompat);
+      const Text a = go(isa, code, kCompat), b = gnu(isa, code, kCompat);
       ASSERT_EQ(a.size.known, b.size.known) << a.text << " | " << b.text;
       ASSERT_EQ(a.size.size, b.size.size) << a.text << " | " << b.text;
     }

@@ -12,9 +12,9 @@ namespace {
 using loader::Error;
 using loader::Image;
 
-TEST(LoaderElf, ReadsSegmentsEntryAndArch) {
+TEST(LoaderElf, ReadsSegmentsEntryAndIsa) {
   Image image = Image::parse(small_elf(EM_AARCH64).build(), "small");
-  EXPECT_EQ(image.arch(), loader::Arch::arm64);
+  EXPECT_EQ(image.isa(), isa::Isa::arm64);
   EXPECT_EQ(image.os(), loader::Os::linux_);
   EXPECT_EQ(image.entry(), 0x400100u);
   ASSERT_EQ(image.segments().size(), 2u);

@@ -34,7 +34,7 @@ TEST(LoaderGuests, EveryGuestIsRecognised) {
     ASSERT_TRUE(go->moduledata);
     EXPECT_GE(go->version.minor, go->moduledata->oldest_minor);
     EXPECT_LE(go->version.minor, go->moduledata->newest_minor);
-    EXPECT_EQ(go->goarch, to_string(image.arch()));
+    EXPECT_EQ(go->goarch, to_string(image.isa()));
     EXPECT_TRUE(go->funcs.find_first("main.main"));
     EXPECT_FALSE(go->build.path.empty());
   }

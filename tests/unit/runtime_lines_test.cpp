@@ -111,17 +111,17 @@ TEST(Lines, InlinedCopiesAreDwarfs) {
 // --- where g lives ---
 
 struct GRow {
-  loader::Arch arch;
+  isa::Isa isa;
   loader::Os os;
   GPlace::Kind kind;
   int64_t offset;
   std::optional<int64_t> by_code;
 };
 constexpr GRow kGRows[] = {
-    {loader::Arch::amd64, loader::Os::linux_, GPlace::thread_local_, -8, -8},
-    {loader::Arch::amd64, loader::Os::darwin, GPlace::thread_local_, 0x30, std::nullopt},
-    {loader::Arch::arm64, loader::Os::linux_, GPlace::reg, 0, std::nullopt},
-    {loader::Arch::arm64, loader::Os::darwin, GPlace::reg, 0, std::nullopt},
+    {isa::Isa::x86_64, loader::Os::linux_, GPlace::thread_local_, -8, -8},
+    {isa::Isa::x86_64, loader::Os::darwin, GPlace::thread_local_, 0x30, std::nullopt},
+    {isa::Isa::arm64, loader::Os::linux_, GPlace::reg, 0, std::nullopt},
+    {isa::Isa::arm64, loader::Os::darwin, GPlace::reg, 0, std::nullopt},
 };
 
 TEST(GPlaces, EveryGuestHasItsRow) {
@@ -132,7 +132,7 @@ TEST(GPlaces, EveryGuestHasItsRow) {
     if (!image.go()) continue;
     const GPlace at = model::g_place(image);
     for (const GRow& r : kGRows) {
-      if (r.arch != image.arch() || r.os != image.os()) continue;
+      if (r.isa != image.isa() || r.os != image.os()) continue;
       EXPECT_EQ(std::tuple(at.kind, at.offset), std::tuple(r.kind, r.offset));
       EXPECT_EQ(model::g_offset_by_code(image), r.by_code);
       EXPECT_EQ(model::g_offset_by_symbol(image), std::nullopt) << "Go's own linker makes no thread-local block";

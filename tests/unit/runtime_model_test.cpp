@@ -83,7 +83,7 @@ TEST(Facts, RowsCoverEveryVersionOnce) {
   const std::vector<model::ArgRow>& rows = model::arg_rows();
   for (size_t i = 0; i < rows.size(); ++i)
     for (size_t j = i + 1; j < rows.size(); ++j)
-      EXPECT_FALSE(rows[i].arg == rows[j].arg && rows[i].arch == rows[j].arch && rows[i].oldest <= rows[j].newest &&
+      EXPECT_FALSE(rows[i].arg == rows[j].arg && rows[i].isa == rows[j].isa && rows[i].oldest <= rows[j].newest &&
                    rows[j].oldest <= rows[i].newest)
           << i << " " << j;
 }
