@@ -1,4 +1,4 @@
-// See function_tables.h. Indices and encodings by Go version: facts §4; cmd/internal/objabi/funcdata.go and
+// See function_tables.h. Indices and encodings by Go version: cmd/internal/objabi/funcdata.go and
 // cmd/compile/internal/ssagen (emitOpenDeferInfo) of the releases.
 #include "cli/function_tables.h"
 

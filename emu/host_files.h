@@ -1,5 +1,5 @@
 // The only door to the host's files. What the guest holds open is a descriptor of the host held here, under a number
-// that the guest's state keeps (the machine is a value without host handles, law 4). Every function acts on the host
+// that the guest's state keeps (the machine is a value without host handles). Every function acts on the host
 // when it is called: callers ask once, at the horizon, and answer replays from the journal.
 //
 // An operation on a path finds its entry once (host_paths.h) and then acts on descriptors: files and links may be

@@ -1,4 +1,4 @@
-// What came from the host during a recording, so that the run can be gone through again (law 3). What an unchanged file
+// What came from the host during a recording, so that the run can be gone through again. What an unchanged file
 // of the host still holds is a reference to it, checked when it is read again; everything else is kept, compressed, in
 // memory or in an unnamed file.
 #pragma once

@@ -87,8 +87,8 @@ bool Machine::jump_clock() {
   return true;
 }
 
-// One position is one state: wake-ups, clock jumps, thread switches and signal deliveries due here all happen now (law
-// 1). While all sleep time may pass for long. False: an interrupt ended that; called again it goes on.
+// One position is one state: wake-ups, clock jumps, thread switches and signal deliveries due here all happen now.
+// While all sleep, time may pass for long. False: an interrupt ended that; called again it goes on.
 bool Machine::settle() {
   MachineState& s = state_;
   while (!s.exited) {
@@ -397,7 +397,7 @@ Stop Machine::advance(Position target, bool stops) {
   }
 }
 
-// One position is one state (law 1): what the companion hears of the instruction at hand is part of it, whether a run
+// One position is one state: what the companion hears of the instruction at hand is part of it, whether a run
 // or a seek came here, by a hook or not.
 void Machine::tell_companion() {
   const MachineState& s = state_;

@@ -56,8 +56,8 @@ class Machine : private HookListener {
   Engine& engine() { return engine_; }
 
   // Runs forward until `target` or an earlier stop. At the exit position it returns Exited at once. Throws Unsupported
-  // (with address, bytes, symbol and position) for what deferscope does not implement; the state is then the one before
-  // that instruction.
+  // (with address, bytes, symbol and position) for what deferscope does not implement; the state is then as it was
+  // before that instruction.
   Stop run_to(Position target);
   // One instruction of whatever thread executes next. Cost: well under a microsecond.
   Stop step() { return run_to(state_.position + 1); }
@@ -95,7 +95,7 @@ class Machine : private HookListener {
   std::vector<Position> snapshot_positions() const;
   const MachineState* snapshot_at(Position p) const;
 
-  // Trackers of upper layers that snapshots copy and seeks restore (law 5).
+  // Trackers of upper layers that snapshots copy and seeks restore.
   class Companion {
    public:
     virtual ~Companion() = default;

@@ -1,5 +1,5 @@
-// The machine as a value: everything that decides what the guest does next, copyable, without host handles. See
-// design.md, laws 1, 4 and 7.
+// The machine as a value: everything that decides what the guest does next, copyable, without host handles
+// (docs/HACKING.md, the rules).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace deferscope::emu {
 
-// Instructions executed by all threads together before this point; see law 1.
+// Instructions executed by all threads together before this point. One position is one state.
 using Position = uint64_t;
 inline constexpr uint64_t kNever = UINT64_MAX;
 
@@ -83,7 +83,7 @@ struct MachineState {
   const Thread& thread() const { return threads[current]; }
   isa::CpuState& cpu() { return threads[current].cpu; }
   const isa::CpuState& cpu() const { return threads[current].cpu; }
-  // Virtual monotonic clock: starts at 1 s, one instruction is 1 ns (law 7).
+  // Virtual monotonic clock: starts at 1 s, one instruction is 1 ns, whatever the host's clock says.
   uint64_t now_ns() const { return 1'000'000'000 + position + clock_skew; }
   uint64_t digest() const;
 };
@@ -97,15 +97,15 @@ struct JournalEntry {
            source_offset = 0;  // the bytes are those of this open file (its handle) from there on; 0: of none
 };
 
-// The only way out to the host (laws 3 and 4).
+// The only way out to the host: input is journaled, effects happen once.
 class HostPort {
  public:
   virtual ~HostPort() = default;
-  // Input: behind the horizon the recorded entry, at the horizon `real()` is asked and its answer recorded. Advances
-  // m.journal_cursor.
+  // Input: behind the horizon the recorded entry; at the horizon `real()` is asked and its answer recorded.
+  // Advances m.journal_cursor.
   virtual const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) = 0;
-  // Output (bytes to fd 1 or 2) or any other effect on the host: `effect` runs once, at the horizon. Advances
-  // m.outputs.
+  // Output (bytes to fd 1 or 2) or any other effect on the host: `effect` runs once, at the horizon.
+  // Advances m.outputs.
   virtual void output(MachineState& m, const std::function<void()>& effect) = 0;
   virtual void write_stream(MachineState& m, int fd, const uint8_t* bytes,
                             size_t n) = 0;  // stdout (1), stderr (2); counts max_output
@@ -138,11 +138,11 @@ class Os {
   virtual std::unique_ptr<Os> clone() const = 0;
   // Maps the image, makes the first thread with its stack (argv, env, auxv). Throws emu::Error.
   virtual void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) = 0;
-  // The current thread executed its system call instruction (pc stands behind it, position already counts it). Throws
-  // emu::Unsupported.
+  // The current thread executed its system call instruction (pc stands behind it, position already counts it).
+  // Throws emu::Unsupported.
   virtual void system_call(MachineState& m, HostPort& host) = 0;
-  // The current thread's instruction at pc raised a fault (position already counts it): signal, or the end of the
-  // guest.
+  // The current thread's instruction at pc raised a fault (position already counts it): a signal follows, or the guest
+  // ends.
   virtual void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) = 0;
   // Everything due at this position and clock: timers, wake-ups by time. Called after every stop, before scheduling.
   virtual void wake_due(MachineState& m, HostPort& host) = 0;

@@ -1,6 +1,6 @@
 // Guest memory: an interval map says what is mapped, 4 KiB frames appear on first touch in a radix table. Copying a
-// Memory shares all frames copy-on-write, so a snapshot costs what changes afterwards. No host page is reachable from
-// the guest.
+// Memory shares all frames copy-on-write, so a snapshot costs what changes afterwards. The guest reaches no page of the
+// host.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What a run leaves behind so that it can be gone through again: the journal of everything that came from the host, and
-// the horizon up to which effects on the host have happened (law 3).
+// the horizon up to which effects on the host have happened.
 #pragma once
 #include <atomic>
 #include <cstdio>
@@ -37,8 +37,8 @@ class Recording final : public HostPort {
   bool take_interrupt() { return interrupted_.exchange(false, std::memory_order_relaxed); }
   void hold_back_interrupts(bool yes) { held_back_ = yes; }
 
-  // What lay ahead is dropped: the entries from `cursor` on are asked for again, outputs from `outputs` on happen
-  // again.
+  // What lay ahead is dropped: the entries from `cursor` on will be asked for again, the outputs from `outputs` on will
+  // happen again.
   void forget(uint64_t cursor, uint64_t outputs);
 
   // Whether input is kept, from the machine's next entry on: a run that nobody goes back in keeps nothing of it.

@@ -1,4 +1,4 @@
-// Going back: snapshots at growing distance, and running forward from them (law 6).
+// Going back: snapshots at growing distance, and running forward from them.
 #include <fmt/format.h>
 
 #include <algorithm>

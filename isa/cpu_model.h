@@ -1,5 +1,5 @@
-// The virtual CPU as the guest sees it: what CPUID, HWCAP and the ID registers report. Exactly what is implemented, or
-// less (--cpu).
+// The virtual CPU as the guest sees it: what CPUID, HWCAP and the ID registers report. That is exactly what is
+// implemented, or less (--cpu).
 #pragma once
 #include <cstdint>
 #include <string_view>

@@ -10,8 +10,8 @@ namespace deferscope::isa {
 
 enum class Access : uint8_t { Read, Write, Execute };
 
-// What the evaluator sees of memory. A call transfers all n bytes or nothing; on false, `fault_address` and `fault` say
-// why.
+// What the evaluator sees of memory. A call transfers all n bytes, or nothing: then it returns false, and
+// `fault_address` and `fault` say why.
 class Bus {
  public:
   virtual ~Bus() = default;

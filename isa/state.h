@@ -28,8 +28,8 @@ using VReg = uint8_t;
 inline constexpr VReg kVT0 = 32;
 inline constexpr int kVRegs = 40;
 
-// 128 bits, little-endian lanes. (Level v3 will widen this type; no code may assume that sizeof(Vec) is 16 but Vec's
-// own file.)
+// 128 bits, little-endian lanes. (Level v3 will widen this type: outside this file no code may assume that sizeof(Vec)
+// is 16.)
 struct alignas(16) Vec {
   uint64_t lo = 0, hi = 0;
   bool operator==(const Vec&) const = default;
@@ -45,8 +45,8 @@ struct alignas(16) Vec {
   }
 };
 
-// Flag bits, at EFLAGS' places for both instruction sets. arm64's N Z C V live in SF ZF CF OF; C is Arm's C (not a
-// borrow).
+// Flag bits, at EFLAGS' places for both instruction sets. arm64's N Z C V live in SF ZF CF OF; C is Arm's carry, set
+// where x86-64's would be clear after a subtraction.
 namespace flag {
 inline constexpr uint32_t CF = 1, PF = 4, AF = 16, ZF = 64, SF = 128, DF = 1024, OF = 2048;
 inline constexpr uint32_t kArith = CF | PF | AF | ZF | SF | OF;  // the six that instructions compute

@@ -1,4 +1,4 @@
-// Which PCDATA and FUNCDATA indices hold the inline tree, by Go version (facts §4; cmd/internal/objabi/funcdata.go).
+// Which PCDATA and FUNCDATA indices hold the inline tree, by Go version (cmd/internal/objabi/funcdata.go).
 #pragma once
 #include "loader/version.h"
 

@@ -1,5 +1,5 @@
 // runtime.firstmoduledata: the linker's record of where everything of a Go program lies.
-// Layouts: one row of a table per run of versions (facts §1, measured from DWARF; src/runtime/symtab.go).
+// Layouts: one row of a table per run of versions (measured from DWARF; src/runtime/symtab.go).
 #pragma once
 #include <cstdint>
 #include <optional>

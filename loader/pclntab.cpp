@@ -12,7 +12,7 @@
 
 namespace deferscope::loader {
 
-// What differs between the four formats of pclntab (facts §1). Offsets are decimal bytes; -1: the field does not exist.
+// What differs between the four formats of pclntab. Offsets are decimal bytes; -1: the field does not exist.
 struct PclnRow {
   uint32_t magic;
   int oldest_minor, newest_minor;

@@ -3,8 +3,8 @@
 //
 // The bytes are decoded when asked for; opening a table reads its header only. Every lookup checks its bounds and
 // throws Error where the table is corrupt; "not in any function" is an empty optional, not an error. All addresses are
-// relocated guest addresses. Formats: facts §1 (src/runtime/symtab.go and cmd/link/internal/ld/pcln.go of the
-// releases 1.12 to 1.27).
+// relocated guest addresses. Formats: src/runtime/symtab.go and cmd/link/internal/ld/pcln.go of the
+// releases 1.12 to 1.27.
 #pragma once
 #include <cstdint>
 #include <mutex>
@@ -52,7 +52,7 @@ struct Func {
   uint32_t deferreturn = 0;  // offset from entry of the first CALL deferreturn (1.12–1.13 amd64: +1), 0 if none
   int32_t start_line = 0;    // 1.20+; 0 before
   uint32_t cu_offset = 0;    // 1.16+
-  uint8_t func_id = 0;       // runtime.funcID; numbering differs per version (facts §5)
+  uint8_t func_id = 0;       // runtime.funcID; numbering differs per version
   uint8_t flag = 0;          // 1 TopFrame, 2 SPWrite (1.17+), 4 Asm (1.18+)
   uint32_t pcsp = 0, pcfile = 0, pcln = 0;  // offsets into pctab
   uint32_t npcdata = 0;

@@ -1,6 +1,6 @@
 // Reading a function's instructions without running them: calls, returns, stores to the frame, reads through the
-// context register, addresses of globals. Everything comes from the canonical micro-ops, so there is one way for both
-// instruction sets.
+// context register, addresses of globals. Everything comes from the canonical micro-ops, so both instruction sets are
+// read in the same way.
 #pragma once
 #include <array>
 #include <cstdint>

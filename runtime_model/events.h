@@ -1,4 +1,4 @@
-// What happens to defers, as events: the same names for every Go version (design.md). Their fields are the rows of
+// What happens to defers, as events: the same names for every Go version. Their fields are the rows of
 // event_table.def. An event owns its data: it outlives the program that made it.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The tables of what differs between Go versions. Sources: facts §2–§5; src/runtime/panic.go, src/runtime/symtab.go,
+// The tables of what differs between Go versions. Sources: src/runtime/panic.go, src/runtime/symtab.go,
 // src/internal/abi/symtab.go and cmd/internal/objabi/funcid.go of the releases.
 #include "runtime_model/go_facts.h"
 
@@ -26,8 +26,8 @@ constexpr isa::Reg kR26 = 26;
 const std::vector<Mechanism>& mechanisms() {
   constexpr auto one = RT::deferproc_returns_1;
   static const std::vector<Mechanism> rows = {
-      // minors          open    funcdata  on return  recovery  varint shortest argp -fm nil shift +off wrap sig async
-      // debug
+      // minors, open, funcdata, on return, recovery, varint, shortest, argp, -fm, nil, shift, +off; funcIDs: wrapper,
+      // sigpanic, asyncPreempt, debugCall
       {kOldestMinor, 13, none, -1, RM::jmpdefer, one, false, false, true, false, false, true, 1, 20, 9, 0, 17},
       {14, 14, args, 5, RM::jmpdefer, one, false, false, true, false, false, true, 0, 22, 9, 21, 17},
       {15, 15, args, 5, RM::jmpdefer, one, false, false, true, false, false, true, 0, 22, 9, 21, 17},

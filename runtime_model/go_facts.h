@@ -11,7 +11,7 @@
 
 namespace deferscope::model {
 
-// How FUNCDATA_OpenCodedDeferInfo is encoded (facts §4; cmd/compile/internal/…/ssa.go emitOpenDeferInfo).
+// How FUNCDATA_OpenCodedDeferInfo is encoded (cmd/compile/internal/…/ssa.go emitOpenDeferInfo).
 enum class OpenEncoding : uint8_t {
   none,      // ≤ 1.13: no open-coded defers
   args,      // 1.14–1.17: maxargsize, bits, n, then per defer argWidth, closure, nArgs, 3 per argument
@@ -100,7 +100,7 @@ isa::Reg context_register(isa::Isa isa);
 // Bytes between a frame's varp and its caller's SP: 16 on amd64 (return address, saved BP), 8 on arm64.
 int varp_below_caller_sp(isa::Isa isa);
 
-// gopanic, Goexit, deferreturn and what they call deferred functions by, as physical frames (facts §2).
+// gopanic, Goexit, deferreturn and what they call deferred functions by, as physical frames.
 bool runs_defers(std::string_view function);
 
 // g.atomicstatus without its scan bit as text (src/runtime/runtime2.go): "waiting".

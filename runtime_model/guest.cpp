@@ -69,7 +69,7 @@ bool Guest::ended(const Who& w) const {
   return w.goid && (goid(w.g) != w.goid || status_name(static_cast<uint32_t>(field(w.g, F::g_atomicstatus))) == "dead");
 }
 
-uint64_t Guest::recovery_pc(uint64_t g) const {  // facts §2: sigcode1 to 1.21, then the panic's retpc
+uint64_t Guest::recovery_pc(uint64_t g) const {  // sigcode1 to 1.21, then the panic's retpc
   return p_.layouts()[F::panic_retpc] ? field(field(g, F::g_panic), F::panic_retpc) : field(g, F::g_sigcode1);
 }
 

@@ -45,8 +45,8 @@ struct Who {
   bool same(const Who& o) const { return goid || o.goid ? goid == o.goid : tid == o.tid; }
 };
 
-// Where a goroutine (or thread) stands: the registers of the thread that works for it, or those saved when it was
-// parked.
+// Where a goroutine (or thread) stands: the registers of the thread that works for it, or those saved when the
+// goroutine was parked.
 struct Standing {
   Who who;
   const emu::Thread* thread = nullptr;  // nullptr: parked
@@ -84,8 +84,8 @@ class Guest {
     uint64_t v = 0;
     return read(address, &v, 8) ? std::optional<uint64_t>(v) : std::nullopt;
   }
-  // A field of a record; 0 if this version has none or memory is unreadable. Fields longer than 8 bytes: the first
-  // word.
+  // A field of a record; 0 if this version has none or memory is unreadable.
+  // Of fields longer than 8 bytes: the first word.
   uint64_t field(uint64_t record, F f) const {
     const FieldAt at = p_.layouts()[f];
     uint64_t v = 0;

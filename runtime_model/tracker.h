@@ -5,7 +5,7 @@
 //     model::Tracker tracker(program, machine, {.sink = [](model::Event& e) { … }});
 //     machine.run_to(emu::kNever);
 //
-// Law 5: its state travels with the machine's snapshots; an event found again behind the horizon has the same id and is
+// Its state travels with the machine's snapshots; an event found again behind the horizon has the same id and is
 // not given to the sink again. It never changes the guest.
 #pragma once
 #include <functional>

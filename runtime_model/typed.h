@@ -17,8 +17,8 @@ namespace deferscope::model {
 // Names addresses on a goroutine's stack by their frames: "main.f.SP+8", the name of the variable there being unknown.
 class StackPlaces {
  public:
-  // `owner`: the frame that most of them lie in, asked first; the others are unwound when needed. [lo, hi): the stack
-  // in use.
+  // `owner`: the frame that most of them lie in, asked first; the others are unwound when needed.
+  // [lo, hi): the stack in use.
   StackPlaces(const Guest& guest, uint64_t lo, uint64_t hi, const FrameId& owner)
       : g_(guest), lo_(lo), hi_(hi), owner_(owner) {}
   // With the goroutine's frames at hand.
@@ -50,8 +50,8 @@ std::string shown_word(const Guest& guest, uint64_t word, const StackPlaces* sta
 
 // Finds out of captured words what it takes the guest's memory or its stack to say.
 void describe_captured(const Guest& guest, Deferred& d, const StackPlaces& stack);
-// The text of a captured word of an event, which need not be told when it is made. Empty for a later part of a
-// variable.
+// The text of a captured word of an event, which need not be told when it is made.
+// Empty for a later part of a variable.
 std::string captured_text(const Program& program, const Captured& c);
 
 // ≤ 1.17: the bytes behind a record, by the parameters of the deferred function; without DWARF by words.

@@ -6,8 +6,9 @@
 //   end  50%          of the whole run     main.f:3            the line 3 below the function's first
 //   event:12          where it happens     /re/                functions whose name matches
 //                                          *0x452e80           that address
-//   12  +3  -3: positions for commands that want a moment (snap --at, goto), lines of this file for those that want a
-//   place (break, until, list). A function may be named by its tail behind a dot or slash: "(*T).Close", "jmpdefer".
+//   12  +3  -3: positions for commands that want a moment (snap --at, goto); for those that want a place (break, until,
+//   list), lines of the file at hand. A function may be named by its tail behind a dot or slash: "(*T).Close",
+//   "jmpdefer".
 //
 // A place with #N is the moment at which it is reached the N-th time in the run.
 #pragma once

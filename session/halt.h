@@ -39,7 +39,7 @@ struct Access {
 struct Halt {
   Reason reason = Reason::done;
   int breakpoint = 0;                         // breakpoint, watchpoint, watch_ended: its number
-  uint64_t hit = 0;                           // breakpoint, watchpoint: its how manieth
+  uint64_t hit = 0;                           // breakpoint, watchpoint: which of its hits this is
   std::optional<Access> access;               // watchpoint
   std::optional<EventPoint> event;            // of a motion to events
   const model::Function* returned = nullptr;  // the function whose frame a `finish` left

@@ -1,6 +1,6 @@
 // Moving, forwards and backwards. A motion follows whom the focus chose (else whoever executes next), stops at
-// breakpoints and watchpoints in both directions, and says why it ended. Everything throws Interrupted after
-// Timeline::interrupt().
+// breakpoints and watchpoints in both directions, and says why it ended.
+// Everything throws Interrupted after Timeline::interrupt().
 #pragma once
 #include <functional>
 #include <initializer_list>

@@ -159,7 +159,7 @@ bool stack_check(const Seen& x, Lines& out) {
   if (!f || x.e.pc - f->f.entry > 48 || x.s.running_g == 0) return false;
   const bool system = x.s.running_g != x.s.who.g;
   const std::string whose = system ? "the system stack" : fmt::format("g{}", x.s.who.goid);
-  const uint64_t guard_at = x.s.running_g + 16;  // g.stackguard0, at this place in every version (facts §1)
+  const uint64_t guard_at = x.s.running_g + 16;  // g.stackguard0, at this place in every version
   const auto guard = x.word(guard_at);
   const bool reads_guard =
       std::any_of(x.e.reads.begin(), x.e.reads.end(), [&](const MemoryRead& r) { return r.address == guard_at; });

@@ -11,8 +11,8 @@
 
 namespace deferscope::traces {
 
-// Says what an address or a value is, in a few words: "main.main+73", "funcval of main.main.func1". Empty: nothing is
-// known.
+// Says what an address or a value is, in a few words: "main.main+73", "funcval of main.main.func1".
+// Empty: nothing is known.
 class Namer {
  public:
   virtual ~Namer() = default;

@@ -24,7 +24,8 @@ struct BinaryId {
 
 // Appends one line, '\n' included. `names` may be a stream's. `tracker` may be nullptr: then nothing is said of running
 // defers. `event`: the event that it belongs to, kNoEvent if none.
-void append_snapshot_json(std::string& out, ProgramNames& names, const emu::MachineState& state, const model::Tracker* tracker,
-                          const BinaryId& id, const SnapshotOptions& options = {}, uint64_t event = model::kNoEvent);
+void append_snapshot_json(std::string& out, ProgramNames& names, const emu::MachineState& state,
+                          const model::Tracker* tracker, const BinaryId& id, const SnapshotOptions& options = {},
+                          uint64_t event = model::kNoEvent);
 
 }  // namespace deferscope::traces

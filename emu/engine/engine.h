@@ -1,6 +1,5 @@
 // The execution engine: runs one guest thread's instructions from blocks of slots. It knows nothing of operating
-// systems, threads or time travel; it holds caches only, never state (design.md: "One engine for two instruction
-// sets").
+// systems, threads or time travel; it holds caches only, never state (docs/HACKING.md: how the engine runs a block).
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -33,8 +32,8 @@ class Observer {
 
 // Asked at each arrival at a hook, before its instruction runs: true stops the run (RunExit::Hook), false goes on
 // without leaving it, which costs a few nanoseconds. Called from inside the run with pc, registers, flags and memory
-// exact; `count`: instructions executed by all threads before. It may read everything and must change nothing, hooks
-// included.
+// exact; `count`: instructions executed by all threads before. It may read everything; it must not change anything,
+// not even the hooks.
 class HookListener {
  public:
   virtual ~HookListener() = default;

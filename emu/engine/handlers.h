@@ -1,6 +1,6 @@
 // The list of slot handlers, written once: execute.cpp makes a label of each, translate.cpp names them.
-// Variants are spelled in the name: r register operand, i immediate; 8 and 4 the width; n no flags, x x86-64's flags, m
-// arm64's.
+// Variants are spelled in the name: r register operand, i immediate; 8 and 4 the width; flags: n none, x x86-64's,
+// m arm64's.
 #pragma once
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// Clocks, sleeps and timers. One instruction is one nanosecond (law 7); CPU time is instructions executed.
+// Clocks, sleeps and timers. One instruction is one nanosecond; CPU time is instructions executed.
 #include <algorithm>
 
 #include "emu/linux/call.h"

@@ -5,13 +5,10 @@
 //
 // What it needs of the run loop, beyond Os' comments:
 //  - deliver_signals is called whenever a thread was chosen, and after system_call, fault and wake_due, before the
-//  thread executes. It
-//    may end the guest (m.exited) or send the thread back into a wait: look at both afterwards.
-//  - Entries of m.threads are never moved; a thread that ended stays there as Exited until a new thread takes its
-//  place.
+//    thread executes. It may end the guest (m.exited) or send the thread back into a wait: look at both afterwards.
+//  - Entries of m.threads are never moved; a thread that ended stays there as Exited until a new one takes its place.
 //  - fault() with a fault that is not the guest's (isa::Fault::Unimplemented) throws emu::Unsupported.
-// Reading stdin from the host blocks the whole machine (inside HostPort::input), so no input can come while all threads
-// wait.
+// Reading stdin from the host blocks the whole machine (inside HostPort::input): no input comes while all threads wait.
 #pragma once
 #include <memory>
 

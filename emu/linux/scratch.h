@@ -21,8 +21,8 @@ struct ResolvedPath {
   std::string name;           // or . or .., then without parent
   bool as_directory = false;  // the path ended in a slash
 };
-// What is done with a last name that is a link. Parent, for calls that make or take away a name: kept, also before a
-// slash.
+// What is done with a path's last name if it is a link. Parent is for calls that make or take away a name: the link is
+// kept, even before a slash.
 enum class Last : uint8_t { Follow, Keep, Parent };
 ResolvedPath locate(Call& c, const HostPath& path, Last last);
 

@@ -7,8 +7,8 @@
 
 namespace deferscope::isa::arm64 {
 
-// The instruction `word` standing at address pc. A pure function. No such instruction: Undefined; not implemented here:
-// Unimplemented.
+// The instruction `word` standing at address pc. A pure function. No such instruction: Undefined.
+// Not implemented here: Unimplemented.
 void lift(uint32_t word, uint64_t pc, Lifted& out);
 
 }  // namespace deferscope::isa::arm64

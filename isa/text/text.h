@@ -36,7 +36,7 @@ struct TextOptions {
   //  - what objdump prints as `?` though it is an instruction is decoded, in the spelling of Go's assembler
   //    (arm64: LSE atomics, …; x86-64: SHA, BMI forms, ENDBR64, …);
   //  - x86-64: an AVX operand relative to the instruction pointer is symbolised like any other (objdump forgets the
-  //  base register).
+  //    base register).
   bool objdump_compat = false;
   // The mnemonics that Go's assembler accepts and `go tool compile -S` prints (JLS, SETEQ, MOVBLZX) in place of the
   // decoder's own.

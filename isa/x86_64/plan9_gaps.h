@@ -1,5 +1,5 @@
-// What the decoder behind `go tool objdump` of Go 1.27.4 does not know: instructions it prints as `?`, one byte at a
-// time.
+// What the decoder behind `go tool objdump` of Go 1.27.4 does not know: instructions it prints as `?`,
+// one byte at a time.
 #pragma once
 #include <Zydis/Zydis.h>
 

@@ -1,6 +1,5 @@
-// What Go's x86 syntax calls things: mnemonics where it and Zydis differ and which mnemonics carry a size
-// suffix. One row a fact, one table a question; each is laid out
-// once, at start-up, as an array indexed by Zydis's mnemonic.
+// What Go's x86 syntax calls things: mnemonics where it and Zydis differ, and which mnemonics carry a size suffix. One
+// row a fact, one table a question; each is laid out once, at start-up, as an array indexed by Zydis's mnemonic.
 #pragma once
 #include <Zydis/Zydis.h>
 

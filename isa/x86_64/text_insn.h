@@ -39,8 +39,8 @@ bool decode(std::span<const std::uint8_t> code, Insn& in);
 bool relative_to_ip(const ZydisDecodedOperandMem& m);
 bool is_string(const ZydisDecodedInstruction& z);
 
-// String instructions whose source is in DS unless a prefix says otherwise, and XLATB. (Their destination is always in
-// ES.)
+// String instructions whose source is in DS unless a prefix says otherwise, and XLATB.
+// (Their destination is always in ES.)
 bool reads_overridable_segment(const ZydisDecodedInstruction& z);
 
 // The string instructions own the bare names MOVSD and CMPSD; the assembler calls those MOVSL and CMPSL.

@@ -187,7 +187,7 @@ TEST(LoaderGuests, EveryFunctionDecodesAndIsFoundByItsAddressAndName) {
   }
 }
 
-// funcID numbers by version (facts §5) of functions that every program has.
+// funcID numbers by version of functions that every program has.
 struct FuncIdRow {
   int oldest, newest, goexit, gopanic, sigpanic;
 };

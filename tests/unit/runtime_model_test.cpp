@@ -192,7 +192,7 @@ TEST(Events, NobodyNoticesTheHooks) {
   }
 }
 
-// Law 5: replaying behind the horizon finds the same events and gives none out again.
+// Replaying behind the horizon finds the same events and gives none out again.
 TEST(Events, OnceThoughReplayed) {
   for (const std::string& path : few_guests()) {
     const Program p(loader::Image::load(path));
