@@ -23,8 +23,8 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
       .unit("DIR");
   verb.option("--env", f.env, "Set an environment variable of the guest (repeatable)").unit("K=V").repeatable();
   verb.option("--argv0", f.argv0,
-              "What the guest sees as its own name, os.Args[0] and AT_EXECFN (default: BIN as given); with it a run "
-              "does not depend on where BIN lies")
+              "What the guest sees as its own name: os.Args[0], AT_EXECFN and, if it is absolute, /proc/self/exe "
+              "(default: BIN as given); with it a run does not depend on where BIN lies")
       .unit("NAME");
   verb.option("--stdin", f.stdin_path,
               own_stdin ? "The guest reads FILE instead of our standard input"

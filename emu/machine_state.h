@@ -22,11 +22,11 @@ inline constexpr uint64_t kNever = UINT64_MAX;
 
 // Flags of `run` that shape the guest's world. Part of every recording; never changes during one.
 struct GuestOptions {
-  std::vector<std::string> argv;                     // argv[0] included
-  std::vector<std::string> env;                      // K=V, after the fixed small set
-  std::string exe_path;                              // host path of the executable (readable as /proc/self/exe)
-  std::string exe_name;                              // what AT_EXECFN says; "": the absolute exe_path
-  std::string cwd;                                   // host path shown to the guest; empty: default rule
+  std::vector<std::string> argv;  // argv[0] included
+  std::vector<std::string> env;   // K=V, after the fixed small set
+  std::string exe_path;           // host path of the executable (readable as /proc/self/exe)
+  std::string exe_name;  // what AT_EXECFN says and, absolute, the link /proc/self/exe; "": exe_path, made absolute
+  std::string cwd;       // host path shown to the guest; empty: default rule
   std::vector<std::string> allow_read, allow_write;  // host directories
   std::optional<std::string> stdin_path;             // none: empty stdin. "-": the host's stdin
   unsigned cpus = 2;

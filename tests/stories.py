@@ -462,7 +462,7 @@ class Case:
             self.step(*stories_truth.SCRIPTS[self.case])
 
     def run(self, verb, *options):
-        return subprocess.run([self.program, verb, "--argv0", "stories", *options, str(self.build.path), self.case], capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        return subprocess.run([self.program, verb, "--argv0", "/stories", *options, str(self.build.path), self.case], capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
 
     def keep(self, part, raw, short):
         self.raw[part] = hashlib.sha256(raw.encode()).hexdigest()[:12]

@@ -229,7 +229,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   s.mmap_top = layout.mmap_top;
   s.stack_high = layout.stack_top;
   s.stack_low = layout.stack_top - kStackSize;
-  s.exe = absolute_path(options.exe_path);
+  s.exe = options.exe_name.starts_with('/') ? options.exe_name : absolute_path(options.exe_path);
   s.roots = std::make_shared<const std::vector<GrantedRoot>>(host.files().paths().roots());
   s.cwd = host.files().start_directory(options.cwd);
   s.brk_start = s.brk_end = map_image(s, m, image);
