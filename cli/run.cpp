@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "cli/command_line.h"
@@ -44,8 +45,14 @@ int run(const RunFlags& flags) {
   if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
   const Walls walls = confine_unless_told(flags.guest, grants_of(flags.guest));
   const Ending ending(*m, {.timeout = flags.guest.timeout, .timeout_status = 125});
-  const int status = run_to_end(*m);
-  if (trace) trace->finish();
+  int status = 0;
+  try {
+    status = run_to_end(*m);
+  } catch (const std::exception& e) {
+    if (trace) trace->cut_short(e.what());
+    throw;
+  }
+  if (trace) trace->finish(Ending::signal() ? fmt::format("SIG{}", sigabbrev_np(Ending::signal())) : "");
   if (flags.stats)
     print_stats(*m, walls, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   Ending::die();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "traces/event_queue.h"
 #include "traces/event_text.h"
 #include "traces/snapshot.h"
+#include "traces/trace_of_run.h"
 
 namespace deferscope::cli {
 namespace {
@@ -47,7 +49,11 @@ class Output {
   bool failed() const { return error_ != 0; }  // what else is made of the guest would be thrown away
   bool is_stderr() const { return fd_ == STDERR_FILENO; }
   std::string text;  // whole lines, appended to by writers
-  void written() {   // stderr is read beside the guest's output, so nothing is held back there
+  // What stands there from the start on. A pipe's reader may not be there yet.
+  void begin() {
+    if (regular_) flush();
+  }
+  void written() {  // stderr is read beside the guest's output, so nothing is held back there
     if (text.size() >= kBuffer || is_stderr()) flush();
   }
   void flush() {
@@ -128,13 +134,18 @@ void add_trace_flags(Verb& verb, TraceFlags& f) {
 
 struct TraceSession::Body {
   Body(emu::Machine& m, const TraceFlags& flags)
-      : program(m.image()),
+      : machine(m),
+        program(m.image()),
         writers(program.for_another_thread()),
         json(is_json(flags.events)),
         names(*writers),
         snapshot_names(program),
         text(names, scope_of(flags.scope)) {
     if (!flags.events.empty()) events = std::make_unique<Output>(flags.events, flags.max_trace_mib);
+    if (events && json) {
+      traces::append_trace_json(events->text, traces::header_of(m, program, DEFERSCOPE_VERSION));
+      events->begin();
+    }
     if (events && !events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
     if (!flags.snapshots.empty()) {
       snapshots = std::make_unique<Output>(flags.snapshots, flags.max_trace_mib);
@@ -164,13 +175,29 @@ struct TraceSession::Body {
   // In the queue's thread, if there is one.
   void write(const model::Event& e) {
     if (events->failed()) return;
-    json ? traces::append_event_json(events->text, names, e) : text.append(events->text, e);
+    if (json) {
+      traces::append_event_json(events->text, names, e);
+      ++counts[static_cast<size_t>(e.kind())];
+    } else {
+      text.append(events->text, e);
+    }
     events->written();
   }
+
+  // Behind all events.
+  void write_end(const std::string& why) {
+    if (queue) queue->finish();
+    if (!events) return;
+    json ? traces::append_trace_json(events->text, traces::end_of(machine.state(), counts, why))
+         : text.append_summary(events->text);
+  }
+
+  const emu::Machine& machine;
 
   model::Program program;
   std::unique_ptr<model::Program> writers;
   bool json;
+  traces::EventCounts counts{};  // of a JSON trace
   traces::ProgramNames names, snapshot_names;
   traces::EventText text;
   traces::BinaryId id;
@@ -184,12 +211,19 @@ TraceSession::TraceSession(emu::Machine& machine, const TraceFlags& flags)
 
 TraceSession::~TraceSession() = default;
 
-void TraceSession::finish() {
+void TraceSession::finish(const std::string& why) {
   Body& b = *body_;
-  if (b.queue) b.queue->finish();
-  if (b.events && !b.json) b.text.append_summary(b.events->text);
+  b.write_end(why);
   if (b.events) b.events->finish();
   if (b.snapshots) b.snapshots->finish();
+}
+
+void TraceSession::cut_short(const std::string& why) {
+  if (!body_->json) return;
+  try {
+    body_->write_end(why);
+  } catch (const std::exception&) {  // what ended the run is what is said
+  }
 }
 
 }  // namespace deferscope::cli

@@ -26,8 +26,11 @@ class TraceSession {
  public:
   TraceSession(emu::Machine& machine, const TraceFlags& flags);
   ~TraceSession();
-  // Writes what is left, and the summary of a text. Throws if a file could not be written whole.
-  void finish();
+  // Writes what is left, and the summary of a text, or a JSON trace's end; `why`: what ended the run if the guest did
+  // not end. Throws if a file could not be written whole.
+  void finish(const std::string& why = "");
+  // The same where what ended the run is about to be said: throws nothing, and gives a text no summary.
+  void cut_short(const std::string& why);
 
  private:
   struct Body;

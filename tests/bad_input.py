@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+import trace_lines
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASES = "1.13.15 1.20.7 1.27.4".split()
 VERBS = {"run": ["run"], "info": ["info"], "disasm": ["disasm"], "defers": ["defers"], "snap": ["snap", "--at", "0"],
@@ -208,9 +210,13 @@ def beginning(bench, guest, case, damaged, flags=()):
         status, out, err = bench.call("run", "--events=%s" % events, "--snapshots", snapshots, *more, path, case)
         text_status, _, text_err = bench.call("run", "--events=%s" % text, *more, path, case)
         expect((text_status, text_err) == (status, err), "text and JSON end differently:\n" + err + text_err)
-        texts.append((out, events.read_text(), re.sub(r'"sha256":"\w+"', '"sha256":""', snapshots.read_text()), text.read_text()))
+        texts.append((out, re.sub(r'"sha256":"\w+"', '"sha256":""', events.read_text()), re.sub(r'"sha256":"\w+"', '"sha256":""', snapshots.read_text()), text.read_text()))
     expect(status == 125 and err.startswith("deferscope: ") and err.count("\n") == 1, "status %d, standard error:\n%s" % (status, err))
     for what, whole, part in zip(("output", "events", "snapshots", "text"), *texts):
+        if what == "events":
+            end = trace_lines.split(part)[2]
+            part, whole = trace_lines.without_ends(part), trace_lines.without_ends(whole)
+            expect(end and not end["complete"] and "deferscope: %s\n" % end["why"] == err, "the trace's end: %s" % end)
         expect(whole.startswith(part) and (part != whole or what in ("output", "text")), "%s is not the beginning:\n%s" % (what, part[-1000:]))
         if what != "output":
             expect(not part or part.endswith("\n"), what + " ends within a line")
@@ -256,7 +262,7 @@ def limits(bench):
         # Somewhere behind the first events.
         events = bench.folder / "all.jsonl"
         bench.call("run", "--events=%s" % events, guest, "defer-mixed")
-        positions = [json.loads(line)["position"] for line in events.read_text().splitlines()]
+        positions = [e["position"] for e in trace_lines.events(events.read_text())]
         for n in (positions[len(positions) // 2], positions[len(positions) * 3 // 4]):
             err = beginning(bench, guest, "defer-mixed", guest.read_bytes(), ["--max-instructions", str(n)])
             expect("--max-instructions %d reached" % n in err, err)
@@ -344,7 +350,9 @@ def output_limits(bench):
         expect(status == 125 and re.fullmatch(r"deferscope: --max-trace 1 reached: \S+ ends there\n", err), "%d %s" % (status, err))
         sizes = [f.stat().st_size for f in (events, snapshots)]
         expect(max(sizes) <= 1 << 20 and max(sizes) > 900_000, "files of %s bytes" % sizes)
-        ids = [e["id"] for e in whole_lines(events)]
+        _, told, end = trace_lines.split(events.read_text())
+        expect(not end or not end["complete"] and "--max-trace 1 reached: %s" % snapshots in end["why"], "a trace that --max-trace cut off ends with %s" % end)
+        ids = [e["id"] for e in told]
         expect(ids == list(range(len(ids))), "events are missing")
         whole_lines(snapshots)
     events_text = bench.folder / "e.txt"

@@ -6,9 +6,11 @@ The guests are the core set's for Linux. Each runs two cases of CASES in turn, w
 runs once, with the arguments of --with, and need not succeed.
 """
 import argparse
+import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ except ImportError:
     sys.exit(77)
 
 import event_rules
+import trace_lines
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CASES = ("panic-nested panic-repanic panic-loopframes recover-depths goexit-recovered stack-growloop defer-argsmany recover-inlined fault-nil "
@@ -68,7 +71,7 @@ def fail(text):
 class Checks:
     def __init__(self, program):
         self.program = program
-        self.schemas = {n: Schema(n) for n in ("info", "defers", "disasm", "snapshot", "event")}
+        self.schemas = {n: Schema(n) for n in ("info", "defers", "disasm", "snapshot", "event", "trace")}
         self.inventories = {}
         self.strict = set()  # kinds of events of which the schema was tried
         self.top = {}  # event kind -> its keys: the same in the same order, always
@@ -79,8 +82,41 @@ class Checks:
             fail(f"{' '.join(map(str, arguments))}: status {p.returncode}: {p.stderr.decode(errors='replace')[:500]}")
         return p
 
-    def lines(self, schema, text, where):
-        values = [json.loads(line) for line in text.splitlines()]
+    def trace(self, text, where, plain):
+        """The events of a trace; its header and its end."""
+        try:
+            header, events, end = trace_lines.split(text)
+        except trace_lines.NoTrace as problem:
+            fail(f"{where}: no trace: {problem}")
+            return {}, []
+        if not header or not end:
+            fail(f"{where}: a trace without {'end' if header else 'header'}")
+            return {}, []
+        for line in (header, end):
+            self.schemas["trace"].check(line, where)
+        self.trace_schema_is_strict(header, end)
+        if end["complete"] and end["status"] != plain.returncode or not end["complete"] and plain.returncode != 125:
+            fail(f"{where}: ended with {plain.returncode}, and the trace says {end}")
+        ran = re.search(rb"^deferscope: (\d+) instructions, ", plain.stderr, re.M)
+        if ran and int(ran[1]) != end["instructions"]:
+            fail(f"{where}: {ran[1].decode()} instructions, and the trace says {end['instructions']}")
+        self.lines("event", events, where)
+        return header, events
+
+    def trace_schema_is_strict(self, *lines):
+        validator = self.schemas["trace"].validator
+        for line in lines:
+            if line["line"] in self.strict:
+                continue
+            self.strict.add(line["line"])
+            other = "end" if line["line"] == "header" else "header"
+            for w in [{k: v for k, v in line.items() if k != key} for key in line] + [{**line, "another": 1}, {**line, "line": other}]:
+                if validator.is_valid(w):
+                    fail(f"trace.json takes a {line['line']} with the keys {list(w)}")
+
+    def lines(self, schema, values, where):
+        if not isinstance(values, list):
+            values = [json.loads(line) for line in values.splitlines()]
         for v in values:
             self.schemas[schema].check(v, where)
         if not values:
@@ -136,7 +172,8 @@ class Checks:
             plain = self.deferscope("run", "--stats", guest, *arguments, status=None)
             watched = self.deferscope("run", "--stats", f"--events={events}", f"--snapshots={snaps}", guest, *arguments, status=None)
             same(where, plain, watched)
-            stream = self.lines("event", events.read_text(), where)
+            header, stream = self.trace(events.read_text(), where, watched)
+            self.header_is_true(header, guest, arguments, where)
             self.schema_is_strict(stream)
             chains = self.lines("snapshot", snaps.read_text(), where)
         for e in stream:
@@ -146,6 +183,20 @@ class Checks:
         for broken in event_rules.check(stream, chains[0]["binary"]["goarch"] if chains else "amd64", chains):
             fail(f"{where}: {broken}")
         self.registered_at_sites(guest, stream, where)
+
+
+    def header_is_true(self, header, guest, arguments, where):
+        """What others say of the same file and command line."""
+        if not header:
+            return
+        info = json.loads(self.deferscope("info", "--json", guest).stdout)["go"]
+        settings = info["settings"]
+        told = {"sha256": hashlib.sha256(guest.read_bytes()).hexdigest(), "go": info["version"]["text"], "goos": info["goos"], "goarch": info["goarch"],
+                "package": info["package"] or None, "settings": settings, "arguments": [str(guest), *arguments],
+                "default_godebug": next((s["value"] for s in settings if s["key"] == "DefaultGODEBUG"), None)}
+        for key, value in told.items():
+            if header[key] != value:
+                fail(f"{where}: the header's {key} is {header[key]!r}, not {value!r}")
 
 
 def same(where, plain, watched):

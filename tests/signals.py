@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+import trace_lines
+
 HANG = 120  # seconds: a hang is a failure
 F_SETPIPE_SZ = 1031
 
@@ -90,6 +92,10 @@ class Bench:
         self.until(run, lambda: "\nSeccomp:\t2" in pathlib.Path("/proc/%d/status" % run.pid).read_text())
 
 
+def ended_by(end, number):
+    expect(end and not end["complete"] and end["why"] == signal.Signals(number).name and end["status"] is None, "the trace ends with %s" % end)
+
+
 def computing(bench, number):
     """Every event up to there is in the file."""
     events = bench.folder / "events.jsonl"
@@ -100,8 +106,9 @@ def computing(bench, number):
     expect(run.wait(HANG) == -number, "ended with %s" % run.returncode)
     lines = events.read_bytes()
     expect(whole_lines(lines, "events") >= 100, "too few events")
-    ids = [json.loads(line)["id"] for line in lines.splitlines()]
-    expect(ids == list(range(len(ids))), "an event is missing")
+    _, events, end = trace_lines.split(lines)
+    expect([e["id"] for e in events] == list(range(len(events))), "an event is missing")
+    ended_by(end, number)
 
 
 def waiting_for_input(bench, number):
@@ -112,7 +119,9 @@ def waiting_for_input(bench, number):
     run.send_signal(number)
     run.stdout.read()
     expect(run.wait(HANG) == -number, "ended with %s" % run.returncode)
-    expect(whole_lines(events.read_bytes(), "events"), "no events")
+    _, told, end = trace_lines.split(events.read_bytes())
+    expect(told, "no events")
+    ended_by(end, number)
     os.close(read), os.close(write)
 
 
@@ -201,6 +210,7 @@ def killed_while_writing(bench, _):
             expect(done.returncode in (-9, 137), "not killed: %s %s" % (done.returncode, done.stderr.decode()))
             for file in (events, snapshots):
                 lines += whole_lines(file.read_bytes(), "%s after write %d" % (file.name, n))
+            expect(trace_lines.split(events.read_bytes())[2] is None, "a killed run has an end")
     expect(lines, "nothing was written")
 
 

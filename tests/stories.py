@@ -33,6 +33,7 @@ import event_rules  # noqa: E402
 import matrix  # noqa: E402
 import oracle  # noqa: E402
 import stories_truth  # noqa: E402
+import trace_lines  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "stories"
 SAMPLE = ("1.12.17_linux_amd64", "1.17.13_linux_arm64", "1.22.12_linux_amd64", "1.27.4_linux_arm64")
@@ -451,8 +452,8 @@ class Case:
             if difference := matrix.compared(guest, record, got):
                 self.wrong.append(difference)
         self.keep("text", text, without_build(text))
-        stream, chains = ([json.loads(line) for line in t.splitlines()] for t in (events, snaps))
-        self.keep("json", events + snaps, shown_json(stream, chains))
+        stream, chains = trace_lines.events(events), [json.loads(line) for line in snaps.splitlines()]
+        self.keep("json", trace_lines.without_ends(events) + snaps, shown_json(stream, chains))
         self.wrong += event_rules.check(stream, build.arch, chains)
         telling = Telling(build, lines, stream, chains)
         self.wrong += telling.check()

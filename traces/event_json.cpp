@@ -2,6 +2,7 @@
 #include "traces/event_json.h"
 
 #include "runtime_model/event_visit.h"
+#include "traces/event_reader.h"
 #include "traces/json_writer.h"
 
 namespace deferscope::traces {
@@ -40,6 +41,8 @@ class FieldWriter {
       v.known ? write<std::vector<typename T::value_type>>(key, v) : void(w_.null(key));
     } else if constexpr (std::is_same_v<T, SchemaWord>) {
       w_.word(key, kEventSchema);
+    } else if constexpr (std::is_same_v<T, TraceSchemaWord>) {
+      w_.word(key, kTraceSchema);
     } else if constexpr (std::is_same_v<T, KindWord>) {
       w_.word(key, to_string(kind_));
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -113,7 +116,20 @@ class FieldWriter {
   const model::Captured* captured_ = nullptr;  // the word at hand
 };
 
+template <class Line>
+void append_line(std::string& out, const Line& line) {
+  TraceNames none;  // it has no names of code
+  JsonWriter w(out);
+  w.open();
+  for_each_field(line, FieldWriter(w, none, EventKind::count));
+  w.close().end_line();
+}
+
 }  // namespace
+
+void append_trace_json(std::string& out, const TraceHeader& header) { append_line(out, header); }
+
+void append_trace_json(std::string& out, const TraceEnd& end) { append_line(out, end); }
 
 void write_place(JsonWriter& w, Names& p, const char* key, uint64_t pc) { w.raw(key, p.place(pc)); }
 

@@ -4,11 +4,15 @@
 
 #include "runtime_model/events.h"
 #include "traces/names.h"
+#include "traces/trace_lines.h"
 
 namespace deferscope::traces {
 
 // Appends one line, '\n' included. `names` is the stream's.
 void append_event_json(std::string& out, Names& names, const model::Event& e);
+// A trace's first and last line, `deferscope.trace/1` (traces/schema/trace.json).
+void append_trace_json(std::string& out, const TraceHeader& header);
+void append_trace_json(std::string& out, const TraceEnd& end);
 
 class JsonWriter;
 // Shared with snapshots: a code address as {"pc", "symbol", "offset", "file", "line"}; null if pc is 0.

@@ -156,6 +156,10 @@ class FieldReader {
       const auto schema = in_.string();
       if (schema != kEventSchema)
         in_.fail(fmt::format("\"{}\" is another schema than {}", printable(schema), kEventSchema));
+    } else if constexpr (std::is_same_v<T, TraceSchemaWord>) {
+      const auto schema = in_.string();
+      if (schema != kTraceSchema)
+        in_.fail(fmt::format("\"{}\" is another schema than {}", printable(schema), kTraceSchema));
     } else if constexpr (std::is_same_v<T, KindWord>) {
       in_.string();  // kind_ has been made of it
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -253,7 +257,7 @@ class FieldReader {
   EventKind kind_;
 };
 
-// Which kind it is decides which keys there are, wherever among them it stands.
+// Which kind it is decides which keys there are, wherever among them it stands. `count`: it is none.
 EventKind kind_of(JsonReader in) {
   in.open();
   std::string_view key;
@@ -267,7 +271,16 @@ EventKind kind_of(JsonReader in) {
       if (word == to_string(static_cast<EventKind>(i))) return static_cast<EventKind>(i);
     in.fail(fmt::format("no event is called \"{}\"", printable(word)));
   }
-  in.fail("no \"event\"");
+  return EventKind::count;
+}
+
+template <class Line>
+void read_line(std::string_view text, TraceNames& names, Line& line, TraceLine which) {
+  JsonReader in(text);
+  line = Line();
+  FieldReader(in, names, EventKind::count).object([&](auto& visit) { for_each_field(line, visit); });
+  in.end();
+  if (line.line != which) in.fail(fmt::format("a line \"{}\" here", to_string(line.line)));
 }
 
 }  // namespace
@@ -321,20 +334,49 @@ EventReader::EventReader(std::string name) : name_(std::move(name)) {
   for (size_t kind = 0; kind < events_.size(); ++kind) events_[kind].body = event_body(static_cast<EventKind>(kind));
 }
 
-const Event& EventReader::read(std::string_view line) {
+// Reads one line; what is wrong in it gets its number.
+template <class Read>
+decltype(auto) EventReader::in_line(const char* what, Read read) {
   ++line_;
   try {
+    return read();
+  } catch (const TraceError& error) {
+    throw TraceError(fmt::format("{}:{}: {}{}", name_, line_, what, error.what()));
+  }
+}
+
+const Event& EventReader::event(JsonReader in, EventKind kind) {
+  Event& e = events_[static_cast<size_t>(kind)];
+  FieldReader(in, names_, kind).object([&](auto& visit) { for_each_event_field(e, visit); });
+  in.end();
+  names_.learn(e);
+  restore(e);
+  return e;
+}
+
+const Event& EventReader::read(std::string_view line) {
+  return in_line("", [&]() -> const Event& {
     JsonReader in(line);
     const EventKind kind = kind_of(in);
-    Event& e = events_[static_cast<size_t>(kind)];
-    FieldReader(in, names_, kind).object([&](auto& visit) { for_each_event_field(e, visit); });
-    in.end();
-    names_.learn(e);
-    restore(e);
-    return e;
-  } catch (const TraceError& error) {
-    throw TraceError(fmt::format("{}:{}: {}", name_, line_, error.what()));
-  }
+    if (kind == EventKind::count) in.fail("no \"event\"");
+    return event(in, kind);
+  });
+}
+
+const Event* EventReader::read(std::string_view line, TraceEnd& end) {
+  return in_line("", [&]() -> const Event* {
+    const JsonReader in(line);
+    const EventKind kind = kind_of(in);
+    if (kind != EventKind::count) return &event(in, kind);
+    read_line(line, names_, end, TraceLine::end);
+    return nullptr;
+  });
+}
+
+void EventReader::read(std::string_view line, TraceHeader& header) {
+  in_line("no trace: ", [&] { read_line(line, names_, header, TraceLine::header); });
+  names_.learn_isa(header.goarch == "amd64");
+  names_.know_release(header.defer_fn_offset, header.jmpdefer);
 }
 
 // What no line says because those before it have said it: the unwritten fields that texts use.

@@ -10,6 +10,7 @@
 #include "runtime_model/events.h"
 #include "traces/json_reader.h"
 #include "traces/names.h"
+#include "traces/trace_lines.h"
 
 namespace deferscope::traces {
 
@@ -49,6 +50,10 @@ class EventReader {
   // The event of the next line, without its '\n'. Valid until the next event of its kind is read. Throws TraceError:
   // "FILE:7: column 23: …". Cost: one to two microseconds.
   const model::Event& read(std::string_view line);
+  // The same of a trace's line. nullptr: it is the trace's end.
+  const model::Event* read(std::string_view line, TraceEnd& end);
+  // A trace's first line; from it the names learn what they know of the release.
+  void read(std::string_view line, TraceHeader& header);
   TraceNames& names() { return names_; }
   uint64_t lines() const { return line_; }
 
@@ -56,6 +61,9 @@ class EventReader {
   std::string name_;
   TraceNames names_;
   uint64_t line_ = 0;
+  template <class Read>
+  decltype(auto) in_line(const char* what, Read read);
+  const model::Event& event(JsonReader in, model::EventKind kind);
   void restore(model::Event& e);
   std::unordered_map<uint64_t, uint64_t> panics_;   // number by id of the panic.start
   std::unordered_map<uint64_t, uint64_t> returns_;  // of a jmpdefer that runs, by id of the defer.push

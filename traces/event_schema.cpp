@@ -6,6 +6,7 @@
 
 #include "runtime_model/event_visit.h"
 #include "traces/json_writer.h"
+#include "traces/trace_lines.h"
 
 namespace deferscope::traces {
 namespace {
@@ -86,6 +87,9 @@ const char* part_name() {
 #define PART(name, meaning) \
   if (std::is_same_v<Part, name>) return #name;
 #include "runtime_model/event_table.def"
+#define PART(name, meaning) \
+  if (std::is_same_v<Part, name>) return #name;
+#include "traces/trace_table.def"
   return "";
 }
 
@@ -173,6 +177,8 @@ class Schema {
       w_.close();
     } else if constexpr (std::is_same_v<T, SchemaWord>) {
       w_.word("const", kEventSchema);
+    } else if constexpr (std::is_same_v<T, TraceSchemaWord>) {
+      w_.word("const", kTraceSchema);
     } else if constexpr (std::is_same_v<T, KindWord>) {
       one_of(words<EventKind>());
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -246,6 +252,10 @@ std::string type_words() {
     return "list of " + type_words<typename T::value_type>() + ", or null";
   } else if constexpr (std::is_same_v<T, SchemaWord>) {
     return fmt::format("`\"{}\"`", kEventSchema);
+  } else if constexpr (std::is_same_v<T, TraceSchemaWord>) {
+    return fmt::format("`\"{}\"`", kTraceSchema);
+  } else if constexpr (std::is_same_v<T, EventKind>) {
+    return "a kind of event";
   } else if constexpr (std::is_same_v<T, KindWord>) {
     return "the kind";
   } else if constexpr (std::is_same_v<T, bool>) {
@@ -345,8 +355,37 @@ std::string event_schema() {
   return out;
 }
 
+std::string trace_schema() {
+  std::string out;
+  {
+    JsonWriter w(out);
+    w.open().word("$schema", "https://json-schema.org/draft/2020-12/schema").word("$id", kTraceSchema);
+    w.word("title", "A trace's first and last line");
+    w.text(
+        "description",
+        "The lines between them are events: event.json. `x-class` says what a field tells of a run: docs/events.md.");
+    w.list("oneOf");
+    const auto line = [&](const char* part, TraceLine which) {
+      w.open().text("$ref", fmt::format("#/$defs/{}", part)).open("properties").open("line");
+      w.word("const", to_string(which)).close().close().close();
+    };
+    line("TraceHeader", TraceLine::header);
+    line("TraceEnd", TraceLine::end);
+    w.end_list().open("$defs");
+#define PART(name, meaning)                 \
+  w.open(#name);                            \
+  Schema(w, EventKind::count).part<name>(); \
+  w.close();
+#include "traces/trace_table.def"
+    w.close().close();
+  }
+  return out;
+}
+
 std::string event_tables() {
-  std::string out = "## Every event\n" + table<EventHead>();
+  std::string out = fmt::format("## Header\n\n{}\n", TraceHeader::kMeaning) + table<TraceHeader>() +
+                    fmt::format("\n## End\n\n{}\n", TraceEnd::kMeaning) + table<TraceEnd>();
+  out += "\n## Every event\n" + table<EventHead>();
 #define KIND(enumerator, name, word, meaning) out += fmt::format("\n## {}\n\n{}\n", word, meaning) + table<name>();
 #define PART(name, meaning)
 #include "runtime_model/event_table.def"
@@ -356,6 +395,10 @@ std::string event_tables() {
   if (!std::is_same_v<name, EventHead>) \
     out += fmt::format("\n## {}\n\n{}\n", part_name<name>(), meaning) + table<name>();
 #include "runtime_model/event_table.def"
+#define PART(name, meaning)                                                  \
+  if (!std::is_same_v<name, TraceHeader> && !std::is_same_v<name, TraceEnd>) \
+    out += fmt::format("\n## {}\n\n{}\n", part_name<name>(), meaning) + table<name>();
+#include "traces/trace_table.def"
   return out;
 }
 

@@ -1,5 +1,6 @@
-// What is known of events without one at hand, from the rows of runtime_model/event_table.def: the fields by path, the
-// JSON Schema (traces/schema/event.json) and the tables of docs/events.md. traces_test holds the files against these.
+// What is known of events without one at hand, from the rows of runtime_model/event_table.def, and of a trace's first
+// and last line from those of trace_table.def: the fields by path, the JSON Schema (traces/schema/event.json) and the
+// tables of docs/events.md. traces_test holds the files against these.
 #pragma once
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct EventField {
 std::vector<EventField> event_fields(model::EventKind kind);
 
 std::string event_schema();  // JSON
+std::string trace_schema();  // of a trace's first and last line
 std::string event_tables();  // Markdown
 
 }  // namespace deferscope::traces

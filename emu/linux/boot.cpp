@@ -101,6 +101,8 @@ class StackBuilder {
   uint64_t sp_;
 };
 
+}  // namespace
+
 std::vector<std::string> environment(const GuestOptions& options) {
   std::vector<std::string> env(std::begin(kEnvironment), std::end(kEnvironment));
   for (const std::string& kv : options.env) {
@@ -110,6 +112,8 @@ std::vector<std::string> environment(const GuestOptions& options) {
   }
   return env;
 }
+
+namespace {
 
 std::string join_zero(const std::vector<std::string>& words) {
   std::string out;

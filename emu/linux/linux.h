@@ -17,5 +17,7 @@
 namespace deferscope::emu::linux_ {
 
 std::unique_ptr<Os> make_linux();
+// All that the guest finds in its environment.
+std::vector<std::string> environment(const GuestOptions& options);
 
 }  // namespace deferscope::emu::linux_

@@ -15,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import trace_lines  # noqa: E402
+
 TIMEOUT = 120
 
 
@@ -47,8 +50,7 @@ def said_natively(binary, folder):
 
 def said_by_events(path, name, literals):
     pushed, lines = {}, []
-    for text in open(path):
-        e = json.loads(text)
+    for e in trace_lines.events(pathlib.Path(path).read_text()):
         kind = e["event"]
         if e["origin"] != "user":
             continue

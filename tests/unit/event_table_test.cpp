@@ -17,6 +17,7 @@
 #include "traces/event_reader.h"
 #include "traces/event_schema.h"
 #include "traces/event_text.h"
+#include "traces/trace_reader.h"
 
 namespace deferscope::test {
 namespace {
@@ -62,6 +63,7 @@ class Odd {
       for (auto& x : v) set(x);
     } else if constexpr (std::is_same_v<T, bool>) {
       v = true;
+    } else if constexpr (std::is_same_v<T, TraceLine>) {
     } else if constexpr (std::is_enum_v<T>) {
       v = static_cast<T>(kWords<T> - 1);
     } else if constexpr (std::is_same_v<T, CodePlace> || std::is_same_v<T, CodePlaceInline> ||
@@ -247,6 +249,10 @@ TEST(EventTable, SchemaIsTheTables) {
   expect_file("traces/schema/event.json", nlohmann::ordered_json::parse(traces::event_schema()).dump(1) + "\n");
 }
 
+TEST(TraceTable, SchemaIsTheTables) {
+  expect_file("traces/schema/trace.json", nlohmann::ordered_json::parse(traces::trace_schema()).dump(1) + "\n");
+}
+
 TEST(EventTable, DocsAreTheTables) {
   const std::string path = std::string(DEFERSCOPE_SOURCE) + "/docs/events.md",
                     mark = "<!-- from here on generated -->\n";
@@ -339,6 +345,155 @@ TEST(EventTable, SaysWhatIsWrong) {
   says("\"event\":\"stack.move\"", "\"event\":\"stack.moved\"", "no event is called \"stack.moved\"");
   says("\"lo\":\"0x", "\"lo\":\"0X", "\"lo\" is no 64-bit number as \"0x1f\"");
   says("\"position\":", "\"position\":-", "a whole number is expected");
+}
+
+// --- whole traces ---
+
+template <class Line>
+Line odd_line(TraceLine which) {
+  traces::TraceNames names;
+  Line line;
+  Odd fill(EventKind::count, true, false, names);
+  for_each_field(line, fill);
+  EXPECT_GE(fill.fields, 8u);
+  line.line = which;
+  return line;
+}
+
+traces::TraceReader::Source source_of(const std::string& text, size_t piece) {
+  return [&text, piece, at = size_t{0}](char* to, size_t n) mutable {
+    n = text.copy(to, std::min(n, piece), at);
+    at += n;
+    return n;
+  };
+}
+
+// A trace with the same event twice.
+std::string odd_trace(EventKind kind) {
+  std::string out;
+  TraceHeader header = odd_line<TraceHeader>(TraceLine::header);
+  header.goarch = "amd64";
+  traces::append_trace_json(out, header);
+  traces::TraceNames names;
+  const std::string line = written(names, odd(kind, true, false, names)) + "\n";
+  out += line + line;
+  TraceEnd end = odd_line<TraceEnd>(TraceLine::end);
+  end.counts = {{kind, 2}};
+  traces::append_trace_json(out, end);
+  return out;
+}
+
+// Read and written again. `cut`: it was a prefix.
+std::string read_and_written(const std::string& text, size_t piece, bool& cut) {
+  traces::TraceReader in("f.jsonl", source_of(text, piece));
+  std::string out;
+  traces::append_trace_json(out, in.header());
+  while (const Event* e = in.next()) append_event_json(out, in.names(), *e);
+  EXPECT_EQ(in.next(), nullptr);
+  cut = !in.end();
+  if (!cut) traces::append_trace_json(out, *in.end());
+  return out;
+}
+
+TEST(Trace, WrittenAndRead) {
+  for (size_t i = 0; i < kKinds; ++i)
+    for (const size_t piece : {size_t{1}, size_t{100}, size_t{1} << 16}) {
+      const std::string text = odd_trace(static_cast<EventKind>(i));
+      bool cut = true;
+      EXPECT_EQ(read_and_written(text, piece, cut), text);
+      EXPECT_FALSE(cut);
+    }
+  std::string empty;
+  TraceEnd end;
+  end.line = TraceLine::end;
+  traces::append_trace_json(empty, TraceHeader());
+  traces::append_trace_json(empty, end);
+  bool cut = true;
+  EXPECT_EQ(read_and_written(empty, 1 << 16, cut), empty);
+  EXPECT_FALSE(cut);
+}
+
+// At every byte: up to the header's end it is none, then the whole lines are there and no end is.
+TEST(Trace, CutAnywhere) {
+  const std::string text = odd_trace(EventKind::jmpdefer);
+  const size_t header = text.find('\n') + 1;
+  for (size_t n = 0; n < text.size(); ++n) {
+    const std::string part = text.substr(0, n);
+    bool cut = false;
+    if (n >= header) {
+      EXPECT_EQ(read_and_written(part, 1 << 16, cut), text.substr(0, part.rfind('\n') + 1)) << n;
+      EXPECT_TRUE(cut);
+      continue;
+    }
+    try {
+      read_and_written(part, 1 << 16, cut);
+      ADD_FAILURE() << "taken: " << part;
+    } catch (const TraceError& e) {
+      EXPECT_EQ(std::string(e.what()),
+                n ? "f.jsonl: no trace: its first line has no end" : "f.jsonl: no trace: it is empty");
+    }
+  }
+}
+
+TEST(Trace, NoiseIsRefusedOrRead) {
+  std::mt19937 random(7);
+  size_t taken = 0, not_taken = 0;
+  for (size_t i = 0; i < kKinds; ++i) {
+    const std::string text = odd_trace(static_cast<EventKind>(i));
+    for (int n = 0; n < 200; ++n) {
+      std::string bad = text;
+      const size_t at = random() % bad.size();
+      switch (random() % 4) {
+        case 0: bad[at] = static_cast<char>(random()); break;
+        case 1: bad.erase(at, random() % 9 + 1); break;
+        case 2: bad.insert(at, bad.substr(random() % bad.size(), random() % 2000)); break;
+        default: bad[at] = "{}[]\",:\\0n\n"[random() % 11]; break;
+      }
+      bool cut = false;
+      try {
+        read_and_written(bad, 1 << 16, cut);
+        ++taken;
+      } catch (const TraceError& e) {
+        const std::string what = e.what();
+        EXPECT_TRUE(what.starts_with("f.jsonl:")) << what;
+        EXPECT_EQ(what.find('\n'), what.npos) << what;
+        ++not_taken;
+      }
+    }
+  }
+  EXPECT_GT(taken, 0u);
+  EXPECT_GT(not_taken, 0u);
+}
+
+TEST(Trace, SaysWhatIsWrong) {
+  const std::string text = odd_trace(EventKind::exit);
+  const auto says = [&](std::string bad, const std::string& what) {
+    bool cut = false;
+    try {
+      read_and_written(bad, 1 << 16, cut);
+      ADD_FAILURE() << "taken: " << bad;
+    } catch (const TraceError& e) {
+      EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
+    }
+  };
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string bad = text;
+    const size_t at = bad.find(from);
+    EXPECT_NE(at, bad.npos) << from;
+    return bad.replace(at, from.size(), to);
+  };
+  const size_t header = text.find('\n') + 1;
+  const std::string end = text.substr(text.rfind('\n', text.size() - 2) + 1);
+  says(with("trace/1", "trace/2"), "f.jsonl:1: no trace: column ");
+  says(with("trace/1", "trace/2"), "\"deferscope.trace/2\" is another schema than deferscope.trace/1");
+  says(text.substr(header), "f.jsonl:1: no trace: column ");  // events alone
+  says("hello\n", "f.jsonl:1: no trace: column ");
+  says(end + text, "f.jsonl:1: no trace: column ");
+  says(text.substr(0, header) + text, "f.jsonl:2: column ");
+  says(with("\"count\":2", "\"count\":3"), "f.jsonl:4: the end counts 3 exit, and there are 2");
+  says(text + "x", "f.jsonl:5: something stands behind the end");
+  says(text + end, "f.jsonl:5: something stands behind the end");
+  says(with("\"event\":\"exit\"", "\"event\":\"exi\""), "f.jsonl:2: column ");
 }
 
 }  // namespace
