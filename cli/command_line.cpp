@@ -65,6 +65,8 @@ Option Verb::program(const char* name, std::vector<std::string>& to, const char*
   return Option(o);
 }
 
+void Verb::example(const char* line) { app_.footer(std::string("Example:\n  ") + line); }
+
 void Verb::does(std::function<int()> what) {
   app_.callback([&action = action_, what = std::move(what)] { action = what; });
 }

@@ -48,6 +48,8 @@ class Verb {
   void flag(const char* names, std::string& to, const char* help);
   // PROGRAM [ARGS…]: everything from the first word that is no flag belongs to the program.
   Option program(const char* name, std::vector<std::string>& to, const char* help);
+  // A command line that does something, for the end of --help.
+  void example(const char* line);
   // What the verb does if it is chosen; returns the exit status.
   void does(std::function<int()> what);
 

@@ -26,6 +26,7 @@ constexpr AddVerb kVerbs[] = {
     add_disasm,      //
     add_info,        //
     add_run,         //
+    add_show,        //
     add_snap,        //
     add_step,        //
 };

@@ -113,13 +113,13 @@ class Output {
   int error_ = 0;  // errno of the first write that failed
 };
 
-traces::Scope scope_of(const std::string& s) {
-  return s == "all" ? traces::Scope::all : s == "std" ? traces::Scope::std_ : traces::Scope::user;
-}
-
 bool is_json(const std::string& path) { return path.size() > 6 && path.compare(path.size() - 6, 6, ".jsonl") == 0; }
 
 }  // namespace
+
+traces::Scope scope_of(const std::string& s) {
+  return s == "all" ? traces::Scope::all : s == "std" ? traces::Scope::std_ : traces::Scope::user;
+}
 
 void add_trace_flags(Verb& verb, TraceFlags& f) {
   verb.flag(
@@ -188,8 +188,10 @@ struct TraceSession::Body {
   void write_end(const std::string& why) {
     if (queue) queue->finish();
     if (!events) return;
-    json ? traces::append_trace_json(events->text, traces::end_of(machine.state(), counts, why))
-         : text.append_summary(events->text);
+    if (json)
+      traces::append_trace_json(events->text, traces::end_of(machine.state(), counts, why));
+    else if (machine.state().exited)
+      text.append_summary(events->text);
   }
 
   const emu::Machine& machine;

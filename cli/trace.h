@@ -5,6 +5,7 @@
 #include <string>
 
 #include "emu/machine.h"
+#include "traces/event_text.h"
 
 namespace deferscope::cli {
 
@@ -17,6 +18,8 @@ struct TraceFlags {
   uint64_t max_trace_mib = 4096;
   bool wanted() const { return !events.empty() || !snapshots.empty(); }
 };
+
+traces::Scope scope_of(const std::string& word);  // of --scope
 
 void add_trace_flags(Verb& verb, TraceFlags& flags);
 

@@ -19,6 +19,7 @@ void add_completion(CLI::App& app, Action& action);  // completion.cpp: for shel
 void add_disasm(CLI::App& app, Action& action);      // disasm.cpp: the text of machine code
 void add_demo(CLI::App& app, Action& action);        // demo.cpp: the main job on a program that we carry
 void add_info(CLI::App& app, Action& action);        // info.cpp: what a binary says about itself
+void add_show(CLI::App& app, Action& action);        // show.cpp: a trace as text
 void add_snap(CLI::App& app, Action& action);        // snap.cpp: the defers at a moment
 void add_run(CLI::App& app, Action& action);         // run.cpp: the main job
 void add_step(CLI::App& app, Action& action);        // step.cpp: the prompt

@@ -179,6 +179,7 @@ def main():
                 target = pathlib.Path(folder, name)
                 subprocess.run([args.program, "demo", "--extract", target], check=True, stdout=subprocess.DEVNULL)
                 target.chmod(0o755)
+            subprocess.run([pathlib.Path(args.program).resolve(), "run", "--events=out.jsonl", "./BIN"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             shutil.copytree(ROOT / "tests/guests/src/hello", pathlib.Path(folder, "DIR"))
             page = Page(path, args, folder)
             page.check()

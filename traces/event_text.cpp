@@ -541,6 +541,10 @@ void EventText::append(std::string& out, const Event& e) {
   }
 }
 
+void EventText::pass_over(const Event& e) {
+  if (e.kind() == EventKind::goexit) goexits_.insert(e.id);
+}
+
 void EventText::append_summary(std::string& out) const {
   const auto plural = [](uint64_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); };
   out += fmt::format("{} pushed, {} run", plural(pushed_, "defer"), run_);

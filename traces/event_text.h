@@ -21,6 +21,8 @@ class EventText {
 
   // Appends the event's text; nothing if it is out of scope (it is counted).
   void append(std::string& out, const model::Event& e);
+  // An event that is not shown: what later texts must know of it.
+  void pass_over(const model::Event& e);
   // The last line: how many were pushed and run, how many are hidden.
   void append_summary(std::string& out) const;
 

@@ -9,6 +9,11 @@ if(NOT DEFERSCOPE_SANITIZE)
                                            --guests ${DEFERSCOPE_GUESTS} --shard ${shard}/4)
     set_tests_properties(outputs.${shard} PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 7200)
   endforeach()
+  foreach(shard RANGE 3)
+    add_test(NAME show.${shard} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/show.py --program $<TARGET_FILE:deferscope>
+                                        --guests ${DEFERSCOPE_GUESTS} --shard ${shard}/4)
+    set_tests_properties(show.${shard} PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
+  endforeach()
   add_test(NAME signals COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/signals.py --program $<TARGET_FILE:deferscope>
                                 --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
