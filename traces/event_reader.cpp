@@ -396,9 +396,14 @@ void EventReader::restore(Event& e) {
   if (model::Panic* p = e.panic())
     p->other = number(e.kind() == EventKind::panic_aborted ? p->aborted_by : p->nested_in);
   if (auto* exit = std::get_if<model::Exit>(&e.body)) exit->panic_number = number(exit->panic);
-  if (auto* recover = std::get_if<model::PanicRecovered>(&e.body)) decide(*recover);
+  if (auto* recover = std::get_if<model::PanicRecovered>(&e.body)) {
+    decide(*recover);
+    recovered_.push_back(recover->panic.id);
+    if (recovered_.size() > kRecovered) panics_.erase(recovered_.front()), recovered_.pop_front();
+  }
   if (auto* recover = std::get_if<model::RecoverRefused>(&e.body)) decide(*recover);
   if (const auto* j = std::get_if<model::Jmpdefer>(&e.body)) returns_[j->defer.id] = j->return_before;
+  if (const auto* left = std::get_if<model::DeferLeft>(&e.body)) returns_.erase(left->defer.id);
   if (auto* end = std::get_if<model::DeferEnd>(&e.body)) {
     const auto known = returns_.find(end->defer.id);
     end->returns_to = known == returns_.end() ? 0 : known->second;

@@ -1,6 +1,7 @@
 // Reads events back from what event_json.h writes: `deferscope.event/1`, one line each.
 #pragma once
 #include <array>
+#include <deque>
 #include <functional>
 #include <istream>
 #include <string>
@@ -65,7 +66,9 @@ class EventReader {
   decltype(auto) in_line(const char* what, Read read);
   const model::Event& event(JsonReader in, model::EventKind kind);
   void restore(model::Event& e);
-  std::unordered_map<uint64_t, uint64_t> panics_;   // number by id of the panic.start
+  static constexpr size_t kRecovered = 1 << 16;
+  std::unordered_map<uint64_t, uint64_t> panics_;   // number by id of the panic.start; of recovered ones the latest
+  std::deque<uint64_t> recovered_;                  // ids of these
   std::unordered_map<uint64_t, uint64_t> returns_;  // of a jmpdefer that runs, by id of the defer.push
   std::array<model::Event, static_cast<size_t>(model::EventKind::count)> events_;  // reused, with what they hold
 };
