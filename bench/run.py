@@ -366,7 +366,7 @@ class Bench:
                 what, x = "", median(samples) / base
                 if name == "JSON":
                     path = self.tmp / "events.jsonl"
-                    count = sum(1 for _ in open(path, "rb"))
+                    count = sum(1 for _ in open(path, "rb")) - 2  # a header, an end
                     what = f"{count:,} events, one in {n // count:,} instructions; {path.stat().st_size / 1e6:,.0f} MB"
                 elif name != "plain":
                     what = f"{(self.tmp / self.EVENTS[name][0]).stat().st_size / 1e6:,.0f} MB"
