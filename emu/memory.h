@@ -134,7 +134,7 @@ class Memory {
   // Unchecked access for observers (debuggers, the runtime model): permissions ignored, mapped or not decides. Never
   // changes guest state (peek).
   bool peek(uint64_t address, void* out, uint64_t n) const {
-    if (n == 0) return true;  // `out` may be null
+    if (n == 0) return true;                           // `out` may be null
     const TlbEntry& e = tlb_read[tlb_index(address)];  // observers mostly look where the guest has just been
     if (e.tag != page_of(address + n - 1) || n > kPage) return peek_slowly(address, out, n);
     std::memcpy(out, reinterpret_cast<const void*>(e.addend + address), n);
