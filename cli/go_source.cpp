@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -316,6 +318,8 @@ void check_target(const SourceFlags& flags) {
 
 // A program that is one already.
 Built as_it_is(const std::string& path, const SourceFlags& flags) {
+  std::error_code none;
+  if (!fs::exists(path, none)) throw emu::Error(fmt::format("{}: {}", path, std::strerror(ENOENT)));
   if (flags.given())
     throw emu::Error(
         fmt::format("{} is no Go source: --go, --target, --gcflags and --test are for what is built", path));

@@ -185,7 +185,8 @@ def test_trouble_is_one_line(p):
     p.source("package main\n")
     p.line(p.run("run", "p.go", PATH="/nowhere"), 125, "needs a go on PATH")
     p.line(p.run("run", "p.go", XDG_CACHE_HOME="", HOME=""), 125, "XDG_CACHE_HOME")
-    p.line(p.run("run", "q.go"), 125, "q.go")
+    for flags in ([], ["--go", "1.13"]):
+        p.line(p.run("run", *flags, "q.go"), 125, "q.go: No such file or directory")
 
 
 REAL = """package main
