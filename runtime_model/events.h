@@ -18,6 +18,8 @@ struct FrameId {
   uint64_t sp = 0;     // SP inside the frame
   uint64_t depth = 0;  // the upper end of its stack less sp
   uint64_t pc = 0;     // where the frame stands (a return address, or the instruction itself)
+  uint64_t call = 0;   // EventFrame::call
+  Name inlined = {};   // the function that stands there, where it is inlined into `function`
 };
 
 // --- the structs: a member a row, and for each member_row, which says the rest of it ---

@@ -9,7 +9,8 @@ class Naming {
  public:
   explicit Naming(const Program& program) : p_(program) {}
   Name function(const Function* f);  // as texts print it; none for nullptr
-  EventFrame frame(const FrameId& f) { return {function(f.function), f.sp, f.depth, f.pc}; }
+  Name function(const FrameId& f) { return f.inlined ? f.inlined : function(f.function); }
+  EventFrame frame(const FrameId& f) { return {function(f), f.sp, f.depth, f.pc, f.call}; }
   DeferredFunction deferred(const Deferred& d);
   void tell(const Deferred& d, DeferredFunction& out);  // the same; `out` is new
 

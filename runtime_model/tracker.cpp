@@ -174,28 +174,32 @@ void Tracker::add_transfers() {
 
 void Tracker::reached(uint64_t pc) {
   const std::vector<Hook>* hooks = hooks_.find(pc);
-  if (state_->held > kMaxHeld || state_->known > state_->known_bound) tidy();
+  if (state_->held > kMaxHeld || state_->known > state_->known_bound || state_->counted > kMaxCounted) tidy();
   if (!hooks || (state_->beginning_anew && hooks->front().entry && entered_again(pc))) return;
   for (const Hook& h : *hooks) (this->*h.handler)(h);
 }
 
-// Drops the goroutines that hold nothing; where all hold too much, the older half of what each holds.
+// Drops the goroutines that hold nothing; where all hold too much, the older half of what each holds; where they count
+// too much, all counts.
 void Tracker::tidy() {
   constexpr size_t kFew = 1024;
   SharedMap<G> kept;
   size_t held = 0, known = 0;
   state_->goroutines.each([&](uint64_t, const G& g) { held += g.held(); });
   const bool too_much = held > kMaxHeld / 2;
+  if (state_->counted > kMaxCounted) state_->uncounted = true;
   uint64_t anew = 0;
   held = 0;
   state_->goroutines.each([&](uint64_t id, const G& g) {
     if (g.empty()) return;
     G& k = kept[id] = g;
+    if (state_->uncounted) k.counts = {};
     if (too_much) k.forget_older_half();
     held += k.held(), ++known, anew += k.again != 0;
   });
   state_->goroutines = std::move(kept);
   state_->held = held, state_->known = known, state_->beginning_anew = anew;
+  if (state_->uncounted) state_->counted = 0;
   state_->known_bound = std::max(kFew, 2 * known);
   if (too_much && !std::exchange(forgot_, true) && options_.note)
     options_.note(
@@ -302,7 +306,7 @@ void Tracker::show_return(Event& e, emu::Position ret, const Function* f) {
 
 void Tracker::own(Event& e, const FrameId& f) {
   e.frame = naming_.frame(f);
-  e.origin = f.function ? f.function->origin : Origin::runtime;
+  e.origin = origin_of(f);
 }
 
 void Tracker::emit(Event& e) {
@@ -328,8 +332,10 @@ uint64_t Tracker::depth_of(const G& g, uint64_t sp) const {
   return 0;
 }
 
-FrameId Tracker::frame_id(const G& g, uint64_t pc, uint64_t sp) const {
-  return {p_.location(pc ? pc - 1 : 0).function, sp, g.hi - sp, pc};
+FrameId Tracker::frame_id(const G& g, uint64_t pc, uint64_t sp) {
+  FrameId f = {p_.location(pc ? pc - 1 : 0).function, sp, g.hi - sp, pc};
+  f.call = call_of(g, f);
+  return f;
 }
 
 }  // namespace deferscope::model

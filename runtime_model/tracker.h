@@ -42,6 +42,7 @@ struct Anchored {
 struct Running {
   uint64_t push = kNoEvent, start = kNoEvent;
   uint64_t number = 0;  // Defer::number
+  uint64_t line = 0, ordinal = 0;
   RunBy by = RunBy::none;
   Storage storage = Storage::heap;
   Anchored record;
@@ -57,6 +58,7 @@ struct Running {
 };
 
 struct PendingPush;
+enum class Counted : uint8_t { calls, defers, goroutines, panics, other_panics };
 
 class Tracker final : public emu::Machine::Companion {
  public:
@@ -83,6 +85,8 @@ class Tracker final : public emu::Machine::Companion {
   // What the tracker holds at once: pending defers, running ones and panics, of all goroutines. A guest that registers
   // more than half of it (in a loop that unlinks what it registered, say) makes it forget the older half.
   static constexpr size_t kMaxHeld = size_t{1} << 21;
+  // Statements and functions that it counts at once, of all goroutines that live. Beyond it no ordinal is known.
+  static constexpr size_t kMaxCounted = size_t{1} << 20;
 
   std::shared_ptr<const void> save() const override;
   void restore(const std::shared_ptr<const void>& saved) override;
@@ -156,13 +160,21 @@ class Tracker final : public emu::Machine::Companion {
     return e;
   }
   void stand(Event& e, const G& g);
+  Origin origin_of(const FrameId& f) const;
   void own(Event& e, const FrameId& f);
   void emit(Event& e);
-  FrameId frame_id(const G& g, uint64_t pc, uint64_t sp) const;
+  FrameId frame_id(const G& g, uint64_t pc, uint64_t sp);
+  FrameId innermost(const G& g, const Unwound& u, Origin at_most);
+  uint64_t call_of(const G& g, const FrameId& f);
+  uint64_t count_call(G& g, const FrameId& f, bool ends);
+  void exits(G& g, const FrameId& f);
+  uint64_t count(G& g, Counted what, Name function, uint64_t line);
+  uint64_t count_panic(G& g, const Event& e);
+  void count_defer(G& g, const FrameId& owner, Defer& d, PendingPush& p);
   uint64_t depth_of(const G& g, uint64_t sp) const;
   uint64_t number_of(const Event& push);
   uint64_t registered_at(const PendingPush& p) const;
-  void push(G& g, Event& e, const FrameId& owner, Deferred what);
+  void push(G& g, Event& e, FrameId owner, Deferred what);
   // `arguments`: ≤ 1.17, what it is called with.
   void start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint64_t return_pc,
              std::vector<uint8_t> arguments = {});

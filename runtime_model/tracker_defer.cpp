@@ -67,8 +67,9 @@ uint64_t Tracker::registered_at(const PendingPush& p) const {
   return call ? call : p.site;
 }
 
-void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
+void Tracker::push(G& g, Event& e, FrameId owner, Deferred what) {
   Defer& d = *e.defer();
+  owner.call = count_call(g, owner, false);
   own(e, owner);
   describe(g, d, owner, what);
   drop_deeper(g, owner.depth, Why::frame);
@@ -83,9 +84,10 @@ void Tracker::push(G& g, Event& e, const FrameId& owner, Deferred what) {
   p.slot = static_cast<int8_t>(d.slot);
   p.site = d.site;
   p.record = anchored(d.record, d.storage == Storage::stack, g.hi);
+  d.site = registered_at(p);
+  count_defer(g, owner, d, p);
   ++state_->held;
   g.pushed.push_back(p);
-  d.site = registered_at(p);
   emit(e);  // last: who asks at the event sees it pending
 }
 
@@ -143,6 +145,7 @@ void Tracker::on_listed(const Hook& h) {
       owner = frame_id(*g, guest_.field(o, F::defer_pc), guest_.field(o, F::defer_sp));
       break;
     }
+  owner.call = count_call(*g, owner, false);
   own(e, owner);
   Deferred what = read_deferred(guest_, guest_.field(record, F::defer_fn));
   describe(*g, d, owner, what);
@@ -154,9 +157,10 @@ void Tracker::on_listed(const Hook& h) {
   p.funcval = anchored(d.function.funcval, on_stack(d.function.funcval, e.sp, g->hi), g->hi);
   size_t at = g->pushed.size();
   while (at > 0 && g->pushed[at - 1].depth > p.depth) --at;
+  d.site = registered_at(p);
+  count_defer(*g, owner, d, p);
   ++state_->held;
   g->pushed.insert(at, p);
-  d.site = registered_at(p);
   emit(e);
 }
 
@@ -245,7 +249,7 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   const auto& b = *static_cast<const BitStore*>(h.data);
   Event e = make<DeferStart>(g);
   Defer& d = e.as<DeferStart>().defer;
-  const FrameId owner = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
+  FrameId owner = {h.function, e.sp, g.hi - e.sp, b.call.pc ? b.call.next : h.pc + 1};
   d.run_by = RunBy::inline_exit;
   d.storage = Storage::open_coded;
   d.slot = slot;
@@ -254,7 +258,8 @@ void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t
   const uint64_t funcval = slot_word(*h.function, varp, slot);
   for (size_t i = g.pushed.size(); i-- > 0;)
     if (g.pushed[i].depth == owner.depth && g.pushed[i].slot == slot && g.pushed[i].owner == h.function) {
-      d.id = g.pushed[i].event, d.number = g.pushed[i].number;
+      tell(d, g.pushed[i]);
+      owner.call = g.pushed[i].call;
       g.pushed.erase(i);
       break;
     }
@@ -268,6 +273,7 @@ void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint
   DeferStart& s = e.as<DeferStart>();
   Defer& d = s.defer;
   Deferred what = read_deferred(guest_, funcval);
+  exits(g, owner);
   own(e, owner);
   describe(g, d, owner, what);
   for (size_t i = g.panics.size(); i-- > 0 && (d.run_by == RunBy::panic || d.run_by == RunBy::goexit);)
@@ -278,7 +284,7 @@ void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
-  r.push = d.id, r.number = d.number, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
+  r.push = d.id, r.number = d.number, r.line = d.line, r.ordinal = d.ordinal, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
   r.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   r.owner = owner;
   r.call_depth = g.hi - e.sp;
@@ -299,12 +305,13 @@ size_t Tracker::find_push(const G& g, Defer& d, FrameId& owner, uint64_t funcval
     const PendingPush& p = g.pushed[i];
     const uint64_t fv = p.funcval.at(g.hi);
     if (fv != funcval || (same_frame && (p.depth != owner.depth || p.owner != owner.function))) continue;
-    d.id = p.event, d.number = p.number, d.storage = p.storage, d.slot = p.slot;
+    tell(d, p);
     d.record = p.record.at(g.hi);
     if (!same_frame) {
-      owner = {p.owner, g.hi - p.depth, p.depth, 0};
+      owner = p.frame(g.hi);
       owner.pc = owner_pc(g, owner);
     }
+    owner.call = p.call;
     return i;
   }
   return g.pushed.size();
@@ -325,7 +332,8 @@ uint64_t Tracker::owner_pc(const G& g, const FrameId& owner) const {
 
 Defer Tracker::defer_of(const G& g, const Running& r) {
   Defer d;
-  d.id = r.push, d.number = r.number, d.storage = r.storage, d.run_by = r.by, d.slot = r.slot;
+  d.id = r.push, d.number = r.number, d.line = r.line, d.ordinal = r.ordinal;
+  d.storage = r.storage, d.run_by = r.by, d.slot = r.slot;
   d.record = r.record.at(g.hi);
   d.function = naming_.deferred({r.funcval, r.entry, p_.location(r.entry).function, r.target, {}, {}});
   d.stale = r.stale;
@@ -340,7 +348,7 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   end.defer = defer_of(g, r);
   end.start = r.start;
   end.panic = r.panic;
-  const FrameId owner = {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc};
+  const FrameId owner = {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc, r.owner.call};
   own(e, owner);
   if (r.by == RunBy::jmpdefer) end.returns_to = guest_.return_address();
   show_return(e, ret, p_.location(r.entry).function);

@@ -24,17 +24,16 @@ void Tracker::never_runs(const G& g, const PendingPush& p, Why why, const std::s
   left.why = why;
   left.goroutine_is = doing;
   Defer& d = left.defer;
-  d.id = p.event, d.number = p.number;
-  d.storage = p.storage, d.slot = p.slot;
+  tell(d, p);
   d.record = p.record.at(g.hi);
   d.function = naming_.deferred(read_deferred(guest_, p.funcval.at(g.hi)));
-  own(e, {p.owner, g.hi - p.depth, p.depth, 0});
+  own(e, p.frame(g.hi));
   emit(e);
 }
 
 void Tracker::never_returns(const G& g, const Running& r, Why why, const std::string& doing) {
   Event e = make(DeferLeft{defer_of(g, r), r.start, true, why, doing}, g);
-  own(e, {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc});
+  own(e, {r.owner.function, g.hi - r.owner.depth, r.owner.depth, r.owner.pc, r.owner.call});
   emit(e);
 }
 
@@ -195,6 +194,7 @@ void Tracker::on_goroutine_end(const Hook&) {
   bool by_goexit = false;
   for (size_t i = 0; i < g->panics.size(); ++i) by_goexit = by_goexit || g->panics[i].goexit;
   leave_all(*g, by_goexit ? Why::goexit : Why::frame, {});
+  state_->counted -= g->counts.size();
   state_->goroutines.erase(g->id);
 }
 

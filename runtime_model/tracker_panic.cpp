@@ -9,8 +9,6 @@ namespace {
 constexpr size_t kSearched = 16;        // frames searched for the function that panics
 constexpr size_t kDiscardedNames = 32;  // of discarded frames that are named
 
-Origin origin_of(const FrameId& f) { return f.function ? f.function->origin : Origin::runtime; }
-
 }  // namespace
 
 void Tracker::on_gopanic(const Hook&) {
@@ -25,12 +23,9 @@ void Tracker::on_gopanic(const Hook&) {
   uint32_t panicnil = 0;
   const bool nil_error = setting && guest_.read(setting, &panicnil, 4) && panicnil != 1;
   panic.value = nil_error ? nil_panic_value() : panic_value(guest_, type, guest_.argument(Arg::gopanic_data));
-  FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
-  for (size_t i = 1; i < u.frames.size(); ++i) {  // panicIndex, sigpanic …: the function that made them panic
-    const Frame& f = u.frames[i];
-    owner = {f.function, f.sp, g->hi - f.sp, f.pc};
-    if (f.function->origin != Origin::runtime) break;
-  }
+  // panicIndex, sigpanic …: the function that made them panic
+  FrameId owner = innermost(*g, u, Origin::std_);
+  owner.call = count_call(*g, owner, true);
   own(e, owner);
   show_call(e, before(1), guest_.return_address());
   const uint64_t depth = g->hi - guest_.caller_sp();
@@ -39,7 +34,8 @@ void Tracker::on_gopanic(const Hook&) {
   g->walked = static_cast<bool>(p_.layouts()[F::defer_openDefer]);
   if (!g->panics.empty()) panic.nested_in = g->panics.back().event, panic.other = g->panics.back().number;
   panic.number = ++state_->panics;
-  PendingPanic p{0, panic.number, depth, false, false, panic.value, owner};
+  panic.ordinal = count_panic(*g, e);
+  PendingPanic p{0, panic.number, panic.ordinal, depth, false, false, panic.value, owner};
   emit(e);
   p.event = e.id;
   state_->held += 32;
@@ -50,22 +46,19 @@ void Tracker::on_goexit(const Hook&) {
   G* g = current();
   if (!g) return;
   Event e = make<Goexit>(*g);
-  FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
-  const uint64_t depth = owner.depth;
+  const uint64_t depth = g->hi - guest_.caller_sp();
   // The user's where the user's code called it, if only through a library (testing.T.FailNow), or deferred it.
   const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
-  for (size_t i = 1; i < u.frames.size(); ++i)
-    if (const Frame& f = u.frames[i]; f.function->origin == Origin::user) {
-      owner = {f.function, f.sp, g->hi - f.sp, f.pc};
-      break;
-    }
+  FrameId owner = innermost(*g, u, Origin::user);
+  owner.call = count_call(*g, owner, true);
   own(e, owner);
   show_call(e, before(1), guest_.return_address());
   find_stale(*g);
   g->walked = static_cast<bool>(p_.layouts()[F::defer_openDefer]);
+  const uint64_t ordinal = e.as<Goexit>().panic.ordinal = count_panic(*g, e);
   emit(e);
   state_->held += 32;
-  g->panics.push_back({e.id, 0, depth, true, false, "Goexit", owner});
+  g->panics.push_back({e.id, 0, ordinal, depth, true, false, "Goexit", owner});
 }
 
 // Logical frames from the caller of recover to the function that runs defers: they decide whether recover may work.
@@ -113,13 +106,16 @@ void Tracker::on_gorecover_return(const Hook&) {
   recover.callers = recover_callers(*g);
   recover.decider = deciding_frame(recover.callers);
   if (recover.decider >= 0) recover.decided_by = recover.callers[static_cast<size_t>(recover.decider)].function;
+  const Name by = recover.callers.empty() ? Name() : recover.callers[0].function;
   EventBody body = std::move(recover);
   if (!recovered) {
     auto& r = std::get<PanicRecovered>(body);
     body = RecoverRefused{std::move(r.panic), std::move(r.callers), r.decided_by, r.decider};
   }
   Event e = make(std::move(body), *g);
-  own(e, frame_id(*g, guest_.return_address(), guest_.caller_sp()));
+  FrameId caller = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  if (by && caller.function && by != naming_.function(caller.function)) caller.inlined = by;
+  own(e, caller);
   // `defer recover()`: whoever runs defers calls it, and it is the deferring function's.
   if (e.origin == Origin::runtime && !g->running.empty())
     e.origin = std::min(e.origin, origin_of(g->running.back().owner));
@@ -187,10 +183,11 @@ void Tracker::discard(G& g, Event& jump, uint64_t depth) {
   for (const PendingPanic& p : gone)
     if (p.recovered) {
       over = panic_of(p);
-      if (p.frame.function) jump.origin = std::min(jump.origin, p.frame.function->origin);
+      if (p.frame.function) jump.origin = std::min(jump.origin, origin_of(p.frame));
       break;
     }
   drop_deeper(g, depth, Why::recovery);  // first: from here on no frame has them
+  while (!g.frames.empty() && g.frames.back().depth > depth) g.frames.pop_back();
   for (const PendingPanic& p : gone) {
     if (p.event == over.id) continue;  // all others: also one whose deferred function recovered it and panicked
     Event e = make(PanicAborted{panic_of(p), Why::recovery}, g);
