@@ -113,6 +113,12 @@ class Output {
   int error_ = 0;  // errno of the first write that failed
 };
 
+// Whether the chains may be others than at the event before.
+bool of_defers(model::EventKind k) {
+  using enum model::EventKind;
+  return k != transfer && k != goroutine_start && k != output;
+}
+
 bool is_json(const std::string& path) { return path.size() > 6 && path.compare(path.size() - 6, 6, ".jsonl") == 0; }
 
 }  // namespace
@@ -164,7 +170,7 @@ struct TraceSession::Body {
       queue->put(e);
     else if (events)
       write(e);
-    if (snapshots && !snapshots->failed() && e.kind() != model::EventKind::transfer) {
+    if (snapshots && !snapshots->failed() && of_defers(e.kind())) {
       traces::SnapshotOptions o;
       o.only_current = true;
       traces::append_snapshot_json(snapshots->text, snapshot_names, m.state(), tracker.get(), id, o, e.id);

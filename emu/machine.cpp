@@ -430,6 +430,9 @@ void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> a
   companion_ = companion;
   companion_hooks_ = std::move(addresses);
   companion_seen_ = kNever;
+  Recording::Sink heard;
+  if (companion) heard = [companion](int fd, const uint8_t* bytes, size_t n) { companion->wrote(fd, bytes, n); };
+  recording_.set_listener(std::move(heard));
   apply_hooks();
 }
 

@@ -107,6 +107,9 @@ class Machine : private HookListener {
     // read the machine, which is in the middle of a run: it must not change anything, hooks included. What it throws
     // ends the run; the machine then stands there.
     virtual void reached(uint64_t pc) = 0;
+    // Bytes went to the guest's standard output (`stream` 1) or error (2), in the system call at hand, which is not yet
+    // over. As for reached: behind the horizon and in seeks too, and nothing may be changed.
+    virtual void wrote(int stream, const uint8_t* bytes, size_t n) { (void)stream, (void)bytes, (void)n; }
   };
   // `addresses` call companion->reached before the instruction there runs, without stopping: some tens of nanoseconds
   // beside what it does.

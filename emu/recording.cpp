@@ -53,6 +53,9 @@ void Recording::forget(uint64_t cursor, uint64_t outputs) {
 }
 
 void Recording::write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) {
+  const auto tell = [&](size_t taken) {
+    if (listener_ && taken) listener_(fd, bytes, taken);
+  };
   output(m, [&] {
     const size_t now = std::min<uint64_t>(n, max_output_ - written_);
     try {
@@ -63,8 +66,11 @@ void Recording::write_stream(MachineState& m, int fd, const uint8_t* bytes, size
     }
     begun_ = 0;
     written_ += now;
-    if (now < n) reached("--max-output", max_output_, m);
+    if (now == n) return;
+    tell(now);
+    reached("--max-output", max_output_, m);
   });
+  tell(n);
 }
 
 int64_t Recording::write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) {

@@ -19,6 +19,8 @@ class Recording final : public HostPort {
   explicit Recording(const GuestOptions& options)
       : max_output_(options.max_output), max_file_output_(options.max_file_output), files_(options) {}
   void set_sink(Sink sink) { sink_ = std::move(sink); }
+  // Hears of the same bytes, once a call, however often it is gone through.
+  void set_listener(Sink listener) { listener_ = std::move(listener); }
 
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
   void output(MachineState& m, const std::function<void()>& effect) override;
@@ -55,7 +57,7 @@ class Recording final : public HostPort {
   uint64_t in_files_ = 0;   // bytes to files of the host
   size_t begun_ = 0;        // bytes of the next output: an interrupted write wrote them
   uint64_t max_output_, max_file_output_;
-  Sink sink_;
+  Sink sink_, listener_;
   HostFiles files_;
   uint64_t work_ = 0, allowed_ = kNever, looked_ = 0;
   static constexpr uint64_t kBetweenLooks = 1 << 16;  // steps of work: some milliseconds

@@ -111,6 +111,12 @@ const std::vector<ArgRow>& arg_rows() {
       // reflectcall(argtype, fn, …) is stack ABI wherever it runs deferred calls.
       {reflectcall_fn, x, kOldestMinor, 17, on_stack(8)},
       {reflectcall_fn, a, kOldestMinor, 17, on_stack(16)},
+      {runqput_gp, x, kOldestMinor, 16, on_stack(8)},
+      {runqput_gp, x, 17, kNewestMinor, in_reg(isa::kRbx)},
+      {runqput_gp, a, kOldestMinor, 17, on_stack(16)},
+      {runqput_gp, a, 18, kNewestMinor, in_reg(1)},
+      {newproc1_result, x, 23, kNewestMinor, in_reg(isa::kRax)},
+      {newproc1_result, a, 23, kNewestMinor, in_reg(0)},
   };
   return rows;
 }

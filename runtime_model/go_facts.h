@@ -82,7 +82,9 @@ enum class Arg : uint8_t {
   copystack_gp,
   mcall_fn,
   systemstack_fn,
-  reflectcall_fn,  // at the CALL reflectcall, before it pushes
+  reflectcall_fn,   // at the CALL reflectcall, before it pushes
+  runqput_gp,       // at the CALL runqput, before it pushes
+  newproc1_result,  // behind the CALL newproc1
 };
 
 struct ArgRow {

@@ -22,6 +22,7 @@ Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions o
   add_returning();
   add_panics();
   add_open_coded();
+  add_goroutines();
   add_transfers();
   std::unordered_set<uint64_t> addresses;
   hooks_.each([&](uint64_t pc, const auto&) { addresses.insert(pc); });
@@ -150,6 +151,21 @@ void Tracker::add_open_coded() {
       }
     }
   }
+}
+
+// A new goroutine is complete where it goes to the run queue; a coroutine (1.23+: iter.Pull) goes to none.
+void Tracker::add_goroutines() {
+  add_entry("runtime.newproc", &Tracker::on_registering);
+  const auto add_calls = [&](std::string_view in, std::string_view of, bool behind) {
+    each_function(in, [&](const Function& f) {
+      for (const Call& c : p_.calls_in(f))
+        if (const Function* target = c.target ? p_.function_at(c.target) : nullptr; target && target->name() == of)
+          add(behind ? c.next : c.pc, &Tracker::on_goroutine_made, &f, nullptr, behind);
+    });
+  };
+  add_calls("runtime.newproc1", "runtime.runqput", false);       // to 1.15
+  add_calls("runtime.newproc.func1", "runtime.runqput", false);  // 1.16+
+  add_calls("runtime.newcoro.func1", "runtime.newproc1", true);
 }
 
 void Tracker::add_transfers() {

@@ -92,6 +92,7 @@ class Tracker final : public emu::Machine::Companion {
   void restore(const std::shared_ptr<const void>& saved) override;
   uint64_t bytes(const std::shared_ptr<const void>& saved) const override;
   void reached(uint64_t pc) override;
+  void wrote(int stream, const uint8_t* bytes, size_t n) override;
 
  private:
   struct State;
@@ -120,6 +121,7 @@ class Tracker final : public emu::Machine::Companion {
   void add_returning();
   void add_panics();
   void add_open_coded();
+  void add_goroutines();
   void add_transfers();
 
   void on_registering(const Hook&);
@@ -143,6 +145,7 @@ class Tracker final : public emu::Machine::Companion {
   void on_copystack(const Hook&);
   void on_copystack_return(const Hook&);
   void on_transfer(const Hook&);
+  void on_goroutine_made(const Hook&);
   void on_goroutine_end(const Hook&);
   void on_fatalpanic(const Hook&);
   void on_throw(const Hook&);
@@ -165,6 +168,8 @@ class Tracker final : public emu::Machine::Companion {
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp);
   FrameId innermost(const G& g, const Unwound& u, Origin at_most);
+  FrameId creator(const G& g, uint64_t return_address);
+  FrameId writer(const G& g);
   uint64_t call_of(const G& g, const FrameId& f);
   uint64_t count_call(G& g, const FrameId& f, bool ends);
   void exits(G& g, const FrameId& f);

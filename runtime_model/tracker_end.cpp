@@ -188,14 +188,4 @@ void Tracker::on_exit(const Hook&) {
   emit(e);
 }
 
-void Tracker::on_goroutine_end(const Hook&) {
-  G* g = current();
-  if (!g) return;
-  bool by_goexit = false;
-  for (size_t i = 0; i < g->panics.size(); ++i) by_goexit = by_goexit || g->panics[i].goexit;
-  leave_all(*g, by_goexit ? Why::goexit : Why::frame, {});
-  state_->counted -= g->counts.size();
-  state_->goroutines.erase(g->id);
-}
-
 }  // namespace deferscope::model

@@ -80,12 +80,12 @@ struct Tracker::G {
   SharedStack<PendingPush> pushed;
   SharedStack<Running> running;
   SharedStack<PendingPanic> panics;
-  SharedStack<KnownFrame> frames;        // by depth: those that have pending defers, and some that are gone
+  SharedStack<KnownFrame> frames;  // by depth: those that have pending defers, and some that are gone
   Counts counts;
   bool walked = false;                   // a panic or Goexit may have left openDefer records on the list
   std::vector<uint64_t> stale;           // those whose frames are gone
   uint64_t head = 0;                     // of a deferprocat that is running
-  Entered registering;                   // the newest call of a function that registers
+  Entered registering;                   // the newest call of a function that registers, or of newproc
   emu::Position reflected = kUncertain;  // of the RET of the last call that reflectcall made
   uint64_t preempted = 0;                // where the last asyncPreempt goes back to
   uint64_t again = 0;                    // entry of a hooked function that its stack check will begin anew; 0: none

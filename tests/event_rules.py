@@ -22,11 +22,16 @@ class Goroutine:
         self.shadowed = set()  # depths of frames whose place a stale record took: the panic that ran it passes over them
         self.hi = None
         self.stale = set()  # openDefer records of frames that are gone
+        self.ordinals = {}  # what -> how often
+
+    def next(self, *what):
+        self.ordinals[what] = self.ordinals.get(what, 0) + 1
+        return self.ordinals[what]
 
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit"):
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
         return self.hi - number(event["sp"])
@@ -41,6 +46,7 @@ class Stream:
         self.started, self.ended = set(), set()
         self.last = self.last_exit = None
         self.counts = {}
+        self.made = set()  # goroutines
 
     def complain(self, event, why):
         self.broken.append(f"event {event['id']} ({event['event']}): {why}")
@@ -101,6 +107,8 @@ class Stream:
             self.record_is_new(g, event)
         if d["storage"] == "stack" and not number(event["sp"]) <= number(d["record"]) < g.hi:
             self.complain(event, "a stack record lies elsewhere")
+        self.counted(g, event, d["ordinal"], "defer", event["frame"]["function"], d["line"])
+        self.called(g, event, g.pending)
         event["hi"] = g.hi
         self.pushes[event["id"]] = event
         # The list of a range-over-func loop belongs to a frame that others stand on.
@@ -108,6 +116,23 @@ class Stream:
         while d["storage"] == "rangefunc" and at and g.pending[at - 1]["frame"]["depth"] > event["frame"]["depth"]:
             at -= 1
         g.pending.insert(at, event)
+
+    def counted(self, g, event, ordinal, *what):
+        n = g.next(*what)
+        if ordinal != n:
+            self.complain(event, f"{' '.join(map(str, what))}: it is number {ordinal}, counted are {n}")
+
+    def called(self, g, event, pending):
+        """A frame with pending defers is the call that they said; another one is the function's next."""
+        frame = event["frame"]
+        same = [p["frame"]["call"] for p in pending if (p["frame"]["function"], p["frame"]["depth"]) == (frame["function"], frame["depth"])]
+        last = g.ordinals.get(("call", frame["function"]), 0)
+        if same:
+            if frame["call"] != same[-1]:
+                self.complain(event, f"call {frame['call']} of {frame['function']}, whose pending defers are of call {same[-1]}")
+        elif frame["call"] not in (last, last + 1) or not frame["call"]:
+            self.complain(event, f"call {frame['call']} of {frame['function']}, after {last}")
+        g.ordinals[("call", frame["function"])] = max(last, frame["call"] or 0)
 
     def record_is_new(self, g, event):
         d = event["defer"]
@@ -130,7 +155,9 @@ class Stream:
         if push is None:
             return self.complain(event, "a defer that was not registered")
         p = push["defer"]
-        for key in ("storage", "slot"):
+        if event["frame"]["call"] != push["frame"]["call"]:
+            self.complain(event, f"call {event['frame']['call']}, registered by call {push['frame']['call']}")
+        for key in ("storage", "slot", "line", "ordinal"):
             if d[key] != p[key]:
                 self.complain(event, f"{key} {d[key]}, registered as {p[key]}")
         if d["record"] and number(d["record"]) != self.record_now(g, push):
@@ -230,12 +257,17 @@ class Stream:
     def panic_start(self, g, event):
         if event["panic"]["nested_in"] != (g.panics[-1] if g.panics else None):
             self.complain(event, f"nested in {event['panic']['nested_in']}, known are {g.panics}")
-        g.panics.append(event["id"])
-        self.panics[event["id"]] = event
+        self.panic_begins(g, event)
 
     def goexit(self, g, event):
+        self.panic_begins(g, event)
+
+    def panic_begins(self, g, event):
         g.panics.append(event["id"])
         self.panics[event["id"]] = event
+        self.counted(g, event, event["panic"]["ordinal"], "panic", event["origin"] == "user")
+        last = g.ordinals.get(("call", event["frame"]["function"]), 0)
+        g.ordinals[("call", event["frame"]["function"])] = max(last, event["frame"]["call"] or 0)
 
     def of_a_panic(self, g, event):
         if event["panic"]["id"] not in g.panics:
@@ -252,6 +284,8 @@ class Stream:
             elif all(c["sp"] != event["callers"][0]["sp"] for c in event["callers"] if c["function"] == event["decided_by"]):
                 self.complain(event, f"{event['decided_by']} decided, and recover was called by another")
             started = self.panics[event["panic"]["id"]]
+            if started["panic"]["ordinal"] != event["panic"]["ordinal"]:
+                self.complain(event, f"panic {event['panic']['ordinal']} began as {started['panic']['ordinal']}")
             if started["panic"]["value"] != event["panic"]["value"]:
                 self.complain(event, f"{event['panic']['value']} began as {started['panic']['value']}")
             started["recovered"] = True
@@ -287,6 +321,19 @@ class Stream:
         if left:
             self.complain(event, f"defers {left} of frames that are thrown away did not run")
         g.pending = [p for p in g.pending if p["frame"]["depth"] <= depth]
+
+    # --- goroutines and output ---
+
+    def goroutine_start(self, g, event):
+        if event["started"] in self.made:
+            self.complain(event, "made before")
+        self.made.add(event["started"])
+        if event["goroutine"]:
+            self.counted(g, event, event["ordinal"], "goroutine", event["frame"]["function"] if event["frame"] else None, event["line"])
+
+    def output(self, g, event):
+        if event["descriptor"] not in (1, 2) or (event["text"] is None) == (event["bytes"] is None):
+            self.complain(event, "it is to another descriptor, or not either text or bytes")
 
     # --- stacks ---
 

@@ -183,7 +183,8 @@ class Checks:
         for broken in event_rules.check(stream, chains[0]["binary"]["goarch"] if chains else "amd64", chains):
             fail(f"{where}: {broken}")
         self.registered_at_sites(guest, stream, where)
-
+        if watched.stdout != written(stream, 1) or written(stream, 2) not in watched.stderr:
+            fail(f"{where}: the outputs are not what the guest wrote")
 
     def header_is_true(self, header, guest, arguments, where):
         """What others say of the same file and command line."""
@@ -197,6 +198,12 @@ class Checks:
         for key, value in told.items():
             if header[key] != value:
                 fail(f"{where}: the header's {key} is {header[key]!r}, not {value!r}")
+
+
+def written(stream, descriptor):
+    """What the guest wrote there, as its events say."""
+    pieces = [e for e in stream if e["event"] == "output" and e["descriptor"] == descriptor]
+    return b"".join(bytes.fromhex(e["bytes"]) if e["text"] is None else e["text"].encode() for e in pieces)
 
 
 def same(where, plain, watched):

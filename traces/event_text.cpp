@@ -45,15 +45,18 @@ bool in_scope(Scope scope, model::Origin o) {
 void EventText::head(const Event& e) {
   const model::Shown& at = e.shown;
   const bool here = at.none();
-  const uint64_t position = here ? e.position : at.position, pc = here ? e.pc.value : at.place.value;
+  const uint64_t pc = here ? e.pc.value : at.place.value;
+  head(e, here ? e.position : at.position, pc ? column(pc) : column(at.function));
+}
+
+void EventText::head(const Event& e, uint64_t position, const std::string& place) {
   TextBuffer& out = *out_;
   if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }
   const size_t n = TextBuffer::grouped_size(position) + 1;
-  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position);
-  out.put(pc ? column(pc) : column(at.function));
+  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position).put(place);
 }
 
 TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
@@ -478,6 +481,28 @@ void EventText::stack_move(const Event& e) {
     detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
 }
 
+void EventText::goroutine(const Event& e) {
+  const auto& made = e.as<model::GoroutineStart>();
+  head(e);
+  out_->put('g').decimal(made.started).put(" ← go ").put(function(made.function));
+  if (made.line) out_->put("   ").put(names_.file(made.site)).put(':').decimal(made.line);
+  out_->put('\n');
+}
+
+// Shown by the user's function that wrote, where there is one.
+void EventText::output(const Event& e) {
+  const auto& written = e.as<model::Output>();
+  head(e, e.position, e.frame.none() ? column(e.pc) : column(e.frame.function));
+  out_->put(written.descriptor == 2 ? "stderr  " : "stdout  ");
+  if (!written.bytes.empty()) {
+    out_->decimal(written.bytes.size()).put(" bytes that are no text\n");
+    return;
+  }
+  out_->put('"');
+  put_value(written.text);
+  out_->put("\"\n");
+}
+
 void EventText::other(const Event& e) {
   switch (e.kind()) {
     case EventKind::deferreturn_enter:
@@ -511,6 +536,8 @@ void EventText::other(const Event& e) {
       out_->put('\n');
       return;
     case EventKind::stack_move: return stack_move(e);
+    case EventKind::goroutine_start: return goroutine(e);
+    case EventKind::output: return output(e);
     case EventKind::transfer: {
       const auto& t = e.as<model::Transfer>();
       head(e);

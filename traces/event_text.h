@@ -29,6 +29,7 @@ class EventText {
  private:
   // Lines: a head with the instruction shown, its position and place in a column, then details below.
   void head(const model::Event& e);
+  void head(const model::Event& e, uint64_t position, const std::string& place);
   TextBuffer& detail();
   // Texts that repeat, made once each.
   template <class Make>
@@ -68,6 +69,8 @@ class EventText {
   void left(const model::Event& e);
   void exit(const model::Event& e);
   void stack_move(const model::Event& e);
+  void goroutine(const model::Event& e);
+  void output(const model::Event& e);
   void other(const model::Event& e);
 
   Names& names_;

@@ -55,6 +55,11 @@ std::string Names::describe(uint64_t pc) {
   return c.offset ? fmt::format("{}+{}", c.symbol, c.offset) : c.symbol;
 }
 
+std::string Names::file(uint64_t pc) {
+  const std::string path = code(pc).file;
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
 std::optional<uint64_t> ProgramNames::fn_offset() const {
   return static_cast<uint64_t>(p_.layouts()[model::F::defer_fn].offset);
 }

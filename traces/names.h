@@ -48,6 +48,8 @@ class Names {
   std::string describe(uint64_t pc);
   // The function there; empty if it is not known.
   std::string function(uint64_t pc) { return code(pc).symbol; }
+  // The file there, without its folders.
+  std::string file(uint64_t pc);
   virtual std::string instruction_text(uint64_t pc) = 0;
 
  protected:

@@ -1,0 +1,74 @@
+// What the guest writes to its standard output and error.
+#include <algorithm>
+#include <string_view>
+
+#include "loader/printable.h"
+#include "runtime_model/tracker_state.h"
+
+namespace deferscope::model {
+namespace {
+
+constexpr size_t kMaxBytes = 64 << 10;    // of one event
+constexpr size_t kSearched[] = {14, 64};  // frames searched for the user's function that writes: mostly few do
+
+bool is_utf8(std::string_view s) {
+  for (size_t i = 0; i < s.size();) {
+    if (static_cast<uint8_t>(s[i]) < 0x80) {
+      ++i;
+      continue;
+    }
+    const loader::Character c = loader::character_at(s, i);
+    if (!c.valid) return false;
+    i += c.size;
+  }
+  return true;
+}
+
+// What one event takes of it: between characters, if it is UTF-8.
+size_t piece_of(std::string_view s) {
+  constexpr size_t kCharacter = 4;
+  if (s.size() <= kMaxBytes) return s.size();
+  for (size_t n = kMaxBytes; n > kMaxBytes - kCharacter; --n)
+    if ((static_cast<uint8_t>(s[n]) & 0xc0) != 0x80) return n;
+  return kMaxBytes;
+}
+
+}  // namespace
+
+// The innermost function of the user's that is at work; none if there is none.
+FrameId Tracker::writer(const G& g) {
+  const Standing here = guest_.standing(m_.state().thread());
+  for (const size_t limit : kSearched) {
+    const Unwound u = guest_.unwind(here, limit);
+    FrameId f = innermost(g, u, Origin::user);
+    if (origin_of(f) == Origin::user) {
+      f.call = call_of(g, f);
+      return f;
+    }
+    if (u.frames.size() < limit) break;
+  }
+  return {};
+}
+
+void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
+  const G none;
+  const G* const known = current();
+  const G& g = known ? *known : none;
+  const FrameId frame = known ? writer(g) : FrameId{};
+  for (std::string_view left(reinterpret_cast<const char*>(bytes), n); !left.empty();) {
+    const std::string_view piece = left.substr(0, piece_of(left));
+    left.remove_prefix(piece.size());
+    Event e = make<Output>(g);
+    Output& out = e.as<Output>();
+    e.frame = naming_.frame(frame);
+    e.origin = Origin::user;  // whoever prints it: it is what the program says
+    out.descriptor = static_cast<uint64_t>(stream);
+    if (is_utf8(piece))
+      out.text = std::string(piece);
+    else
+      out.bytes = std::vector<uint8_t>(piece.begin(), piece.end());
+    emit(e);
+  }
+}
+
+}  // namespace deferscope::model
