@@ -55,13 +55,14 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
   const G* const known = current();
   const G& g = known ? *known : none;
   const FrameId frame = known ? writer(g) : FrameId{};
+  const bool dying = state_->ending != Why::none;  // the runtime reports it
   for (std::string_view left(reinterpret_cast<const char*>(bytes), n); !left.empty();) {
     const std::string_view piece = left.substr(0, piece_of(left));
     left.remove_prefix(piece.size());
     Event e = make<Output>(g);
     Output& out = e.as<Output>();
     e.frame = naming_.frame(frame);
-    e.origin = Origin::user;  // whoever prints it: it is what the program says
+    e.origin = dying ? Origin::runtime : Origin::user;
     out.descriptor = static_cast<uint64_t>(stream);
     if (is_utf8(piece))
       out.text = std::string(piece);

@@ -329,7 +329,7 @@ class Stream:
             self.complain(event, "made before")
         self.made.add(event["started"])
         if event["goroutine"]:
-            self.counted(g, event, event["ordinal"], "goroutine", event["frame"]["function"] if event["frame"] else None, event["line"])
+            self.counted(g, event, event["ordinal"], "goroutine", event["frame"]["function"] if event["frame"] else None, event["go_line"])
 
     def output(self, g, event):
         if event["descriptor"] not in (1, 2) or (event["text"] is None) == (event["bytes"] is None):

@@ -67,8 +67,8 @@ TEST_P(Identity, IsTheSameEverywhere) {
 INSTANTIATE_TEST_SUITE_P(Cases, Identity,
                          testing::Values("defer-mixed", "panic-nested", "panic-repanic", "recover-depths",
                                          "goexit-recovered", "stack-growloop"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& test) {
+                           std::string name = test.param;
                            for (char& c : name)
                              if (c == '-') c = '_';
                            return name;
