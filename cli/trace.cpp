@@ -146,7 +146,7 @@ struct TraceSession::Body {
         json(is_json(flags.events)),
         names(*writers),
         snapshot_names(program),
-        text(names, scope_of(flags.scope)) {
+        text(names, scope_of(flags.scope), flags.events != "-") {
     if (!flags.events.empty()) events = std::make_unique<Output>(flags.events, flags.max_trace_mib);
     if (events && json) {
       traces::append_trace_json(events->text, traces::header_of(m, program, DEFERSCOPE_VERSION));

@@ -491,6 +491,7 @@ void EventText::goroutine(const Event& e) {
 
 // Shown by the user's function that wrote, where there is one.
 void EventText::output(const Event& e) {
+  if (!outputs_) return;
   const auto& written = e.as<model::Output>();
   head(e, e.position, e.frame.none() ? column(e.pc) : column(e.frame.function));
   out_->put(written.descriptor == 2 ? "stderr  " : "stdout  ");

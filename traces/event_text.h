@@ -16,8 +16,8 @@ bool in_scope(Scope scope, model::Origin origin);
 
 class EventText {
  public:
-  // `names` is the stream's.
-  EventText(Names& names, Scope scope) : names_(names), scope_(scope) {}
+  // `names` is the stream's. `outputs` false: what the guest writes stands beside the text already.
+  EventText(Names& names, Scope scope, bool outputs = true) : names_(names), scope_(scope), outputs_(outputs) {}
 
   // Appends the event's text; nothing if it is out of scope (it is counted).
   void append(std::string& out, const model::Event& e);
@@ -75,6 +75,7 @@ class EventText {
 
   Names& names_;
   Scope scope_;
+  bool outputs_;
   TextBuffer* out_ = nullptr;  // of the event at hand
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
