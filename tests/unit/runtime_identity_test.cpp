@@ -21,7 +21,7 @@ std::string told(const ModelRun& r) {
   std::map<uint64_t, std::string> goroutines;
   std::map<std::string, std::string> by_goroutine;
   for (const Event& e : r.events) {
-    if (e.kind() == EventKind::goroutine_start) {
+    if (e.kind() == EventKind::goroutine_start && e.goid) {  // the first has no go statement
       const auto& s = e.as<model::GoroutineStart>();
       goroutines[s.started] = goroutines[e.goid] + "/" + std::string(e.frame.function.text()) + ":" +
                               std::to_string(s.line) + "#" + std::to_string(s.ordinal) + " " +
