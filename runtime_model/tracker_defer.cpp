@@ -284,7 +284,8 @@ void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
-  r.push = d.id, r.number = d.number, r.line = d.line, r.ordinal = d.ordinal, r.start = state_->next, r.by = d.run_by, r.storage = d.storage, r.slot = d.slot;
+  r.push = d.id, r.number = d.number, r.line = d.line, r.ordinal = d.ordinal, r.start = state_->next, r.by = d.run_by,
+  r.storage = d.storage, r.slot = d.slot;
   r.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   r.owner = owner;
   r.call_depth = g.hi - e.sp;
