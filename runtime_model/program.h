@@ -166,7 +166,6 @@ class Program {
   Wrapped find_wrapped(const Function& f) const;
   Ends find_ends(const Function& f, int jumps) const;
   void name_words(const Function& f, ContextWords& words) const;
-  void fill(Shape& s, const std::string& type) const;
   void read_signature(Signature& out, const Function& f, loader::Dwarf& dwarf) const;
 
   loader::Image image_;
@@ -192,7 +191,7 @@ class Program {
   mutable std::optional<std::vector<const Function*>> open_functions_;
   mutable std::unordered_map<std::string_view, std::vector<uint64_t>> globals_;
   mutable std::optional<uint64_t> panicnil_;
-  mutable std::unordered_map<std::string, Shape> shapes_;
+  mutable std::optional<Types> types_;
   mutable Kept<Signature> signatures_;
   mutable std::unique_ptr<loader::Dwarf> dwarf_;
   mutable bool dwarf_tried_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "loader/dwarf.h"
 #include "runtime_model/program.h"
 
 namespace deferscope::model {
@@ -41,20 +42,21 @@ bool spelled(Shape& s, std::string_view type) {
 
 }  // namespace
 
-const Shape& Program::shape(std::string_view type) const {
+const Shape& Types::shape(std::string_view type) const {
   const auto [at, fresh] = shapes_.try_emplace(std::string(type));
   if (fresh) try {
-      fill(at->second, at->first);
+      at->second.name = at->first;
+      fill(at->second);
     } catch (const loader::Error&) {  // the type's DWARF is damaged
       at->second = {};
     }
   return at->second;
 }
 
-void Program::fill(Shape& s, const std::string& type) const {
-  loader::Dwarf* d = dwarf();
-  const std::string under = d ? d->underlying(type) : type;
-  s.name = type;
+void Types::fill(Shape& s) const {
+  loader::Dwarf* d = dwarf_;
+  s.made_of = d ? d->underlying(s.name) : s.name;
+  const std::string& under = s.made_of;
   if (spelled(s, under)) {
     if (s.kind == Kind::slice) s.items = &shape(under.substr(2));
     return;
@@ -71,7 +73,7 @@ void Program::fill(Shape& s, const std::string& type) const {
   s.size = 0, s.align = 1;
   const auto layout = d ? d->struct_layout(under) : std::nullopt;
   if (!layout) {
-    s.size = d ? d->type_size(type).value_or(0) : 0;
+    s.size = d ? d->type_size(s.name).value_or(0) : 0;
     return;
   }
   s.size = layout->size;
@@ -86,6 +88,11 @@ void Program::fill(Shape& s, const std::string& type) const {
     s.align = std::max(s.align, of.align);
     s.fields.push_back({x.name, x.offset, &of});
   }
+}
+
+const Shape& Program::shape(std::string_view type) const {
+  if (!types_) types_.emplace(dwarf());
+  return types_->shape(type);
 }
 
 const Signature& Program::signature(const Function& f) const {

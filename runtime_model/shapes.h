@@ -1,8 +1,14 @@
-// What a Go type is made of, by its name: read from DWARF once, kept with the Program.
+// What a Go type is made of, by its name: read from DWARF once, and kept.
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
+
+namespace deferscope::loader {
+class Dwarf;
+}
 
 namespace deferscope::model {
 
@@ -32,13 +38,33 @@ struct Shape {
     const Shape* shape = nullptr;
   };
   ShapeKind kind = ShapeKind::unknown;
-  std::string name;  // Go's spelling
+  std::string name;     // Go's spelling
+  std::string made_of;  // loader::Dwarf::underlying of it
   uint64_t size = 0, align = 1;
   std::string element;           // of a pointer: what it points at
   const Shape* items = nullptr;  // of a slice or array
   uint64_t count = 0;            // of an array
   std::vector<Field> fields;     // of a struct
   bool methods = false;          // an interface with methods: its first word is an itab
+};
+
+// The value is one word that points, or nil.
+constexpr bool is_reference(ShapeKind k) {
+  return k == ShapeKind::pointer || k == ShapeKind::map || k == ShapeKind::channel || k == ShapeKind::function;
+}
+
+class Types {
+ public:
+  // nullptr: what the spelling alone tells, of predeclared types and what is made of them. Not owned.
+  explicit Types(loader::Dwarf* dwarf) : dwarf_(dwarf) {}
+  // Of an unknown kind where nothing describes it. Stays valid.
+  const Shape& shape(std::string_view type) const;
+
+ private:
+  void fill(Shape& s) const;
+
+  loader::Dwarf* dwarf_;
+  mutable std::unordered_map<std::string, Shape> shapes_;
 };
 
 // How the register ABI (1.17+ amd64, 1.18+ arm64; cmd/compile/abi-internal.md) hands one value over: in these

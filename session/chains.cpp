@@ -1,7 +1,11 @@
 #include "session/chains.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "runtime_model/naming.h"
+#include "runtime_model/typed.h"
 #include "session/error.h"
 
 namespace deferscope::session {
@@ -26,6 +30,28 @@ std::optional<Chains> read_chains(const Reader& reader, const model::Tracker* tr
     d.run = std::move(r);
     out.running.push_back(std::move(d));
   }
+  return out;
+}
+
+DeferredValues deferred_values(const Reader& reader, uint64_t g, const model::ChainEntry& entry) {
+  const model::Guest& guest = *reader.guest();
+  DeferredValues out;
+  const auto goroutine = guest.goroutine(g);
+  if (!goroutine) return out;
+  const model::Unwound frames = guest.unwind(*goroutine, 200);
+  const model::StackPlaces places(guest, frames.frames.empty() ? goroutine->hi : frames.frames[0].sp, goroutine->hi,
+                                  frames);
+  model::Deferred deferred = entry.deferred;
+  model::describe_captured(guest, deferred, places);
+  for (const model::Captured& c : model::Naming(guest.program()).deferred(deferred).captured) {
+    std::string value = model::captured_text(guest.program(), c);
+    if (value.empty()) continue;  // a later part of the variable before it
+    out.captured.push_back({c.name ? std::string(c.name.text()) : fmt::format("+{}", c.offset),
+                            std::string(c.type.text()), std::move(value)});
+  }
+  out.all_captured = entry.deferred.captured_complete;
+  if (!entry.incomplete)
+    out.arguments = model::typed_arguments(guest, entry.deferred.function, entry.arguments, places);
   return out;
 }
 

@@ -26,6 +26,13 @@ struct Chains {
 // Of the goroutine whose g is given; nothing where there is none.
 std::optional<Chains> read_chains(const Reader& reader, const model::Tracker* tracker, uint64_t g);
 
+// What a pending defer's closure captured and, to Go 1.17, what its function is called with.
+struct DeferredValues {
+  std::vector<model::TypedValue> captured, arguments;
+  bool all_captured = true;
+};
+DeferredValues deferred_values(const Reader& reader, uint64_t g, const model::ChainEntry& entry);
+
 struct GoroutineSeen {
   model::Goroutine goroutine;
   uint64_t pc = 0, sp = 0;

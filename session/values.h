@@ -6,10 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace deferscope::loader {
-class Dwarf;
-struct StructLayout;
-}  // namespace deferscope::loader
+#include "runtime_model/shapes.h"
 
 namespace deferscope::session {
 
@@ -27,25 +24,7 @@ struct Value {
   uint64_t word(size_t offset = 0) const;  // up to 8 bytes from there
 };
 
-enum class ValueKind : uint8_t {
-  number,  // without a type
-  boolean,
-  integer,
-  natural,  // unsigned
-  address,  // uintptr, unsafe.Pointer
-  floating,
-  complex,
-  string,
-  pointer,
-  slice,
-  array,
-  function,
-  map,
-  channel,
-  structure,
-  interface,
-  unknown,  // its type is not described
-};
+using ValueKind = model::ShapeKind;
 
 // A field by name, or what an interface holds.
 struct Part {
@@ -53,13 +32,14 @@ struct Part {
   Value value;
 };
 
-// Types come from the program's DWARF; without it only the predeclared ones and pointers to them are known.
+// Types are the model's (runtime_model/shapes.h): from the program's DWARF, else by their spelling.
 class Values {
  public:
   explicit Values(const Reader& reader);
 
   // --- what a value is and consists of; none of these throws ---
-  ValueKind kind(const Value& v) const;
+  ValueKind kind(const Value& v) const;                       // of a number: address
+  const std::string& made_of(const std::string& type) const;  // Shape::made_of
   std::vector<Part> fields(const Value& structure) const;
   std::string element_type(const Value& v) const;  // of a slice or array; else empty
   // Of a slice or array: how many there are, and one of them, without bytes if it is not readable.
@@ -79,7 +59,6 @@ class Values {
 
   Value read(const std::string& type, uint64_t address) const;  // throws Error if it is not mapped
   uint64_t size_of(const std::string& type) const;              // bytes; 8 if the type is not known
-  std::string underlying(const std::string& type) const;
 
   // These throw Error with what is wrong with them.
   Value pointed_at(const Value& pointer) const;                // of a number: the word at that address
@@ -94,12 +73,14 @@ class Values {
   bool is_string(const Value& v) const;
 
  private:
+  const model::Shape& shape(const std::string& type) const;
+  const model::Shape& shape(const Value& v) const { return shape(v.type); }
   std::vector<uint8_t> bytes_at(uint64_t address, uint64_t n) const;  // empty if not readable
-  std::optional<loader::StructLayout> layout(const std::string& type) const;
+  Value part(const Value& of, uint64_t offset, const model::Shape& shape) const;
   std::optional<Value> field_within(const Value& v, const std::string& name, int depth) const;
 
   const Reader& reader_;
-  loader::Dwarf* dwarf_;
+  model::Types spelled_;  // where there is no program
 };
 
 }  // namespace deferscope::session

@@ -164,16 +164,15 @@ std::vector<std::string> deferred_lines(const Console& c, uint64_t number) {
     throw session::Error(fmt::format("{} defers are pending; numbers begin at 1", r.chain.entries.size()));
   const model::ChainEntry& e = r.chain.entries[number - 1];
   std::vector<std::string> out = {entry_line(c, number, e)};
-  for (const model::Deferred::Captured& word : e.deferred.captured)
-    out.push_back(fmt::format("    captured {} = {}{}", word.name.empty() ? fmt::format("+{}", word.offset) : word.name,
-                              traces::say_value(word.value, word.size > 8 ? 8 : word.size, c.session.reader()),
-                              word.address ? " (used by address)" : ""));
-  if (!e.deferred.captured_complete) out.push_back("    it may capture more: its code keeps the context register");
-  for (size_t i = 0; i + 8 <= e.arguments.size(); i += 8) {
-    uint64_t v = 0;
-    std::copy_n(e.arguments.begin() + static_cast<ptrdiff_t>(i), 8, reinterpret_cast<uint8_t*>(&v));
-    out.push_back(fmt::format("    argument +{} = {}", i, traces::say_value(v, 8, c.session.reader())));
-  }
+  const session::DeferredValues values = deferred_values(c.session.reader(), c.session.focus().who().g, e);
+  const auto say = [&](const char* what, const std::vector<model::TypedValue>& all) {
+    for (const model::TypedValue& v : all)
+      out.push_back(fmt::format("    {} {}{}{} = {}", what, v.name, v.type.empty() ? "" : " ", v.type,
+                                loader::printable(v.value)));
+  };
+  say("captured", values.captured);
+  if (!values.all_captured) out.push_back("    it may capture more: its code keeps the context register");
+  say("argument", values.arguments);
   for (const model::RawField& f : e.raw) out.push_back(field_line(c.session.reader(), f));
   return out;
 }

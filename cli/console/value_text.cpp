@@ -54,7 +54,7 @@ class Writer {
     if (v.gone) return "(optimised away)";
     const ValueKind kind = values_.kind(v);
     const bool basic = kind >= ValueKind::boolean && kind <= ValueKind::complex;
-    if (basic && v.bytes.size() < values_.size_of(values_.underlying(v.type))) return "(not readable)";
+    if (basic && v.bytes.size() < values_.size_of(v.type)) return "(not readable)";
     switch (kind) {
       case ValueKind::boolean: return v.bytes[0] ? "true" : "false";
       case ValueKind::integer:
@@ -75,7 +75,6 @@ class Writer {
       case ValueKind::structure: return structure(v, depth);
       case ValueKind::interface: return interface(v, depth);
       case ValueKind::address:
-      case ValueKind::number:
       case ValueKind::unknown: break;
     }
     return fmt::format("{:#x}", v.word());
@@ -120,7 +119,7 @@ class Writer {
 
   // Maps and channels: header and length. The first word of both kinds of header is the count.
   std::string header(const Value& v) const {
-    const std::string type = values_.underlying(v.type);
+    const std::string type = values_.made_of(v.type);
     if (v.word() == 0) return fmt::format("{} nil", type);
     const auto n = reader_.word(v.word());
     return fmt::format("{} at {:#x}, len {}", type, v.word(), n ? fmt::format("{}", *n) : "?");
