@@ -30,7 +30,7 @@ class Journal {
 
  private:
   struct Entry {
-    int64_t result;
+    posix::Result result;
     uint64_t hash;                 // of the bytes
     uint64_t position;             // where it was made
     uint64_t handle, file_offset;  // a reference's; handle 0: the bytes lie behind `what`

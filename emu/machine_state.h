@@ -10,6 +10,7 @@
 
 #include "emu/error.h"
 #include "emu/memory.h"
+#include "emu/posix/error.h"
 #include "isa/cpu_model.h"
 #include "isa/state.h"
 #include "loader/image.h"
@@ -91,7 +92,7 @@ struct MachineState {
 // What crosses from host to guest. One entry a request, in order.
 struct JournalEntry {
   std::string what;    // for errors and reading: "read stdin", "open /x"
-  int64_t result = 0;  // ≥ 0, or -errno in the guest's numbering
+  posix::Result result;
   std::vector<uint8_t> bytes;
   uint64_t source = 0,
            source_offset = 0;  // the bytes are those of this open file (its handle) from there on; 0: of none

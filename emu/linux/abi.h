@@ -4,6 +4,8 @@
 #pragma once
 #include <cstdint>
 
+#include "emu/posix/error.h"
+
 namespace deferscope::emu::linux_ {
 
 namespace err {
@@ -18,8 +20,7 @@ inline constexpr int PERM = 1, NOENT = 2, SRCH = 3, INTR = 4, IO = 5, NXIO = 6, 
                      DQUOT = 122;
 }  // namespace err
 
-// The guest's number for a host's errno (identity on Linux).
-int guest_errno(int host);
+int linux_errno(posix::Error error);
 
 namespace sig {
 inline constexpr int HUP = 1, INT = 2, QUIT = 3, ILL = 4, TRAP = 5, ABRT = 6, BUS = 7, FPE = 8, KILL = 9, USR1 = 10,

@@ -64,7 +64,7 @@ void map_segment(State& s, MachineState& m, const loader::Image& image, const lo
   }
   // Unaligned: bytes are copied to a buffer that starts at the page. Each of many segments may be all of a file.
   const size_t size = seg.vaddr - begin + seg.bytes.size();
-  if (!s.holdings.take(size)) throw Error(image.path() + ": its segments need more memory than --memory allows");
+  if (!s.holdings.take(size)) throw emu::Error(image.path() + ": its segments need more memory than --memory allows");
   auto bytes = std::make_shared<std::vector<uint8_t>>(size);
   m.memory.peek(begin, bytes->data(), seg.vaddr - begin);
   std::copy(seg.bytes.begin(), seg.bytes.end(), bytes->begin() + static_cast<std::ptrdiff_t>(seg.vaddr - begin));
@@ -76,7 +76,7 @@ uint64_t map_image(State& s, MachineState& m, const loader::Image& image) {
   uint64_t end = 0;
   for (const loader::Segment& seg : image.segments()) {
     if (seg.end() > kLayouts[1].mmap_top)
-      throw Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
+      throw emu::Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
     map_segment(s, m, image, seg);
     end = std::max(end, page_up(seg.end()));
   }
@@ -163,7 +163,8 @@ uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
   const std::vector<std::string> env = environment(*s.options);
   s.cmdline = join_zero(s.options->argv);
   s.environ = join_zero(env);
-  if (s.cmdline.size() + s.environ.size() > kArgLimit) throw Error("arguments and environment are longer than 2 MiB");
+  if (s.cmdline.size() + s.environ.size() > kArgLimit)
+    throw emu::Error("arguments and environment are longer than 2 MiB");
   StackBuilder b(m, s.stack_high - 8);
   const uint64_t execfn = b.string(s.options->exe_name.empty() ? s.exe : s.options->exe_name);
   Words pointers{s.options->argv.size()};
@@ -217,7 +218,8 @@ void hold_start_directory(State& s, MachineState& m, HostPort& host) {
   if (s.roots->empty() || s.cwd == "/") return;
   Call c{s, m, host, 0, 0};
   OpenFile f;
-  if (host_enter(c, s.cwd, f) >= 0) change_directory(s, s.cwd, static_cast<int>(new_file(s, f)));
+  if (!host_enter(c, s.cwd, f)) return;
+  if (const Result file = new_file(s, f)) change_directory(s, s.cwd, static_cast<int>(file.value()));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What a system call's function gets: the value it works on and its six arguments. Functions return the result (≥ 0 or
-// -errno), or one of the two marks below.
+// What a system call's function gets: the value it works on and its six arguments. Functions give a posix::Result; the
+// error gets Linux' number in set_result.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,9 +8,6 @@
 #include "emu/linux/state.h"
 
 namespace deferscope::emu::linux_ {
-
-inline constexpr int64_t kBlocked = INT64_MIN;       // the thread waits; see block()
-inline constexpr int64_t kNoResult = INT64_MIN + 1;  // the registers are already as they should be (rt_sigreturn, exit)
 
 struct Call {
   State& s;
@@ -31,8 +28,8 @@ struct Call {
   int fd(int i = 0) const { return static_cast<int>(a[i]); }
 
   // Makes the thread wait, or go on waiting. `deadline` in ns of m.now_ns(), kNever for none; ignored on retries.
-  int64_t block(WaitKind kind, uint64_t deadline, bool restart);
-  // Copies to and from the guest: 0 or -EFAULT.
+  Result block(WaitKind kind, uint64_t deadline, bool restart);
+  // Copies to and from the guest: false: FAULT.
   template <class T>
   bool get(uint64_t address, T& out) {
     return m.memory.read_value(address, out);
@@ -41,11 +38,11 @@ struct Call {
   bool put(uint64_t address, const T& in) {
     return m.memory.write_value(address, in);
   }
-  // A path argument: 0, -EFAULT or -ENAMETOOLONG.
-  int64_t get_path(uint64_t address, std::string& out);
+  // A path argument: FAULT or NAMETOOLONG.
+  Result get_path(uint64_t address, std::string& out);
 };
 
-using Handler = int64_t (*)(Call&);
+using Handler = Result (*)(Call&);
 
 struct SyscallRow {
   const char* name;
@@ -77,15 +74,15 @@ const SyscallRow& syscall_row(unsigned row);
   /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \
     X(membarrier) X(getpriority) X(capget) X(sched_getscheduler) X(sched_getparam)
 // clang-format on
-#define DEFERSCOPE_LINUX_DECLARE(name) int64_t sys_##name(Call& c);
+#define DEFERSCOPE_LINUX_DECLARE(name) Result sys_##name(Call& c);
 DEFERSCOPE_LINUX_CALLS(DEFERSCOPE_LINUX_DECLARE)
 #undef DEFERSCOPE_LINUX_DECLARE
 
 // --- shared between the subjects ---
 
 // threads.cpp. Ends a wait: the thread becomes Runnable with `result` in its result register.
-void finish_wait(State& s, MachineState& m, size_t index, int64_t result);
-void set_result(const State& s, isa::CpuState& cpu, int64_t result);
+void finish_wait(State& s, MachineState& m, size_t index, Result result);
+void set_result(const State& s, isa::CpuState& cpu, Result result);
 size_t thread_index(const MachineState& m, int tid);  // m.threads.size(): no such living thread
 void end_process(MachineState& m, int status, int kill_signal);
 void account(State& s, const MachineState& m);  // CPU time up to now to the thread that ran
@@ -106,14 +103,14 @@ void force_signal(State& s, MachineState& m, size_t index,
 bool has_deliverable(const State& s, int tid);
 void deliver(State& s, MachineState& m, HostPort& host, size_t index);
 // Replaces the mask while the call runs (ppoll, epoll_pwait, rt_sigsuspend).
-int64_t enter_mask(Call& c, uint64_t address, uint64_t size);
+Result enter_mask(Call& c, uint64_t address, uint64_t size);
 void leave_mask(Call& c);
 
 // clock.cpp
 uint64_t clock_now(State& s, const MachineState& m, int clock, int tid);  // ns on that clock
 bool known_clock(int clock);
-// Reads a relative time-out at `address` (0: none) into a deadline: 0, -EFAULT or -EINVAL.
-int64_t relative_deadline(Call& c, uint64_t address, uint64_t& deadline);
+// Reads a relative time-out at `address` (0: none) into a deadline: FAULT, INVAL.
+Result relative_deadline(Call& c, uint64_t address, uint64_t& deadline);
 uint64_t deadline_after(const MachineState& m, uint64_t ns);  // saturates
 void fire_timers(State& s, MachineState& m);
 // `only_wakers`: leaves out timers whose signal would change nothing as long as everybody sleeps.
@@ -121,26 +118,26 @@ uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers);
 
 // files.cpp
 OpenFile* file_of(State& s, int fd);
-void drop_file(State& s, int file);      // one reference less; the last one closes
-int64_t new_file(State& s, OpenFile f);  // its number, refs 0; or -ENOMEM, and what it holds is let go
-// Or -EMFILE, and a file without descriptors goes. `file` may be new_file's error.
-int64_t new_fd(State& s, int64_t file, bool cloexec, int lowest = 0);
+void drop_file(State& s, int file);     // one reference less; the last one closes
+Result new_file(State& s, OpenFile f);  // its number, refs 0; or NOMEM, and what it holds is let go
+// Or MFILE, and a file without descriptors goes. `file` may be new_file's error.
+Result new_fd(State& s, Result file, bool cloexec, int lowest = 0);
 bool has_free_fd(const State& s, int lowest = 0);
 bool hold_content(State& s, OpenFile& f, uint64_t bytes);  // f.content is about to have so many
 void drop_fd(State& s, int fd);
 void change_directory(State& s, const std::string& path, int file);  // `file`: the directory's open file; 0: none
 void set_up_standard_files(State& s);
-int64_t raise_sigpipe(Call& c);  // -EPIPE
-int64_t open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);
+Result raise_sigpipe(Call& c);  // gives PIPE
+Result open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);
 
 // pipes.cpp
 // Bytes that wait in a pipe or socket. False: no memory for them.
 bool queue_bytes(Holdings& h, std::string& queue, std::string_view bytes);
 void unqueue_bytes(Holdings& h, std::string& queue, size_t n);
-int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
-int64_t pipe_write(Call& c, OpenFile& f, const std::string& bytes);
-int64_t event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
-int64_t event_write(Call& c, OpenFile& f, const std::string& bytes);
+Result pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
+Result pipe_write(Call& c, OpenFile& f, const std::string& bytes);
+Result event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
+Result event_write(Call& c, OpenFile& f, const std::string& bytes);
 void note_change(State& s, OpenFile& f);  // f's readiness may have changed
 void note_pipe_change(State& s, int pipe);
 void close_pipe_end(State& s, const OpenFile& f);

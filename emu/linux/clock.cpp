@@ -67,35 +67,35 @@ uint64_t later(uint64_t now, uint64_t ns) { return now >= kEndOfTime || ns > kEn
 
 uint64_t deadline_after(const MachineState& m, uint64_t ns) { return later(m.now_ns(), ns); }
 
-int64_t relative_deadline(Call& c, uint64_t address, uint64_t& deadline) {
+Result relative_deadline(Call& c, uint64_t address, uint64_t& deadline) {
   deadline = kNever;
   if (address == 0) return 0;
   TimeSpec t;
-  if (!c.get(address, t)) return -err::FAULT;
-  if (!valid(t)) return -err::INVAL;
+  if (!c.get(address, t)) return Error::FAULT;
+  if (!valid(t)) return Error::INVAL;
   deadline = deadline_after(c.m, ns_of(t));
   return 0;
 }
 
-int64_t sys_nanosleep(Call& c) {
+Result sys_nanosleep(Call& c) {
   if (c.retry) return c.timed_out ? 0 : kBlocked;
-  if (c.a[0] == 0) return -err::FAULT;
+  if (c.a[0] == 0) return Error::FAULT;
   uint64_t deadline = kNever;
-  if (const int64_t e = relative_deadline(c, c.a[0], deadline); e < 0) return e;
+  if (const Result e = relative_deadline(c, c.a[0], deadline); !e) return e;
   if (deadline <= c.m.now_ns()) return 0;
   c.block(WaitKind::Sleep, deadline, false);
   c.info().wait.remainder_at = c.a[1];
   return kBlocked;
 }
 
-int64_t sys_clock_nanosleep(Call& c) {
+Result sys_clock_nanosleep(Call& c) {
   constexpr uint64_t kAbsolute = 1;
   if (c.retry) return c.timed_out ? 0 : kBlocked;
   const int clock = static_cast<int>(c.a[0]);
-  if (!known_clock(clock) || clock == clock_id::THREAD_CPU) return -err::INVAL;
+  if (!known_clock(clock) || clock == clock_id::THREAD_CPU) return Error::INVAL;
   TimeSpec t;
-  if (!c.get(c.a[2], t)) return -err::FAULT;
-  if (!valid(t)) return -err::INVAL;
+  if (!c.get(c.a[2], t)) return Error::FAULT;
+  if (!valid(t)) return Error::INVAL;
   uint64_t ns = ns_of(t);
   if (c.a[1] & kAbsolute) {
     const uint64_t now = clock_now(c.s, c.m, clock, c.thread().tid);
@@ -107,47 +107,47 @@ int64_t sys_clock_nanosleep(Call& c) {
   return kBlocked;
 }
 
-int64_t sys_clock_gettime(Call& c) {
+Result sys_clock_gettime(Call& c) {
   const int clock = static_cast<int>(c.a[0]);
-  if (!known_clock(clock)) return -err::INVAL;
-  return c.put(c.a[1], timespec_of(clock_now(c.s, c.m, clock, c.thread().tid))) ? 0 : -err::FAULT;
+  if (!known_clock(clock)) return Error::INVAL;
+  return c.put(c.a[1], timespec_of(clock_now(c.s, c.m, clock, c.thread().tid))) ? kOk : Error::FAULT;
 }
 
-int64_t sys_clock_getres(Call& c) {
-  if (!known_clock(static_cast<int>(c.a[0]))) return -err::INVAL;
-  return c.a[1] == 0 || c.put(c.a[1], TimeSpec{0, 1}) ? 0 : -err::FAULT;
+Result sys_clock_getres(Call& c) {
+  if (!known_clock(static_cast<int>(c.a[0]))) return Error::INVAL;
+  return c.a[1] == 0 || c.put(c.a[1], TimeSpec{0, 1}) ? kOk : Error::FAULT;
 }
 
-int64_t sys_gettimeofday(Call& c) {
+Result sys_gettimeofday(Call& c) {
   const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
-  if (c.a[0] != 0 && !c.put(c.a[0], timeval_of(now))) return -err::FAULT;
-  if (c.a[1] != 0 && !c.put(c.a[1], uint64_t{0})) return -err::FAULT;
+  if (c.a[0] != 0 && !c.put(c.a[0], timeval_of(now))) return Error::FAULT;
+  if (c.a[1] != 0 && !c.put(c.a[1], uint64_t{0})) return Error::FAULT;
   return 0;
 }
 
-int64_t sys_time(Call& c) {
+Result sys_time(Call& c) {
   const auto now = static_cast<int64_t>(clock_now(c.s, c.m, clock_id::REALTIME, 0) / kSecond);
-  if (c.a[0] != 0 && !c.put(c.a[0], now)) return -err::FAULT;
+  if (c.a[0] != 0 && !c.put(c.a[0], now)) return Error::FAULT;
   return now;
 }
 
-int64_t sys_times(Call& c) {
+Result sys_times(Call& c) {
   constexpr uint64_t kTick = 10'000'000;  // 100 a second
   const uint64_t fields[4] = {c.m.position / kTick, 0, 0, 0};
-  if (c.a[0] != 0 && !c.memory().write(c.a[0], fields, sizeof fields)) return -err::FAULT;
+  if (c.a[0] != 0 && !c.memory().write(c.a[0], fields, sizeof fields)) return Error::FAULT;
   return static_cast<int64_t>(c.m.now_ns() / kTick);
 }
 
-int64_t sys_getrusage(Call& c) {
+Result sys_getrusage(Call& c) {
   const int who = static_cast<int>(c.a[0]);
-  if (who < -1 || who > 1) return -err::INVAL;
+  if (who < -1 || who > 1) return Error::INVAL;
   uint64_t fields[18] = {};
   account(c.s, c.m);
   const uint64_t used = who == -1 ? 0 : who == 1 ? c.info().cpu_ns : c.m.position;
   fields[0] = used / kSecond;
   fields[1] = used % kSecond / 1000;
   if (who != -1) fields[4] = c.memory().resident_bytes() / 1024;  // ru_maxrss, KiB
-  return c.memory().write(c.a[1], fields, sizeof fields) ? 0 : -err::FAULT;
+  return c.memory().write(c.a[1], fields, sizeof fields) ? kOk : Error::FAULT;
 }
 
 // --- timers ---
@@ -284,28 +284,28 @@ uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers) 
   return next;
 }
 
-int64_t sys_getitimer(Call& c) {
-  if (c.a[0] > 2) return -err::INVAL;
+Result sys_getitimer(Call& c) {
+  if (c.a[0] > 2) return Error::INVAL;
   const Timer& t = c.s.itimers[c.a[0]];
-  return c.put(c.a[1], ItimerVal{timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))}) ? 0 : -err::FAULT;
+  return c.put(c.a[1], ItimerVal{timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))}) ? kOk : Error::FAULT;
 }
 
-int64_t sys_setitimer(Call& c) {
-  if (c.a[0] > 2) return -err::INVAL;
+Result sys_setitimer(Call& c) {
+  if (c.a[0] > 2) return Error::INVAL;
   ItimerVal next{};
-  if (c.a[1] != 0 && !c.get(c.a[1], next)) return -err::FAULT;
+  if (c.a[1] != 0 && !c.get(c.a[1], next)) return Error::FAULT;
   for (const TimeVal& v : {next.interval, next.value})
-    if (v.sec < 0 || v.usec < 0 || v.usec >= 1'000'000) return -err::INVAL;
+    if (v.sec < 0 || v.usec < 0 || v.usec >= 1'000'000) return Error::INVAL;
   Timer& t = c.s.itimers[c.a[0]];
   const ItimerVal old{timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))};
   t.clock = kItimerClock[c.a[0]];
   t.signo = kItimerSignal[c.a[0]];
   arm(c.s, c.m, t, ns_of({next.value.sec, next.value.usec * 1000}),
       ns_of({next.interval.sec, next.interval.usec * 1000}));
-  return c.a[2] == 0 || c.put(c.a[2], old) ? 0 : -err::FAULT;
+  return c.a[2] == 0 || c.put(c.a[2], old) ? kOk : Error::FAULT;
 }
 
-int64_t sys_alarm(Call& c) {
+Result sys_alarm(Call& c) {
   Timer& t = c.s.itimers[0];
   const uint64_t left = (remaining(c.s, c.m, t) + kSecond - 1) / kSecond;
   t.clock = kItimerClock[0];
@@ -314,20 +314,20 @@ int64_t sys_alarm(Call& c) {
   return static_cast<int64_t>(left);
 }
 
-int64_t sys_timer_create(Call& c) {
+Result sys_timer_create(Call& c) {
   constexpr int32_t kSignal = 0, kNone = 1, kThreadId = 4;
   struct SigEvent {
     uint64_t value;
     int32_t signo, notify, tid, pad[11];
   } event{0, sig::ALRM, kSignal, 0, {}};
   const int clock = static_cast<int>(c.a[0]);
-  if (!known_clock(clock)) return -err::INVAL;
-  if (c.a[1] != 0 && !c.get(c.a[1], event)) return -err::FAULT;
+  if (!known_clock(clock)) return Error::INVAL;
+  if (c.a[1] != 0 && !c.get(c.a[1], event)) return Error::FAULT;
   if (event.notify != kSignal && event.notify != kNone && event.notify != kThreadId &&
       event.notify != (kThreadId | kNone))
-    return -err::INVAL;
-  if (event.notify != kNone && (event.signo < 1 || event.signo > sig::kMax)) return -err::INVAL;
-  if ((event.notify & kThreadId) && !c.s.threads.count(event.tid)) return -err::INVAL;
+    return Error::INVAL;
+  if (event.notify != kNone && (event.signo < 1 || event.signo > sig::kMax)) return Error::INVAL;
+  if ((event.notify & kThreadId) && !c.s.threads.count(event.tid)) return Error::INVAL;
   Timer t;
   t.clock = clock;
   t.cpu_tid = clock == clock_id::THREAD_CPU || !is_cpu_clock_id(clock) || tid_of_cpu_clock(clock) == 0
@@ -337,22 +337,22 @@ int64_t sys_timer_create(Call& c) {
   t.notify = !(event.notify & kNone);
   t.tid = event.notify & kThreadId ? event.tid : 0;
   if (queued_signals(c.s) >= c.s.rlimits[rlimit::SigPending].soft || !c.s.holdings.take(cost::kTimer))
-    return -err::AGAIN;
+    return Error::AGAIN;
   const int id = c.s.next_timer;
   t.value = c.a[1] != 0 ? event.value : static_cast<uint64_t>(id);
-  if (!c.put(c.a[2], id)) return c.s.holdings.give_back(cost::kTimer), -err::FAULT;
+  if (!c.put(c.a[2], id)) return c.s.holdings.give_back(cost::kTimer), Error::FAULT;
   ++c.s.next_timer;
   c.s.timers[id] = t;
   return 0;
 }
 
-int64_t sys_timer_settime(Call& c) {
+Result sys_timer_settime(Call& c) {
   constexpr uint64_t kAbsolute = 1;
   const auto it = c.s.timers.find(static_cast<int>(c.a[0]));
   ItimerSpec next{};
-  if (it == c.s.timers.end()) return -err::INVAL;
-  if (!c.get(c.a[2], next)) return -err::FAULT;
-  if (!valid(next.interval) || !valid(next.value)) return -err::INVAL;
+  if (it == c.s.timers.end()) return Error::INVAL;
+  if (!c.get(c.a[2], next)) return Error::FAULT;
+  if (!valid(next.interval) || !valid(next.value)) return Error::INVAL;
   Timer& t = it->second;
   const ItimerSpec old{timespec_of(t.interval), timespec_of(remaining(c.s, c.m, t))};
   uint64_t first = ns_of(next.value);
@@ -361,23 +361,23 @@ int64_t sys_timer_settime(Call& c) {
     first = first > now ? first - now : 1;
   }
   arm(c.s, c.m, t, first, ns_of(next.interval));
-  return c.a[3] == 0 || c.put(c.a[3], old) ? 0 : -err::FAULT;
+  return c.a[3] == 0 || c.put(c.a[3], old) ? kOk : Error::FAULT;
 }
 
-int64_t sys_timer_gettime(Call& c) {
+Result sys_timer_gettime(Call& c) {
   const auto it = c.s.timers.find(static_cast<int>(c.a[0]));
-  if (it == c.s.timers.end()) return -err::INVAL;
+  if (it == c.s.timers.end()) return Error::INVAL;
   const ItimerSpec now{timespec_of(it->second.interval), timespec_of(remaining(c.s, c.m, it->second))};
-  return c.put(c.a[1], now) ? 0 : -err::FAULT;
+  return c.put(c.a[1], now) ? kOk : Error::FAULT;
 }
 
-int64_t sys_timer_getoverrun(Call& c) {
+Result sys_timer_getoverrun(Call& c) {
   const auto it = c.s.timers.find(static_cast<int>(c.a[0]));
-  return it == c.s.timers.end() ? -err::INVAL : static_cast<int64_t>(it->second.overrun);
+  return it == c.s.timers.end() ? Error::INVAL : Result(static_cast<int64_t>(it->second.overrun));
 }
 
-int64_t sys_timer_delete(Call& c) {
-  if (c.s.timers.erase(static_cast<int>(c.a[0])) == 0) return -err::INVAL;
+Result sys_timer_delete(Call& c) {
+  if (c.s.timers.erase(static_cast<int>(c.a[0])) == 0) return Error::INVAL;
   c.s.holdings.give_back(cost::kTimer);
   return 0;
 }

@@ -107,7 +107,7 @@ void retry_io(State& s, MachineState& m, HostPort& host) {
       const Wait w = s.threads.at(m.threads[i].tid).wait;
       host.work(kRetry);
       Call c{s, m, host, i, w.row, w.args, true, false};
-      const int64_t result = syscall_row(w.row).handler(c);
+      const Result result = syscall_row(w.row).handler(c);
       if (result == kBlocked) continue;
       finish_wait(s, m, i, result);
       again = again || s.io_changed;
@@ -133,14 +133,14 @@ bool can_be_polled(const OpenFile& f) {
 uint64_t event_size(const State& s) { return s.amd64() ? 12 : 16; }
 uint64_t data_offset(const State& s) { return s.amd64() ? 4 : 8; }
 
-OpenFile* epoll_of(State& s, int fd, int64_t& e) {
+OpenFile* epoll_of(State& s, int fd, Result& e) {
   OpenFile* f = file_of(s, fd);
-  e = !f ? -err::BADF : f->kind != FileKind::Epoll ? -err::INVAL : 0;
-  return e == 0 ? f : nullptr;
+  e = !f ? Error::BADF : f->kind != FileKind::Epoll ? Error::INVAL : kOk;
+  return e ? f : nullptr;
 }
 
-int64_t make_epoll(Call& c, uint32_t flags) {
-  if (flags & ~open_flag::CLOEXEC) return -err::INVAL;
+Result make_epoll(Call& c, uint32_t flags) {
+  if (flags & ~open_flag::CLOEXEC) return Error::INVAL;
   OpenFile f;
   f.kind = FileKind::Epoll;
   f.flags = open_flag::RDWR;
@@ -153,18 +153,18 @@ int64_t make_epoll(Call& c, uint32_t flags) {
 class NestingCheck {
  public:
   NestingCheck(Call& c, int set, int file) : s_(c.s), host_(c.host), set_(set), file_(file) {}
-  int64_t run() {
+  Result run() {
     const OpenFile& f = s_.files.at(file_);
     if (f.kind == FileKind::Epoll) {
       const size_t down = depth_below(file_, 0);
-      if (circle_ || down + 1 + height_above(set_) > kMaxNests) return -err::LOOP;
+      if (circle_ || down + 1 + height_above(set_) > kMaxNests) return Error::LOOP;
     } else if (!s_.files.at(set_).watchers.empty()) {
       sources_.push_back(file_);
     }
     std::sort(sources_.begin(), sources_.end());
     sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
     const auto fits = [&](int source) { return few_paths(source); };
-    return std::all_of(sources_.begin(), sources_.end(), fits) ? 0 : -err::INVAL;
+    return std::all_of(sources_.begin(), sources_.end(), fits) ? kOk : Error::INVAL;
   }
 
  private:
@@ -231,7 +231,7 @@ uint32_t take_events(Readiness& look, State& s, EpollItem& item, bool mark) {
   return ready;
 }
 
-int64_t collect(Call& c, OpenFile& ep, uint64_t address, int64_t limit) {
+Result collect(Call& c, OpenFile& ep, uint64_t address, int64_t limit) {
   int64_t n = 0;
   const uint64_t size = event_size(c.s);
   Readiness look(c.s, &c.host);
@@ -241,23 +241,23 @@ int64_t collect(Call& c, OpenFile& ep, uint64_t address, int64_t limit) {
     const uint32_t events = take_events(look, c.s, item, false);
     if (events == 0) continue;
     const uint64_t at = address + static_cast<uint64_t>(n) * size;
-    if (!c.put(at, events) || !c.put(at + data_offset(c.s), item.data)) return n > 0 ? n : -err::FAULT;
+    if (!c.put(at, events) || !c.put(at + data_offset(c.s), item.data)) return n > 0 ? Result(n) : Error::FAULT;
     take_events(look, c.s, item, true);
     ++n;
   }
   return n;
 }
 
-int64_t epoll_wait_until(Call& c, uint64_t deadline) {
-  int64_t e = 0;
+Result epoll_wait_until(Call& c, uint64_t deadline) {
+  Result e;
   OpenFile* ep = epoll_of(c.s, c.fd(), e);
   if (!ep) return e;
   const int64_t limit = static_cast<int32_t>(c.a[2]);
-  if (limit <= 0) return -err::INVAL;
-  const int64_t n = collect(c, *ep, c.a[1], limit);
-  if (n != 0) return n;
+  if (limit <= 0) return Error::INVAL;
+  const Result n = collect(c, *ep, c.a[1], limit);
+  if (n != kOk) return n;
   if (c.timed_out || (!c.retry && deadline <= c.m.now_ns())) return 0;
-  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return Error::INTR;
   return c.block(WaitKind::Io, deadline, false);
 }
 
@@ -267,61 +267,61 @@ uint64_t deadline_ms(const Call& c, int64_t ms) {
 
 }  // namespace
 
-int64_t sys_epoll_create(Call& c) { return static_cast<int>(c.a[0]) <= 0 ? -err::INVAL : make_epoll(c, 0); }
-int64_t sys_epoll_create1(Call& c) { return make_epoll(c, static_cast<uint32_t>(c.a[0])); }
+Result sys_epoll_create(Call& c) { return static_cast<int>(c.a[0]) <= 0 ? Error::INVAL : make_epoll(c, 0); }
+Result sys_epoll_create1(Call& c) { return make_epoll(c, static_cast<uint32_t>(c.a[0])); }
 
-int64_t sys_epoll_ctl(Call& c) {
+Result sys_epoll_ctl(Call& c) {
   constexpr uint64_t kAdd = 1, kDelete = 2, kModify = 3;
-  int64_t e = 0;
+  Result e;
   const int fd = c.fd(2);
   EpollItem item;
   if (c.a[1] != kDelete && (!c.get(c.a[3], item.events) || !c.get(c.a[3] + data_offset(c.s), item.data)))
-    return -err::FAULT;
+    return Error::FAULT;
   OpenFile* ep = epoll_of(c.s, c.fd(), e);
   const OpenFile* target = file_of(c.s, fd);
-  if (!target) return -err::BADF;
+  if (!target) return Error::BADF;
   if (!ep) return e;
-  if (!can_be_polled(*target)) return -err::PERM;
-  if (target == ep) return -err::INVAL;
+  if (!can_be_polled(*target)) return Error::PERM;
+  if (target == ep) return Error::INVAL;
   item.file = c.s.fds.at(fd).file;
   const int set = c.s.fds.at(c.fd()).file;
   const auto it = ep->items.find(fd);
   switch (c.a[1]) {
     case kAdd:
-      if (it != ep->items.end()) return -err::EXIST;
-      if (e = NestingCheck(c, set, item.file).run(); e < 0) return e;
-      if (!c.s.holdings.take(cost::kEpollItem)) return -err::NOSPC;
+      if (it != ep->items.end()) return Error::EXIST;
+      if (e = NestingCheck(c, set, item.file).run(); !e) return e;
+      if (!c.s.holdings.take(cost::kEpollItem)) return Error::NOSPC;
       ep->items[fd] = item;
       c.s.files.at(item.file).watchers.push_back(set);
       break;
     case kModify:
-      if (it == ep->items.end()) return -err::NOENT;
+      if (it == ep->items.end()) return Error::NOENT;
       it->second = item;
       break;
     case kDelete:
-      if (it == ep->items.end()) return -err::NOENT;
+      if (it == ep->items.end()) return Error::NOENT;
       drop_item(c.s, set, *ep, it);
       break;
-    default: return -err::INVAL;
+    default: return Error::INVAL;
   }
   note_change(c.s, *ep);
   return 0;
 }
 
-int64_t sys_epoll_wait(Call& c) {
+Result sys_epoll_wait(Call& c) {
   return epoll_wait_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[3])));
 }
 
-int64_t sys_epoll_pwait(Call& c) {
-  if (const int64_t e = enter_mask(c, c.a[4], c.a[5]); e < 0) return e;
+Result sys_epoll_pwait(Call& c) {
+  if (const Result e = enter_mask(c, c.a[4], c.a[5]); !e) return e;
   return sys_epoll_wait(c);
 }
 
-int64_t sys_epoll_pwait2(Call& c) {
+Result sys_epoll_pwait2(Call& c) {
   uint64_t deadline = kNever;
   if (!c.retry)
-    if (const int64_t e = relative_deadline(c, c.a[3], deadline); e < 0) return e;
-  if (const int64_t e = enter_mask(c, c.a[4], c.a[5]); e < 0) return e;
+    if (const Result e = relative_deadline(c, c.a[3], deadline); !e) return e;
+  if (const Result e = enter_mask(c, c.a[4], c.a[5]); !e) return e;
   return epoll_wait_until(c, deadline);
 }
 
@@ -334,9 +334,9 @@ struct PollFd {
   uint16_t events, revents;
 };
 
-int64_t poll_once(Call& c, uint64_t address, uint64_t n) {
+Result poll_once(Call& c, uint64_t address, uint64_t n) {
   std::vector<PollFd> fds(n);
-  if (!c.memory().read(address, fds.data(), n * sizeof(PollFd))) return -err::FAULT;
+  if (!c.memory().read(address, fds.data(), n * sizeof(PollFd))) return Error::FAULT;
   int64_t ready = 0;
   Readiness look(c.s, &c.host);
   c.host.work(n);
@@ -347,27 +347,27 @@ int64_t poll_once(Call& c, uint64_t address, uint64_t n) {
     p.revents = static_cast<uint16_t>(f ? look.of(*f) & (p.events | poll_bit::ERR | poll_bit::HUP) : poll_bit::NVAL);
     if (p.revents) ++ready;
   }
-  return c.memory().write(address, fds.data(), n * sizeof(PollFd)) ? ready : -err::FAULT;
+  return c.memory().write(address, fds.data(), n * sizeof(PollFd)) ? Result(ready) : Error::FAULT;
 }
 
-int64_t poll_until(Call& c, uint64_t deadline) {
-  if (c.a[1] > c.s.rlimits[rlimit::NoFile].soft) return -err::INVAL;
-  const int64_t ready = poll_once(c, c.a[0], c.a[1]);
-  if (ready != 0) return ready;
+Result poll_until(Call& c, uint64_t deadline) {
+  if (c.a[1] > c.s.rlimits[rlimit::NoFile].soft) return Error::INVAL;
+  const Result ready = poll_once(c, c.a[0], c.a[1]);
+  if (ready != kOk) return ready;
   if (c.timed_out || (!c.retry && deadline <= c.m.now_ns())) return 0;
-  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+  if (!c.retry && has_deliverable(c.s, c.thread().tid)) return Error::INTR;
   return c.block(WaitKind::Io, deadline, false);
 }
 
 }  // namespace
 
-int64_t sys_poll(Call& c) { return poll_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[2]))); }
+Result sys_poll(Call& c) { return poll_until(c, c.retry ? kNever : deadline_ms(c, static_cast<int32_t>(c.a[2]))); }
 
-int64_t sys_ppoll(Call& c) {
+Result sys_ppoll(Call& c) {
   uint64_t deadline = kNever;
   if (!c.retry)
-    if (const int64_t e = relative_deadline(c, c.a[2], deadline); e < 0) return e;
-  if (const int64_t e = enter_mask(c, c.a[3], c.a[4]); e < 0) return e;
+    if (const Result e = relative_deadline(c, c.a[2], deadline); !e) return e;
+  if (const Result e = enter_mask(c, c.a[3], c.a[4]); !e) return e;
   return poll_until(c, deadline);
 }
 
@@ -379,17 +379,17 @@ using FdSet = std::array<uint64_t, 16>;
 constexpr uint32_t kSelectBits[3] = {poll_bit::IN | poll_bit::HUP | poll_bit::ERR, poll_bit::OUT | poll_bit::ERR,
                                      poll_bit::PRI};
 
-int64_t select_once(Call& c, int n, FdSet out[3]) {
+Result select_once(Call& c, int n, FdSet out[3]) {
   int64_t ready = 0;
   Readiness look(c.s, &c.host);
   for (int k = 0; k < 3; ++k) {
     FdSet in{};
     if (c.a[1 + k] != 0 && !c.memory().read(c.a[1 + k], in.data(), static_cast<size_t>(n + 63) / 64 * 8))
-      return -err::FAULT;
+      return Error::FAULT;
     for (int fd = 0; fd < n; ++fd) {
       if (!(in[fd / 64] >> fd % 64 & 1)) continue;
       const OpenFile* f = file_of(c.s, fd);
-      if (!f) return -err::BADF;
+      if (!f) return Error::BADF;
       if (!(look.of(*f) & kSelectBits[k])) continue;
       out[k][fd / 64] |= uint64_t{1} << fd % 64;
       ++ready;
@@ -398,42 +398,42 @@ int64_t select_once(Call& c, int n, FdSet out[3]) {
   return ready;
 }
 
-int64_t select_until(Call& c, uint64_t deadline) {
+Result select_until(Call& c, uint64_t deadline) {
   const int n = static_cast<int>(c.a[0]);
-  if (n < 0 || n > 1024) return -err::INVAL;
+  if (n < 0 || n > 1024) return Error::INVAL;
   FdSet out[3] = {};
-  const int64_t ready = select_once(c, n, out);
-  if (ready < 0) return ready;
-  if (ready == 0 && !c.timed_out && (c.retry || deadline > c.m.now_ns())) {
-    if (!c.retry && has_deliverable(c.s, c.thread().tid)) return -err::INTR;
+  const Result ready = select_once(c, n, out);
+  if (!ready) return ready;
+  if (ready == kOk && !c.timed_out && (c.retry || deadline > c.m.now_ns())) {
+    if (!c.retry && has_deliverable(c.s, c.thread().tid)) return Error::INTR;
     return c.block(WaitKind::Io, deadline, false);
   }
   for (int k = 0; k < 3; ++k)
     if (c.a[1 + k] != 0 && !c.memory().write(c.a[1 + k], out[k].data(), static_cast<size_t>(n + 63) / 64 * 8))
-      return -err::FAULT;
+      return Error::FAULT;
   return ready;
 }
 
 }  // namespace
 
-int64_t sys_select(Call& c) {
+Result sys_select(Call& c) {
   uint64_t deadline = kNever;
   if (!c.retry && c.a[4] != 0) {
     TimeVal t;
-    if (!c.get(c.a[4], t)) return -err::FAULT;
-    if (t.sec < 0 || t.usec < 0) return -err::INVAL;
+    if (!c.get(c.a[4], t)) return Error::FAULT;
+    if (t.sec < 0 || t.usec < 0) return Error::INVAL;
     deadline = deadline_after(c.m, static_cast<uint64_t>(t.sec) * kSecond + static_cast<uint64_t>(t.usec) * 1000);
   }
   return select_until(c, deadline);
 }
 
-int64_t sys_pselect6(Call& c) {
+Result sys_pselect6(Call& c) {
   uint64_t deadline = kNever;
   if (!c.retry) {
-    if (const int64_t e = relative_deadline(c, c.a[4], deadline); e < 0) return e;
+    if (const Result e = relative_deadline(c, c.a[4], deadline); !e) return e;
     uint64_t mask[2] = {};
-    if (c.a[5] != 0 && !c.memory().read(c.a[5], mask, sizeof mask)) return -err::FAULT;
-    if (const int64_t e = enter_mask(c, mask[0], mask[1]); e < 0) return e;
+    if (c.a[5] != 0 && !c.memory().read(c.a[5], mask, sizeof mask)) return Error::FAULT;
+    if (const Result e = enter_mask(c, mask[0], mask[1]); !e) return e;
   }
   return select_until(c, deadline);
 }

@@ -31,20 +31,20 @@ uint64_t object_of(Call& c, OpenFile& f) {
   return f.object;
 }
 
-int64_t file_size(Call& c, const OpenFile& f, uint64_t& size) {
+Result file_size(Call& c, const OpenFile& f, uint64_t& size) {
   if (f.kind == FileKind::Scratch) return size = c.s.scratch.nodes.at(f.node).bytes.size(), 0;
   HostStatus st;
-  const int64_t e = host_stat(c, f, st);
+  const Result e = host_stat(c, f, st);
   size = st.size;
   return e;
 }
 
 }  // namespace
 
-int64_t view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view) {
+Result view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view) {
   OpenFile& f = c.s.files.at(file);
   uint64_t size = 0;
-  if (const int64_t e = file_size(c, f, size); e < 0) return e;
+  if (const Result e = file_size(c, f, size); !e) return e;
   view.object = object_of(c, f);
   if (!view.object) {
     ++c.s.mapped_count;
@@ -98,12 +98,12 @@ void refresh_view_sizes(Call& c) {
   for (int id : c.s.mapped) {
     const OpenFile& f = c.s.files.at(id);
     uint64_t size = 0;
-    if (f.kind == FileKind::Host && seen.insert(f.object).second && file_size(c, f, size) >= 0)
+    if (f.kind == FileKind::Host && seen.insert(f.object).second && file_size(c, f, size))
       c.memory().file_resized(f.object, size);
   }
 }
 
-int64_t file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   return f.kind == FileKind::Scratch ? scratch_read(c.s, f.node, offset, n, out) : host_read_all(c, f, offset, n, out);
 }
 
@@ -122,9 +122,9 @@ void write_back(Call& c) {
     }
     // What --max-file-output cuts is tried again, and then ends the run with its line.
     for (uint64_t done = 0; done < bytes.size();) {
-      const int64_t n = host_write(c, f, v.offset + at + done, false, bytes.substr(done), end);
-      if (n <= 0) break;
-      done += static_cast<uint64_t>(n);
+      const Result n = host_write(c, f, v.offset + at + done, false, bytes.substr(done), end);
+      if (!n || n == kOk) break;
+      done += static_cast<uint64_t>(n.value());
     }
   }
 }

@@ -10,7 +10,7 @@
 namespace deferscope::emu::linux_ {
 
 // The view for a new mapping of the open file (of a kind that has bytes: Scratch, Host). `size`: of the file.
-int64_t view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view);
+Result view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view);
 // Behind each call that maps or unmaps: files that no mapping shows any more are let go of.
 void settle_views(Call& c);
 // The file has these bytes now, or this size.
@@ -20,7 +20,7 @@ void scratch_resized(Call& c, int node, uint64_t size);
 // Files of the host may have another size: truncated by name.
 void refresh_view_sizes(Call& c);
 // What the file has at [offset, offset + n).
-int64_t file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
+Result file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
 // Stores to shared mappings go to their files.
 void write_back(Call& c);
 

@@ -60,9 +60,9 @@ void release(State& s, int file) {
 
 }  // namespace
 
-int64_t new_file(State& s, OpenFile f) {
+Result new_file(State& s, OpenFile f) {
   const uint64_t held = cost::kFile + f.path.size() + f.content.size();
-  if (!s.holdings.take(held)) return let_go(s, f, 0), -err::NOMEM;
+  if (!s.holdings.take(held)) return let_go(s, f, 0), Error::NOMEM;
   f.held = held;
   const int id = s.next_file++;
   s.files.emplace(id, std::move(f));
@@ -93,12 +93,12 @@ bool has_free_fd(const State& s, int lowest) {
   return static_cast<uint64_t>(free_fd(s, lowest)) < s.rlimits[rlimit::NoFile].soft;
 }
 
-int64_t new_fd(State& s, int64_t number, bool cloexec, int lowest) {
-  if (number < 0) return number;
-  const int file = static_cast<int>(number), fd = free_fd(s, lowest);
+Result new_fd(State& s, Result number, bool cloexec, int lowest) {
+  if (!number) return number;
+  const int file = static_cast<int>(number.value()), fd = free_fd(s, lowest);
   if (static_cast<uint64_t>(fd) >= s.rlimits[rlimit::NoFile].soft) {
     if (s.files.at(file).refs == 0) release(s, file);
-    return -err::MFILE;
+    return Error::MFILE;
   }
   s.fds[fd] = Descriptor{file, cloexec};
   ++s.files.at(file).refs;
@@ -160,40 +160,40 @@ std::optional<OpenFile> open_synthetic(Call& c, const std::string& path) {
 }
 
 // O_CREAT without a file, O_TRUNC, O_DIRECTORY…: what Linux refuses for a synthetic file.
-int64_t check_synthetic(const State& s, const OpenFile& f, uint32_t flags) {
-  if (flags & open_flag::DIRECTORY[s.column()]) return -err::NOTDIR;
-  if ((flags & open_flag::CREAT) && (flags & open_flag::EXCL)) return -err::EXIST;
-  if (f.kind == FileKind::Text && (flags & open_flag::ACCMODE) != open_flag::RDONLY) return -err::ACCES;
+Result check_synthetic(const State& s, const OpenFile& f, uint32_t flags) {
+  if (flags & open_flag::DIRECTORY[s.column()]) return Error::NOTDIR;
+  if ((flags & open_flag::CREAT) && (flags & open_flag::EXCL)) return Error::EXIST;
+  if (f.kind == FileKind::Text && (flags & open_flag::ACCMODE) != open_flag::RDONLY) return Error::ACCES;
   return 0;
 }
 
 constexpr uint32_t kKeptFlags = open_flag::ACCMODE | open_flag::APPEND | open_flag::NONBLOCK | open_flag::PATH;
 
-int64_t open_host(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
-  if ((flags & open_flag::TMPFILE) == open_flag::TMPFILE) return -err::OPNOTSUPP;
+Result open_host(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+  if ((flags & open_flag::TMPFILE) == open_flag::TMPFILE) return Error::OPNOTSUPP;
   return host_open(c, path, flags, perm & ~c.s.umask, f);
 }
 
 // A file of the guest's own /tmp or of the host.
-int64_t open_named(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+Result open_named(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
   const bool follow =
       !(flags & open_flag::NOFOLLOW[c.s.column()]) && !((flags & open_flag::CREAT) && (flags & open_flag::EXCL));
   const bool makes_directory = (flags & open_flag::CREAT) && path.text.back() == '/';  // which open does not
   const ResolvedPath p = locate(c, path, makes_directory ? Last::Parent : follow ? Last::Follow : Last::Keep);
-  if (p.error) return p.error;
+  if (p.error != Error::None) return p.error;
   return p.scratch ? scratch_open(c, p, flags, perm & ~c.s.umask, f) : open_host(c, p.host, flags, perm, f);
 }
 
-int64_t reopen_standard(Call& c, int fd, bool cloexec) {
+Result reopen_standard(Call& c, int fd, bool cloexec) {
   const auto it = c.s.fds.find(fd);
-  return it == c.s.fds.end() ? -err::NOENT : new_fd(c.s, it->second.file, cloexec);
+  return it == c.s.fds.end() ? Error::NOENT : new_fd(c.s, it->second.file, cloexec);
 }
 
 }  // namespace
 
-int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, uint32_t perm) {
+Result open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, uint32_t perm) {
   HostPath path;
-  if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
+  if (const Result e = full_path(c, dirfd, raw, path); !e) return e;
   if (flags & open_flag::PATH)  // the others mean nothing then
     flags &=
         open_flag::PATH | open_flag::CLOEXEC | open_flag::DIRECTORY[c.s.column()] | open_flag::NOFOLLOW[c.s.column()];
@@ -204,46 +204,46 @@ int64_t open_path(Call& c, int dirfd, const std::string& raw, uint32_t flags, ui
   OpenFile f;
   if (auto synthetic = open_synthetic(c, clean)) {
     f = std::move(*synthetic);
-    if (const int64_t e = check_synthetic(c.s, f, flags); e < 0) return e;
+    if (const Result e = check_synthetic(c.s, f, flags); !e) return e;
   } else {
     const bool exe = clean == c.s.exe_link();
-    const int64_t e = exe ? host_open_executable(c, flags, f) : open_named(c, path, flags, perm, f);
-    if (e < 0) return e;
+    const Result e = exe ? host_open_executable(c, flags, f) : open_named(c, path, flags, perm, f);
+    if (!e) return e;
   }
   f.flags = flags & kKeptFlags;
   if (flags & open_flag::TRUNC) view_resized(c, f, 0);
   return new_fd(c.s, new_file(c.s, std::move(f)), cloexec);
 }
 
-int64_t sys_openat(Call& c) {
+Result sys_openat(Call& c) {
   std::string path;
-  if (const int64_t e = c.get_path(c.a[1], path); e < 0) return e;
+  if (const Result e = c.get_path(c.a[1], path); !e) return e;
   return open_path(c, c.fd(0), path, static_cast<uint32_t>(c.a[2]), static_cast<uint32_t>(c.a[3]) & 07777);
 }
 
-int64_t sys_open(Call& c) {
+Result sys_open(Call& c) {
   std::string path;
-  if (const int64_t e = c.get_path(c.a[0], path); e < 0) return e;
+  if (const Result e = c.get_path(c.a[0], path); !e) return e;
   return open_path(c, at::FDCWD, path, static_cast<uint32_t>(c.a[1]), static_cast<uint32_t>(c.a[2]) & 07777);
 }
 
-int64_t sys_creat(Call& c) {
+Result sys_creat(Call& c) {
   std::string path;
-  if (const int64_t e = c.get_path(c.a[0], path); e < 0) return e;
+  if (const Result e = c.get_path(c.a[0], path); !e) return e;
   return open_path(c, at::FDCWD, path, open_flag::CREAT | open_flag::WRONLY | open_flag::TRUNC,
                    static_cast<uint32_t>(c.a[1]) & 07777);
 }
 
-int64_t sys_close(Call& c) {
-  if (!file_of(c.s, c.fd())) return -err::BADF;
+Result sys_close(Call& c) {
+  if (!file_of(c.s, c.fd())) return Error::BADF;
   drop_fd(c.s, c.fd());
   return 0;
 }
 
-int64_t sys_close_range(Call& c) {
+Result sys_close_range(Call& c) {
   constexpr uint64_t kCloexec = 4;
   const auto first = static_cast<uint32_t>(c.a[0]), last = static_cast<uint32_t>(c.a[1]);
-  if (first > last) return -err::INVAL;
+  if (first > last) return Error::INVAL;
   std::vector<int> hit;
   for (const auto& [fd, d] : c.s.fds)
     if (static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last) hit.push_back(fd);
@@ -260,12 +260,13 @@ int64_t sys_close_range(Call& c) {
 
 namespace {
 
-int64_t copy_out(Call& c, uint64_t address, const std::string& bytes) {
-  return c.memory().write(address, bytes.data(), bytes.size()) ? static_cast<int64_t>(bytes.size()) : -err::FAULT;
+Result copy_out(Call& c, uint64_t address, const std::string& bytes) {
+  return c.memory().write(address, bytes.data(), bytes.size()) ? Result(static_cast<int64_t>(bytes.size()))
+                                                               : Error::FAULT;
 }
 
 // Files that have their bytes at once. `offset` is where to read.
-int64_t read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   switch (f.kind) {
     case FileKind::Null: return 0;
     case FileKind::Zero: return out.assign(n, '\0'), 0;
@@ -274,28 +275,28 @@ int64_t read_bytes(Call& c, OpenFile& f, uint64_t offset, uint64_t n, std::strin
       c.s.random.fill(reinterpret_cast<uint8_t*>(out.data()), n);
       return 0;
     case FileKind::Text: return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
-    case FileKind::Host: return std::min<int64_t>(host_read(c, f, offset, n, out), 0);
+    case FileKind::Host: return host_read(c, f, offset, n, out).without_value();
     case FileKind::Scratch: return scratch_read(c.s, f.node, offset, n, out);
-    case FileKind::Stdin: return std::min<int64_t>(host_read_stdin(c, offset, n, out), 0);
-    case FileKind::Directory: return -err::ISDIR;
-    default: return -err::INVAL;
+    case FileKind::Stdin: return host_read_stdin(c, offset, n, out).without_value();
+    case FileKind::Directory: return Error::ISDIR;
+    default: return Error::INVAL;
   }
 }
 
-int64_t read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
+Result read_file(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
   OpenFile* f = file_of(c.s, fd);
-  if (!f || !readable(*f) || (f->flags & open_flag::PATH)) return -err::BADF;
-  if (position && !seekable(c.s, *f)) return -err::SPIPE;
+  if (!f || !readable(*f) || (f->flags & open_flag::PATH)) return Error::BADF;
+  if (position && !seekable(c.s, *f)) return Error::SPIPE;
   n = std::min(n, kMaxCount);
   if (f->kind == FileKind::PipeRead) return pipe_read(c, *f, address, n);
   if (f->kind == FileKind::Event) return event_read(c, *f, address, n);
   if (f->kind == FileKind::Socket) return socket_read(c, *f, address, n);
   n = std::min(n, kChunk);
-  if (n > 0 && !c.memory().check_write(address, n)) return -err::FAULT;
+  if (n > 0 && !c.memory().check_write(address, n)) return Error::FAULT;
   std::string bytes;
-  if (const int64_t e = read_bytes(c, *f, position.value_or(f->offset), n, bytes); e < 0) return e;
-  const int64_t done = copy_out(c, address, bytes);
-  if (done > 0 && !position) f->offset += static_cast<uint64_t>(done);
+  if (const Result e = read_bytes(c, *f, position.value_or(f->offset), n, bytes); !e) return e;
+  const Result done = copy_out(c, address, bytes);
+  if (done && !position) f->offset += static_cast<uint64_t>(done.value());
   return done;
 }
 
@@ -312,8 +313,17 @@ void touch(Call& c, const std::string& path) {
     c.s.times.emplace(path, FileTimes{time, time});
 }
 
+// `done` bytes of these are in the file, up to its `end`.
+Result note_written(Call& c, OpenFile& f, Result done, uint64_t end, const std::string& bytes, bool moves) {
+  if (!done) return done;
+  const auto n = static_cast<uint64_t>(done.value());
+  view_written(c, f, end - n, bytes.substr(0, n));
+  if (moves) f.offset = end;
+  return done;
+}
+
 // Bytes to stdout and stderr, to the host's file, to nowhere.
-int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optional<uint64_t> position) {
+Result write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optional<uint64_t> position) {
   const auto n = static_cast<int64_t>(bytes.size());
   switch (f.kind) {
     case FileKind::Null:
@@ -325,73 +335,69 @@ int64_t write_bytes(Call& c, OpenFile& f, const std::string& bytes, std::optiona
     case FileKind::Host: {
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
-      const int64_t done = host_write(c, f, position.value_or(f.offset), append, bytes, end);
-      if (done >= 0) touch(c, f.path);
-      if (done > 0) view_written(c, f, end - static_cast<uint64_t>(done), bytes.substr(0, static_cast<size_t>(done)));
-      if (done >= 0 && !position) f.offset = end;
-      return done;
+      const Result done = host_write(c, f, position.value_or(f.offset), append, bytes, end);
+      if (done) touch(c, f.path);
+      return note_written(c, f, done, end, bytes, !position);
     }
     case FileKind::Scratch: {
       uint64_t end = 0;
       const bool append = f.flags & open_flag::APPEND;
-      const int64_t done = scratch_write(c, f.node, position.value_or(f.offset), append, bytes, end);
-      if (done > 0) view_written(c, f, end - static_cast<uint64_t>(done), bytes.substr(0, static_cast<size_t>(done)));
-      if (done >= 0 && !position) f.offset = end;
-      return done;
+      const Result done = scratch_write(c, f.node, position.value_or(f.offset), append, bytes, end);
+      return note_written(c, f, done, end, bytes, !position);
     }
-    default: return -err::INVAL;
+    default: return Error::INVAL;
   }
 }
 
 }  // namespace
 
-int64_t raise_sigpipe(Call& c) {
+Result raise_sigpipe(Call& c) {
   send_to_thread(c.s, c.m, c.thread().tid,
                  SigInfo{sig::PIPE, sig::kSiUser, static_cast<uint32_t>(c.s.pid) | uint64_t{kGuestUid} << 32, 0});
-  return -err::PIPE;
+  return Error::PIPE;
 }
 
 namespace {
 
-int64_t write_file(Call& c, int fd, const std::string& bytes, std::optional<uint64_t> position) {
+Result write_file(Call& c, int fd, const std::string& bytes, std::optional<uint64_t> position) {
   OpenFile* f = file_of(c.s, fd);
-  if (!f || !writable(*f)) return -err::BADF;
-  if (position && !seekable(c.s, *f)) return -err::SPIPE;
+  if (!f || !writable(*f)) return Error::BADF;
+  if (position && !seekable(c.s, *f)) return Error::SPIPE;
   if (f->kind == FileKind::PipeWrite) {
-    const int64_t done = pipe_write(c, *f, bytes);
-    return done == -err::PIPE ? raise_sigpipe(c) : done;
+    const Result done = pipe_write(c, *f, bytes);
+    return done == Error::PIPE ? raise_sigpipe(c) : done;
   }
   if (f->kind == FileKind::Event) return event_write(c, *f, bytes);
   if (f->kind == FileKind::Socket) return socket_write(c, *f, bytes);
   return write_bytes(c, *f, bytes, position);
 }
 
-int64_t copy_in(Call& c, uint64_t address, uint64_t n, std::string& out) {
+Result copy_in(Call& c, uint64_t address, uint64_t n, std::string& out) {
   n = std::min(n, kMaxWrite);
-  if (n > 0 && !c.memory().check_read(address, n)) return -err::FAULT;
+  if (n > 0 && !c.memory().check_read(address, n)) return Error::FAULT;
   out.resize(n);
-  return c.memory().read(address, out.data(), n) ? 0 : -err::FAULT;
+  return c.memory().read(address, out.data(), n) ? kOk : Error::FAULT;
 }
 
-int64_t write_from(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
+Result write_from(Call& c, int fd, uint64_t address, uint64_t n, std::optional<uint64_t> position) {
   const OpenFile* f = file_of(c.s, fd);
-  if (!f || !writable(*f)) return -err::BADF;
+  if (!f || !writable(*f)) return Error::BADF;
   std::string bytes;
-  if (const int64_t e = copy_in(c, address, n, bytes); e < 0) return e;
+  if (const Result e = copy_in(c, address, n, bytes); !e) return e;
   return write_file(c, fd, bytes, position);
 }
 
-int64_t get_vectors(Call& c, std::vector<IoVec>& out) {
+Result get_vectors(Call& c, std::vector<IoVec>& out) {
   constexpr uint64_t kMaxVectors = 1024;
-  if (c.a[2] > kMaxVectors) return -err::INVAL;
+  if (c.a[2] > kMaxVectors) return Error::INVAL;
   out.resize(c.a[2]);
-  return c.memory().read(c.a[1], out.data(), out.size() * sizeof(IoVec)) ? 0 : -err::FAULT;
+  return c.memory().read(c.a[1], out.data(), out.size() * sizeof(IoVec)) ? kOk : Error::FAULT;
 }
 
 // Each part in turn, until one is short. Only the first can block: a pipe then has room or bytes for it.
-int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
+Result read_vectors(Call& c, std::optional<uint64_t> position) {
   std::vector<IoVec> parts;
-  if (const int64_t e = get_vectors(c, parts); e < 0) return e;
+  if (const Result e = get_vectors(c, parts); !e) return e;
   int64_t total = 0;
   for (const IoVec& p : parts) {
     if (p.len == 0) continue;
@@ -402,8 +408,9 @@ int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
         break;
       if (f->kind == FileKind::Stdin) break;
     }
-    const int64_t n = read_file(c, c.fd(), p.base, p.len, position);
-    if (n < 0) return total > 0 && n != kBlocked ? total : n;
+    const Result part = read_file(c, c.fd(), p.base, p.len, position);
+    if (!part) return total > 0 && part != kBlocked ? Result(total) : part;
+    const int64_t n = part.value();
     total += n;
     if (position) *position += static_cast<uint64_t>(n);
     if (static_cast<uint64_t>(n) < p.len || static_cast<uint64_t>(total) >= kMaxWrite) break;
@@ -411,13 +418,13 @@ int64_t read_vectors(Call& c, std::optional<uint64_t> position) {
   return total;
 }
 
-int64_t write_vectors(Call& c, std::optional<uint64_t> position) {
+Result write_vectors(Call& c, std::optional<uint64_t> position) {
   std::vector<IoVec> parts;
-  if (const int64_t e = get_vectors(c, parts); e < 0) return e;
+  if (const Result e = get_vectors(c, parts); !e) return e;
   std::string all;
   for (const IoVec& p : parts) {
     std::string bytes;
-    if (const int64_t e = copy_in(c, p.base, std::min(p.len, kMaxWrite - all.size()), bytes); e < 0) return e;
+    if (const Result e = copy_in(c, p.base, std::min(p.len, kMaxWrite - all.size()), bytes); !e) return e;
     all += bytes;
   }
   return write_file(c, c.fd(), all, position);
@@ -425,18 +432,18 @@ int64_t write_vectors(Call& c, std::optional<uint64_t> position) {
 
 }  // namespace
 
-int64_t sys_read(Call& c) { return read_file(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
-int64_t sys_write(Call& c) { return write_from(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
-int64_t sys_pread64(Call& c) {
-  return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_file(c, c.fd(), c.a[1], c.a[2], c.a[3]);
+Result sys_read(Call& c) { return read_file(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
+Result sys_write(Call& c) { return write_from(c, c.fd(), c.a[1], c.a[2], std::nullopt); }
+Result sys_pread64(Call& c) {
+  return static_cast<int64_t>(c.a[3]) < 0 ? Error::INVAL : read_file(c, c.fd(), c.a[1], c.a[2], c.a[3]);
 }
-int64_t sys_pwrite64(Call& c) {
-  return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_from(c, c.fd(), c.a[1], c.a[2], c.a[3]);
+Result sys_pwrite64(Call& c) {
+  return static_cast<int64_t>(c.a[3]) < 0 ? Error::INVAL : write_from(c, c.fd(), c.a[1], c.a[2], c.a[3]);
 }
-int64_t sys_readv(Call& c) { return read_vectors(c, std::nullopt); }
-int64_t sys_writev(Call& c) { return write_vectors(c, std::nullopt); }
-int64_t sys_preadv(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : read_vectors(c, c.a[3]); }
-int64_t sys_pwritev(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? -err::INVAL : write_vectors(c, c.a[3]); }
+Result sys_readv(Call& c) { return read_vectors(c, std::nullopt); }
+Result sys_writev(Call& c) { return write_vectors(c, std::nullopt); }
+Result sys_preadv(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? Error::INVAL : read_vectors(c, c.a[3]); }
+Result sys_pwritev(Call& c) { return static_cast<int64_t>(c.a[3]) < 0 ? Error::INVAL : write_vectors(c, c.a[3]); }
 
 // --- position, duplicates, flags ---
 
@@ -448,38 +455,40 @@ OpenFile* opened_file(Call& c) {
   return f && !(f->flags & open_flag::PATH) ? f : nullptr;
 }
 
-int64_t size_of(Call& c, const OpenFile& f) {
+Result size_of(Call& c, const OpenFile& f) {
   if (f.kind == FileKind::Text) return static_cast<int64_t>(f.content.size());
   if (f.kind == FileKind::Scratch) return static_cast<int64_t>(c.s.scratch.nodes.at(f.node).bytes.size());
   HostStatus st;
   if (f.kind == FileKind::Host) {
-    const int64_t e = host_stat(c, f, st);
-    return e < 0 ? e : static_cast<int64_t>(st.size);
+    const Result e = host_stat(c, f, st);
+    return !e ? e : Result(static_cast<int64_t>(st.size));
   }
   return 0;
 }
 
 }  // namespace
 
-int64_t sys_lseek(Call& c) {
+Result sys_lseek(Call& c) {
   constexpr uint64_t kSet = 0, kCur = 1, kEnd = 2;
   OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
-  if (!seekable(c.s, *f)) return -err::SPIPE;
+  if (!f) return Error::BADF;
+  if (!seekable(c.s, *f)) return Error::SPIPE;
   if (f->kind == FileKind::Null || f->kind == FileKind::Zero || f->kind == FileKind::Random) return 0;
   int64_t base = 0;
   switch (c.a[2]) {
     case kSet: break;
     case kCur: base = static_cast<int64_t>(f->offset); break;
     case kEnd:
-      base = size_of(c, *f);
-      if (base < 0) return base;
+      if (const Result size = size_of(c, *f); !size)
+        return size;
+      else
+        base = size.value();
       break;
-    default: return -err::INVAL;
+    default: return Error::INVAL;
   }
   int64_t to = 0;
-  if (__builtin_add_overflow(base, static_cast<int64_t>(c.a[1]), &to)) return -err::OVERFLOW;
-  if (to < 0) return -err::INVAL;
+  if (__builtin_add_overflow(base, static_cast<int64_t>(c.a[1]), &to)) return Error::OVERFLOW;
+  if (to < 0) return Error::INVAL;
   f->offset = static_cast<uint64_t>(to);
   if (f->kind == FileKind::Directory) {
     f->sought = true;
@@ -488,12 +497,12 @@ int64_t sys_lseek(Call& c) {
   return to;
 }
 
-int64_t sys_dup(Call& c) { return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(c.fd()).file, false) : -err::BADF; }
+Result sys_dup(Call& c) { return file_of(c.s, c.fd()) ? new_fd(c.s, c.s.fds.at(c.fd()).file, false) : Error::BADF; }
 
 namespace {
 
-int64_t dup_to(Call& c, int from, int to, bool cloexec) {
-  if (!file_of(c.s, from) || static_cast<uint32_t>(to) >= c.s.rlimits[rlimit::NoFile].soft) return -err::BADF;
+Result dup_to(Call& c, int from, int to, bool cloexec) {
+  if (!file_of(c.s, from) || static_cast<uint32_t>(to) >= c.s.rlimits[rlimit::NoFile].soft) return Error::BADF;
   const int file = c.s.fds.at(from).file;
   ++c.s.files.at(file).refs;
   if (file_of(c.s, to)) drop_fd(c.s, to);
@@ -503,17 +512,17 @@ int64_t dup_to(Call& c, int from, int to, bool cloexec) {
 
 }  // namespace
 
-int64_t sys_dup2(Call& c) {
-  if (c.fd(0) == c.fd(1)) return file_of(c.s, c.fd()) ? c.fd() : -err::BADF;
+Result sys_dup2(Call& c) {
+  if (c.fd(0) == c.fd(1)) return file_of(c.s, c.fd()) ? Result(c.fd()) : Error::BADF;
   return dup_to(c, c.fd(0), c.fd(1), false);
 }
 
-int64_t sys_dup3(Call& c) {
-  if (c.fd(0) == c.fd(1)) return -err::INVAL;
+Result sys_dup3(Call& c) {
+  if (c.fd(0) == c.fd(1)) return Error::INVAL;
   return dup_to(c, c.fd(0), c.fd(1), c.a[2] & open_flag::CLOEXEC);
 }
 
-int64_t sys_fcntl(Call& c) {
+Result sys_fcntl(Call& c) {
   enum : uint64_t {
     DupFd = 0,
     GetFd,
@@ -532,12 +541,12 @@ int64_t sys_fcntl(Call& c) {
   };
   constexpr uint32_t kSettable = open_flag::APPEND | open_flag::NONBLOCK;
   OpenFile* f = file_of(c.s, c.fd());
-  if (!f) return -err::BADF;
+  if (!f) return Error::BADF;
   Descriptor& d = c.s.fds.at(c.fd());
   switch (c.a[1]) {
     case DupFd:
     case DupCloexec:
-      if ((c.a[2] & 0xffffffff) >= c.s.rlimits[rlimit::NoFile].soft) return -err::INVAL;
+      if ((c.a[2] & 0xffffffff) >= c.s.rlimits[rlimit::NoFile].soft) return Error::INVAL;
       return new_fd(c.s, d.file, c.a[1] == DupCloexec, static_cast<int>(c.a[2]));
     case GetFd: return d.cloexec;
     case SetFd: return d.cloexec = c.a[2] & 1, 0;
@@ -546,7 +555,7 @@ int64_t sys_fcntl(Call& c) {
              (f->kind == FileKind::Host || f->kind == FileKind::Scratch ? open_flag::LARGEFILE[c.s.column()] : 0);
     case SetFl: return f->flags = (f->flags & ~kSettable) | (static_cast<uint32_t>(c.a[2]) & kSettable), 0;
     case GetLk:
-    case OfdGetLk: return c.put(c.a[2], uint16_t{2}) ? 0 : -err::FAULT;  // F_UNLCK: one process, no conflicts
+    case OfdGetLk: return c.put(c.a[2], uint16_t{2}) ? kOk : Error::FAULT;  // F_UNLCK: one process, no conflicts
     case SetLk:
     case SetLkW:
     case OfdSetLk:
@@ -554,60 +563,61 @@ int64_t sys_fcntl(Call& c) {
     case SetPipe:
     case GetPipe:
       return f->kind == FileKind::PipeRead || f->kind == FileKind::PipeWrite
-                 ? static_cast<int64_t>(c.s.pipes.at(f->pipe).capacity)
-                 : -err::BADF;
-    default: return -err::INVAL;
+                 ? Result(static_cast<int64_t>(c.s.pipes.at(f->pipe).capacity))
+                 : Error::BADF;
+    default: return Error::INVAL;
   }
 }
 
-int64_t sys_ioctl(Call& c) {
+Result sys_ioctl(Call& c) {
   constexpr uint64_t kNonBlock = 0x5421, kCloexec = 0x5451, kAvailable = 0x541b;
   OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
+  if (!f) return Error::BADF;
   int32_t on = 0;
   switch (c.a[1] & 0xffffffff) {
     case kNonBlock:
-      if (!c.get(c.a[2], on)) return -err::FAULT;
+      if (!c.get(c.a[2], on)) return Error::FAULT;
       f->flags = on ? f->flags | open_flag::NONBLOCK : f->flags & ~open_flag::NONBLOCK;
       return 0;
     case kCloexec: return c.s.fds.at(c.fd()).cloexec = true, 0;
     case kAvailable:
-      if (f->kind != FileKind::PipeRead) return -err::NOTTY;
-      return c.put(c.a[2], static_cast<int32_t>(c.s.pipes.at(f->pipe).bytes.size())) ? 0 : -err::FAULT;
-    default: return -err::NOTTY;  // nothing here is a terminal
+      if (f->kind != FileKind::PipeRead) return Error::NOTTY;
+      return c.put(c.a[2], static_cast<int32_t>(c.s.pipes.at(f->pipe).bytes.size())) ? kOk : Error::FAULT;
+    default: return Error::NOTTY;  // nothing here is a terminal
   }
 }
 
-int64_t sys_ftruncate(Call& c) {
+Result sys_ftruncate(Call& c) {
   OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
+  if (!f) return Error::BADF;
   const bool regular = f->kind == FileKind::Host || f->kind == FileKind::Scratch;
-  if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
-  const int64_t e = f->node ? scratch_truncate(c, f->node, c.a[1]) : host_truncate(c, *f, c.a[1]);
-  if (e >= 0) view_resized(c, *f, c.a[1]);
+  if (!regular || !writable(*f) || static_cast<int64_t>(c.a[1]) < 0) return Error::INVAL;
+  const Result e = f->node ? scratch_truncate(c, f->node, c.a[1]) : host_truncate(c, *f, c.a[1]);
+  if (e) view_resized(c, *f, c.a[1]);
   return e;
 }
 
-int64_t sys_fallocate(Call& c) { return opened_file(c) ? -err::OPNOTSUPP : -err::BADF; }
+Result sys_fallocate(Call& c) { return opened_file(c) ? Error::OPNOTSUPP : Error::BADF; }
 
-int64_t sys_fsync(Call& c) {
+Result sys_fsync(Call& c) {
   const OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
-  return f->kind == FileKind::Host || f->kind == FileKind::Scratch || f->kind == FileKind::Directory ? 0 : -err::INVAL;
+  if (!f) return Error::BADF;
+  return f->kind == FileKind::Host || f->kind == FileKind::Scratch || f->kind == FileKind::Directory ? kOk
+                                                                                                     : Error::INVAL;
 }
 
-int64_t sys_fchmod(Call& c) {
+Result sys_fchmod(Call& c) {
   const OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
+  if (!f) return Error::BADF;
   if (f->node) return scratch_chmod(c, f->node, static_cast<uint32_t>(c.a[1]));
-  if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return -err::PERM;
+  if (f->kind != FileKind::Host && f->kind != FileKind::Directory) return Error::PERM;
   return host_chmod(c, *f, static_cast<uint32_t>(c.a[1]));
 }
 
-int64_t sys_fchdir(Call& c) {
+Result sys_fchdir(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
-  if (!f) return -err::BADF;
-  if (f->kind != FileKind::Directory) return -err::NOTDIR;
+  if (!f) return Error::BADF;
+  if (f->kind != FileKind::Directory) return Error::NOTDIR;
   change_directory(c.s, f->path, f->handle ? c.s.fds.at(c.fd()).file : 0);
   return 0;
 }
@@ -631,11 +641,11 @@ void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, c
   out += record;
 }
 
-int64_t list_directory(Call& c, OpenFile& f) {
+Result list_directory(Call& c, OpenFile& f) {
   constexpr uint8_t kDirectory = 4;
   std::vector<DirEntry> entries;
-  const int64_t e = f.node == 0 || is_scratch_root(f) ? host_list(c, f, entries) : 0;
-  if (e < 0 && f.node == 0) return e;
+  const Result e = f.node == 0 || is_scratch_root(f) ? host_list(c, f, entries) : kOk;
+  if (!e && f.node == 0) return e;
   if (f.node) scratch_list(c.s, f.node, entries);
   const auto is_tmp = [](const DirEntry& d) { return d.name == "tmp"; };
   if (f.path == "/" && c.s.scratch.mounted && std::none_of(entries.begin(), entries.end(), is_tmp))
@@ -645,7 +655,7 @@ int64_t list_directory(Call& c, OpenFile& f) {
   f.content.clear();
   uint64_t size = 0;
   for (const DirEntry& d : entries) size += record_size(d.name);
-  if (!hold_content(c.s, f, size)) return -err::NOMEM;
+  if (!hold_content(c.s, f, size)) return Error::NOMEM;
   c.host.work(entries.size());
   for (const DirEntry& d : entries) {
     const std::string path = clean_path(f.path + "/" + d.name);
@@ -671,12 +681,12 @@ void to_record(OpenFile& f) {
 
 }  // namespace
 
-int64_t sys_getdents64(Call& c) {
+Result sys_getdents64(Call& c) {
   OpenFile* f = opened_file(c);
-  if (!f) return -err::BADF;
-  if (f->kind != FileKind::Directory) return -err::NOTDIR;
+  if (!f) return Error::BADF;
+  if (f->kind != FileKind::Directory) return Error::NOTDIR;
   if (!f->listed)
-    if (const int64_t e = list_directory(c, *f); e < 0) return e;
+    if (const Result e = list_directory(c, *f); !e) return e;
   if (f->sought) to_record(*f);
   const uint64_t room = std::min<uint64_t>(c.a[2] & 0xffffffff, kChunk);
   uint64_t end = f->offset;
@@ -685,10 +695,10 @@ int64_t sys_getdents64(Call& c) {
     if (end + length - f->offset > room) break;
     end += length;
   }
-  if (end == f->offset) return end < f->content.size() ? -err::INVAL : 0;
+  if (end == f->offset) return end < f->content.size() ? Error::INVAL : kOk;
   const std::string part = f->content.substr(f->offset, end - f->offset);
-  const int64_t done = copy_out(c, c.a[1], part);
-  if (done > 0) f->offset = end;
+  const Result done = copy_out(c, c.a[1], part);
+  if (done) f->offset = end;
   return done;
 }
 

@@ -23,13 +23,13 @@ std::vector<size_t> waiters(const State& s, const MachineState& m, uint64_t addr
 }
 
 // WAIT's time-out is relative, WAIT_BITSET's absolute (on the monotonic clock, or the wall clock with the flag).
-int64_t wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
+Result wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
   if (op == kWait) return relative_deadline(c, c.a[3], deadline);
   deadline = kNever;
   if (c.a[3] == 0) return 0;
   TimeSpec ts;
-  if (!c.get(c.a[3], ts)) return -err::FAULT;
-  if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= kSecond) return -err::INVAL;
+  if (!c.get(c.a[3], ts)) return Error::FAULT;
+  if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= kSecond) return Error::INVAL;
   const unsigned __int128 when = static_cast<unsigned __int128>(ts.sec) * kSecond + static_cast<uint64_t>(ts.nsec);
   const uint64_t now = clock_now(c.s, c.m, realtime ? clock_id::REALTIME : clock_id::MONOTONIC, 0);
   deadline = when <= now ? c.m.now_ns()
@@ -37,28 +37,28 @@ int64_t wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
   return 0;
 }
 
-int64_t wait(Call& c, int op, uint32_t bitset) {
-  if (c.retry) return c.timed_out ? -err::TIMEDOUT : kBlocked;
-  if (bitset == 0) return -err::INVAL;
+Result wait(Call& c, int op, uint32_t bitset) {
+  if (c.retry) return c.timed_out ? Error::TIMEDOUT : kBlocked;
+  if (bitset == 0) return Error::INVAL;
   uint64_t deadline = kNever;
-  if (const int64_t e = wait_deadline(c, op, c.a[1] & kRealtimeFlag, deadline); e < 0) return e;
+  if (const Result e = wait_deadline(c, op, c.a[1] & kRealtimeFlag, deadline); !e) return e;
   uint32_t value = 0;
-  if (!c.get(c.a[0], value)) return -err::FAULT;
-  if (value != static_cast<uint32_t>(c.a[2])) return -err::AGAIN;
-  if (deadline <= c.m.now_ns()) return -err::TIMEDOUT;
+  if (!c.get(c.a[0], value)) return Error::FAULT;
+  if (value != static_cast<uint32_t>(c.a[2])) return Error::AGAIN;
+  if (deadline <= c.m.now_ns()) return Error::TIMEDOUT;
   // With a time-out the kernel answers EINTR even under SA_RESTART.
-  const int64_t result = c.block(WaitKind::Futex, deadline, deadline == kNever);
+  const Result result = c.block(WaitKind::Futex, deadline, deadline == kNever);
   Wait& w = c.info().wait;
   w.address = c.a[0];
   w.bitset = bitset;
   return result;
 }
 
-int64_t requeue(Call& c, bool compare) {
+Result requeue(Call& c, bool compare) {
   if (compare) {
     uint32_t value = 0;
-    if (!c.get(c.a[0], value)) return -err::FAULT;
-    if (value != static_cast<uint32_t>(c.a[5])) return -err::AGAIN;
+    if (!c.get(c.a[0], value)) return Error::FAULT;
+    if (value != static_cast<uint32_t>(c.a[5])) return Error::AGAIN;
   }
   int64_t moved = 0;
   const int64_t woken = futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
@@ -84,13 +84,13 @@ bool wake_op_compare(uint32_t old, uint32_t op, int32_t argument) {
   }
 }
 
-int64_t wake_op(Call& c) {
+Result wake_op(Call& c) {
   const auto code = static_cast<uint32_t>(c.a[5]);
   auto argument = static_cast<uint32_t>(static_cast<int32_t>(code << 8) >> 20);
   const int32_t compare = static_cast<int32_t>(code << 20) >> 20;
   if (code >> 31) argument = 1u << (argument & 31);
   uint32_t old = 0;
-  if (!c.get(c.a[4], old)) return -err::FAULT;
+  if (!c.get(c.a[4], old)) return Error::FAULT;
   uint32_t next = old;
   switch (code >> 28 & 7) {
     case 0: next = argument; break;
@@ -98,10 +98,10 @@ int64_t wake_op(Call& c) {
     case 2: next |= argument; break;
     case 3: next &= ~argument; break;
     case 4: next ^= argument; break;
-    default: return -err::NOSYS;
+    default: return Error::NOSYS;
   }
-  if ((code >> 24 & 15) > 5) return -err::NOSYS;
-  if (!c.put(c.a[4], next)) return -err::FAULT;
+  if ((code >> 24 & 15) > 5) return Error::NOSYS;
+  if (!c.put(c.a[4], next)) return Error::FAULT;
   int64_t woken = futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
   if (wake_op_compare(old, code >> 24 & 15, compare))
     woken += futex_wake(c.s, c.m, c.a[4], static_cast<int32_t>(c.a[3]), UINT32_MAX);
@@ -120,20 +120,20 @@ int64_t futex_wake(State& s, MachineState& m, uint64_t address, int64_t count, u
   return woken;
 }
 
-int64_t sys_futex(Call& c) {
+Result sys_futex(Call& c) {
   const int op = static_cast<int>(c.a[1]) & ~(kPrivateFlag | kRealtimeFlag);
-  if (c.a[0] % 4 != 0) return -err::INVAL;
+  if (c.a[0] % 4 != 0) return Error::INVAL;
   switch (op) {
     case kWait: return wait(c, op, UINT32_MAX);
     case kWaitBitset: return wait(c, op, static_cast<uint32_t>(c.a[5]));
     case kWake: return futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
     case kWakeBitset:
-      return c.a[5] ? futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), static_cast<uint32_t>(c.a[5]))
-                    : -err::INVAL;
+      return c.a[5] ? Result(futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), static_cast<uint32_t>(c.a[5])))
+                    : Error::INVAL;
     case kRequeue: return requeue(c, false);
     case kCmpRequeue: return requeue(c, true);
     case kWakeOp: return wake_op(c);
-    default: return -err::NOSYS;
+    default: return Error::NOSYS;
   }
 }
 

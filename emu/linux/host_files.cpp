@@ -1,4 +1,4 @@
-// The door's answers as journal entries, in the guest's numbers.
+// The door's answers as journal entries.
 #include "emu/linux/host_files.h"
 
 #include <sys/stat.h>
@@ -11,10 +11,10 @@ namespace {
 
 constexpr uint64_t kMaxTransfer = 16 << 20;  // bytes a single read or write moves; short counts are legal
 
-// The door's result as an entry: a host's errno becomes the guest's.
+// The door's result as an entry: a host's errno becomes an error.
 JournalEntry entry_of(int64_t result) {
   JournalEntry e;
-  e.result = result < 0 ? -guest_errno(static_cast<int>(-result)) : result;
+  e.result = result < 0 ? Result(posix::error_of_host(static_cast<int>(-result))) : Result(result);
   return e;
 }
 
@@ -50,7 +50,7 @@ JournalEntry entry_of(int64_t result, const std::string& text) {
 }
 
 std::string text_of(const JournalEntry& e) {
-  return e.result < 0 ? std::string() : std::string(e.bytes.begin(), e.bytes.end());
+  return !e.result ? std::string() : std::string(e.bytes.begin(), e.bytes.end());
 }
 
 // Asks the door once, at the horizon.
@@ -62,16 +62,16 @@ const JournalEntry& asked(Call& c, const char* verb, const std::string& what, As
 // The number of the journal's next entry, from 1.
 FileHandle next_handle(const Call& c) { return c.m.journal_cursor + 1; }
 
-int64_t opened(const JournalEntry& e, FileHandle handle, OpenFile& f) {
+Result opened(const JournalEntry& e, FileHandle handle, OpenFile& f) {
   HostStatus st;
-  if (e.result < 0) return e.result;
+  if (!e.result) return e.result;
   read_entry(e, st, f.path);
   f.kind = (st.mode & mode::FMT) == mode::DIR ? FileKind::Directory : FileKind::Host;
   f.handle = handle;
   return 0;
 }
 
-int64_t open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenFile& f) {
+Result open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenFile& f) {
   const FileHandle handle = next_handle(c);
   const JournalEntry& e = asked(c, "open", path.text, [&](HostFiles& door) {
     HostFiles::Status st;
@@ -84,7 +84,7 @@ int64_t open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenF
 
 }  // namespace
 
-int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
+Result host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
   const uint32_t how = flags & open_flag::ACCMODE;
   HostFiles::Open o;
   o.read = how != open_flag::WRONLY;
@@ -99,16 +99,16 @@ int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, 
   return open_as(c, path, o, f);
 }
 
-int64_t host_enter(Call& c, const HostPath& path, OpenFile& f) {
+Result host_enter(Call& c, const HostPath& path, OpenFile& f) {
   HostFiles::Open o;
   o.directory = o.look = o.search = true;
   return open_as(c, path, o, f);
 }
 
-int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
-  if (flags & open_flag::DIRECTORY[c.s.column()]) return -err::NOTDIR;
-  if (flags & open_flag::CREAT && flags & open_flag::EXCL) return -err::EXIST;
-  if ((flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC)) return -err::ACCES;
+Result host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
+  if (flags & open_flag::DIRECTORY[c.s.column()]) return Error::NOTDIR;
+  if (flags & open_flag::CREAT && flags & open_flag::EXCL) return Error::EXIST;
+  if ((flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC)) return Error::ACCES;
   const FileHandle handle = next_handle(c);
   const JournalEntry& e = asked(c, "open", c.s.exe, [&](HostFiles& door) {
     HostFiles::Status st;
@@ -124,7 +124,7 @@ void host_close(Call& c) {
   c.s.closed.clear();
 }
 
-int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical) {
+Result host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical) {
   const JournalEntry& e = asked(c, "stat", path.text, [&](HostFiles& door) {
     HostFiles::Status st;
     std::string real;
@@ -135,7 +135,7 @@ int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status
   return e.result;
 }
 
-int64_t host_stat_executable(Call& c, HostStatus& status, std::string& canonical) {
+Result host_stat_executable(Call& c, HostStatus& status, std::string& canonical) {
   const JournalEntry& e = asked(c, "stat", c.s.exe, [&](HostFiles& door) {
     HostFiles::Status st;
     std::string real;
@@ -146,7 +146,7 @@ int64_t host_stat_executable(Call& c, HostStatus& status, std::string& canonical
   return e.result;
 }
 
-int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status) {
+Result host_stat(Call& c, const OpenFile& f, HostStatus& status) {
   const JournalEntry& e = asked(c, "stat", f.path, [&](HostFiles& door) {
     HostFiles::Status st;
     const int64_t result = door.stat(f.handle, st);
@@ -163,7 +163,7 @@ bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other) {
   return e.result == 1;
 }
 
-int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = asked(c, "read", f.path, [&](HostFiles& door) {
     JournalEntry entry;
@@ -176,20 +176,20 @@ int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::
   return e.result;
 }
 
-int64_t host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   out.clear();
   while (n > 0) {
     std::string part;
-    const int64_t got = host_read(c, f, offset + out.size(), n, part);
-    if (got < 0) return got;
-    if (got == 0) break;
+    const Result got = host_read(c, f, offset + out.size(), n, part);
+    if (!got) return got;
+    if (got == kOk) break;
     out += part;
     n -= std::min<uint64_t>(n, part.size());
   }
   return static_cast<int64_t>(out.size());
 }
 
-int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = c.host.input(c.m, "read stdin", [&] {
     JournalEntry entry;
@@ -205,7 +205,7 @@ int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) 
   return e.result;
 }
 
-int64_t host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+Result host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
   const JournalEntry& e = asked(c, "write", f.path, [&](HostFiles& door) {
     uint64_t behind = offset;
     JournalEntry entry =
@@ -221,7 +221,7 @@ int64_t host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, con
   return e.result;
 }
 
-int64_t host_readlink(Call& c, const HostPath& path, std::string& out) {
+Result host_readlink(Call& c, const HostPath& path, std::string& out) {
   const JournalEntry& e = asked(c, "readlink", path.text, [&](HostFiles& door) {
     std::string target;
     const int64_t result = door.readlink(path, target);
@@ -231,7 +231,7 @@ int64_t host_readlink(Call& c, const HostPath& path, std::string& out) {
   return e.result;
 }
 
-int64_t host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out) {
+Result host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out) {
   const JournalEntry& e = asked(c, "list", f.path, [&](HostFiles& door) {
     std::vector<HostFiles::Entry> names;
     JournalEntry entry = entry_of(f.handle ? door.list(f.handle, names) : door.list(f.path, names));
@@ -252,11 +252,11 @@ int64_t host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out) {
 
 // --- changes ---
 
-int64_t host_mkdir(Call& c, const HostPath& path, uint32_t perm) {
+Result host_mkdir(Call& c, const HostPath& path, uint32_t perm) {
   return asked(c, "mkdir", path.text, [&](HostFiles& door) { return entry_of(door.mkdir(path, perm)); }).result;
 }
 
-int64_t host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical) {
+Result host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical) {
   const JournalEntry& e = asked(c, directory ? "rmdir" : "unlink", path.text, [&](HostFiles& door) {
     std::string real;
     const int64_t result = door.remove(path, directory, real);
@@ -266,8 +266,8 @@ int64_t host_remove(Call& c, const HostPath& path, bool directory, std::string& 
   return e.result;
 }
 
-int64_t host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
-                    std::string& canonical_to) {
+Result host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
+                   std::string& canonical_to) {
   const JournalEntry& e = asked(c, "rename", from.text, [&](HostFiles& door) {
     std::string a, b;
     const int64_t result = door.rename(from, to, no_replace, a, b);
@@ -280,27 +280,27 @@ int64_t host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_r
   return e.result;
 }
 
-int64_t host_truncate(Call& c, const HostPath& path, uint64_t size) {
+Result host_truncate(Call& c, const HostPath& path, uint64_t size) {
   return asked(c, "truncate", path.text, [&](HostFiles& door) { return entry_of(door.truncate(path, size)); }).result;
 }
 
-int64_t host_truncate(Call& c, const OpenFile& f, uint64_t size) {
+Result host_truncate(Call& c, const OpenFile& f, uint64_t size) {
   return asked(c, "truncate", f.path, [&](HostFiles& door) { return entry_of(door.truncate(f.handle, size)); }).result;
 }
 
-int64_t host_chmod(Call& c, const HostPath& path, uint32_t perm) {
+Result host_chmod(Call& c, const HostPath& path, uint32_t perm) {
   return asked(c, "chmod", path.text, [&](HostFiles& door) { return entry_of(door.chmod(path, perm)); }).result;
 }
 
-int64_t host_chmod(Call& c, const OpenFile& f, uint32_t perm) {
+Result host_chmod(Call& c, const OpenFile& f, uint32_t perm) {
   return asked(c, "chmod", f.path, [&](HostFiles& door) { return entry_of(door.chmod(f.handle, perm)); }).result;
 }
 
-int64_t host_symlink(Call& c, const std::string& target, const HostPath& path) {
+Result host_symlink(Call& c, const std::string& target, const HostPath& path) {
   return asked(c, "symlink", path.text, [&](HostFiles& door) { return entry_of(door.symlink(target, path)); }).result;
 }
 
-int64_t host_link(Call& c, const HostPath& from, bool follow, const HostPath& to) {
+Result host_link(Call& c, const HostPath& from, bool follow, const HostPath& to) {
   return asked(c, "link", to.text, [&](HostFiles& door) { return entry_of(door.link(from, follow, to)); }).result;
 }
 

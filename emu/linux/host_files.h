@@ -18,20 +18,20 @@ struct HostStatus {
 
 // All return ≥ 0 or -errno in the guest's numbering. `canonical` is the path without symbolic links.
 // Opens; `f` gets kind, path and handle. `flags` in the guest's numbering.
-int64_t host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f);
-int64_t host_enter(Call& c, const HostPath& path, OpenFile& f);  // a directory, as chdir
-int64_t host_open_executable(Call& c, uint32_t flags, OpenFile& f);
+Result host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f);
+Result host_enter(Call& c, const HostPath& path, OpenFile& f);  // a directory, as chdir
+Result host_open_executable(Call& c, uint32_t flags, OpenFile& f);
 void host_close(Call& c);  // what the call at hand let go of (State::closed)
-int64_t host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical);
-int64_t host_stat_executable(Call& c, HostStatus& status, std::string& canonical);
-int64_t host_stat(Call& c, const OpenFile& f, HostStatus& status);
+Result host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical);
+Result host_stat_executable(Call& c, HostStatus& status, std::string& canonical);
+Result host_stat(Call& c, const OpenFile& f, HostStatus& status);
 bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other);
-int64_t host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
-int64_t host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
-int64_t host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out);
+Result host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
+Result host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
+Result host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out);
 // At `offset`, or at the end (append); `end` is the offset behind what was written.
-int64_t host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
-int64_t host_readlink(Call& c, const HostPath& path, std::string& out);
+Result host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
+Result host_readlink(Call& c, const HostPath& path, std::string& out);
 
 struct DirEntry {
   std::string name;
@@ -39,18 +39,18 @@ struct DirEntry {
   uint64_t inode = 0;  // 0: inode_of its path
 };
 // Sorted; without . and .. . Of a directory that the host holds, else by its path.
-int64_t host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out);
+Result host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out);
 
 // Changes; each needs --allow-write.
-int64_t host_mkdir(Call& c, const HostPath& path, uint32_t perm);
-int64_t host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical);
-int64_t host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
-                    std::string& canonical_to);
-int64_t host_truncate(Call& c, const HostPath& path, uint64_t size);
-int64_t host_truncate(Call& c, const OpenFile& f, uint64_t size);
-int64_t host_chmod(Call& c, const HostPath& path, uint32_t perm);
-int64_t host_chmod(Call& c, const OpenFile& f, uint32_t perm);
-int64_t host_symlink(Call& c, const std::string& target, const HostPath& path);
-int64_t host_link(Call& c, const HostPath& from, bool follow, const HostPath& to);
+Result host_mkdir(Call& c, const HostPath& path, uint32_t perm);
+Result host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical);
+Result host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
+                   std::string& canonical_to);
+Result host_truncate(Call& c, const HostPath& path, uint64_t size);
+Result host_truncate(Call& c, const OpenFile& f, uint64_t size);
+Result host_chmod(Call& c, const HostPath& path, uint32_t perm);
+Result host_chmod(Call& c, const OpenFile& f, uint32_t perm);
+Result host_symlink(Call& c, const std::string& target, const HostPath& path);
+Result host_link(Call& c, const HostPath& from, bool follow, const HostPath& to);
 
 }  // namespace deferscope::emu::linux_

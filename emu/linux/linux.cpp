@@ -88,7 +88,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
     cpu.r[11] = cpu.eflags();
   }
   if (m.memory.any_stored_page()) write_back(c);
-  int64_t result;
+  Result result;
   try {
     result = syscall_row(c.row).handler(c);
   } catch (...) {  // the call is not made: Interrupted, Unsupported
@@ -123,7 +123,7 @@ void Linux::wake_due(MachineState& m, HostPort& host) {
     if (m.threads[i].status != ThreadStatus::Blocked) continue;
     const Wait wait = s_.threads.at(m.threads[i].tid).wait;
     Call c{s_, m, host, i, wait.row, wait.args, true, true};
-    const int64_t result = syscall_row(wait.row).handler(c);
+    const Result result = syscall_row(wait.row).handler(c);
     if (result != kBlocked) finish_wait(s_, m, i, result);
   }
   fire_timers(s_, m);
@@ -162,7 +162,7 @@ std::string Linux::describe_thread(const MachineState& m, const Thread& t) const
 
 std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
 
-int64_t Call::block(WaitKind kind, uint64_t deadline, bool restart) {
+Result Call::block(WaitKind kind, uint64_t deadline, bool restart) {
   if (retry) return kBlocked;
   Wait& w = info().wait;
   w = Wait{};
@@ -177,9 +177,9 @@ int64_t Call::block(WaitKind kind, uint64_t deadline, bool restart) {
   return kBlocked;
 }
 
-int64_t Call::get_path(uint64_t address, std::string& out) {
+Result Call::get_path(uint64_t address, std::string& out) {
   if (memory().read_string(address, out, 4096)) return 0;
-  return memory().fault == isa::Fault::None ? -err::NAMETOOLONG : -err::FAULT;
+  return memory().fault == isa::Fault::None ? Error::NAMETOOLONG : Error::FAULT;
 }
 
 }  // namespace deferscope::emu::linux_

@@ -50,7 +50,7 @@ uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t le
 
 // --- files behind private mappings ---
 
-int64_t read_part(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result read_part(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   if (f.kind == FileKind::Text) return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
   if (f.kind == FileKind::Scratch) return scratch_read(c.s, f.node, offset, n, out);
   return host_read_all(c, f, offset, n, out);
@@ -80,16 +80,16 @@ bool take_for_file(Call& c, uint64_t bytes) {
 
 // As much as is there of [offset, offset + n) of a file, whose first bytes are known already. Takes room for it piece
 // by piece: a file larger than --memory is refused before it is read whole.
-int64_t read_whole(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::vector<uint8_t>& bytes) {
+Result read_whole(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::vector<uint8_t>& bytes) {
   constexpr uint64_t kPart = 1 << 20;
   while (bytes.size() < n) {
     std::string part;
     const uint64_t ask = std::min(n - bytes.size(), kPart);
-    if (!take_for_file(c, ask)) return -err::NOMEM;
+    if (!take_for_file(c, ask)) return Error::NOMEM;
     c.host.work(ask / kPage);
-    const int64_t e = read_part(c, f, offset + bytes.size(), ask, part);
+    const Result e = read_part(c, f, offset + bytes.size(), ask, part);
     c.s.holdings.give_back(ask - part.size());
-    if (e < 0) return e;
+    if (!e) return e;
     if (part.empty()) break;
     bytes.insert(bytes.end(), part.begin(), part.end());
   }
@@ -97,7 +97,7 @@ int64_t read_whole(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std:
 }
 
 // The mapped bytes that the file still has: none of them is copied again.
-int64_t find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, const MappedFile*& found) {
+Result find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, const MappedFile*& found) {
   constexpr uint64_t kPart = 1 << 20;
   found = nullptr;
   for (const MappedFile& have : c.s.mapped_files) {
@@ -108,7 +108,7 @@ int64_t find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, con
       const uint64_t ask = std::min(n - same, kPart);
       c.host.work(ask / kPage);
       if (ask > 0)
-        if (const int64_t e = read_part(c, f, offset + same, ask, part); e < 0) return e;
+        if (const Result e = read_part(c, f, offset + same, ask, part); !e) return e;
       if (part.size() > have.bytes->size() - same ||
           !std::equal(part.begin(), part.end(), have.bytes->begin() + static_cast<std::ptrdiff_t>(same)))
         break;
@@ -131,15 +131,15 @@ std::shared_ptr<const std::vector<uint8_t>> counted(std::shared_ptr<std::vector<
 }
 
 // What stands behind a private mapping of a file: its bytes, taken once, and once for all mappings that see the same.
-int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length, Backing& out, MappingName& name) {
+Result file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length, Backing& out, MappingName& name) {
   if (f.kind == FileKind::Zero) return name = f.path, 0;
-  if (f.kind != FileKind::Text && f.kind != FileKind::Scratch && f.kind != FileKind::Host) return -err::NODEV;
+  if (f.kind != FileKind::Text && f.kind != FileKind::Scratch && f.kind != FileKind::Host) return Error::NODEV;
   const MappedFile* have = nullptr;
-  if (const int64_t e = find_mapped(c, f, offset, length, have); e < 0) return e;
+  if (const Result e = find_mapped(c, f, offset, length, have); !e) return e;
   if (!have) {
-    if (!take_for_file(c, file_cost(f.path))) return -err::NOMEM;
+    if (!take_for_file(c, file_cost(f.path))) return Error::NOMEM;
     auto bytes = std::make_shared<std::vector<uint8_t>>();
-    if (const int64_t e = read_whole(c, f, offset, length, *bytes); e < 0) {
+    if (const Result e = read_whole(c, f, offset, length, *bytes); !e) {
       c.s.holdings.give_back(bytes->size() + file_cost(f.path));
       return e;
     }
@@ -153,10 +153,10 @@ int64_t file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t lengt
 }
 
 // A mapping of an open file: what stands behind it is what the file has now; what comes later the view shows.
-int64_t map_file(Call& c, int file, uint64_t offset, uint64_t length, bool shared, Backing& out, MappingName& name,
-                 FileView& view) {
+Result map_file(Call& c, int file, uint64_t offset, uint64_t length, bool shared, Backing& out, MappingName& name,
+                FileView& view) {
   const OpenFile& f = c.s.files.at(file);
-  if (const int64_t e = file_backing(c, f, offset, length, out, name); e < 0) return e;
+  if (const Result e = file_backing(c, f, offset, length, out, name); !e) return e;
   const bool has_bytes = f.kind == FileKind::Scratch || f.kind == FileKind::Host;
   return has_bytes ? view_of(c, file, offset, shared, view) : 0;
 }
@@ -173,48 +173,48 @@ bool shows_read_only(const Memory& memory, uint64_t address, uint64_t length) {
 
 }  // namespace
 
-int64_t sys_mmap(Call& c) {
+Result sys_mmap(Call& c) {
   const auto [address, raw_length, prot, flags, fd, offset] = c.a;
   const uint64_t length = page_up(raw_length), type = flags & kTypeMask;
-  if (raw_length == 0 || offset % kPage != 0 || type == 0 || type > 3) return -err::INVAL;
-  if (length < raw_length || length > task_size(c.s)) return -err::NOMEM;
-  if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return -err::NOMEM;
+  if (raw_length == 0 || offset % kPage != 0 || type == 0 || type > 3) return Error::INVAL;
+  if (length < raw_length || length > task_size(c.s)) return Error::NOMEM;
+  if (type == kPrivate && !(flags & kNoReserve) && overcommits(c.s, prot, length)) return Error::NOMEM;
   Backing backing;
   MappingName name;
   FileView view;
   const OpenFile* f = nullptr;
-  if (!may_split(c.memory(), address, flags & (kFixed | kFixedNoReplace) ? length : 0, 1)) return -err::NOMEM;
+  if (!may_split(c.memory(), address, flags & (kFixed | kFixedNoReplace) ? length : 0, 1)) return Error::NOMEM;
   if (!(flags & kAnonymous)) {
     f = file_of(c.s, static_cast<int>(fd));
-    if (!f || (f->flags & open_flag::PATH)) return -err::BADF;
+    if (!f || (f->flags & open_flag::PATH)) return Error::BADF;
     const uint32_t how = f->flags & open_flag::ACCMODE;
-    if (how == open_flag::WRONLY) return -err::ACCES;
-    if (type != kPrivate && (prot & kWrite) && how != open_flag::RDWR) return -err::ACCES;
+    if (how == open_flag::WRONLY) return Error::ACCES;
+    if (type != kPrivate && (prot & kWrite) && how != open_flag::RDWR) return Error::ACCES;
   }
   uint64_t at = address;
   if (flags & (kFixed | kFixedNoReplace)) {
-    if (address % kPage != 0) return -err::INVAL;
-    if (!in_user_space(c.s, address, length)) return -err::NOMEM;
-    if (address < kMinAddress) return -err::PERM;
-    if ((flags & kFixedNoReplace) && c.memory().any_mapped(address, length)) return -err::EXIST;
+    if (address % kPage != 0) return Error::INVAL;
+    if (!in_user_space(c.s, address, length)) return Error::NOMEM;
+    if (address < kMinAddress) return Error::PERM;
+    if ((flags & kFixedNoReplace) && c.memory().any_mapped(address, length)) return Error::EXIST;
   } else {
     at = choose_place(c.s, c.memory(), address, length);
-    if (at == 0) return -err::NOMEM;
+    if (at == 0) return Error::NOMEM;
   }
   if (f)
-    if (const int64_t e =
+    if (const Result e =
             map_file(c, c.s.fds.at(static_cast<int>(fd)).file, offset, length, type != kPrivate, backing, name, view);
-        e < 0)
+        !e)
       return e;
   c.memory().map(at, length, guest_prot(prot), std::move(backing), std::move(name), view);
   settle_views(c);
   return static_cast<int64_t>(at);
 }
 
-int64_t sys_munmap(Call& c) {
+Result sys_munmap(Call& c) {
   const uint64_t length = page_up(c.a[1]);
-  if (c.a[0] % kPage != 0 || length == 0 || !in_user_space(c.s, c.a[0], length)) return -err::INVAL;
-  if (!may_split(c.memory(), c.a[0], length, 0)) return -err::NOMEM;
+  if (c.a[0] % kPage != 0 || length == 0 || !in_user_space(c.s, c.a[0], length)) return Error::INVAL;
+  if (!may_split(c.memory(), c.a[0], length, 0)) return Error::NOMEM;
   c.memory().unmap(c.a[0], length);
   // A look at all mappings now and then, not each time.
   if (!c.s.mapped_files.empty() && ++c.s.unmaps > c.memory().mappings().size() / 64)
@@ -223,15 +223,15 @@ int64_t sys_munmap(Call& c) {
   return 0;
 }
 
-int64_t sys_mprotect(Call& c) {
+Result sys_mprotect(Call& c) {
   const uint64_t length = page_up(c.a[1]);
-  if (c.a[0] % kPage != 0) return -err::INVAL;
-  if (length == 0) return c.a[1] == 0 ? 0 : -err::NOMEM;
-  if (!in_user_space(c.s, c.a[0], length)) return -err::NOMEM;
-  if (overcommits(c.s, c.a[2], length)) return -err::NOMEM;
-  if (!may_split(c.memory(), c.a[0], length, 0)) return -err::NOMEM;
-  if ((c.a[2] & kWrite) && shows_read_only(c.memory(), c.a[0], length)) return -err::ACCES;
-  return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? 0 : -err::NOMEM;
+  if (c.a[0] % kPage != 0) return Error::INVAL;
+  if (length == 0) return c.a[1] == 0 ? kOk : Error::NOMEM;
+  if (!in_user_space(c.s, c.a[0], length)) return Error::NOMEM;
+  if (overcommits(c.s, c.a[2], length)) return Error::NOMEM;
+  if (!may_split(c.memory(), c.a[0], length, 0)) return Error::NOMEM;
+  if ((c.a[2] & kWrite) && shows_read_only(c.memory(), c.a[0], length)) return Error::ACCES;
+  return c.memory().protect(c.a[0], length, guest_prot(c.a[2])) ? kOk : Error::NOMEM;
 }
 
 namespace {
@@ -245,7 +245,7 @@ bool known_advice(uint64_t advice) {
 }
 
 // Pages go back to zeros or to what the file has now. Those of shared mappings are the file's: nothing happens to them.
-int64_t dont_need(Call& c, uint64_t address, uint64_t length) {
+Result dont_need(Call& c, uint64_t address, uint64_t length) {
   struct Part {
     uint64_t address, length;
     FileView view;
@@ -265,7 +265,7 @@ int64_t dont_need(Call& c, uint64_t address, uint64_t length) {
     for (uint64_t done = 0; done < p.length; done += bytes.size()) {
       const uint64_t n = std::min<uint64_t>(p.length - done, 1 << 20);
       c.host.work(n / kPage);
-      if (file_bytes(c, c.s.files.at(p.view.file), p.view.offset + done, n, bytes) < 0) return -err::IO;
+      if (!file_bytes(c, c.s.files.at(p.view.file), p.view.offset + done, n, bytes)) return Error::IO;
       if (bytes.empty()) break;
       c.memory().poke(p.address + done, bytes.data(), bytes.size());
     }
@@ -275,27 +275,27 @@ int64_t dont_need(Call& c, uint64_t address, uint64_t length) {
 
 }  // namespace
 
-int64_t sys_madvise(Call& c) {
+Result sys_madvise(Call& c) {
   const uint64_t advice = c.a[2], length = page_up(c.a[1]);
-  if (c.a[0] % kPage != 0 || length < c.a[1] || !known_advice(advice)) return -err::INVAL;
+  if (c.a[0] % kPage != 0 || length < c.a[1] || !known_advice(advice)) return Error::INVAL;
   if (length == 0) return 0;
-  if (!c.memory().is_mapped(c.a[0], length)) return -err::NOMEM;
+  if (!c.memory().is_mapped(c.a[0], length)) return Error::NOMEM;
   return advice == kDontNeed ? dont_need(c, c.a[0], length) : 0;
 }
 
 namespace {
 
 // Maps [address, address + length) as the mapping that ends there goes on: of a file its further part, else zeros.
-int64_t extend(Call& c, uint64_t address, uint64_t length) {
+Result extend(Call& c, uint64_t address, uint64_t length) {
   const auto it = std::prev(c.memory().mappings().upper_bound(address - 1));
   const Mapping like = it->second;
   Backing backing;
   MappingName name = like.name;
   FileView view;
   if (like.view.file)
-    if (const int64_t e = map_file(c, like.view.file, like.view.offset + (address - it->first), length,
-                                   like.view.shared, backing, name, view);
-        e < 0)
+    if (const Result e = map_file(c, like.view.file, like.view.offset + (address - it->first), length, like.view.shared,
+                                  backing, name, view);
+        !e)
       return e;
   c.memory().map(address, length, like.prot, std::move(backing), std::move(name), view);
   return 0;
@@ -303,49 +303,49 @@ int64_t extend(Call& c, uint64_t address, uint64_t length) {
 
 }  // namespace
 
-int64_t sys_mremap(Call& c) {
+Result sys_mremap(Call& c) {
   constexpr uint64_t kMayMove = 1, kFixedPlace = 2;
   const uint64_t old = c.a[0], old_length = page_up(c.a[1]), length = page_up(c.a[2]), flags = c.a[3];
   if (old % kPage != 0 || length == 0 || (flags & ~uint64_t{3}) || ((flags & kFixedPlace) && !(flags & kMayMove)))
-    return -err::INVAL;
-  if (old_length < c.a[1] || length < c.a[2]) return -err::INVAL;
-  if (old_length == 0 || !c.memory().is_mapped(old, old_length)) return -err::FAULT;
+    return Error::INVAL;
+  if (old_length < c.a[1] || length < c.a[2]) return Error::INVAL;
+  if (old_length == 0 || !c.memory().is_mapped(old, old_length)) return Error::FAULT;
   const auto one_mapping = [&](uint64_t n) {
     return std::prev(c.memory().mappings().upper_bound(old))->second.end >= old + n;
   };
   uint64_t to = c.a[4];
   if (!(flags & kFixedPlace)) {
     if (length <= old_length) {
-      if (!may_split(c.memory(), old + length, old_length - length, 0)) return -err::NOMEM;
+      if (!may_split(c.memory(), old + length, old_length - length, 0)) return Error::NOMEM;
       c.memory().unmap(old + length, old_length - length);
       settle_views(c);
       return static_cast<int64_t>(old);
     }
-    if (!one_mapping(old_length)) return -err::FAULT;
-    if (!may_split(c.memory(), old, old_length, 1)) return -err::NOMEM;
+    if (!one_mapping(old_length)) return Error::FAULT;
+    if (!may_split(c.memory(), old, old_length, 1)) return Error::NOMEM;
     if (!c.memory().any_mapped(old + old_length, length - old_length) && in_user_space(c.s, old, length)) {
-      const int64_t e = extend(c, old + old_length, length - old_length);
-      return e < 0 ? e : static_cast<int64_t>(old);
+      const Result e = extend(c, old + old_length, length - old_length);
+      return !e ? e : Result(static_cast<int64_t>(old));
     }
-    if (!(flags & kMayMove)) return -err::NOMEM;
+    if (!(flags & kMayMove)) return Error::NOMEM;
     to = choose_place(c.s, c.memory(), 0, length);
-    if (to == 0) return -err::NOMEM;
+    if (to == 0) return Error::NOMEM;
   } else if (to % kPage != 0 || !in_user_space(c.s, to, length) || (to < old + old_length && old < to + length)) {
-    return -err::INVAL;
+    return Error::INVAL;
   }
-  if (!one_mapping(std::min(old_length, length))) return -err::FAULT;
-  if (!may_split(c.memory(), old, old_length, 2)) return -err::NOMEM;
+  if (!one_mapping(std::min(old_length, length))) return Error::FAULT;
+  if (!may_split(c.memory(), old, old_length, 2)) return Error::NOMEM;
   if (length < old_length) c.memory().unmap(old + length, old_length - length);
   const uint64_t kept = std::min(old_length, length);
   c.memory().move(old, kept, to, kept);
   settle_views(c);
   if (length == kept) return static_cast<int64_t>(to);
   c.memory().unmap(to + kept, length - kept);
-  const int64_t e = extend(c, to + kept, length - kept);
-  return e < 0 ? e : static_cast<int64_t>(to);
+  const Result e = extend(c, to + kept, length - kept);
+  return !e ? e : Result(static_cast<int64_t>(to));
 }
 
-int64_t sys_brk(Call& c) {
+Result sys_brk(Call& c) {
   State& s = c.s;
   const uint64_t want = c.a[0];
   const uint64_t now = page_up(s.brk_end), then = page_up(want);
@@ -361,26 +361,26 @@ int64_t sys_brk(Call& c) {
   return static_cast<int64_t>(want);
 }
 
-int64_t sys_mincore(Call& c) {
+Result sys_mincore(Call& c) {
   const uint64_t length = page_up(c.a[1]);
-  if (c.a[0] % kPage != 0) return -err::INVAL;
-  if (!in_user_space(c.s, c.a[0], length) || !c.memory().is_mapped(c.a[0], length)) return -err::NOMEM;
+  if (c.a[0] % kPage != 0) return Error::INVAL;
+  if (!in_user_space(c.s, c.a[0], length) || !c.memory().is_mapped(c.a[0], length)) return Error::NOMEM;
   const std::vector<uint8_t> present(kPage, 1);  // nothing is ever swapped out
   for (uint64_t done = 0, all = length / kPage; done < all; done += kPage) {
     c.host.work(1);
-    if (!c.memory().write(c.a[2] + done, present.data(), std::min(kPage, all - done))) return -err::FAULT;
+    if (!c.memory().write(c.a[2] + done, present.data(), std::min(kPage, all - done))) return Error::FAULT;
   }
   return 0;
 }
 
-int64_t sys_mlock(Call& c) { return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM; }
+Result sys_mlock(Call& c) { return c.memory().is_mapped(c.a[0], c.a[1]) ? kOk : Error::NOMEM; }
 
 // The stores have gone to the file already, as at every call (write_back).
-int64_t sys_msync(Call& c) {
+Result sys_msync(Call& c) {
   constexpr uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
-  if (c.a[0] % kPage != 0 || (c.a[2] & ~(kAsync | kInvalidate | kSync))) return -err::INVAL;
-  if ((c.a[2] & kAsync) && (c.a[2] & kSync)) return -err::INVAL;
-  return c.memory().is_mapped(c.a[0], c.a[1]) ? 0 : -err::NOMEM;
+  if (c.a[0] % kPage != 0 || (c.a[2] & ~(kAsync | kInvalidate | kSync))) return Error::INVAL;
+  if ((c.a[2] & kAsync) && (c.a[2] & kSync)) return Error::INVAL;
+  return c.memory().is_mapped(c.a[0], c.a[1]) ? kOk : Error::NOMEM;
 }
 
 }  // namespace deferscope::emu::linux_

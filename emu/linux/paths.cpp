@@ -19,18 +19,18 @@ namespace {
 constexpr size_t kLongestPath = 1 << 16;  // with the directory that it starts in: a walk costs what the path is long
 }
 
-int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
-  if (raw.empty()) return -err::NOENT;
+Result full_path(Call& c, int dirfd, const std::string& raw, HostPath& out) {
+  if (raw.empty()) return Error::NOENT;
   if (raw[0] == '/') return out = raw, 0;
   const bool here = dirfd == at::FDCWD;
   const OpenFile* f = !here ? file_of(c.s, dirfd) : c.s.cwd_file ? &c.s.files.at(c.s.cwd_file) : nullptr;
-  if (!here && !f) return -err::BADF;
-  if (f && f->kind != FileKind::Directory) return -err::NOTDIR;
+  if (!here && !f) return Error::BADF;
+  if (f && f->kind != FileKind::Directory) return Error::NOTDIR;
   const std::string& from = here ? c.s.cwd : f->path;
   out = from + "/" + raw;
   out.base = f ? f->handle : 0;
   out.base_length = from.size();
-  return out.text.size() > kLongestPath ? -err::NAMETOOLONG : 0;
+  return out.text.size() > kLongestPath ? Error::NAMETOOLONG : kOk;
 }
 
 namespace {
@@ -93,7 +93,7 @@ Status scratch_status(const State& s, int node) {
   return st;
 }
 
-int64_t stat_path(Call& c, const HostPath& path, bool follow, Status& st, bool* can_write = nullptr) {
+Result stat_path(Call& c, const HostPath& path, bool follow, Status& st, bool* can_write = nullptr) {
   const std::string clean = clean_path(path.text);
   if (can_write) *can_write = false;
   if (clean == "/dev/null" || clean == "/dev/zero" || clean == "/dev/urandom" || clean == "/dev/random") {
@@ -108,26 +108,26 @@ int64_t stat_path(Call& c, const HostPath& path, bool follow, Status& st, bool* 
   HostStatus h;
   std::string canonical;
   if (clean == c.s.exe_link()) {
-    const int64_t e = host_stat_executable(c, h, canonical);
-    return e < 0 ? e : (st = host_status(h, canonical), 0);
+    const Result e = host_stat_executable(c, h, canonical);
+    return !e ? e : (st = host_status(h, canonical), 0);
   }
   const ResolvedPath p = locate(c, path, follow ? Last::Follow : Last::Keep);
-  if (p.error) return p.error;
+  if (p.error != Error::None) return p.error;
   if (p.scratch) {
-    if (p.node == 0) return -err::NOENT;
+    if (p.node == 0) return Error::NOENT;
     st = scratch_status(c.s, p.node);
     if (can_write) *can_write = st.mode & 0200;
     return 0;
   }
-  const int64_t e = host_stat(c, p.host, follow, h, canonical);
-  if (e < 0) return e;
+  const Result e = host_stat(c, p.host, follow, h, canonical);
+  if (!e) return e;
   if (can_write) *can_write = h.writable;
   return st = host_status(h, canonical), 0;
 }
 
-int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
+Result stat_file(Call& c, const OpenFile& f, Status& st) {
   if (f.node) return st = scratch_status(c.s, f.node), 0;
-  const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1, {}}, int64_t{0}; };
+  const auto fifo = [&](uint64_t id) { return st = Status{mode::FIFO | 0600, id + 2, 0, 0, 1, {}}, kOk; };
   switch (f.kind) {
     case FileKind::Null:
     case FileKind::Zero:
@@ -147,13 +147,13 @@ int64_t stat_file(Call& c, const OpenFile& f, Status& st) {
     case FileKind::Scratch:
     case FileKind::Directory: {
       HostStatus h;
-      if (const int64_t e = host_stat(c, f, h); e < 0) return e;
+      if (const Result e = host_stat(c, f, h); !e) return e;
       st = host_status(h, f.path);
       if (f.unnamed) st.nlink = 0;
       return 0;
     }
   }
-  return -err::BADF;
+  return Error::BADF;
 }
 
 // struct stat of the two instruction sets.
@@ -201,58 +201,58 @@ void fill_stat(Call& c, const Status& st, T& out) {
   out.mtime = out.ctime = times.change;
 }
 
-int64_t put_stat(Call& c, uint64_t address, const Status& st) {
+Result put_stat(Call& c, uint64_t address, const Status& st) {
   StatAmd64 amd64{};
   StatArm64 arm64{};
   fill_stat(c, st, amd64);
   fill_stat(c, st, arm64);
-  return (c.s.amd64() ? c.put(address, amd64) : c.put(address, arm64)) ? 0 : -err::FAULT;
+  return (c.s.amd64() ? c.put(address, amd64) : c.put(address, arm64)) ? kOk : Error::FAULT;
 }
 
 // The …at calls' way to name a file: a path, or with AT_EMPTY_PATH the descriptor itself.
-int64_t stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st, bool* can_write = nullptr) {
+Result stat_at(Call& c, int dirfd, uint64_t path_at, uint64_t flags, Status& st, bool* can_write = nullptr) {
   std::string raw;
   HostPath path;
-  if (path_at == 0 && !(flags & at::EMPTY_PATH)) return -err::FAULT;
+  if (path_at == 0 && !(flags & at::EMPTY_PATH)) return Error::FAULT;
   if (path_at != 0)
-    if (const int64_t e = c.get_path(path_at, raw); e < 0) return e;
+    if (const Result e = c.get_path(path_at, raw); !e) return e;
   if (raw.empty() && (flags & at::EMPTY_PATH)) {
     if (dirfd == at::FDCWD) return stat_path(c, c.s.cwd, true, st, can_write);
     const OpenFile* f = file_of(c.s, dirfd);
-    return f ? stat_file(c, *f, st) : -err::BADF;
+    return f ? stat_file(c, *f, st) : Error::BADF;
   }
-  if (const int64_t e = full_path(c, dirfd, raw, path); e < 0) return e;
+  if (const Result e = full_path(c, dirfd, raw, path); !e) return e;
   return stat_path(c, path, !(flags & at::SYMLINK_NOFOLLOW), st, can_write);
 }
 
-int64_t stat_call(Call& c, int dirfd, uint64_t path_at, uint64_t flags, uint64_t out) {
+Result stat_call(Call& c, int dirfd, uint64_t path_at, uint64_t flags, uint64_t out) {
   Status st;
-  const int64_t e = stat_at(c, dirfd, path_at, flags, st);
-  return e < 0 ? e : put_stat(c, out, st);
+  const Result e = stat_at(c, dirfd, path_at, flags, st);
+  return !e ? e : put_stat(c, out, st);
 }
 
 // A path argument relative to a directory, complete.
-int64_t path_at(Call& c, int dirfd, uint64_t address, HostPath& out) {
+Result path_at(Call& c, int dirfd, uint64_t address, HostPath& out) {
   std::string raw;
-  if (const int64_t e = c.get_path(address, raw); e < 0) return e;
+  if (const Result e = c.get_path(address, raw); !e) return e;
   return full_path(c, dirfd, raw, out);
 }
 
 }  // namespace
 
-int64_t sys_stat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], 0, c.a[1]); }
-int64_t sys_lstat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], at::SYMLINK_NOFOLLOW, c.a[1]); }
-int64_t sys_newfstatat(Call& c) { return stat_call(c, c.fd(), c.a[1], c.a[3], c.a[2]); }
+Result sys_stat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], 0, c.a[1]); }
+Result sys_lstat(Call& c) { return stat_call(c, at::FDCWD, c.a[0], at::SYMLINK_NOFOLLOW, c.a[1]); }
+Result sys_newfstatat(Call& c) { return stat_call(c, c.fd(), c.a[1], c.a[3], c.a[2]); }
 
-int64_t sys_fstat(Call& c) {
+Result sys_fstat(Call& c) {
   const OpenFile* f = file_of(c.s, c.fd());
-  if (!f) return -err::BADF;
+  if (!f) return Error::BADF;
   Status st;
-  const int64_t e = stat_file(c, *f, st);
-  return e < 0 ? e : put_stat(c, c.a[1], st);
+  const Result e = stat_file(c, *f, st);
+  return !e ? e : put_stat(c, c.a[1], st);
 }
 
-int64_t sys_statx(Call& c) {
+Result sys_statx(Call& c) {
   struct StatxTime {
     int64_t sec;
     uint32_t nsec, pad;
@@ -270,7 +270,7 @@ int64_t sys_statx(Call& c) {
   static_assert(sizeof(Statx) == 256);
   constexpr uint32_t kBasic = 0x7ff;
   Status st;
-  if (const int64_t e = stat_at(c, c.fd(), c.a[1], c.a[2], st); e < 0) return e;
+  if (const Result e = stat_at(c, c.fd(), c.a[1], c.a[2], st); !e) return e;
   out.mask = kBasic;
   out.blksize = kBlock;
   out.nlink = st.nlink;
@@ -287,12 +287,12 @@ int64_t sys_statx(Call& c) {
   out.rdev_major = static_cast<uint32_t>(st.rdev >> 8);
   out.rdev_minor = static_cast<uint32_t>(st.rdev & 255);
   out.dev_minor = kDevice;
-  return c.put(c.a[4], out) ? 0 : -err::FAULT;
+  return c.put(c.a[4], out) ? kOk : Error::FAULT;
 }
 
 namespace {
 
-int64_t put_statfs(Call& c, uint64_t address) {
+Result put_statfs(Call& c, uint64_t address) {
   struct {
     int64_t type, bsize;
     uint64_t blocks, bfree, bavail, files, ffree;
@@ -304,98 +304,98 @@ int64_t put_statfs(Call& c, uint64_t address) {
   out.blocks = out.bfree = out.bavail = 1 << 20;
   out.files = out.ffree = 1 << 20;
   out.namelen = 255;
-  return c.put(address, out) ? 0 : -err::FAULT;
+  return c.put(address, out) ? kOk : Error::FAULT;
 }
 
-int64_t access_path(Call& c, const HostPath& path, uint64_t how, bool follow) {
+Result access_path(Call& c, const HostPath& path, uint64_t how, bool follow) {
   constexpr uint64_t kReadable = 4, kWritable = 2, kExecutable = 1;
   Status st;
   bool can_write = false;
-  if (how & ~uint64_t{7}) return -err::INVAL;
-  if (const int64_t e = stat_path(c, path, follow, st, &can_write); e < 0) return e;
-  if ((how & kWritable) && !can_write) return -err::ACCES;
+  if (how & ~uint64_t{7}) return Error::INVAL;
+  if (const Result e = stat_path(c, path, follow, st, &can_write); !e) return e;
+  if ((how & kWritable) && !can_write) return Error::ACCES;
   const uint64_t owner = st.mode >> 6 & 7;  // the guest owns everything
-  if (how & ~owner & (kWritable | kReadable)) return -err::ACCES;
-  if ((how & kExecutable) && !(st.mode & 0111)) return -err::ACCES;
+  if (how & ~owner & (kWritable | kReadable)) return Error::ACCES;
+  if ((how & kExecutable) && !(st.mode & 0111)) return Error::ACCES;
   return 0;
 }
 
-int64_t link_target(Call& c, const HostPath& path, std::string& target) {
+Result link_target(Call& c, const HostPath& path, std::string& target) {
   const ResolvedPath p = locate(c, path, Last::Keep);
-  if (p.error) return p.error;
+  if (p.error != Error::None) return p.error;
   if (!p.scratch) return host_readlink(c, p.host, target);
-  if (p.node == 0) return -err::NOENT;
+  if (p.node == 0) return Error::NOENT;
   target = c.s.scratch.nodes.at(p.node).target;
-  return target.empty() ? -err::INVAL : 0;
+  return target.empty() ? Error::INVAL : kOk;
 }
 
-int64_t readlink_path(Call& c, const HostPath& path, uint64_t out, uint64_t size) {
-  if (static_cast<int64_t>(size) <= 0) return -err::INVAL;
+Result readlink_path(Call& c, const HostPath& path, uint64_t out, uint64_t size) {
+  if (static_cast<int64_t>(size) <= 0) return Error::INVAL;
   std::string target;
   const std::string clean = clean_path(path.text);
   if (clean == c.s.exe_link())
     target = c.s.exe;
   else if (clean.starts_with("/proc/self/fd/")) {
     const OpenFile* f = file_of(c.s, std::atoi(clean.c_str() + 14));
-    if (!f) return -err::NOENT;
+    if (!f) return Error::NOENT;
     target = f->path.empty() ? "anon_inode:[eventpoll]" : f->path;
   } else if (clean == "/proc/self/cwd")
     target = c.s.cwd;
   else if (synthetic_file(c.s, c.m, c.thread().tid, clean))
-    return -err::INVAL;
-  else if (const int64_t e = link_target(c, path, target); e < 0)
+    return Error::INVAL;
+  else if (const Result e = link_target(c, path, target); !e)
     return e;
   const uint64_t n = std::min<uint64_t>(size, target.size());
-  return c.memory().write(out, target.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+  return c.memory().write(out, target.data(), n) ? Result(static_cast<int64_t>(n)) : Error::FAULT;
 }
 
 }  // namespace
 
-int64_t sys_statfs(Call& c) {
+Result sys_statfs(Call& c) {
   HostPath path;
   Status st;
-  if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
-  const int64_t e = stat_path(c, path, true, st);
-  return e < 0 ? e : put_statfs(c, c.a[1]);
+  if (const Result e = path_at(c, at::FDCWD, c.a[0], path); !e) return e;
+  const Result e = stat_path(c, path, true, st);
+  return !e ? e : put_statfs(c, c.a[1]);
 }
 
-int64_t sys_fstatfs(Call& c) { return file_of(c.s, c.fd()) ? put_statfs(c, c.a[1]) : -err::BADF; }
+Result sys_fstatfs(Call& c) { return file_of(c.s, c.fd()) ? put_statfs(c, c.a[1]) : Error::BADF; }
 
-int64_t sys_access(Call& c) {
+Result sys_access(Call& c) {
   HostPath path;
-  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
-  return e < 0 ? e : access_path(c, path, c.a[1], true);
+  const Result e = path_at(c, at::FDCWD, c.a[0], path);
+  return !e ? e : access_path(c, path, c.a[1], true);
 }
 
 // Also faccessat2, which has flags; the older call's fourth argument means nothing.
-int64_t sys_faccessat(Call& c) {
+Result sys_faccessat(Call& c) {
   constexpr uint64_t kEffective = 0x200;
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "faccessat2") == 0;
   const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
-  if (flags & ~(kEffective | at::SYMLINK_NOFOLLOW | at::EMPTY_PATH)) return -err::INVAL;
+  if (flags & ~(kEffective | at::SYMLINK_NOFOLLOW | at::EMPTY_PATH)) return Error::INVAL;
   HostPath path;
-  const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : access_path(c, path, c.a[2] & 0xffffffff, !(flags & at::SYMLINK_NOFOLLOW));
+  const Result e = path_at(c, c.fd(), c.a[1], path);
+  return !e ? e : access_path(c, path, c.a[2] & 0xffffffff, !(flags & at::SYMLINK_NOFOLLOW));
 }
 
-int64_t sys_readlink(Call& c) {
+Result sys_readlink(Call& c) {
   HostPath path;
-  const int64_t e = path_at(c, at::FDCWD, c.a[0], path);
-  return e < 0 ? e : readlink_path(c, path, c.a[1], static_cast<uint64_t>(static_cast<int>(c.a[2])));
+  const Result e = path_at(c, at::FDCWD, c.a[0], path);
+  return !e ? e : readlink_path(c, path, c.a[1], static_cast<uint64_t>(static_cast<int>(c.a[2])));
 }
 
-int64_t sys_readlinkat(Call& c) {
+Result sys_readlinkat(Call& c) {
   HostPath path;
-  const int64_t e = path_at(c, c.fd(), c.a[1], path);
-  return e < 0 ? e : readlink_path(c, path, c.a[2], static_cast<uint64_t>(static_cast<int>(c.a[3])));
+  const Result e = path_at(c, c.fd(), c.a[1], path);
+  return !e ? e : readlink_path(c, path, c.a[2], static_cast<uint64_t>(static_cast<int>(c.a[3])));
 }
 
-int64_t sys_getcwd(Call& c) {
-  if (c.s.cwd_file && c.s.files.at(c.s.cwd_file).unnamed) return -err::NOENT;
+Result sys_getcwd(Call& c) {
+  if (c.s.cwd_file && c.s.files.at(c.s.cwd_file).unnamed) return Error::NOENT;
   const uint64_t n = c.s.cwd.size() + 1;
-  if (n > 4096) return -err::NAMETOOLONG;
-  if (c.a[1] < n) return -err::RANGE;
-  return c.memory().write(c.a[0], c.s.cwd.c_str(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+  if (n > 4096) return Error::NAMETOOLONG;
+  if (c.a[1] < n) return Error::RANGE;
+  return c.memory().write(c.a[0], c.s.cwd.c_str(), n) ? Result(static_cast<int64_t>(n)) : Error::FAULT;
 }
 
 namespace {
@@ -406,44 +406,46 @@ bool own_file(Call& c, const std::string& clean) {
 }
 }  // namespace
 
-int64_t sys_chdir(Call& c) {
+Result sys_chdir(Call& c) {
   HostPath path;
-  if (const int64_t e = path_at(c, at::FDCWD, c.a[0], path); e < 0) return e;
-  if (own_file(c, clean_path(path.text))) return -err::NOTDIR;
+  if (const Result e = path_at(c, at::FDCWD, c.a[0], path); !e) return e;
+  if (own_file(c, clean_path(path.text))) return Error::NOTDIR;
   const ResolvedPath p = locate(c, path, Last::Follow);
-  if (p.error) return p.error;
+  if (p.error != Error::None) return p.error;
   if (!p.scratch) {
     OpenFile f;
-    if (const int64_t e = host_enter(c, p.host, f); e < 0) return e;
-    change_directory(c.s, f.path, new_file(c.s, f));
+    if (const Result e = host_enter(c, p.host, f); !e) return e;
+    const Result file = new_file(c.s, f);
+    if (!file) return file;
+    change_directory(c.s, f.path, static_cast<int>(file.value()));
     return 0;
   }
-  if (p.node == 0) return -err::NOENT;
+  if (p.node == 0) return Error::NOENT;
   const uint32_t m = c.s.scratch.nodes.at(p.node).mode;
-  if ((m & mode::FMT) != mode::DIR) return -err::NOTDIR;
-  if (!(m & 0100)) return -err::ACCES;
+  if ((m & mode::FMT) != mode::DIR) return Error::NOTDIR;
+  if (!(m & 0100)) return Error::ACCES;
   change_directory(c.s, p.path, 0);
   return 0;
 }
 
 // --- changes ---
 
-int64_t sys_umask(Call& c) { return std::exchange(c.s.umask, static_cast<uint32_t>(c.a[0]) & 0777); }
+Result sys_umask(Call& c) { return std::exchange(c.s.umask, static_cast<uint32_t>(c.a[0]) & 0777); }
 
 namespace {
 
 // A path argument that is to be changed, and where it lies: 0 or -errno.
-int64_t place_at(Call& c, int dirfd, uint64_t address, Last last, ResolvedPath& out) {
+Result place_at(Call& c, int dirfd, uint64_t address, Last last, ResolvedPath& out) {
   HostPath path;
-  if (const int64_t e = path_at(c, dirfd, address, path); e < 0) return e;
+  if (const Result e = path_at(c, dirfd, address, path); !e) return e;
   out = locate(c, path, last);
-  return out.error;
+  return out.error == Error::None ? kOk : out.error;
 }
 
 // The same, for something that must be there.
-int64_t existing_at(Call& c, int dirfd, uint64_t address, bool follow, ResolvedPath& out) {
-  const int64_t e = place_at(c, dirfd, address, follow ? Last::Follow : Last::Keep, out);
-  return e < 0 ? e : out.scratch && out.node == 0 ? -err::NOENT : 0;
+Result existing_at(Call& c, int dirfd, uint64_t address, bool follow, ResolvedPath& out) {
+  const Result e = place_at(c, dirfd, address, follow ? Last::Follow : Last::Keep, out);
+  return !e ? e : out.scratch && out.node == 0 ? Error::NOENT : kOk;
 }
 
 uint64_t times_cost(const std::map<std::string, FileTimes>& times) {
@@ -499,156 +501,156 @@ void forget_name(State& s, const std::string& path) {
 
 }  // namespace
 
-int64_t sys_mkdirat(Call& c) {
+Result sys_mkdirat(Call& c) {
   ResolvedPath p;
   const uint32_t perm = static_cast<uint32_t>(c.a[2]) & 01777 & ~c.s.umask;
-  if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
+  if (const Result e = place_at(c, c.fd(), c.a[1], Last::Parent, p); !e) return e;
   return p.scratch ? scratch_mkdir(c, p, perm) : host_mkdir(c, p.host, perm);
 }
 
-int64_t sys_unlinkat(Call& c) {
+Result sys_unlinkat(Call& c) {
   ResolvedPath p;
   const bool directory = c.a[2] & at::REMOVEDIR;
-  if (c.a[2] & 0xffffffff & ~at::REMOVEDIR) return -err::INVAL;
-  if (const int64_t e = place_at(c, c.fd(), c.a[1], Last::Parent, p); e < 0) return e;
+  if (c.a[2] & 0xffffffff & ~at::REMOVEDIR) return Error::INVAL;
+  if (const Result e = place_at(c, c.fd(), c.a[1], Last::Parent, p); !e) return e;
   if (p.scratch) return scratch_remove(c, p, directory);
   std::string canonical;
-  const int64_t result = host_remove(c, p.host, directory, canonical);
-  if (result >= 0) forget_name(c.s, canonical);
+  const Result result = host_remove(c, p.host, directory, canonical);
+  if (result) forget_name(c.s, canonical);
   return result;
 }
 
-int64_t sys_renameat(Call& c) {
+Result sys_renameat(Call& c) {
   constexpr uint64_t kNoReplace = 1;
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "renameat2") == 0;
   const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
-  if (flags & ~kNoReplace) return -err::INVAL;
+  if (flags & ~kNoReplace) return Error::INVAL;
   ResolvedPath from, to;
-  if (const int64_t e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); e < 0) return e;
-  if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
-  if (from.scratch != to.scratch) return -err::XDEV;
-  if (!may_rename_open(c.s, from.path, to.path)) return -err::NAMETOOLONG;
+  if (const Result e = place_at(c, c.fd(0), c.a[1], Last::Parent, from); !e) return e;
+  if (const Result e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); !e) return e;
+  if (from.scratch != to.scratch) return Error::XDEV;
+  if (!may_rename_open(c.s, from.path, to.path)) return Error::NAMETOOLONG;
   std::string old_path = from.path, new_path = to.path;
-  const int64_t result = from.scratch ? scratch_rename(c, from, to, flags & kNoReplace)
-                                      : host_rename(c, from.host, to.host, flags & kNoReplace, old_path, new_path);
-  if (result < 0 || old_path == new_path) return result;
+  const Result result = from.scratch ? scratch_rename(c, from, to, flags & kNoReplace)
+                                     : host_rename(c, from.host, to.host, flags & kNoReplace, old_path, new_path);
+  if (!result || old_path == new_path) return result;
   if (!to.scratch) forget_name(c.s, new_path);
   rename_open(c.s, old_path, new_path);
   return result;
 }
 
-int64_t sys_symlinkat(Call& c) {
+Result sys_symlinkat(Call& c) {
   std::string target;
   ResolvedPath p;
-  if (const int64_t e = c.get_path(c.a[0], target); e < 0) return e;
-  if (const int64_t e = place_at(c, c.fd(1), c.a[2], Last::Parent, p); e < 0) return e;
+  if (const Result e = c.get_path(c.a[0], target); !e) return e;
+  if (const Result e = place_at(c, c.fd(1), c.a[2], Last::Parent, p); !e) return e;
   return p.scratch ? scratch_symlink(c, p, target) : host_symlink(c, target, p.host);
 }
 
-int64_t sys_linkat(Call& c) {
+Result sys_linkat(Call& c) {
   constexpr uint64_t kFollow = 0x400;
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "linkat") == 0;
   const uint64_t flags = has_flags ? c.a[4] & 0xffffffff : 0;
   const bool follow = flags & kFollow;
-  if (flags & ~(kFollow | at::EMPTY_PATH)) return -err::INVAL;
+  if (flags & ~(kFollow | at::EMPTY_PATH)) return Error::INVAL;
   ResolvedPath from, to;
-  if (const int64_t e = existing_at(c, c.fd(0), c.a[1], follow, from); e < 0) return e;
-  if (const int64_t e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); e < 0) return e;
-  if (from.scratch != to.scratch) return -err::XDEV;
+  if (const Result e = existing_at(c, c.fd(0), c.a[1], follow, from); !e) return e;
+  if (const Result e = place_at(c, c.fd(2), c.a[3], Last::Parent, to); !e) return e;
+  if (from.scratch != to.scratch) return Error::XDEV;
   return from.scratch ? scratch_link(c, from, to) : host_link(c, from.host, follow, to.host);
 }
 
 // Also fchmodat2, which has flags.
-int64_t sys_fchmodat(Call& c) {
+Result sys_fchmodat(Call& c) {
   const bool has_flags = std::strcmp(syscall_row(c.row).name, "fchmodat2") == 0;
   const uint64_t flags = has_flags ? c.a[3] & 0xffffffff : 0;
-  if (flags & ~at::SYMLINK_NOFOLLOW) return -err::INVAL;
+  if (flags & ~at::SYMLINK_NOFOLLOW) return Error::INVAL;
   ResolvedPath p;
-  if (const int64_t e = existing_at(c, c.fd(), c.a[1], !flags, p); e < 0) return e;
+  if (const Result e = existing_at(c, c.fd(), c.a[1], !flags, p); !e) return e;
   const auto perm = static_cast<uint32_t>(c.a[2]);
   if (flags) {  // a link has no permissions of its own
     std::string target;
-    if (link_target(c, p.scratch ? HostPath(p.path) : p.host, target) >= 0) return -err::OPNOTSUPP;
+    if (link_target(c, p.scratch ? HostPath(p.path) : p.host, target)) return Error::OPNOTSUPP;
   }
   return p.scratch ? scratch_chmod(c, p.node, perm) : host_chmod(c, p.host, perm);
 }
 
 // The guest owns every file and is in one group: it may only give them what they have.
 namespace {
-int64_t chown_to(uint64_t uid, uint64_t gid) {
+Result chown_to(uint64_t uid, uint64_t gid) {
   const auto same = [](uint64_t id) {
     return static_cast<uint32_t>(id) == UINT32_MAX || static_cast<uint32_t>(id) == kGuestUid;
   };
-  return same(uid) && same(gid) ? 0 : -err::PERM;
+  return same(uid) && same(gid) ? kOk : Error::PERM;
 }
 }  // namespace
 
-int64_t sys_fchownat(Call& c) {
+Result sys_fchownat(Call& c) {
   Status st;
-  const int64_t e = stat_at(c, c.fd(), c.a[1], c.a[4], st);
-  return e < 0 ? e : chown_to(c.a[2], c.a[3]);
+  const Result e = stat_at(c, c.fd(), c.a[1], c.a[4], st);
+  return !e ? e : chown_to(c.a[2], c.a[3]);
 }
 
-int64_t sys_fchown(Call& c) { return file_of(c.s, c.fd()) ? chown_to(c.a[1], c.a[2]) : -err::BADF; }
+Result sys_fchown(Call& c) { return file_of(c.s, c.fd()) ? chown_to(c.a[1], c.a[2]) : Error::BADF; }
 
-int64_t sys_truncate(Call& c) {
+Result sys_truncate(Call& c) {
   ResolvedPath p;
-  if (const int64_t e = existing_at(c, at::FDCWD, c.a[0], true, p); e < 0) return e;
-  if (static_cast<int64_t>(c.a[1]) < 0) return -err::INVAL;
+  if (const Result e = existing_at(c, at::FDCWD, c.a[0], true, p); !e) return e;
+  if (static_cast<int64_t>(c.a[1]) < 0) return Error::INVAL;
   if (!p.scratch) {
-    const int64_t e = host_truncate(c, p.host, c.a[1]);
-    if (e >= 0) refresh_view_sizes(c);
+    const Result e = host_truncate(c, p.host, c.a[1]);
+    if (e) refresh_view_sizes(c);
     return e;
   }
   Status st = scratch_status(c.s, p.node);
-  const int64_t e = st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : -err::ACCES;
-  if (e >= 0) scratch_resized(c, p.node, c.a[1]);
+  const Result e = st.mode & 0200 ? scratch_truncate(c, p.node, c.a[1]) : Error::ACCES;
+  if (e) scratch_resized(c, p.node, c.a[1]);
   return e;
 }
 
 // Kept in the value: the host's file keeps its own times.
-int64_t sys_utimensat(Call& c) {
+Result sys_utimensat(Call& c) {
   constexpr int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;
   Status st;
   bool can_write = true;
   const OpenFile* f = c.a[1] == 0 ? file_of(c.s, c.fd()) : nullptr;
-  if (c.a[1] == 0 && !f) return -err::BADF;
-  if (const int64_t e = f ? stat_file(c, *f, st) : stat_at(c, c.fd(), c.a[1], c.a[3], st, &can_write); e < 0) return e;
-  if (!can_write) return -err::ACCES;
+  if (c.a[1] == 0 && !f) return Error::BADF;
+  if (const Result e = f ? stat_file(c, *f, st) : stat_at(c, c.fd(), c.a[1], c.a[3], st, &can_write); !e) return e;
+  if (!can_write) return Error::ACCES;
   const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
   TimeSpec given[2] = {{0, kNow}, {0, kNow}};
-  if (c.a[2] != 0 && !c.memory().read(c.a[2], given, sizeof given)) return -err::FAULT;
+  if (c.a[2] != 0 && !c.memory().read(c.a[2], given, sizeof given)) return Error::FAULT;
   FileTimes times = times_of(c.s, st);
   TimeSpec* const targets[2] = {&times.access, &times.change};
   for (int i = 0; i < 2; ++i) {
     if (given[i].nsec == kOmit) continue;
     if (given[i].nsec == kNow) given[i] = {static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
-    if (given[i].nsec < 0 || given[i].nsec >= kSecond) return -err::INVAL;
+    if (given[i].nsec < 0 || given[i].nsec >= kSecond) return Error::INVAL;
     *targets[i] = given[i];
   }
   if (st.node) c.s.scratch.nodes.at(st.node).times = times;
   if (st.path.empty()) return 0;
-  if (!c.s.times.count(st.path) && !c.s.holdings.take(cost::kTimes + st.path.size())) return -err::NOSPC;
+  if (!c.s.times.count(st.path) && !c.s.holdings.take(cost::kTimes + st.path.size())) return Error::NOSPC;
   c.s.times[st.path] = times;
   return 0;
 }
 
 // The forms without a directory are the …at forms at the current one.
 namespace {
-int64_t shifted(Call& c, Handler h, std::array<uint64_t, 6> args) {
+Result shifted(Call& c, Handler h, std::array<uint64_t, 6> args) {
   c.a = args;
   return h(c);
 }
 constexpr auto kHere = static_cast<uint64_t>(at::FDCWD);
 }  // namespace
-int64_t sys_mkdir(Call& c) { return shifted(c, sys_mkdirat, {kHere, c.a[0], c.a[1]}); }
-int64_t sys_rmdir(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], at::REMOVEDIR}); }
-int64_t sys_unlink(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], 0}); }
-int64_t sys_rename(Call& c) { return shifted(c, sys_renameat, {kHere, c.a[0], kHere, c.a[1], 0}); }
-int64_t sys_symlink(Call& c) { return shifted(c, sys_symlinkat, {c.a[0], kHere, c.a[1]}); }
-int64_t sys_link(Call& c) { return shifted(c, sys_linkat, {kHere, c.a[0], kHere, c.a[1]}); }
-int64_t sys_chown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], 0}); }
-int64_t sys_lchown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], at::SYMLINK_NOFOLLOW}); }
-int64_t sys_chmod(Call& c) { return shifted(c, sys_fchmodat, {kHere, c.a[0], c.a[1]}); }
+Result sys_mkdir(Call& c) { return shifted(c, sys_mkdirat, {kHere, c.a[0], c.a[1]}); }
+Result sys_rmdir(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], at::REMOVEDIR}); }
+Result sys_unlink(Call& c) { return shifted(c, sys_unlinkat, {kHere, c.a[0], 0}); }
+Result sys_rename(Call& c) { return shifted(c, sys_renameat, {kHere, c.a[0], kHere, c.a[1], 0}); }
+Result sys_symlink(Call& c) { return shifted(c, sys_symlinkat, {c.a[0], kHere, c.a[1]}); }
+Result sys_link(Call& c) { return shifted(c, sys_linkat, {kHere, c.a[0], kHere, c.a[1]}); }
+Result sys_chown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], 0}); }
+Result sys_lchown(Call& c) { return shifted(c, sys_fchownat, {kHere, c.a[0], c.a[1], c.a[2], at::SYMLINK_NOFOLLOW}); }
+Result sys_chmod(Call& c) { return shifted(c, sys_fchmodat, {kHere, c.a[0], c.a[1]}); }
 
 }  // namespace deferscope::emu::linux_

@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kAtomic = 4096;  // PIPE_BUF: a write up to this size goes whole or not at all
 
 // EAGAIN for a non-blocking file, else wait.
-int64_t wait_for(Call& c, const OpenFile& f) {
-  if (f.flags & open_flag::NONBLOCK) return -err::AGAIN;
+Result wait_for(Call& c, const OpenFile& f) {
+  if (f.flags & open_flag::NONBLOCK) return Error::AGAIN;
   return c.block(WaitKind::Io, kNever, true);
 }
 
@@ -55,12 +55,12 @@ void close_pipe_end(State& s, const OpenFile& f) {
   s.pipes.erase(f.pipe);
 }
 
-int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
+Result pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
   Pipe& p = c.s.pipes.at(f.pipe);
   if (n == 0) return 0;
   if (p.bytes.empty()) return p.writers == 0 ? 0 : wait_for(c, f);
   n = std::min<uint64_t>(n, p.bytes.size());
-  if (!c.memory().write(address, p.bytes.data(), n)) return -err::FAULT;
+  if (!c.memory().write(address, p.bytes.data(), n)) return Error::FAULT;
   unqueue_bytes(c.s.holdings, p.bytes, n);
   note_pipe_change(c.s, f.pipe);
   return static_cast<int64_t>(n);
@@ -68,33 +68,33 @@ int64_t pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
 
 // Takes what fits: a write larger than the room is short, also where Linux would wait for the rest (writers loop
 // anyway).
-int64_t pipe_write(Call& c, OpenFile& f, const std::string& bytes) {
+Result pipe_write(Call& c, OpenFile& f, const std::string& bytes) {
   Pipe& p = c.s.pipes.at(f.pipe);
-  if (p.readers == 0) return -err::PIPE;
+  if (p.readers == 0) return Error::PIPE;
   if (bytes.empty()) return 0;
   const size_t room = p.capacity - std::min(p.capacity, p.bytes.size());
   if (room == 0 || (bytes.size() <= kAtomic && room < bytes.size())) return wait_for(c, f);
   const size_t n = std::min(room, bytes.size());
-  if (!queue_bytes(c.s.holdings, p.bytes, std::string_view(bytes).substr(0, n))) return -err::NOMEM;
+  if (!queue_bytes(c.s.holdings, p.bytes, std::string_view(bytes).substr(0, n))) return Error::NOMEM;
   note_pipe_change(c.s, f.pipe);
   return static_cast<int64_t>(n);
 }
 
-int64_t event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
-  if (n < 8) return -err::INVAL;
+Result event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n) {
+  if (n < 8) return Error::INVAL;
   if (f.count == 0) return wait_for(c, f);
   const uint64_t value = f.semaphore ? 1 : f.count;
-  if (!c.put(address, value)) return -err::FAULT;
+  if (!c.put(address, value)) return Error::FAULT;
   f.count -= value;
   note_change(c.s, f);
   return 8;
 }
 
-int64_t event_write(Call& c, OpenFile& f, const std::string& bytes) {
+Result event_write(Call& c, OpenFile& f, const std::string& bytes) {
   uint64_t value = 0;
-  if (bytes.size() < 8) return -err::INVAL;
+  if (bytes.size() < 8) return Error::INVAL;
   std::memcpy(&value, bytes.data(), 8);
-  if (value == UINT64_MAX) return -err::INVAL;
+  if (value == UINT64_MAX) return Error::INVAL;
   if (value > UINT64_MAX - 1 - f.count) return wait_for(c, f);
   f.count += value;
   note_change(c.s, f);
@@ -103,9 +103,9 @@ int64_t event_write(Call& c, OpenFile& f, const std::string& bytes) {
 
 namespace {
 
-int64_t make_pipe(Call& c, uint32_t flags) {
-  if (flags & ~(open_flag::CLOEXEC | open_flag::NONBLOCK | 0x4000 | 0x10000)) return -err::INVAL;
-  if (!c.s.holdings.take(cost::kPipe)) return -err::NFILE;
+Result make_pipe(Call& c, uint32_t flags) {
+  if (flags & ~(open_flag::CLOEXEC | open_flag::NONBLOCK | 0x4000 | 0x10000)) return Error::INVAL;
+  if (!c.s.holdings.take(cost::kPipe)) return Error::NFILE;
   const int id = c.s.next_pipe++;
   c.s.pipes[id] = Pipe{};
   c.s.pipes[id].readers = c.s.pipes[id].writers = 1;
@@ -114,24 +114,24 @@ int64_t make_pipe(Call& c, uint32_t flags) {
   f.path = "pipe:[" + std::to_string(id) + "]";
   f.flags = flags & open_flag::NONBLOCK;
   f.kind = FileKind::PipeRead;
-  const int64_t read_file = new_file(c.s, f);
+  const Result read_file = new_file(c.s, f);
   f.kind = FileKind::PipeWrite;
   f.flags |= open_flag::WRONLY;
-  const int64_t write_file = new_file(c.s, f);
+  const Result write_file = new_file(c.s, f);
   const bool cloexec = flags & open_flag::CLOEXEC;
-  const int64_t r = new_fd(c.s, read_file, cloexec);
-  const int64_t w = new_fd(c.s, write_file, cloexec);
-  const int32_t fds[2] = {static_cast<int32_t>(r), static_cast<int32_t>(w)};
-  const bool ok = r >= 0 && w >= 0;
+  const Result r = new_fd(c.s, read_file, cloexec);
+  const Result w = new_fd(c.s, write_file, cloexec);
+  const int32_t fds[2] = {static_cast<int32_t>(r.value()), static_cast<int32_t>(w.value())};
+  const bool ok = r && w;
   if (ok && c.memory().write(c.a[0], fds, sizeof fds)) return 0;
-  if (r >= 0) drop_fd(c.s, fds[0]);
-  if (w >= 0) drop_fd(c.s, fds[1]);
-  return ok ? -err::FAULT : read_file < 0 || write_file < 0 ? -err::NFILE : -err::MFILE;
+  if (r) drop_fd(c.s, fds[0]);
+  if (w) drop_fd(c.s, fds[1]);
+  return ok ? Error::FAULT : !read_file || !write_file ? Error::NFILE : Error::MFILE;
 }
 
-int64_t make_eventfd(Call& c, uint32_t flags) {
+Result make_eventfd(Call& c, uint32_t flags) {
   constexpr uint32_t kSemaphore = 1;
-  if (flags & ~(open_flag::CLOEXEC | open_flag::NONBLOCK | kSemaphore)) return -err::INVAL;
+  if (flags & ~(open_flag::CLOEXEC | open_flag::NONBLOCK | kSemaphore)) return Error::INVAL;
   OpenFile f;
   f.kind = FileKind::Event;
   f.count = static_cast<uint32_t>(c.a[0]);
@@ -143,9 +143,9 @@ int64_t make_eventfd(Call& c, uint32_t flags) {
 
 }  // namespace
 
-int64_t sys_pipe(Call& c) { return make_pipe(c, 0); }
-int64_t sys_pipe2(Call& c) { return make_pipe(c, static_cast<uint32_t>(c.a[1])); }
-int64_t sys_eventfd(Call& c) { return make_eventfd(c, 0); }
-int64_t sys_eventfd2(Call& c) { return make_eventfd(c, static_cast<uint32_t>(c.a[1])); }
+Result sys_pipe(Call& c) { return make_pipe(c, 0); }
+Result sys_pipe2(Call& c) { return make_pipe(c, static_cast<uint32_t>(c.a[1])); }
+Result sys_eventfd(Call& c) { return make_eventfd(c, 0); }
+Result sys_eventfd2(Call& c) { return make_eventfd(c, static_cast<uint32_t>(c.a[1])); }
 
 }  // namespace deferscope::emu::linux_

@@ -13,7 +13,7 @@ std::string maps(const State& s, const MachineState& m, int) {
   std::string out;
   uint64_t size = 0;
   for (const auto& [start, x] : m.memory.mappings()) size += kLine + x.name.size();
-  if (!Holdings(s.holdings).take(size)) throw Error("the guest needs more memory than --memory allows");
+  if (!Holdings(s.holdings).take(size)) throw emu::Error("the guest needs more memory than --memory allows");
   out.reserve(size);
   for (const auto& [start, x] : m.memory.mappings()) {
     std::string line =

@@ -42,9 +42,9 @@ std::string joined(std::string path, const std::deque<std::string>& rest, bool s
   return slash ? path + "/" : path;
 }
 
-ResolvedPath failed(int error) {
+ResolvedPath failed(Error error) {
   ResolvedPath p;
-  p.error = -error;
+  p.error = error;
   return p;
 }
 
@@ -89,8 +89,8 @@ ResolvedPath Walk::missing(const std::string& name) {
   const std::string full = path_ + "/" + name;
   HostStatus st;
   std::string canonical;
-  if (node_ == kRoot && host_stat(c_, full, false, st, canonical) >= 0) return on_host(joined(full, todo_, slash_));
-  if (!todo_.empty()) return failed(err::NOENT);
+  if (node_ == kRoot && host_stat(c_, full, false, st, canonical)) return on_host(joined(full, todo_, slash_));
+  if (!todo_.empty()) return failed(Error::NOENT);
   ResolvedPath p = here(name, node_);
   p.node = 0;
   p.path = full;
@@ -128,8 +128,8 @@ ResolvedPath Walk::find(const std::string& path) {
   slash_ = path.back() == '/';
   while (!todo_.empty()) {
     const ScratchNode& dir = node_of(c_.s, node_);
-    if (!is_dir(dir)) return failed(err::NOTDIR);
-    if (!may(dir, kMaySearch)) return failed(err::ACCES);
+    if (!is_dir(dir)) return failed(Error::NOTDIR);
+    if (!may(dir, kMaySearch)) return failed(Error::ACCES);
     name = todo_.front();
     todo_.pop_front();
     if (name == ".") {
@@ -147,12 +147,12 @@ ResolvedPath Walk::find(const std::string& path) {
       path_.erase(path_.rfind('/'));
       continue;
     }
-    if (name.size() > kMaxName) return failed(err::NAMETOOLONG);
+    if (name.size() > kMaxName) return failed(Error::NAMETOOLONG);
     const auto it = dir.entries.find(name);
     if (it == dir.entries.end()) return missing(name);
     const ScratchNode& child = node_of(c_.s, it->second);
     if (is_link(child) && (last_ == Last::Follow || !todo_.empty() || (slash_ && last_ == Last::Keep))) {
-      if (++links_ > kMaxLinks) return failed(err::LOOP);
+      if (++links_ > kMaxLinks) return failed(Error::LOOP);
       if (!follow(child.target, outside)) return on_host(outside);
       if (child.target[0] == '/') {
         name.clear();
@@ -164,16 +164,16 @@ ResolvedPath Walk::find(const std::string& path) {
     node_ = it->second;
     path_ += "/" + name;
   }
-  if (slash_ && last_ != Last::Parent && !is_dir(node_of(c_.s, node_))) return failed(err::NOTDIR);
+  if (slash_ && last_ != Last::Parent && !is_dir(node_of(c_.s, node_))) return failed(Error::NOTDIR);
   return here(name, parent);
 }
 
 uint64_t name_cost(const std::string& name) { return cost::kName + name.size(); }
 
 // A name in a directory that lets us, for a node of `more` bytes beside it.
-int64_t add_name(Call& c, const ResolvedPath& p, int node, uint64_t more) {
+Result add_name(Call& c, const ResolvedPath& p, int node, uint64_t more) {
   Scratch& scratch = c.s.scratch;
-  if (scratch.names >= kMaxNames || !c.s.holdings.take(name_cost(p.name) + more)) return -err::NOSPC;
+  if (scratch.names >= kMaxNames || !c.s.holdings.take(name_cost(p.name) + more)) return Error::NOSPC;
   ++scratch.names;
   node_of(c.s, p.parent).entries[p.name] = node;
   touch(c, p.parent);
@@ -190,10 +190,10 @@ void remove_name(Call& c, int parent, const std::string& name) {
 uint64_t node_cost(const std::string& target) { return cost::kNode + target.size(); }
 
 // Makes a node under a name; a link's with its target.
-int64_t create(Call& c, const ResolvedPath& p, uint32_t mode, int& node, const std::string& target = {}) {
+Result create(Call& c, const ResolvedPath& p, uint32_t mode, int& node, const std::string& target = {}) {
   Scratch& scratch = c.s.scratch;
-  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return -err::ACCES;
-  if (const int64_t e = add_name(c, p, scratch.next, node_cost(target)); e < 0) return e;
+  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return Error::ACCES;
+  if (const Result e = add_name(c, p, scratch.next, node_cost(target)); !e) return e;
   node = scratch.next++;
   ScratchNode& n = scratch.nodes[node];
   n.mode = mode;
@@ -248,7 +248,7 @@ bool is_ancestor(const State& s, int node, int of) {
 
 ResolvedPath locate(Call& c, const HostPath& path, Last last) {
   ResolvedPath p = c.s.scratch.mounted ? Walk(c, last).find(path.text) : on_host(path.text);
-  if (!p.error && !p.scratch) p.host = p.path == path.text ? path : HostPath(p.path);
+  if (p.error == Error::None && !p.scratch) p.host = p.path == path.text ? path : HostPath(p.path);
   return p;
 }
 
@@ -265,24 +265,24 @@ void set_up_scratch(State& s) {
 
 bool is_scratch_root(const OpenFile& f) { return f.node == kRoot; }
 
-int64_t scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f) {
+Result scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f) {
   const bool creates = flags & open_flag::CREAT;
   const uint32_t how = flags & open_flag::ACCMODE;
   const bool writes = how != open_flag::RDONLY || (flags & open_flag::TRUNC);
   int node = p.node;
-  if (creates && p.as_directory) return -err::ISDIR;
+  if (creates && p.as_directory) return Error::ISDIR;
   if (node == 0) {
-    if (!creates) return -err::NOENT;
-    if (const int64_t e = create(c, p, mode::REG | perm, node); e < 0) return e;
+    if (!creates) return Error::NOENT;
+    if (const Result e = create(c, p, mode::REG | perm, node); !e) return e;
   } else {
     const ScratchNode& n = node_of(c.s, node);
-    if (creates && (flags & open_flag::EXCL)) return -err::EXIST;
-    if ((flags & open_flag::DIRECTORY[c.s.column()]) && !is_dir(n)) return -err::NOTDIR;
-    if (is_link(n) && !(flags & open_flag::PATH)) return -err::LOOP;
-    if (is_dir(n) && (writes || creates)) return -err::ISDIR;
-    if ((n.mode & mode::FMT) == mode::SOCK && !(flags & open_flag::PATH)) return -err::NXIO;
+    if (creates && (flags & open_flag::EXCL)) return Error::EXIST;
+    if ((flags & open_flag::DIRECTORY[c.s.column()]) && !is_dir(n)) return Error::NOTDIR;
+    if (is_link(n) && !(flags & open_flag::PATH)) return Error::LOOP;
+    if (is_dir(n) && (writes || creates)) return Error::ISDIR;
+    if ((n.mode & mode::FMT) == mode::SOCK && !(flags & open_flag::PATH)) return Error::NXIO;
     const uint32_t needs = (how != open_flag::WRONLY ? kMayRead : 0) | (writes ? kMayWrite : 0);
-    if (!(flags & open_flag::PATH) && !may(n, needs)) return -err::ACCES;
+    if (!(flags & open_flag::PATH) && !may(n, needs)) return Error::ACCES;
     if (flags & open_flag::TRUNC) scratch_truncate(c, node, 0);
   }
   ScratchNode& n = node_of(c.s, node);
@@ -298,18 +298,18 @@ void scratch_close(State& s, int node) {
   drop_if_unused(s, node);
 }
 
-int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out) {
+Result scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out) {
   node_of(s, node).bytes.read(offset, n, out);
   return 0;
 }
 
 // As much as there is room for.
-int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+Result scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
   ScratchNode& n = node_of(c.s, node);
   if (append) offset = n.bytes.size();
   end = offset;
   if (bytes.empty()) return 0;
-  if (offset >= kMaxSize) return -err::FBIG;
+  if (offset >= kMaxSize) return Error::FBIG;
   std::string_view rest(bytes);
   rest = rest.substr(0, kMaxSize - offset);
   while (!rest.empty() && (n.bytes.has_piece(end) || take_piece(c.s))) {
@@ -318,82 +318,82 @@ int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std
     end += part.size();
     rest.remove_prefix(part.size());
   }
-  if (end == offset) return -err::NOSPC;
+  if (end == offset) return Error::NOSPC;
   touch(c, node);
   return static_cast<int64_t>(end - offset);
 }
 
-int64_t scratch_truncate(Call& c, int node, uint64_t size) {
+Result scratch_truncate(Call& c, int node, uint64_t size) {
   ScratchNode& n = node_of(c.s, node);
-  if (is_dir(n)) return -err::ISDIR;
-  if (size > kMaxSize) return -err::FBIG;
+  if (is_dir(n)) return Error::ISDIR;
+  if (size > kMaxSize) return Error::FBIG;
   touch(c, node);
   resize(c.s, n, size);
   return 0;
 }
 
-int64_t scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm) {
+Result scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm) {
   int node = 0;
-  return p.node ? -err::EXIST : create(c, p, mode::DIR | perm, node);
+  return p.node ? Error::EXIST : create(c, p, mode::DIR | perm, node);
 }
 
-int64_t scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node) {
-  return p.node ? -err::ADDRINUSE : create(c, p, mode::SOCK | perm, node);
+Result scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node) {
+  return p.node ? Error::ADDRINUSE : create(c, p, mode::SOCK | perm, node);
 }
 
-int64_t scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target) {
+Result scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target) {
   int node = 0;
-  if (p.node) return -err::EXIST;
-  if (target.empty() || p.as_directory) return -err::NOENT;
+  if (p.node) return Error::EXIST;
+  if (target.empty() || p.as_directory) return Error::NOENT;
   return create(c, p, mode::LNK | 0777, node, target);
 }
 
-int64_t scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to) {
-  if (from.node == 0) return -err::NOENT;
-  if (to.node != 0) return -err::EXIST;
-  if (to.as_directory) return -err::NOENT;
-  if (is_dir(node_of(c.s, from.node))) return -err::PERM;
-  if (!may(node_of(c.s, to.parent), kMayWrite | kMaySearch)) return -err::ACCES;
-  if (const int64_t e = add_name(c, to, from.node, 0); e < 0) return e;
+Result scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to) {
+  if (from.node == 0) return Error::NOENT;
+  if (to.node != 0) return Error::EXIST;
+  if (to.as_directory) return Error::NOENT;
+  if (is_dir(node_of(c.s, from.node))) return Error::PERM;
+  if (!may(node_of(c.s, to.parent), kMayWrite | kMaySearch)) return Error::ACCES;
+  if (const Result e = add_name(c, to, from.node, 0); !e) return e;
   ++node_of(c.s, from.node).links;
   return 0;
 }
 
-int64_t scratch_remove(Call& c, const ResolvedPath& p, bool directory) {
-  if (p.node == 0) return -err::NOENT;
-  if (p.parent == 0 && !directory) return -err::ISDIR;
-  if (p.parent == 0) return p.name == "." ? -err::INVAL : p.name == ".." ? -err::NOTEMPTY : -err::BUSY;
-  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return -err::ACCES;
+Result scratch_remove(Call& c, const ResolvedPath& p, bool directory) {
+  if (p.node == 0) return Error::NOENT;
+  if (p.parent == 0 && !directory) return Error::ISDIR;
+  if (p.parent == 0) return p.name == "." ? Error::INVAL : p.name == ".." ? Error::NOTEMPTY : Error::BUSY;
+  if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return Error::ACCES;
   const ScratchNode& n = node_of(c.s, p.node);
-  if (p.as_directory && !is_dir(n)) return -err::NOTDIR;
-  if (directory != is_dir(n)) return directory ? -err::NOTDIR : -err::ISDIR;
-  if (!n.entries.empty()) return -err::NOTEMPTY;
+  if (p.as_directory && !is_dir(n)) return Error::NOTDIR;
+  if (directory != is_dir(n)) return directory ? Error::NOTDIR : Error::ISDIR;
+  if (!n.entries.empty()) return Error::NOTEMPTY;
   unname(c, p.parent, p.name);
   return 0;
 }
 
 // The checks in the kernel's order (fs/namei.c, do_renameat2 and vfs_rename).
-int64_t scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace) {
+Result scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace) {
   const auto has_no_name = [](const ResolvedPath& p) { return p.node != 0 && p.parent == 0; };  // /tmp, . and ..
-  if (has_no_name(from)) return -err::BUSY;
-  if (has_no_name(to)) return no_replace ? -err::EXIST : -err::BUSY;
-  if (from.node == 0) return -err::NOENT;
-  if (no_replace && to.node != 0) return -err::EXIST;
+  if (has_no_name(from)) return Error::BUSY;
+  if (has_no_name(to)) return no_replace ? Error::EXIST : Error::BUSY;
+  if (from.node == 0) return Error::NOENT;
+  if (no_replace && to.node != 0) return Error::EXIST;
   const bool directory = is_dir(node_of(c.s, from.node));
-  if (!directory && (from.as_directory || to.as_directory)) return -err::NOTDIR;
-  if (directory && is_ancestor(c.s, from.node, to.parent)) return -err::INVAL;
-  if (to.node != 0 && is_dir(node_of(c.s, to.node)) && is_ancestor(c.s, to.node, from.parent)) return -err::NOTEMPTY;
+  if (!directory && (from.as_directory || to.as_directory)) return Error::NOTDIR;
+  if (directory && is_ancestor(c.s, from.node, to.parent)) return Error::INVAL;
+  if (to.node != 0 && is_dir(node_of(c.s, to.node)) && is_ancestor(c.s, to.node, from.parent)) return Error::NOTEMPTY;
   if (from.node == to.node) return 0;
-  if (!may(node_of(c.s, from.parent), kMayWrite | kMaySearch)) return -err::ACCES;
-  if (!may(node_of(c.s, to.parent), kMayWrite | kMaySearch)) return -err::ACCES;
+  if (!may(node_of(c.s, from.parent), kMayWrite | kMaySearch)) return Error::ACCES;
+  if (!may(node_of(c.s, to.parent), kMayWrite | kMaySearch)) return Error::ACCES;
   if (to.node != 0) {
     const ScratchNode& there = node_of(c.s, to.node);
-    if (directory != is_dir(there)) return directory ? -err::NOTDIR : -err::ISDIR;
-    if (!there.entries.empty()) return -err::NOTEMPTY;
+    if (directory != is_dir(there)) return directory ? Error::NOTDIR : Error::ISDIR;
+    if (!there.entries.empty()) return Error::NOTEMPTY;
     unname(c, to.parent, to.name);
   }
   remove_name(c, from.parent, from.name);
-  if (const int64_t e = add_name(c, to, from.node, 0); e < 0) {
+  if (const Result e = add_name(c, to, from.node, 0); !e) {
     add_name(c, from, from.node, 0);  // there was room for it
     return e;
   }
@@ -401,7 +401,7 @@ int64_t scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to
   return 0;
 }
 
-int64_t scratch_chmod(Call& c, int node, uint32_t perm) {
+Result scratch_chmod(Call& c, int node, uint32_t perm) {
   ScratchNode& n = node_of(c.s, node);
   n.mode = (n.mode & mode::FMT) | (perm & 07777);
   return 0;

@@ -12,7 +12,7 @@ namespace deferscope::emu::linux_ {
 
 // What a path names, symbolic links followed as asked.
 struct ResolvedPath {
-  int64_t error = 0;          // -errno; the rest then means nothing
+  Error error = Error::None;  // the rest then means nothing
   bool scratch = false;       // else `host` is for the host_… functions (host_files.h)
   std::string path;           // scratch: without links
   HostPath host;              // not scratch: for the host_… functions
@@ -31,19 +31,19 @@ bool is_scratch_root(const OpenFile& f);  // /tmp itself: what the host shows th
 constexpr uint64_t scratch_inode(int node) { return (uint64_t{1} << 50) + static_cast<uint64_t>(node); }
 
 // All return ≥ 0 or -errno; `p` is a scratch place. As the owner of everything the guest is bound by permission bits.
-int64_t scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f);
+Result scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f);
 void scratch_close(State& s, int node);
-int64_t scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out);
+Result scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::string& out);
 // At `offset`, or at the end (append); `end` is the offset behind what was written.
-int64_t scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
-int64_t scratch_truncate(Call& c, int node, uint64_t size);
-int64_t scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm);
-int64_t scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node);
-int64_t scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target);
-int64_t scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to);
-int64_t scratch_remove(Call& c, const ResolvedPath& p, bool directory);
-int64_t scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace);
-int64_t scratch_chmod(Call& c, int node, uint32_t perm);
+Result scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end);
+Result scratch_truncate(Call& c, int node, uint64_t size);
+Result scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm);
+Result scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node);
+Result scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target);
+Result scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to);
+Result scratch_remove(Call& c, const ResolvedPath& p, bool directory);
+Result scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace);
+Result scratch_chmod(Call& c, int node, uint32_t perm);
 
 struct DirEntry;
 void scratch_list(const State& s, int node, std::vector<DirEntry>& out);  // sorted; without . and ..

@@ -183,7 +183,7 @@ void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const Sig
     t.resume_by = t.wait.deadline;
     set_result(s, cpu, s.amd64() ? row.amd64 : static_cast<int64_t>(t.wait.args[0]));
   } else {
-    set_result(s, cpu, -err::INTR);
+    set_result(s, cpu, Error::INTR);
     if (t.wait.remainder_at != 0) {
       const uint64_t rest = t.wait.deadline > m.now_ns() ? t.wait.deadline - m.now_ns() : 0;
       m.memory.write_value(t.wait.remainder_at,
@@ -234,7 +234,7 @@ bool finish_sigtimedwait(State& s, MachineState& m, HostPort& host, size_t index
   if (!((pending_set(t.pending) | pending_set(s.pending)) & t.wait.signals)) return false;
   const Wait w = t.wait;
   Call c{s, m, host, index, w.row, w.args, true, false};
-  const int64_t result = syscall_row(w.row).handler(c);
+  const Result result = syscall_row(w.row).handler(c);
   t.interrupted = false;
   finish_wait(s, m, index, result);
   return true;
@@ -265,13 +265,13 @@ void deliver(State& s, MachineState& m, HostPort& host, size_t index) {
   leave_interrupted_call(s, m, thread, nullptr);
 }
 
-int64_t sys_rt_sigaction(Call& c) {
+Result sys_rt_sigaction(Call& c) {
   const auto signo = static_cast<int64_t>(static_cast<int>(c.a[0]));
-  if (c.a[3] != 8 || signo < 1 || signo > sig::kMax) return -err::INVAL;
+  if (c.a[3] != 8 || signo < 1 || signo > sig::kMax) return Error::INVAL;
   SigAction next;
   if (c.a[1] != 0) {
-    if (!c.get(c.a[1], next)) return -err::FAULT;
-    if (kUnblockable & bit(static_cast<int>(signo))) return -err::INVAL;
+    if (!c.get(c.a[1], next)) return Error::FAULT;
+    if (kUnblockable & bit(static_cast<int>(signo))) return Error::INVAL;
   }
   SigAction& action = c.s.actions[static_cast<size_t>(signo)];
   const SigAction old = action;
@@ -284,26 +284,26 @@ int64_t sys_rt_sigaction(Call& c) {
       for (auto& [tid, t] : c.s.threads) std::erase_if(t.pending, same);
     }
   }
-  return c.a[2] == 0 || c.put(c.a[2], old) ? 0 : -err::FAULT;
+  return c.a[2] == 0 || c.put(c.a[2], old) ? kOk : Error::FAULT;
 }
 
-int64_t sys_rt_sigprocmask(Call& c) {
+Result sys_rt_sigprocmask(Call& c) {
   constexpr uint64_t kBlock = 0, kUnblock = 1, kSet = 2;
-  if (c.a[3] != 8) return -err::INVAL;
+  if (c.a[3] != 8) return Error::INVAL;
   ThreadInfo& t = c.info();
   const uint64_t old = t.mask;
   if (c.a[1] != 0) {
     uint64_t set = 0;
-    if (!c.get(c.a[1], set)) return -err::FAULT;
+    if (!c.get(c.a[1], set)) return Error::FAULT;
     set &= ~kUnblockable;
     switch (c.a[0]) {
       case kBlock: t.mask |= set; break;
       case kUnblock: t.mask &= ~set; break;
       case kSet: t.mask = set; break;
-      default: return -err::INVAL;
+      default: return Error::INVAL;
     }
   }
-  return c.a[2] == 0 || c.put(c.a[2], old) ? 0 : -err::FAULT;
+  return c.a[2] == 0 || c.put(c.a[2], old) ? kOk : Error::FAULT;
 }
 
 namespace {
@@ -314,33 +314,33 @@ struct StackT {
   uint64_t size;
 };
 
-int64_t set_altstack(Call& c, const StackT& in) {
+Result set_altstack(Call& c, const StackT& in) {
   ThreadInfo& t = c.info();
   const uint64_t minimum = c.s.amd64() ? 2048 : 5120;  // MINSIGSTKSZ
-  if (on_altstack(t.altstack, c.cpu().r[sp_reg(c.s)])) return -err::PERM;
+  if (on_altstack(t.altstack, c.cpu().r[sp_reg(c.s)])) return Error::PERM;
   const uint32_t kind = in.flags & ~sig::kSsAutodisarm;
-  if (kind != sig::kSsDisable && kind != sig::kSsOnstack && kind != 0) return -err::INVAL;
+  if (kind != sig::kSsDisable && kind != sig::kSsOnstack && kind != 0) return Error::INVAL;
   if (kind == sig::kSsDisable) {
     t.altstack = AltStack{0, in.flags, 0};
     return 0;
   }
-  if (in.size < minimum) return -err::NOMEM;
+  if (in.size < minimum) return Error::NOMEM;
   t.altstack = AltStack{in.sp, in.flags & sig::kSsAutodisarm, in.size};
   return 0;
 }
 
 }  // namespace
 
-int64_t sys_sigaltstack(Call& c) {
+Result sys_sigaltstack(Call& c) {
   StackT in{};
-  if (c.a[0] != 0 && !c.get(c.a[0], in)) return -err::FAULT;
+  if (c.a[0] != 0 && !c.get(c.a[0], in)) return Error::FAULT;
   const AltStack old = reported_altstack(c.info().altstack, c.cpu().r[sp_reg(c.s)]);
   if (c.a[0] != 0)
-    if (const int64_t e = set_altstack(c, in); e < 0) return e;
-  return c.a[1] == 0 || c.put(c.a[1], StackT{old.sp, old.flags, 0, old.size}) ? 0 : -err::FAULT;
+    if (const Result e = set_altstack(c, in); !e) return e;
+  return c.a[1] == 0 || c.put(c.a[1], StackT{old.sp, old.flags, 0, old.size}) ? kOk : Error::FAULT;
 }
 
-int64_t sys_rt_sigreturn(Call& c) {
+Result sys_rt_sigreturn(Call& c) {
   FrameReturn f;
   const bool ok = c.s.amd64() ? pop_frame_amd64(c.memory(), c.cpu(), f) : pop_frame_arm64(c.memory(), c.cpu(), f);
   if (!ok) {
@@ -356,36 +356,36 @@ int64_t sys_rt_sigreturn(Call& c) {
   return kNoResult;
 }
 
-int64_t sys_rt_sigpending(Call& c) {
-  if (c.a[1] > 8) return -err::INVAL;
+Result sys_rt_sigpending(Call& c) {
+  if (c.a[1] > 8) return Error::INVAL;
   const uint64_t set = (pending_set(c.info().pending) | pending_set(c.s.pending)) & c.info().mask;
-  return c.memory().write(c.a[0], &set, c.a[1]) ? 0 : -err::FAULT;
+  return c.memory().write(c.a[0], &set, c.a[1]) ? kOk : Error::FAULT;
 }
 
-int64_t sys_rt_sigtimedwait(Call& c) {
+Result sys_rt_sigtimedwait(Call& c) {
   uint64_t set = 0;
-  if (c.a[3] != 8) return -err::INVAL;
-  if (!c.get(c.a[0], set)) return -err::FAULT;
+  if (c.a[3] != 8) return Error::INVAL;
+  if (!c.get(c.a[0], set)) return Error::FAULT;
   set &= ~kUnblockable;
   if (auto info = take_signal(c.s, c.info(), set)) {
     const auto bytes = siginfo_bytes(*info);
-    if (c.a[1] != 0 && !c.memory().write(c.a[1], bytes.data(), bytes.size())) return -err::FAULT;
+    if (c.a[1] != 0 && !c.memory().write(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;
     return info->signo;
   }
-  if (c.retry) return c.timed_out ? -err::AGAIN : kBlocked;
+  if (c.retry) return c.timed_out ? Error::AGAIN : kBlocked;
   uint64_t deadline = kNever;
-  if (const int64_t e = relative_deadline(c, c.a[2], deadline); e < 0) return e;
-  if (deadline <= c.m.now_ns()) return -err::AGAIN;
+  if (const Result e = relative_deadline(c, c.a[2], deadline); !e) return e;
+  if (deadline <= c.m.now_ns()) return Error::AGAIN;
   c.block(WaitKind::Signal, deadline, false);
   c.info().wait.signals = set;
   return kBlocked;
 }
 
-int64_t enter_mask(Call& c, uint64_t address, uint64_t size) {
+Result enter_mask(Call& c, uint64_t address, uint64_t size) {
   if (address == 0 || c.retry) return 0;
   uint64_t set = 0;
-  if (size != 8) return -err::INVAL;
-  if (!c.get(address, set)) return -err::FAULT;
+  if (size != 8) return Error::INVAL;
+  if (!c.get(address, set)) return Error::FAULT;
   ThreadInfo& t = c.info();
   t.saved_mask = t.mask;
   t.mask = set & ~kUnblockable;
@@ -401,7 +401,7 @@ void leave_mask(Call& c) {
 namespace {
 
 // Waits for any signal that has a handler. A signal that is pending already interrupts at once.
-int64_t wait_for_signal(Call& c) {
+Result wait_for_signal(Call& c) {
   if (c.retry) return kBlocked;
   c.block(WaitKind::Signal, kNever, false);
   if (has_deliverable(c.s, c.thread().tid)) interrupt(c.s, c.m, c.index);
@@ -410,13 +410,13 @@ int64_t wait_for_signal(Call& c) {
 
 }  // namespace
 
-int64_t sys_rt_sigsuspend(Call& c) {
+Result sys_rt_sigsuspend(Call& c) {
   if (c.retry) return kBlocked;
-  if (const int64_t e = enter_mask(c, c.a[0], c.a[1]); e < 0) return e;
+  if (const Result e = enter_mask(c, c.a[0], c.a[1]); !e) return e;
   return wait_for_signal(c);
 }
 
-int64_t sys_pause(Call& c) { return wait_for_signal(c); }
+Result sys_pause(Call& c) { return wait_for_signal(c); }
 
 namespace {
 
@@ -426,41 +426,41 @@ SigInfo from_self(const State& s, int signo, int code) {
 
 bool valid_signal(int signo) { return signo >= 0 && signo <= sig::kMax; }
 
-int64_t send_checked(Call& c, int tid, int signo, const SigInfo& info) {
-  if (!valid_signal(signo) || tid <= 0) return -err::INVAL;
-  if (!c.s.threads.count(tid)) return -err::SRCH;
-  if (!may_queue(c.s, info)) return -err::AGAIN;
+Result send_checked(Call& c, int tid, int signo, const SigInfo& info) {
+  if (!valid_signal(signo) || tid <= 0) return Error::INVAL;
+  if (!c.s.threads.count(tid)) return Error::SRCH;
+  if (!may_queue(c.s, info)) return Error::AGAIN;
   if (signo != 0) send_to_thread(c.s, c.m, tid, info);
   return 0;
 }
 
 }  // namespace
 
-int64_t sys_kill(Call& c) {
+Result sys_kill(Call& c) {
   const int pid = static_cast<int>(c.a[0]), signo = static_cast<int>(c.a[1]);
-  if (!valid_signal(signo)) return -err::INVAL;
-  if (pid != c.s.pid && pid != 0 && pid != -c.s.pid) return -err::SRCH;
+  if (!valid_signal(signo)) return Error::INVAL;
+  if (pid != c.s.pid && pid != 0 && pid != -c.s.pid) return Error::SRCH;
   if (signo != 0) send_to_process(c.s, c.m, from_self(c.s, signo, sig::kSiUser));
   return 0;
 }
 
-int64_t sys_tkill(Call& c) {
+Result sys_tkill(Call& c) {
   const int signo = static_cast<int>(c.a[1]);
   return send_checked(c, static_cast<int>(c.a[0]), signo, from_self(c.s, signo, sig::kSiTkill));
 }
 
-int64_t sys_tgkill(Call& c) {
+Result sys_tgkill(Call& c) {
   const int signo = static_cast<int>(c.a[2]);
-  if (static_cast<int>(c.a[0]) <= 0) return -err::INVAL;
-  if (static_cast<int>(c.a[0]) != c.s.pid) return -err::SRCH;
+  if (static_cast<int>(c.a[0]) <= 0) return Error::INVAL;
+  if (static_cast<int>(c.a[0]) != c.s.pid) return Error::SRCH;
   return send_checked(c, static_cast<int>(c.a[1]), signo, from_self(c.s, signo, sig::kSiTkill));
 }
 
 namespace {
 
-int64_t read_siginfo(Call& c, uint64_t address, int signo, SigInfo& out) {
+Result read_siginfo(Call& c, uint64_t address, int signo, SigInfo& out) {
   uint8_t bytes[32];
-  if (!c.memory().read(address, bytes, sizeof bytes)) return -err::FAULT;
+  if (!c.memory().read(address, bytes, sizeof bytes)) return Error::FAULT;
   out.signo = signo;
   std::memcpy(&out.code, bytes + 8, 4);
   std::memcpy(&out.word16, bytes + 16, 8);
@@ -470,22 +470,22 @@ int64_t read_siginfo(Call& c, uint64_t address, int signo, SigInfo& out) {
 
 }  // namespace
 
-int64_t sys_rt_sigqueueinfo(Call& c) {
+Result sys_rt_sigqueueinfo(Call& c) {
   const int signo = static_cast<int>(c.a[1]);
   SigInfo info;
-  if (const int64_t e = read_siginfo(c, c.a[2], signo, info); e < 0) return e;
-  if (!valid_signal(signo)) return -err::INVAL;
-  if (static_cast<int>(c.a[0]) != c.s.pid) return -err::SRCH;
-  if (!may_queue(c.s, info)) return -err::AGAIN;
+  if (const Result e = read_siginfo(c, c.a[2], signo, info); !e) return e;
+  if (!valid_signal(signo)) return Error::INVAL;
+  if (static_cast<int>(c.a[0]) != c.s.pid) return Error::SRCH;
+  if (!may_queue(c.s, info)) return Error::AGAIN;
   if (signo != 0) send_to_process(c.s, c.m, info);
   return 0;
 }
 
-int64_t sys_rt_tgsigqueueinfo(Call& c) {
+Result sys_rt_tgsigqueueinfo(Call& c) {
   const int signo = static_cast<int>(c.a[2]);
   SigInfo info;
-  if (const int64_t e = read_siginfo(c, c.a[3], signo, info); e < 0) return e;
-  if (static_cast<int>(c.a[0]) != c.s.pid) return -err::SRCH;
+  if (const Result e = read_siginfo(c, c.a[3], signo, info); !e) return e;
+  if (static_cast<int>(c.a[0]) != c.s.pid) return Error::SRCH;
   return send_checked(c, static_cast<int>(c.a[1]), signo, info);
 }
 

@@ -46,14 +46,14 @@ std::string address_of(Endpoint e) {
 std::string unnamed(int family) { return family == kInet ? address_of({}) : std::string("\1\0", 2); }
 
 // A struct sockaddr argument, normalised: a path without what follows its zero. -EINVAL, -EAFNOSUPPORT, -EFAULT.
-int64_t get_address(Call& c, uint64_t at, uint64_t size, int family, std::string& out) {
-  if (size < 2 || size > 128) return -err::INVAL;
+Result get_address(Call& c, uint64_t at, uint64_t size, int family, std::string& out) {
+  if (size < 2 || size > 128) return Error::INVAL;
   out.resize(size);
-  if (!c.memory().read(at, out.data(), size)) return -err::FAULT;
+  if (!c.memory().read(at, out.data(), size)) return Error::FAULT;
   const int given = static_cast<uint8_t>(out[0]) | static_cast<uint8_t>(out[1]) << 8;
-  if (given != family) return given == kUnix || family == kUnix ? -err::INVAL : -err::AFNOSUPPORT;
+  if (given != family) return given == kUnix || family == kUnix ? Error::INVAL : Error::AFNOSUPPORT;
   if (family == kInet) {
-    if (size < 16) return -err::INVAL;
+    if (size < 16) return Error::INVAL;
     out = address_of(endpoint_of(out));
   } else if (size > 2 && out[2] != '\0') {
     out.resize(2 + std::strlen(out.c_str() + 2));
@@ -62,15 +62,15 @@ int64_t get_address(Call& c, uint64_t at, uint64_t size, int family, std::string
 }
 
 // Writes as much as fits and the true length, as accept, getsockname and recvfrom do.
-int64_t put_address(Call& c, const std::string& a, uint64_t at, uint64_t size_at) {
+Result put_address(Call& c, const std::string& a, uint64_t at, uint64_t size_at) {
   if (at == 0) return 0;
   uint32_t room = 0;
-  if (!c.get(size_at, room)) return -err::FAULT;
-  if (static_cast<int32_t>(room) < 0) return -err::INVAL;
+  if (!c.get(size_at, room)) return Error::FAULT;
+  if (static_cast<int32_t>(room) < 0) return Error::INVAL;
   std::string bytes = a;
   if (bytes.size() > 2 && bytes[0] == kUnix && bytes[2] != '\0') bytes += '\0';
-  if (!c.memory().write(at, bytes.data(), std::min<size_t>(room, bytes.size()))) return -err::FAULT;
-  return c.put(size_at, static_cast<uint32_t>(bytes.size())) ? 0 : -err::FAULT;
+  if (!c.memory().write(at, bytes.data(), std::min<size_t>(room, bytes.size()))) return Error::FAULT;
+  return c.put(size_at, static_cast<uint32_t>(bytes.size())) ? kOk : Error::FAULT;
 }
 
 // --- sockets ---
@@ -91,7 +91,7 @@ int new_socket(State& s, int family, int type, int protocol) {
   return id;
 }
 
-int64_t open_socket(Call& c, int id, uint32_t flags) {
+Result open_socket(Call& c, int id, uint32_t flags) {
   OpenFile f;
   f.kind = FileKind::Socket;
   f.socket = id;
@@ -101,10 +101,10 @@ int64_t open_socket(Call& c, int id, uint32_t flags) {
 }
 
 // The descriptor's socket; else -EBADF or -ENOTSOCK in `e`.
-Socket* socket_of(Call& c, int fd, int64_t& e, int* id = nullptr) {
+Socket* socket_of(Call& c, int fd, Result& e, int* id = nullptr) {
   const OpenFile* f = file_of(c.s, fd);
-  e = !f ? -err::BADF : f->kind != FileKind::Socket ? -err::NOTSOCK : 0;
-  if (e < 0) return nullptr;
+  e = !f ? Error::BADF : f->kind != FileKind::Socket ? Error::NOTSOCK : kOk;
+  if (!e) return nullptr;
   if (id) *id = f->socket;
   return &c.s.sockets.at(f->socket);
 }
@@ -114,12 +114,12 @@ Socket* other_of(State& s, const Socket& x) {
   return it == s.sockets.end() ? nullptr : &it->second;
 }
 
-int64_t wait_for(Call& c, int fd, uint32_t flags) {
-  if ((file_of(c.s, fd)->flags & open_flag::NONBLOCK) || (flags & kDontWait)) return -err::AGAIN;
+Result wait_for(Call& c, int fd, uint32_t flags) {
+  if ((file_of(c.s, fd)->flags & open_flag::NONBLOCK) || (flags & kDontWait)) return Error::AGAIN;
   return c.block(WaitKind::Io, kNever, true);
 }
 
-int64_t take_error(Socket& x) { return -std::exchange(x.error, 0); }
+Result take_error(Socket& x) { return std::exchange(x.error, Error::None); }
 
 // Whom an address reaches: a listener or a bound datagram socket. 0: nobody.
 int find_bound(const State& s, int family, int type, const std::string& address, int node) {
@@ -150,12 +150,12 @@ bool port_taken(const State& s, const Socket& mine, Endpoint e) {
   });
 }
 
-int64_t bind_inet(State& s, Socket& x, Endpoint e) {
+Result bind_inet(State& s, Socket& x, Endpoint e) {
   constexpr uint16_t kFirst = 32768, kLast = 60999;
-  if (e.ip != 0 && (e.ip & 0xff000000) != kLoopback) return -err::ADDRNOTAVAIL;
-  if (e.port != 0 && port_taken(s, x, e)) return -err::ADDRINUSE;
+  if (e.ip != 0 && (e.ip & 0xff000000) != kLoopback) return Error::ADDRNOTAVAIL;
+  if (e.port != 0 && port_taken(s, x, e)) return Error::ADDRINUSE;
   for (int tries = 0; e.port == 0 || port_taken(s, x, e); ++tries) {
-    if (tries > kLast - kFirst) return -err::ADDRINUSE;
+    if (tries > kLast - kFirst) return Error::ADDRINUSE;
     e.port = s.next_port;
     s.next_port = s.next_port == kLast ? kFirst : static_cast<uint16_t>(s.next_port + 1);
   }
@@ -163,77 +163,77 @@ int64_t bind_inet(State& s, Socket& x, Endpoint e) {
   return 0;
 }
 
-int64_t bind_unix(Call& c, Socket& x, const std::string& address) {
+Result bind_unix(Call& c, Socket& x, const std::string& address) {
   if (address.size() <= 2) {  // any free abstract name
     x.local = std::string("\1\0", 3) + std::to_string(c.s.next_socket++);
     return 0;
   }
   if (address[2] == '\0') {
     for (const auto& [id, y] : c.s.sockets)
-      if (y.family == kUnix && y.local == address) return -err::ADDRINUSE;
+      if (y.family == kUnix && y.local == address) return Error::ADDRINUSE;
     return x.local = address, 0;
   }
   HostPath path;
-  if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
+  if (const Result e = full_path(c, at::FDCWD, address.substr(2), path); !e) return e;
   const ResolvedPath p = locate(c, path, Last::Parent);
-  if (p.error) return p.error;
-  if (!p.scratch) return -err::ACCES;
-  if (const int64_t e = scratch_socket(c, p, 0777 & ~c.s.umask, x.node); e < 0) return e;
+  if (p.error != Error::None) return p.error;
+  if (!p.scratch) return Error::ACCES;
+  if (const Result e = scratch_socket(c, p, 0777 & ~c.s.umask, x.node); !e) return e;
   return x.local = address, 0;
 }
 
 // The node that a path names; 0 for abstract names and other families.
-int64_t node_at(Call& c, const std::string& address, int& node) {
+Result node_at(Call& c, const std::string& address, int& node) {
   node = 0;
   if (address[0] != kUnix || address.size() <= 2 || address[2] == '\0') return 0;
   HostPath path;
-  if (const int64_t e = full_path(c, at::FDCWD, address.substr(2), path); e < 0) return e;
+  if (const Result e = full_path(c, at::FDCWD, address.substr(2), path); !e) return e;
   const ResolvedPath p = locate(c, path, Last::Follow);
-  if (p.error) return p.error;
-  if (!p.scratch || p.node == 0) return -err::NOENT;
-  if ((c.s.scratch.nodes.at(p.node).mode & mode::FMT) != mode::SOCK) return -err::CONNREFUSED;
+  if (p.error != Error::None) return p.error;
+  if (!p.scratch || p.node == 0) return Error::NOENT;
+  if ((c.s.scratch.nodes.at(p.node).mode & mode::FMT) != mode::SOCK) return Error::CONNREFUSED;
   node = p.node;
   return 0;
 }
 
 // Where an address leads: what "any" means, and that it lies on this machine.
-int64_t resolve(Call& c, std::string& address, int& node) {
+Result resolve(Call& c, std::string& address, int& node) {
   if (address[0] == kUnix) return node_at(c, address, node);
   Endpoint e = endpoint_of(address);
   node = 0;
   if (e.ip == 0) e.ip = kLoopback | 1;
   address = address_of(e);
-  return (e.ip & 0xff000000) == kLoopback ? 0 : -err::NETUNREACH;
+  return (e.ip & 0xff000000) == kLoopback ? kOk : Error::NETUNREACH;
 }
 
-int64_t bind_if_needed(State& s, Socket& x) {
+Result bind_if_needed(State& s, Socket& x) {
   return x.family == kInet && x.local.empty() ? bind_inet(s, x, {is_stream(x) ? kLoopback | 1 : 0, 0}) : 0;
 }
 
 // --- connect ---
 
 // A non-blocking TCP socket hears of it later.
-int64_t refused(Call& c, Socket& x) {
-  if (x.family != kInet || !(file_of(c.s, c.fd())->flags & open_flag::NONBLOCK)) return -err::CONNREFUSED;
-  x.error = err::CONNREFUSED;
+Result refused(Call& c, Socket& x) {
+  if (x.family != kInet || !(file_of(c.s, c.fd())->flags & open_flag::NONBLOCK)) return Error::CONNREFUSED;
+  x.error = Error::CONNREFUSED;
   x.ended = x.write_shut = true;
-  return -err::INPROGRESS;
+  return Error::INPROGRESS;
 }
 
-int64_t connect_stream(Call& c, int id, const std::string& to, int node) {
+Result connect_stream(Call& c, int id, const std::string& to, int node) {
   State& s = c.s;
   const bool inet = s.sockets.at(id).family == kInet;
-  if (inet && !s.sockets.at(id).peer.empty()) return -err::ISCONN;
-  if (inet && s.sockets.at(id).listening) return -err::ISCONN;
+  if (inet && !s.sockets.at(id).peer.empty()) return Error::ISCONN;
+  if (inet && s.sockets.at(id).listening) return Error::ISCONN;
   const int listener = find_bound(s, s.sockets.at(id).family, s.sockets.at(id).type, to, node);
   if (listener == 0) return refused(c, s.sockets.at(id));
   if (!inet && s.sockets.at(listener).queue.size() > s.sockets.at(listener).backlog) return wait_for(c, c.fd(), 0);
-  if (!s.sockets.at(id).peer.empty()) return -err::ISCONN;
-  if (s.sockets.at(id).listening) return -err::INVAL;
-  if (s.sockets.size() >= kMaxSockets) return -err::NOMEM;
-  if (const int64_t e = bind_if_needed(s, s.sockets.at(id)); e < 0) return e;
+  if (!s.sockets.at(id).peer.empty()) return Error::ISCONN;
+  if (s.sockets.at(id).listening) return Error::INVAL;
+  if (s.sockets.size() >= kMaxSockets) return Error::NOMEM;
+  if (const Result e = bind_if_needed(s, s.sockets.at(id)); !e) return e;
   const int server = new_socket(s, s.sockets.at(id).family, s.sockets.at(id).type, s.sockets.at(id).protocol);
-  if (server == 0) return -err::NOMEM;
+  if (server == 0) return Error::NOMEM;
   Socket &mine = s.sockets.at(id), &theirs = s.sockets.at(server);
   mine.peer = theirs.local = to;
   theirs.peer = mine.local.empty() ? unnamed(mine.family) : mine.local;
@@ -258,7 +258,7 @@ void drop_packets(State& s, Socket& x) {
 void leave_peer(State& s, int id) {
   Socket& x = s.sockets.at(id);
   if (Socket* old = other_of(s, x); old && old->other == id && !x.packets.empty()) {
-    old->error = err::CONNRESET;
+    old->error = Error::CONNRESET;
     note_socket(s, x.other);
   }
   drop_packets(s, x);
@@ -266,16 +266,16 @@ void leave_peer(State& s, int id) {
   x.peer.clear();
 }
 
-int64_t connect_datagram(Call& c, int id, const std::string& to, int node) {
+Result connect_datagram(Call& c, int id, const std::string& to, int node) {
   Socket& x = c.s.sockets.at(id);
   if (x.family == kInet) {
     x.peer = to;
     return x.local.empty() ? bind_inet(c.s, x, {kLoopback | 1, 0}) : 0;
   }
   const int other = find_bound(c.s, kUnix, kDatagram, to, node);
-  if (other == 0) return -err::CONNREFUSED;
+  if (other == 0) return Error::CONNREFUSED;
   const Socket& y = c.s.sockets.at(other);
-  if (y.other != 0 && y.other != id) return -err::PERM;  // it hears another one only
+  if (y.other != 0 && y.other != id) return Error::PERM;  // it hears another one only
   if (x.other != 0 && x.other != other) leave_peer(c.s, id);
   x.peer = to;
   x.other = other;
@@ -284,90 +284,90 @@ int64_t connect_datagram(Call& c, int id, const std::string& to, int node) {
 
 // --- transfer ---
 
-int64_t send_stream(Call& c, int fd, Socket& x, const std::string& bytes, uint32_t flags) {
-  if (x.family == kUnix && x.peer.empty()) return -err::NOTCONN;
-  if (x.family == kUnix && x.write_shut) return -err::PIPE;
-  if (x.error) return take_error(x);
-  if (x.write_shut || x.peer.empty()) return -err::PIPE;
+Result send_stream(Call& c, int fd, Socket& x, const std::string& bytes, uint32_t flags) {
+  if (x.family == kUnix && x.peer.empty()) return Error::NOTCONN;
+  if (x.family == kUnix && x.write_shut) return Error::PIPE;
+  if (x.error != Error::None) return take_error(x);
+  if (x.write_shut || x.peer.empty()) return Error::PIPE;
   Socket* y = other_of(c.s, x);
   if (!y && x.family == kInet && !x.reset) {  // the first one is answered with a reset
     x.reset = true;
     return static_cast<int64_t>(std::min<size_t>(bytes.size(), kBuffer));
   }
-  if (!y || (x.family == kUnix && y->read_shut)) return -err::PIPE;
+  if (!y || (x.family == kUnix && y->read_shut)) return Error::PIPE;
   if (bytes.empty()) return 0;
   if (y->bytes.size() >= kBuffer) return wait_for(c, fd, flags);
   const size_t n = std::min<size_t>(bytes.size(), kBuffer - y->bytes.size());
-  if (!y->read_shut && !queue_bytes(c.s.holdings, y->bytes, std::string_view(bytes).substr(0, n))) return -err::NOBUFS;
+  if (!y->read_shut && !queue_bytes(c.s.holdings, y->bytes, std::string_view(bytes).substr(0, n))) return Error::NOBUFS;
   note_socket(c.s, x.other);
   return static_cast<int64_t>(n);
 }
 
 // To `to` (with its node), or to the peer.
-int64_t send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32_t flags, const std::string* to,
-                    int node) {
+Result send_packet(Call& c, int fd, Socket& x, const std::string& bytes, uint32_t flags, const std::string* to,
+                   int node) {
   const bool inet = x.family == kInet;
-  if (inet && x.error) return take_error(x);
-  if (inet && x.write_shut) return -err::PIPE;
-  if (!to && x.peer.empty()) return inet ? -err::DESTADDRREQ : -err::NOTCONN;
-  if (bytes.size() > (inet ? kMaxDatagram : kBuffer)) return -err::MSGSIZE;
-  if (!inet && x.error) return take_error(x);
-  if (!inet && x.write_shut) return -err::PIPE;
-  if (const int64_t e = bind_if_needed(c.s, x); e < 0) return e;
+  if (inet && x.error != Error::None) return take_error(x);
+  if (inet && x.write_shut) return Error::PIPE;
+  if (!to && x.peer.empty()) return inet ? Error::DESTADDRREQ : Error::NOTCONN;
+  if (bytes.size() > (inet ? kMaxDatagram : kBuffer)) return Error::MSGSIZE;
+  if (!inet && x.error != Error::None) return take_error(x);
+  if (!inet && x.write_shut) return Error::PIPE;
+  if (const Result e = bind_if_needed(c.s, x); !e) return e;
   const int id = !to && !inet ? x.other : find_bound(c.s, x.family, x.type, to ? *to : x.peer, node);
   const auto it = c.s.sockets.find(id);
   if (it == c.s.sockets.end()) {
-    if (x.type == kSeqPacket) return -err::PIPE;
-    if (!to && inet) x.error = err::CONNREFUSED;  // the answer to come
+    if (x.type == kSeqPacket) return Error::PIPE;
+    if (!to && inet) x.error = Error::CONNREFUSED;  // the answer to come
     if (!to && !inet) leave_peer(c.s, file_of(c.s, fd)->socket);
-    return inet ? static_cast<int64_t>(bytes.size()) : -err::CONNREFUSED;
+    return inet ? Result(static_cast<int64_t>(bytes.size())) : Error::CONNREFUSED;
   }
   Socket& y = it->second;
   const std::string& from = x.local;  // of an unnamed AF_UNIX socket: none
   if (inet && !y.peer.empty() && y.peer != from) return static_cast<int64_t>(bytes.size());  // not for it
-  if (!inet && y.other != 0 && y.other != file_of(c.s, fd)->socket) return -err::PERM;       // also if that one is gone
-  if (!inet && (y.read_shut || y.ended)) return -err::PIPE;
+  if (!inet && y.other != 0 && y.other != file_of(c.s, fd)->socket) return Error::PERM;      // also if that one is gone
+  if (!inet && (y.read_shut || y.ended)) return Error::PIPE;
   if (y.queued > 0 && y.queued + bytes.size() + kPacketOverhead > kBuffer)
     return inet ? static_cast<int64_t>(bytes.size()) : wait_for(c, fd, flags);  // UDP: lost
   Socket::Packet packet{from, bytes};
-  if (!c.s.holdings.take(packet_cost(packet))) return -err::NOBUFS;
+  if (!c.s.holdings.take(packet_cost(packet))) return Error::NOBUFS;
   y.packets.push_back(std::move(packet));
   y.queued += bytes.size() + kPacketOverhead;
   note_socket(c.s, id);
   return static_cast<int64_t>(bytes.size());
 }
 
-int64_t send_bytes(Call& c, int fd, const std::string& bytes, uint32_t flags, const std::string* to) {
-  int64_t e = 0;
+Result send_bytes(Call& c, int fd, const std::string& bytes, uint32_t flags, const std::string* to) {
+  Result e;
   Socket* x = socket_of(c, fd, e);
   if (!x) return e;
   std::string address = to ? *to : x->peer;
   int node = 0;
-  if (to && is_stream(*x)) return x->peer.empty() ? -err::NOTCONN : -err::ISCONN;
+  if (to && is_stream(*x)) return x->peer.empty() ? Error::NOTCONN : Error::ISCONN;
   if (!is_stream(*x) && !address.empty())
-    if (e = resolve(c, address, node); e < 0) return e;
+    if (e = resolve(c, address, node); !e) return e;
   return x->type == kStream ? send_stream(c, fd, *x, bytes, flags)
                             : send_packet(c, fd, *x, bytes, flags, to ? &address : nullptr, node);
 }
 
 // Into `out`, at most n bytes; `whole` is the packet's length.
-int64_t receive(Call& c, int fd, uint64_t n, uint32_t flags, std::string& out, std::string& from, uint64_t& whole) {
-  int64_t e = 0;
+Result receive(Call& c, int fd, uint64_t n, uint32_t flags, std::string& out, std::string& from, uint64_t& whole) {
+  Result e;
   int id = 0;
   Socket* x = socket_of(c, fd, e, &id);
   if (!x) return e;
-  if (x->listening) return x->family == kInet ? -err::NOTCONN : -err::INVAL;
+  if (x->listening) return x->family == kInet ? Error::NOTCONN : Error::INVAL;
   if (x->type == kStream) {
-    if (x->peer.empty()) return x->family == kInet ? -err::NOTCONN : -err::INVAL;
+    if (x->peer.empty()) return x->family == kInet ? Error::NOTCONN : Error::INVAL;
     from = x->family == kUnix && x->peer != unnamed(kUnix) ? x->peer : "";
-    if (x->bytes.empty() && x->error) return take_error(*x);
+    if (x->bytes.empty() && x->error != Error::None) return take_error(*x);
     if (x->bytes.empty()) return x->ended || x->read_shut || n == 0 ? 0 : wait_for(c, fd, flags);
     out = x->bytes.substr(0, n);
     whole = out.size();
     if (!(flags & kPeek)) unqueue_bytes(c.s.holdings, x->bytes, out.size());
   } else {
-    if (x->type == kSeqPacket && x->peer.empty()) return -err::NOTCONN;
-    if (x->error) return take_error(*x);
+    if (x->type == kSeqPacket && x->peer.empty()) return Error::NOTCONN;
+    if (x->error != Error::None) return take_error(*x);
     const bool ended = x->ended || x->read_shut;
     if (x->packets.empty())
       return ended && (x->type == kSeqPacket || !(file_of(c.s, fd)->flags & open_flag::NONBLOCK))
@@ -399,15 +399,15 @@ struct MessageHeader {
   uint32_t flags, pad2;
 };
 
-int64_t get_message(Call& c, MessageHeader& m, std::vector<IoVec>& parts, uint64_t& total) {
+Result get_message(Call& c, MessageHeader& m, std::vector<IoVec>& parts, uint64_t& total) {
   constexpr uint64_t kMaxVectors = 1024;
-  if (!c.get(c.a[1], m)) return -err::FAULT;
-  if (m.iov_count > kMaxVectors) return -err::MSGSIZE;
+  if (!c.get(c.a[1], m)) return Error::FAULT;
+  if (m.iov_count > kMaxVectors) return Error::MSGSIZE;
   parts.resize(m.iov_count);
-  if (!c.memory().read(m.iov, parts.data(), parts.size() * sizeof(IoVec))) return -err::FAULT;
+  if (!c.memory().read(m.iov, parts.data(), parts.size() * sizeof(IoVec))) return Error::FAULT;
   total = 0;
   for (const IoVec& p : parts) total += std::min<uint64_t>(p.len, 1 << 20);
-  return total > (16u << 20) ? -err::MSGSIZE : 0;
+  return total > (16u << 20) ? Error::MSGSIZE : kOk;
 }
 
 }  // namespace
@@ -419,25 +419,26 @@ uint32_t socket_readiness(const Socket& x, const State& s) {
   const bool ended = x.ended || x.read_shut;
   const auto it = s.sockets.find(x.other);
   const bool full = is_stream(x) && it != s.sockets.end() && it->second.bytes.size() >= kBuffer;
-  uint32_t ready = (x.error ? ERR : 0) | (full ? 0 : OUT | WRNORM);
-  if (!x.bytes.empty() || !x.packets.empty() || ended || (x.error && x.type == kDatagram)) ready |= IN | RDNORM;
+  uint32_t ready = (x.error != Error::None ? ERR : 0) | (full ? 0 : OUT | WRNORM);
+  if (!x.bytes.empty() || !x.packets.empty() || ended || (x.error != Error::None && x.type == kDatagram))
+    ready |= IN | RDNORM;
   if (ended && (is_stream(x) || x.family == kUnix)) ready |= RDHUP;
   if ((ended && x.write_shut) || (is_stream(x) && x.peer.empty())) ready |= HUP;
   return ready;
 }
 
-int64_t socket_read(Call& c, OpenFile&, uint64_t address, uint64_t n) {
+Result socket_read(Call& c, OpenFile&, uint64_t address, uint64_t n) {
   std::string bytes, from;
   uint64_t whole = 0;
-  if (n > 0 && !c.memory().check_write(address, std::min<uint64_t>(n, 1))) return -err::FAULT;
-  const int64_t e = receive(c, fd_of(c), std::min<uint64_t>(n, kBuffer), 0, bytes, from, whole);
-  if (e <= 0) return e;
-  return c.memory().write(address, bytes.data(), bytes.size()) ? e : -err::FAULT;
+  if (n > 0 && !c.memory().check_write(address, std::min<uint64_t>(n, 1))) return Error::FAULT;
+  const Result e = receive(c, fd_of(c), std::min<uint64_t>(n, kBuffer), 0, bytes, from, whole);
+  if (!e || e == kOk) return e;
+  return c.memory().write(address, bytes.data(), bytes.size()) ? e : Error::FAULT;
 }
 
-int64_t socket_write(Call& c, OpenFile&, const std::string& bytes) {
-  const int64_t e = send_bytes(c, fd_of(c), bytes, 0, nullptr);
-  return e == -err::PIPE ? raise_sigpipe(c) : e;
+Result socket_write(Call& c, OpenFile&, const std::string& bytes) {
+  const Result e = send_bytes(c, fd_of(c), bytes, 0, nullptr);
+  return e == Error::PIPE ? raise_sigpipe(c) : e;
 }
 
 void close_socket(State& s, int id, int file) {
@@ -456,66 +457,65 @@ void close_socket(State& s, int id, int file) {
   if (!y) return;
   y->ended = true;
   y->other = 0;
-  if (unread) y->error = err::CONNRESET;  // what was sent is lost
-  if (x.family == kUnix || y->error) y->write_shut = true;
+  if (unread) y->error = Error::CONNRESET;  // what was sent is lost
+  if (x.family == kUnix || y->error != Error::None) y->write_shut = true;
   note_socket(s, x.other);
 }
 
-int64_t sys_socket(Call& c) {
+Result sys_socket(Call& c) {
   const int family = c.fd(0), type = c.fd(1) & 15, protocol = c.fd(2);
   constexpr int kTcp = 6, kUdp = 17;
-  if (family != kUnix && family != kInet) return -err::AFNOSUPPORT;
-  if (type != kStream && type != kDatagram && !(type == kSeqPacket && family == kUnix)) return -err::SOCKTNOSUPPORT;
+  if (family != kUnix && family != kInet) return Error::AFNOSUPPORT;
+  if (type != kStream && type != kDatagram && !(type == kSeqPacket && family == kUnix)) return Error::SOCKTNOSUPPORT;
   const bool fits =
       protocol == 0 || (family == kUnix ? protocol == kUnix : protocol == (type == kStream ? kTcp : kUdp));
-  if (!fits) return -err::PROTONOSUPPORT;
-  if (c.s.sockets.size() >= kMaxSockets) return -err::NFILE;
+  if (!fits) return Error::PROTONOSUPPORT;
+  if (c.s.sockets.size() >= kMaxSockets) return Error::NFILE;
   const int id = new_socket(c.s, family, type, protocol);
-  return id == 0 ? -err::NOBUFS : open_socket(c, id, static_cast<uint32_t>(c.a[1]));
+  return id == 0 ? Error::NOBUFS : open_socket(c, id, static_cast<uint32_t>(c.a[1]));
 }
 
-int64_t sys_socketpair(Call& c) {
+Result sys_socketpair(Call& c) {
   const int type = c.fd(1) & 15;
-  if (c.fd(0) != kUnix) return c.fd(0) == kInet ? -err::OPNOTSUPP : -err::AFNOSUPPORT;
-  if (type != kStream && type != kDatagram && type != kSeqPacket) return -err::SOCKTNOSUPPORT;
-  if (c.s.sockets.size() + 1 >= kMaxSockets) return -err::NFILE;
+  if (c.fd(0) != kUnix) return c.fd(0) == kInet ? Error::OPNOTSUPP : Error::AFNOSUPPORT;
+  if (type != kStream && type != kDatagram && type != kSeqPacket) return Error::SOCKTNOSUPPORT;
+  if (c.s.sockets.size() + 1 >= kMaxSockets) return Error::NFILE;
   const int one = new_socket(c.s, kUnix, type, 0);
   const int two = one ? new_socket(c.s, kUnix, type, 0) : 0;
   if (two == 0) {
     if (one) close_socket(c.s, one, 0);
-    return -err::NOBUFS;
+    return Error::NOBUFS;
   }
   Socket &x = c.s.sockets.at(one), &y = c.s.sockets.at(two);
   x.other = two, y.other = one;
   x.peer = y.peer = unnamed(kUnix);
   const auto flags = static_cast<uint32_t>(c.a[1]);
-  const int32_t fds[2] = {static_cast<int32_t>(open_socket(c, one, flags)),
-                          static_cast<int32_t>(open_socket(c, two, flags))};
-  const bool ok = fds[0] >= 0 && fds[1] >= 0;
-  if (ok && c.memory().write(c.a[3], fds, sizeof fds)) return 0;
-  for (int fd : fds)
-    if (fd >= 0) drop_fd(c.s, fd);
-  return ok ? -err::FAULT : std::min(fds[0], fds[1]);
+  const Result a = open_socket(c, one, flags), b = open_socket(c, two, flags);
+  const int32_t fds[2] = {static_cast<int32_t>(a.value()), static_cast<int32_t>(b.value())};
+  if (a && b && c.memory().write(c.a[3], fds, sizeof fds)) return 0;
+  if (a) drop_fd(c.s, fds[0]);
+  if (b) drop_fd(c.s, fds[1]);
+  return !b ? b : !a ? a : Error::FAULT;
 }
 
-int64_t sys_bind(Call& c) {
-  int64_t e = 0;
+Result sys_bind(Call& c) {
+  Result e;
   std::string address;
   Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (e = get_address(c, c.a[1], c.a[2], x->family, address); e < 0) return e;
-  if (!x->local.empty()) return -err::INVAL;
+  if (e = get_address(c, c.a[1], c.a[2], x->family, address); !e) return e;
+  if (!x->local.empty()) return Error::INVAL;
   return x->family == kInet ? bind_inet(c.s, *x, endpoint_of(address)) : bind_unix(c, *x, address);
 }
 
-int64_t sys_listen(Call& c) {
-  int64_t e = 0;
+Result sys_listen(Call& c) {
+  Result e;
   Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (!is_stream(*x)) return -err::OPNOTSUPP;
-  if (!x->peer.empty() || (x->family == kUnix && x->local.empty())) return -err::INVAL;
+  if (!is_stream(*x)) return Error::OPNOTSUPP;
+  if (!x->peer.empty() || (x->family == kUnix && x->local.empty())) return Error::INVAL;
   if (x->local.empty())
-    if (e = bind_inet(c.s, *x, {}); e < 0) return e;
+    if (e = bind_inet(c.s, *x, {}); !e) return e;
   x->listening = true;
   x->backlog = static_cast<uint32_t>(c.a[1]);
   return 0;
@@ -523,16 +523,16 @@ int64_t sys_listen(Call& c) {
 
 namespace {
 
-int64_t accept_one(Call& c, uint32_t flags) {
-  int64_t e = 0;
+Result accept_one(Call& c, uint32_t flags) {
+  Result e;
   Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (!is_stream(*x)) return -err::OPNOTSUPP;
-  if (!x->listening) return -err::INVAL;
-  if (!has_free_fd(c.s)) return -err::MFILE;
+  if (!is_stream(*x)) return Error::OPNOTSUPP;
+  if (!x->listening) return Error::INVAL;
+  if (!has_free_fd(c.s)) return Error::MFILE;
   if (x->queue.empty()) return wait_for(c, c.fd(), 0);
   const int id = x->queue.front();
-  if (e = put_address(c, c.s.sockets.at(id).peer, c.a[1], c.a[2]); e < 0) return e;
+  if (e = put_address(c, c.s.sockets.at(id).peer, c.a[1], c.a[2]); !e) return e;
   x->queue.pop_front();
   c.s.io_changed = true;  // who waits to connect
   return open_socket(c, id, flags);
@@ -540,104 +540,104 @@ int64_t accept_one(Call& c, uint32_t flags) {
 
 }  // namespace
 
-int64_t sys_accept(Call& c) { return accept_one(c, 0); }
-int64_t sys_accept4(Call& c) { return accept_one(c, static_cast<uint32_t>(c.a[3])); }
+Result sys_accept(Call& c) { return accept_one(c, 0); }
+Result sys_accept4(Call& c) { return accept_one(c, static_cast<uint32_t>(c.a[3])); }
 
-int64_t sys_connect(Call& c) {
-  int64_t e = 0;
+Result sys_connect(Call& c) {
+  Result e;
   int id = 0, node = 0;
   std::string to;
   Socket* x = socket_of(c, c.fd(), e, &id);
   if (!x) return e;
   uint16_t family = 0;
   if (c.a[2] >= 2 && c.get(c.a[1], family) && family == 0 && !is_stream(*x)) return x->peer.clear(), 0;  // AF_UNSPEC
-  if (e = get_address(c, c.a[1], c.a[2], x->family, to); e < 0) return e;
-  if (e = resolve(c, to, node); e < 0) return e;
+  if (e = get_address(c, c.a[1], c.a[2], x->family, to); !e) return e;
+  if (e = resolve(c, to, node); !e) return e;
   return is_stream(*x) ? connect_stream(c, id, to, node) : connect_datagram(c, id, to, node);
 }
 
-int64_t sys_getsockname(Call& c) {
-  int64_t e = 0;
+Result sys_getsockname(Call& c) {
+  Result e;
   const Socket* x = socket_of(c, c.fd(), e);
   return x ? put_address(c, x->local.empty() ? unnamed(x->family) : x->local, c.a[1], c.a[2]) : e;
 }
 
-int64_t sys_getpeername(Call& c) {
-  int64_t e = 0;
+Result sys_getpeername(Call& c) {
+  Result e;
   const Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  return x->peer.empty() ? -err::NOTCONN : put_address(c, x->peer, c.a[1], c.a[2]);
+  return x->peer.empty() ? Error::NOTCONN : put_address(c, x->peer, c.a[1], c.a[2]);
 }
 
-int64_t sys_sendto(Call& c) {
-  int64_t e = 0;
+Result sys_sendto(Call& c) {
+  Result e;
   const Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
   std::string bytes(std::min<uint64_t>(c.a[2], 1 << 20), '\0'), to;
-  if (!c.memory().read(c.a[1], bytes.data(), bytes.size())) return -err::FAULT;
+  if (!c.memory().read(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;
   if (c.a[4] != 0)
-    if (e = get_address(c, c.a[4], c.a[5], x->family, to); e < 0) return e;
+    if (e = get_address(c, c.a[4], c.a[5], x->family, to); !e) return e;
   const auto flags = static_cast<uint32_t>(c.a[3]);
   e = send_bytes(c, c.fd(), bytes, flags, c.a[4] != 0 ? &to : nullptr);
-  return e == -err::PIPE && !(flags & kNoSignal) ? raise_sigpipe(c) : e;
+  return e == Error::PIPE && !(flags & kNoSignal) ? raise_sigpipe(c) : e;
 }
 
-int64_t sys_recvfrom(Call& c) {
+Result sys_recvfrom(Call& c) {
   std::string bytes, from;
   uint64_t whole = 0;
   const auto flags = static_cast<uint32_t>(c.a[3]);
-  const int64_t n = receive(c, c.fd(), std::min<uint64_t>(c.a[2], kBuffer), flags, bytes, from, whole);
-  if (n < 0) return n;
-  if (!c.memory().write(c.a[1], bytes.data(), bytes.size())) return -err::FAULT;
-  if (c.a[4] != 0 && from.empty() && !c.put(c.a[5], uint32_t{0})) return -err::FAULT;
+  const Result n = receive(c, c.fd(), std::min<uint64_t>(c.a[2], kBuffer), flags, bytes, from, whole);
+  if (!n) return n;
+  if (!c.memory().write(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;
+  if (c.a[4] != 0 && from.empty() && !c.put(c.a[5], uint32_t{0})) return Error::FAULT;
   if (!from.empty())
-    if (const int64_t e = put_address(c, from, c.a[4], c.a[5]); e < 0) return e;
-  return flags & kTruncated ? static_cast<int64_t>(whole) : n;
+    if (const Result e = put_address(c, from, c.a[4], c.a[5]); !e) return e;
+  return flags & kTruncated ? Result(static_cast<int64_t>(whole)) : n;
 }
 
-int64_t sys_sendmsg(Call& c) {
+Result sys_sendmsg(Call& c) {
   MessageHeader m{};
   std::vector<IoVec> parts;
   uint64_t total = 0;
-  int64_t e = 0;
+  Result e;
   const Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (e = get_message(c, m, parts, total); e < 0) return e;
-  if (m.control_size > 0) return -err::OPNOTSUPP;  // passes no descriptors
+  if (e = get_message(c, m, parts, total); !e) return e;
+  if (m.control_size > 0) return Error::OPNOTSUPP;  // passes no descriptors
   std::string bytes, to;
   for (const IoVec& p : parts) {
     std::string part(std::min<uint64_t>(p.len, 1 << 20), '\0');
-    if (!c.memory().read(p.base, part.data(), part.size())) return -err::FAULT;
+    if (!c.memory().read(p.base, part.data(), part.size())) return Error::FAULT;
     bytes += part;
   }
   if (m.name != 0 && m.name_size != 0)
-    if (e = get_address(c, m.name, m.name_size, x->family, to); e < 0) return e;
+    if (e = get_address(c, m.name, m.name_size, x->family, to); !e) return e;
   const auto flags = static_cast<uint32_t>(c.a[2]);
   e = send_bytes(c, c.fd(), bytes, flags, to.empty() ? nullptr : &to);
-  return e == -err::PIPE && !(flags & kNoSignal) ? raise_sigpipe(c) : e;
+  return e == Error::PIPE && !(flags & kNoSignal) ? raise_sigpipe(c) : e;
 }
 
-int64_t sys_recvmsg(Call& c) {
+Result sys_recvmsg(Call& c) {
   MessageHeader m{};
   std::vector<IoVec> parts;
   uint64_t total = 0, whole = 0, done = 0;
-  if (const int64_t e = get_message(c, m, parts, total); e < 0) return e;
+  if (const Result e = get_message(c, m, parts, total); !e) return e;
   std::string bytes, from;
   const auto flags = static_cast<uint32_t>(c.a[2]);
-  const int64_t n = receive(c, c.fd(), std::min<uint64_t>(total, kBuffer), flags, bytes, from, whole);
-  if (n < 0) return n;
+  const Result n = receive(c, c.fd(), std::min<uint64_t>(total, kBuffer), flags, bytes, from, whole);
+  if (!n) return n;
   for (const IoVec& p : parts) {
     const uint64_t k = std::min<uint64_t>(p.len, bytes.size() - done);
-    if (!c.memory().write(p.base, bytes.data() + done, k)) return -err::FAULT;
+    if (!c.memory().write(p.base, bytes.data() + done, k)) return Error::FAULT;
     done += k;
   }
   constexpr uint64_t kNameSize = 8, kControlSize = 40, kFlags = 48;
   bool ok = c.put(c.a[1] + kControlSize, uint64_t{0}) &&
             c.put(c.a[1] + kFlags, whole > bytes.size() ? static_cast<uint32_t>(kTruncated) : 0u);
   if (ok && m.name != 0 && from.empty()) ok = c.put(c.a[1] + kNameSize, uint32_t{0});
-  if (!ok) return -err::FAULT;
+  if (!ok) return Error::FAULT;
   if (!from.empty())
-    if (const int64_t e = put_address(c, from, m.name, c.a[1] + kNameSize); e < 0) return e;
+    if (const Result e = put_address(c, from, m.name, c.a[1] + kNameSize); !e) return e;
   return n;
 }
 
@@ -659,39 +659,39 @@ enum Option : uint64_t {
 }  // namespace
 
 // Kept and given back; none changes what this network does.
-int64_t sys_setsockopt(Call& c) {
-  int64_t e = 0;
+Result sys_setsockopt(Call& c) {
+  Result e;
   uint32_t value = 0;
   Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (c.a[4] >= 4 && !c.get(c.a[3], value)) return -err::FAULT;
-  if (c.a[4] < 4) return -err::INVAL;
+  if (c.a[4] >= 4 && !c.get(c.a[3], value)) return Error::FAULT;
+  if (c.a[4] < 4) return Error::INVAL;
   constexpr uint64_t kLevels = 256, kNames = 128;
   const uint64_t level = c.a[1] & 0xffffffff, name = c.a[2] & 0xffffffff;
-  if (level >= kLevels || name >= kNames) return -err::NOPROTOOPT;
+  if (level >= kLevels || name >= kNames) return Error::NOPROTOOPT;
   const uint64_t option = level << 32 | name;
-  if (!x->options.count(option) && !c.s.holdings.take(cost::kOption)) return -err::NOBUFS;
+  if (!x->options.count(option) && !c.s.holdings.take(cost::kOption)) return Error::NOBUFS;
   x->options[option] = value;
   return 0;
 }
 
-int64_t sys_getsockopt(Call& c) {
-  int64_t e = 0;
+Result sys_getsockopt(Call& c) {
+  Result e;
   uint32_t size = 0, value = 0;
   Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
-  if (!c.get(c.a[4], size)) return -err::FAULT;
+  if (!c.get(c.a[4], size)) return Error::FAULT;
   const bool socket_level = c.a[1] == kSocketLevel;
   if (socket_level && c.a[2] == kPeerCred) {
     const uint32_t cred[3] = {x->peer.empty() ? 0 : static_cast<uint32_t>(c.s.pid), kGuestUid, kGuestUid};
     size = std::min<uint32_t>(size, sizeof cred);
-    return c.memory().write(c.a[3], cred, size) && c.put(c.a[4], size) ? 0 : -err::FAULT;
+    return c.memory().write(c.a[3], cred, size) && c.put(c.a[4], size) ? kOk : Error::FAULT;
   }
   const auto it = x->options.find((c.a[1] & 0xffff) << 32 | (c.a[2] & 0xffffffff));
   if (it != x->options.end()) value = it->second;
   if (socket_level) switch (c.a[2]) {
       case kType: value = static_cast<uint32_t>(x->type); break;
-      case kError: value = static_cast<uint32_t>(std::exchange(x->error, 0)); break;
+      case kError: value = static_cast<uint32_t>(linux_errno(std::exchange(x->error, Error::None))); break;
       case kSendSize:
       case kReceiveSize: value = it == x->options.end() ? kBuffer : 2 * value; break;  // the kernel doubles it
       case kAccepting: value = x->listening; break;
@@ -700,22 +700,22 @@ int64_t sys_getsockopt(Call& c) {
       default: break;
     }
   size = std::min<uint32_t>(size, 4);
-  return c.memory().write(c.a[3], &value, size) && c.put(c.a[4], size) ? 0 : -err::FAULT;
+  return c.memory().write(c.a[3], &value, size) && c.put(c.a[4], size) ? kOk : Error::FAULT;
 }
 
-int64_t sys_shutdown(Call& c) {
+Result sys_shutdown(Call& c) {
   constexpr uint64_t kRead = 0, kWrite = 1, kBoth = 2;
-  int64_t e = 0;
+  Result e;
   int id = 0;
   Socket* x = socket_of(c, c.fd(), e, &id);
   if (!x) return e;
-  if (c.a[1] > kBoth) return -err::INVAL;
+  if (c.a[1] > kBoth) return Error::INVAL;
   if (x->listening) {  // wakes accept
     x->listening = false;
     note_socket(c.s, id);
     return 0;
   }
-  if (x->peer.empty() && x->family == kInet) return -err::NOTCONN;
+  if (x->peer.empty() && x->family == kInet) return Error::NOTCONN;
   Socket* y = is_stream(*x) ? other_of(c.s, *x) : nullptr;
   if (c.a[1] != kWrite) {
     x->read_shut = true;

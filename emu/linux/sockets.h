@@ -10,8 +10,8 @@
 namespace deferscope::emu::linux_ {
 
 uint32_t socket_readiness(const Socket& x, const State& s);  // POLL… bits
-int64_t socket_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
-int64_t socket_write(Call& c, OpenFile& f, const std::string& bytes);  // -EPIPE: the caller raises SIGPIPE
-void close_socket(State& s, int socket, int file);                     // the open file that held it is gone
+Result socket_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
+Result socket_write(Call& c, OpenFile& f, const std::string& bytes);  // -EPIPE: the caller raises SIGPIPE
+void close_socket(State& s, int socket, int file);                    // the open file that held it is gone
 
 }  // namespace deferscope::emu::linux_

@@ -9,6 +9,6 @@ namespace deferscope::emu::linux_ {
 
 uint64_t inode_of(const std::string& canonical);  // normalised: the same for the same path on every host
 // `raw` relative to the descriptor's directory or the current one. -ENOENT for "", -EBADF, -ENOTDIR.
-int64_t full_path(Call& c, int dirfd, const std::string& raw, HostPath& out);
+Result full_path(Call& c, int dirfd, const std::string& raw, HostPath& out);
 
 }  // namespace deferscope::emu::linux_

@@ -14,8 +14,15 @@
 #include "emu/linux/abi.h"
 #include "emu/linux/contents.h"
 #include "emu/machine_state.h"
+#include "emu/posix/error.h"
 
 namespace deferscope::emu::linux_ {
+
+using posix::Error;
+using posix::kBlocked;
+using posix::kNoResult;
+using posix::kOk;
+using posix::Result;
 
 inline constexpr uint32_t kGuestUid = 1000;  // the guest's user and group, and the owner of every file it sees
 
@@ -190,8 +197,8 @@ struct Socket {
   uint64_t queued = 0;         // their bytes
   bool ended = false;          // the peer writes no more
   bool read_shut = false, write_shut = false;
-  bool reset = false;  // TCP: wrote to a peer that is gone
-  int error = 0;       // SO_ERROR: the next call's errno
+  bool reset = false;         // TCP: wrote to a peer that is gone
+  Error error = Error::None;  // SO_ERROR: what the next call gets
   std::map<uint64_t, uint32_t> options;
 };
 

@@ -9,17 +9,17 @@ namespace deferscope::emu::linux_ {
 namespace {
 
 // Calls that answer the same whatever they are asked.
-template <int Errno>
-int64_t fails(Call&) {
-  return -Errno;
+template <Error error>
+Result fails(Call&) {
+  return error;
 }
 template <int Value>
-int64_t gives(Call&) {
+Result gives(Call&) {
   return Value;
 }
 
-constexpr auto kNoSys = fails<err::NOSYS>;  // as an older kernel; callers fall back
-constexpr auto kDenied = fails<err::PERM>;  // outside the sandbox
+constexpr auto kNoSys = fails<Error::NOSYS>;  // as an older kernel; callers fall back
+constexpr auto kDenied = fails<Error::PERM>;  // outside the sandbox
 constexpr auto kOk = gives<0>;
 
 // clang-format off
@@ -53,10 +53,10 @@ const SyscallRow kSyscallRows[] = {
     {"clone3", 435, 435, kNoSys},
     {"fork", 57, -1, kDenied},
     {"vfork", 58, -1, kDenied},
-    {"execve", 59, 221, fails<err::ACCES>},
-    {"execveat", 322, 281, fails<err::ACCES>},
-    {"wait4", 61, 260, fails<err::CHILD>},
-    {"waitid", 247, 95, fails<err::CHILD>},
+    {"execve", 59, 221, fails<Error::ACCES>},
+    {"execveat", 322, 281, fails<Error::ACCES>},
+    {"wait4", 61, 260, fails<Error::CHILD>},
+    {"waitid", 247, 95, fails<Error::CHILD>},
     {"pidfd_open", 434, 434, kNoSys},
     {"pidfd_send_signal", 424, 424, kNoSys},
     {"pidfd_getfd", 438, 438, kNoSys},
@@ -158,9 +158,9 @@ const SyscallRow kSyscallRows[] = {
     {"fchown", 93, 55, sys_fchown},
     {"getdents64", 217, 61, sys_getdents64},
     {"fchdir", 81, 50, sys_fchdir},
-    {"sendfile", 40, 71, fails<err::INVAL>},
-    {"splice", 275, 76, fails<err::INVAL>},
-    {"tee", 276, 77, fails<err::INVAL>},
+    {"sendfile", 40, 71, fails<Error::INVAL>},
+    {"splice", 275, 76, fails<Error::INVAL>},
+    {"tee", 276, 77, fails<Error::INVAL>},
     {"copy_file_range", 326, 285, kNoSys},
     {"pipe", 22, -1, sys_pipe},
     {"pipe2", 293, 59, sys_pipe2},
@@ -176,8 +176,8 @@ const SyscallRow kSyscallRows[] = {
     {"ppoll", 271, 73, sys_ppoll},
     {"select", 23, -1, sys_select},
     {"pselect6", 270, 72, sys_pselect6},
-    {"inotify_init", 253, -1, fails<err::MFILE>},
-    {"inotify_init1", 294, 26, fails<err::MFILE>},
+    {"inotify_init", 253, -1, fails<Error::MFILE>},
+    {"inotify_init1", 294, 26, fails<Error::MFILE>},
     {"fanotify_init", 300, 262, kDenied},
     {"perf_event_open", 298, 241, kDenied},
     {"bpf", 321, 280, kDenied},
@@ -221,11 +221,11 @@ const SyscallRow kSyscallRows[] = {
     {"umask", 95, 166, sys_umask},
     {"mknod", 133, -1, kDenied},
     {"mknodat", 259, 33, kDenied},
-    {"getxattr", 191, 8, fails<err::OPNOTSUPP>},
-    {"lgetxattr", 192, 9, fails<err::OPNOTSUPP>},
-    {"fgetxattr", 193, 10, fails<err::OPNOTSUPP>},
-    {"setxattr", 188, 5, fails<err::OPNOTSUPP>},
-    {"listxattr", 194, 11, fails<err::OPNOTSUPP>},
+    {"getxattr", 191, 8, fails<Error::OPNOTSUPP>},
+    {"lgetxattr", 192, 9, fails<Error::OPNOTSUPP>},
+    {"fgetxattr", 193, 10, fails<Error::OPNOTSUPP>},
+    {"setxattr", 188, 5, fails<Error::OPNOTSUPP>},
+    {"listxattr", 194, 11, fails<Error::OPNOTSUPP>},
     {"chroot", 161, 51, kDenied},
     {"mount", 165, 40, kDenied},
     {"umount2", 166, 39, kDenied},
@@ -283,7 +283,7 @@ const SyscallRow kSyscallRows[] = {
     {"shutdown", 48, 210, sys_shutdown},
     {"keyctl", 250, 219, kNoSys},
     {"add_key", 248, 217, kNoSys},
-    {"restart_syscall", 219, 128, fails<err::INTR>},
+    {"restart_syscall", 219, 128, fails<Error::INTR>},
 };
 // clang-format on
 

@@ -5,8 +5,9 @@
 
 namespace deferscope::emu::linux_ {
 
-void set_result(const State& s, isa::CpuState& cpu, int64_t result) {
-  cpu.r[s.amd64() ? isa::kRax : 0] = static_cast<uint64_t>(result);
+void set_result(const State& s, isa::CpuState& cpu, Result result) {
+  const int64_t number = result ? result.value() : -linux_errno(result.error());
+  cpu.r[s.amd64() ? isa::kRax : 0] = static_cast<uint64_t>(number);
 }
 
 size_t thread_index(const MachineState& m, int tid) {
@@ -15,7 +16,7 @@ size_t thread_index(const MachineState& m, int tid) {
   return i;
 }
 
-void finish_wait(State& s, MachineState& m, size_t index, int64_t result) {
+void finish_wait(State& s, MachineState& m, size_t index, Result result) {
   Thread& t = m.threads[index];
   ThreadInfo& info = s.threads.at(t.tid);
   t.status = ThreadStatus::Runnable;
@@ -78,17 +79,17 @@ CloneArgs clone_args(const Call& c) {
 
 }  // namespace
 
-int64_t sys_clone(Call& c) {
+Result sys_clone(Call& c) {
   const CloneArgs args = clone_args(c);
-  if ((args.flags & kThreadForm) != kThreadForm) return -err::PERM;  // fork in any form: one process, as in a sandbox
-  if (args.flags & ~kKnown) return -err::INVAL;
+  if ((args.flags & kThreadForm) != kThreadForm) return Error::PERM;  // fork in any form: one process, as in a sandbox
+  if (args.flags & ~kKnown) return Error::INVAL;
   const size_t live = live_threads(c.m);
-  if (live >= c.s.options->max_threads) return -err::AGAIN;
+  if (live >= c.s.options->max_threads) return Error::AGAIN;
   const int tid = c.s.next_tid++;
-  if ((args.flags & kParentSetTid) && !c.put(args.parent_tid, tid)) return -err::FAULT;
-  if ((args.flags & kChildSetTid) && !c.put(args.child_tid, tid)) return -err::FAULT;
+  if ((args.flags & kParentSetTid) && !c.put(args.parent_tid, tid)) return Error::FAULT;
+  if ((args.flags & kChildSetTid) && !c.put(args.child_tid, tid)) return Error::FAULT;
   // A thread that ended leaves its place: the highest number of them so far is what they hold.
-  if (live == c.m.threads.size() && !c.s.holdings.take(cost::kThread)) return -err::AGAIN;
+  if (live == c.m.threads.size() && !c.s.holdings.take(cost::kThread)) return Error::AGAIN;
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;
@@ -106,12 +107,12 @@ int64_t sys_clone(Call& c) {
   return tid;
 }
 
-int64_t sys_set_tid_address(Call& c) {
+Result sys_set_tid_address(Call& c) {
   c.info().clear_tid = c.a[0];
   return c.thread().tid;
 }
 
-int64_t sys_exit(Call& c) {
+Result sys_exit(Call& c) {
   const uint64_t clear_tid = c.info().clear_tid;
   const int tid = c.thread().tid;
   c.thread().status = ThreadStatus::Exited;
@@ -121,55 +122,55 @@ int64_t sys_exit(Call& c) {
   return kNoResult;
 }
 
-int64_t sys_exit_group(Call& c) {
+Result sys_exit_group(Call& c) {
   end_process(c.m, static_cast<int>(c.a[0]), 0);
   return kNoResult;
 }
 
-int64_t sys_gettid(Call& c) { return c.thread().tid; }
+Result sys_gettid(Call& c) { return c.thread().tid; }
 
-int64_t sys_sched_yield(Call& c) {
+Result sys_sched_yield(Call& c) {
   c.m.slice_end = c.m.position;
   return 0;
 }
 
-int64_t sys_sched_getaffinity(Call& c) {
+Result sys_sched_getaffinity(Call& c) {
   const unsigned cpus = std::clamp(c.s.options->cpus, 1u, 1024u);
   const size_t n = (cpus + 63) / 64 * 8;
-  if (c.a[1] < n || c.a[1] % 8 != 0) return -err::INVAL;
+  if (c.a[1] < n || c.a[1] % 8 != 0) return Error::INVAL;
   std::vector<uint8_t> mask(n);
   for (unsigned i = 0; i < cpus; ++i) mask[i / 8] = static_cast<uint8_t>(mask[i / 8] | 1u << i % 8);
-  return c.memory().write(c.a[2], mask.data(), n) ? static_cast<int64_t>(n) : -err::FAULT;
+  return c.memory().write(c.a[2], mask.data(), n) ? Result(static_cast<int64_t>(n)) : Error::FAULT;
 }
 
-int64_t sys_set_robust_list(Call& c) {
-  if (c.a[1] != 24) return -err::INVAL;
+Result sys_set_robust_list(Call& c) {
+  if (c.a[1] != 24) return Error::INVAL;
   c.info().robust_list = c.a[0];
   c.info().robust_size = c.a[1];
   return 0;
 }
 
-int64_t sys_get_robust_list(Call& c) {
-  if (c.a[0] != 0 && static_cast<int>(c.a[0]) != c.thread().tid) return -err::PERM;
-  return c.put(c.a[1], c.info().robust_list) && c.put(c.a[2], uint64_t{24}) ? 0 : -err::FAULT;
+Result sys_get_robust_list(Call& c) {
+  if (c.a[0] != 0 && static_cast<int>(c.a[0]) != c.thread().tid) return Error::PERM;
+  return c.put(c.a[1], c.info().robust_list) && c.put(c.a[2], uint64_t{24}) ? kOk : Error::FAULT;
 }
 
-int64_t sys_arch_prctl(Call& c) {
+Result sys_arch_prctl(Call& c) {
   constexpr uint64_t kSetGs = 0x1001, kSetFs = 0x1002, kGetFs = 0x1003, kGetGs = 0x1004;
   auto& r = c.cpu().r;
   switch (c.a[0]) {
     case kSetFs:
     case kSetGs:
-      if (c.a[1] >= c.s.stack_high) return -err::PERM;
+      if (c.a[1] >= c.s.stack_high) return Error::PERM;
       r[c.a[0] == kSetFs ? isa::kFsBase : isa::kGsBase] = c.a[1];
       return 0;
-    case kGetFs: return c.put(c.a[1], r[isa::kFsBase]) ? 0 : -err::FAULT;
-    case kGetGs: return c.put(c.a[1], r[isa::kGsBase]) ? 0 : -err::FAULT;
-    default: return -err::INVAL;
+    case kGetFs: return c.put(c.a[1], r[isa::kFsBase]) ? kOk : Error::FAULT;
+    case kGetGs: return c.put(c.a[1], r[isa::kGsBase]) ? kOk : Error::FAULT;
+    default: return Error::INVAL;
   }
 }
 
-int64_t sys_prctl(Call& c) {
+Result sys_prctl(Call& c) {
   constexpr uint64_t kSetPdeathsig = 1, kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16,
                      kGetKeepCaps = 7, kSetKeepCaps = 8, kGetSeccomp = 21, kSetNoNewPrivs = 38, kSetVma = 0x53564d41;
   switch (c.a[0]) {
@@ -177,7 +178,7 @@ int64_t sys_prctl(Call& c) {
       std::string name;
       for (char ch = 0; name.size() < 15; name.push_back(ch))
         if (!c.get(c.a[1] + name.size(), ch))
-          return -err::FAULT;
+          return Error::FAULT;
         else if (ch == 0)
           break;
       c.info().name = name;
@@ -186,12 +187,12 @@ int64_t sys_prctl(Call& c) {
     case kGetName: {
       char name[16] = {};
       c.info().name.copy(name, 15);
-      return c.memory().write(c.a[1], name, sizeof name) ? 0 : -err::FAULT;
+      return c.memory().write(c.a[1], name, sizeof name) ? kOk : Error::FAULT;
     }
     case kGetDumpable: return 1;
     case kGetKeepCaps: return c.info().keep_caps;
     case kSetKeepCaps:
-      if (c.a[1] > 1) return -err::INVAL;
+      if (c.a[1] > 1) return Error::INVAL;
       c.info().keep_caps = c.a[1] != 0;
       return 0;
     case kSetPdeathsig:
@@ -199,14 +200,14 @@ int64_t sys_prctl(Call& c) {
     case kSetNoNewPrivs:
     case kGetSeccomp: return 0;
     case kSetVma: return 0;  // names of mappings: Go 1.25+ and others label theirs; nothing shows them
-    default: return -err::INVAL;
+    default: return Error::INVAL;
   }
 }
 
-int64_t sys_getcpu(Call& c) {
+Result sys_getcpu(Call& c) {
   const uint32_t cpu = static_cast<uint32_t>(c.index % std::max(1u, c.s.options->cpus));
-  if (c.a[0] != 0 && !c.put(c.a[0], cpu)) return -err::FAULT;
-  if (c.a[1] != 0 && !c.put(c.a[1], uint32_t{0})) return -err::FAULT;
+  if (c.a[0] != 0 && !c.put(c.a[0], cpu)) return Error::FAULT;
+  if (c.a[1] != 0 && !c.put(c.a[1], uint32_t{0})) return Error::FAULT;
   return 0;
 }
 

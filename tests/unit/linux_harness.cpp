@@ -70,7 +70,7 @@ int64_t Process::call(const char* name, std::initializer_list<uint64_t> args) {
   int number = -1;
   for (const SyscallRow& row : syscall_rows())
     if (std::strcmp(row.name, name) == 0) number = amd64() ? row.amd64 : row.arm64;
-  if (number < 0) throw Error(std::string("test: no system call ") + name);
+  if (number < 0) throw emu::Error(std::string("test: no system call ") + name);
   isa::CpuState& cpu = m.cpu();
   const size_t caller = m.current;
   size_t i = 0;

@@ -43,7 +43,7 @@ struct Process {
   template <class T>
   T get(uint64_t address) {
     T value{};
-    if (!m.memory.read_value(address, value)) throw Error("test: guest memory cannot be read");
+    if (!m.memory.read_value(address, value)) throw emu::Error("test: guest memory cannot be read");
     return value;
   }
   // Time passes; what is due happens.
