@@ -96,7 +96,7 @@ std::string as_text(const Image& image) {
   auto refused = image.not_runnable();
   out.add("run", refused ? "no: " + printable(*refused) : "yes");
   out.add("entry", fmt::format("{:#x} {}", image.entry(), place(image, image.entry())));
-  if (image.elf().bias) out.add("bias", fmt::format("{:#x} (position-independent)", image.elf().bias));
+  if (image.bias()) out.add("bias", fmt::format("{:#x} (position-independent)", image.bias()));
   if (!image.elf().interpreter.empty()) out.add("interpreter", printable(image.elf().interpreter));
   for (const std::string& library : image.elf().needed) out.add("needs", printable(library));
   if (go) add_go(&out, *go);
@@ -156,7 +156,7 @@ std::string as_json(const Image& image) {
   j["os"] = to_string(image.os());
   j["arch"] = to_string(image.isa());
   j["entry"] = {{"address", hex(image.entry())}, {"symbol", place(image, image.entry())}};
-  j["bias"] = hex(image.elf().bias);
+  j["bias"] = hex(image.bias());
   j["interpreter"] = image.elf().interpreter;
   j["needed"] = image.elf().needed;
   auto refused = image.not_runnable();

@@ -32,8 +32,7 @@ bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Isa is
 
 }  // namespace
 
-Listing::Listing(const loader::Image& image)
-    : image_(image), bias_(image.elf().bias), go_(image.go()), isa_(image.isa()) {
+Listing::Listing(const loader::Image& image) : image_(image), bias_(image.bias()), go_(image.go()), isa_(image.isa()) {
   const loader::Section* text = image.section(".text");
   if (!text || text->bytes.empty()) throw loader::Error(image.path() + ": no .text section, so nothing to disassemble");
   text_ = text->bytes;

@@ -24,13 +24,18 @@ constexpr Position kEvenSlices = 100'000'000;  // as many instructions have slic
 // Processors that run at the same time do not stay in step like that.
 Position slice_at(Position p) { return p < kEvenSlices ? kSlice : 1 + mix(0, p) % (2 * kSlice); }
 
-std::unique_ptr<Os> os_for(const loader::Image& image) {
-  if (image.os() == loader::Os::linux_) return linux_::make_linux();
-  throw Error(image.path() + ": only Linux programs can be run so far");
-}
+// A system that guests believe in: what it makes of the CPU's model, and its value.
+struct System {
+  loader::Os os;
+  isa::CpuModel (*cpu)(isa::CpuModel model);
+  std::unique_ptr<Os> (*make)();
+};
+constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux}};
 
-const isa::CpuModel& model_for(const loader::Image& image, const GuestOptions& o) {
-  return o.cpu ? *o.cpu : isa::default_cpu_model(image.isa());
+const System& system_of(const loader::Image& image) {
+  for (const System& s : kSystems)
+    if (s.os == image.os()) return s;
+  throw Error(image.path() + ": only Linux programs can be run so far");
 }
 
 const loader::Image& runnable(const loader::Image& image) {
@@ -44,12 +49,13 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
     : image_(runnable(image)),
       options_(options),
       recording_(options),
-      engine_(image.isa(), model_for(image, options), max_block) {
-  options_.cpu = &model_for(image, options);
+      cpu_(system_of(image).cpu(options.cpu ? *options.cpu : isa::default_cpu_model(image.isa()))),
+      engine_(image.isa(), cpu_, max_block) {
+  options_.cpu = &cpu_;
   reference_ = max_block == 0;
   state_.isa = image.isa();
   state_.memory.byte_limit = options.max_memory;
-  state_.os = os_for(image);
+  state_.os = system_of(image).make();
   state_.os->boot(state_, recording_, image_, options_);
   state_.slice_end = kSlice;
   engine_.set_hook_listener(this);

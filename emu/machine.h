@@ -151,6 +151,7 @@ class Machine : private HookListener {
   GuestOptions options_;
   MachineState state_;
   Recording recording_;
+  isa::CpuModel cpu_;  // as the guest's system set it
   Engine engine_;
 
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;

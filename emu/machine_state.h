@@ -91,7 +91,7 @@ struct MachineState {
 
 // What crosses from host to guest. One entry a request, in order.
 struct JournalEntry {
-  std::string what;    // for errors and reading: "read stdin", "open /x"
+  std::string what;  // for errors and reading: "read stdin", "open /x"
   posix::Result result;
   std::vector<uint8_t> bytes;
   uint64_t source = 0,
@@ -163,6 +163,10 @@ class Os {
   virtual std::string describe_thread(
       const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
   virtual void digest(uint64_t& h) const = 0;             // mixes all its state into h
+  // The system call with this number; "": there is none.
+  virtual std::string call_name(uint64_t number) const = 0;
+  // All that a guest with these options finds in its environment.
+  virtual std::vector<std::string> environment(const GuestOptions& options) const = 0;
   // A function bound to a guest address that is not memory (amd64's vsyscall page; later Darwin's imports): true if
   // `pc` is one. It counts one instruction.
   virtual bool is_host_call(uint64_t pc) const {

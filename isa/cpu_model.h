@@ -1,5 +1,5 @@
-// The virtual CPU as the guest sees it: what CPUID, HWCAP and the ID registers report. That is exactly what is
-// implemented, or less (--cpu).
+// The virtual CPU as the guest sees it: what CPUID and the ID registers report. That is exactly what is implemented, or
+// less (--cpu). What an operating system sets of a CPU it tells the model (emu/machine.cpp).
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -16,9 +16,16 @@ struct CpuModel {
   const char* name;
   Isa isa;
   CpuidResult (*cpuid)(uint32_t leaf, uint32_t subleaf);  // x86-64
-  uint64_t hwcap, hwcap2;                                 // arm64: AT_HWCAP, AT_HWCAP2 (Linux' bits)
+  uint32_t features;                                      // arm64: Feature bits; systems tell programs in their own way
   uint64_t (*sysreg)(SysReg reg, uint32_t number);        // arm64: constant registers
+  uint16_t cs = 0, ss = 0;                                // x86-64: the selectors that the system gives its programs
 };
+
+// arm64's optional instructions, as CpuModel::features says which there are.
+namespace feature {
+inline constexpr uint32_t FP = 1, ASIMD = 2, AES = 4, PMULL = 8, SHA1 = 16, SHA2 = 32, CRC32 = 64, ATOMICS = 128,
+                          CPUID = 256;  // the ID registers may be read
+}
 
 // x86-64: "v2" (default: level v2 + AES + PCLMUL), "v1" (SSE2 only). arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1,
 // SHA2, PMULL), "v8.0" (FP and ASIMD). nullptr if there is no such model.

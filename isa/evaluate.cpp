@@ -604,6 +604,8 @@ bool Evaluation::system(const Uop& u) {
           break;
         case SysReg::Tpidr: put(u.dst, s.r[kTpidr], 8); break;
         case SysReg::Tpidrro: put(u.dst, s.r[kTpidrro], 8); break;
+        case SysReg::Cs: put(u.dst, model.cs, 8); break;
+        case SysReg::Ss: put(u.dst, model.ss, 8); break;
         case SysReg::Cntvct: put(u.dst, count, 8); break;
         case SysReg::Cntfrq: put(u.dst, kCounterFrequency, 8); break;
         default: put(u.dst, model.sysreg(static_cast<SysReg>(u.imm), u.imm2), 8); break;

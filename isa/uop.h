@@ -170,7 +170,7 @@ struct Helper {
   bool reads_dst = false;  // vec, put, fp: v[dst] is an input too
 };
 
-// System registers of arm64 that EL0 reads (ReadSys, WriteSys).
+// System registers that programs read (ReadSys, WriteSys): arm64's at EL0; x86-64's selectors.
 enum class SysReg : uint8_t {
   Fpcr,
   Fpsr,
@@ -182,7 +182,9 @@ enum class SysReg : uint8_t {
   Cntfrq,
   Midr,
   IdAa64 /* any ID_AA64*: number in imm2 */,
-  Dit
+  Dit,
+  Cs,
+  Ss
 };
 
 // One lifted instruction.

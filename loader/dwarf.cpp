@@ -70,7 +70,7 @@ struct Dwarf::State {
   std::vector<FunctionEntry> functions;                  // sorted by low
   std::map<std::string_view, GlobalEntry> globals;       // by name
 
-  explicit State(const Image& i) : image(i), sections(i), source(sections), bias(i.elf().bias) { index(); }
+  explicit State(const Image& i) : image(i), sections(i), source(sections), bias(i.bias()) { index(); }
 
   Dwarf_Debug debug() const { return source.handle(); }
   void index();

@@ -20,34 +20,9 @@ constexpr uint64_t kPage = 4096;
 constexpr size_t kMaxSymbols = 8'000'000;
 constexpr size_t kMaxSectionName = 256;
 
-// Files that are something else get a line that says what.
-struct Stranger {
-  std::string_view magic;
-  const char* what;
-};
-constexpr Stranger kStrangers[] = {
-    {"MZ", "Windows PE files are not supported; build with GOOS=linux"},
-    {"\xcf\xfa\xed\xfe", "Mach-O files are not supported yet; build with GOOS=linux"},
-    {"\xca\xfe\xba\xbe", "Mach-O universal files are not supported yet; build with GOOS=linux"},
-    {"\xce\xfa\xed\xfe", "32-bit Mach-O files are not supported"},
-    {std::string_view("\0asm", 4), "WebAssembly files are not supported; build with GOOS=linux"},
-    {"!<arch>\n", "an archive, not a program; link it first (go build)"},
-    {"go object ", "a Go object file, not a program; link it first (go build)"},
-    {"#!", "a script, not a program"},
-};
-
 [[noreturn]] void fail(const std::string& name, const std::string& what) { throw Error(name + ": " + what); }
 
 Elf64_Ehdr read_header(Bytes file, const std::string& name) {
-  if (file.empty()) fail(name, "the file is empty");
-  std::string_view text(reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), 64));
-  for (const Stranger& s : kStrangers)
-    if (text.starts_with(s.magic)) fail(name, s.what);
-  if (!text.starts_with(ELFMAG)) {
-    if (std::string_view(ELFMAG, SELFMAG).starts_with(text))
-      fail(name, "truncated: only the first bytes of an ELF header");
-    fail(name, "not an ELF file");
-  }
   if (file.size() > EI_CLASS && file[EI_CLASS] == ELFCLASS32)
     fail(name, "a 32-bit ELF file; only amd64 and arm64 are supported (GOARCH=amd64 or arm64)");
   auto header = get<Elf64_Ehdr>(file, 0);
@@ -116,7 +91,7 @@ Segment read_segment(Bytes file, const Elf64_Phdr& p, uint64_t bias, size_t numb
 void read_segments(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& headers, const std::string& name) {
   for (const Elf64_Phdr& p : headers)
     if (p.p_type == PT_LOAD && p.p_memsz != 0)
-      parts->segments.push_back(read_segment(file, p, parts->elf.bias, parts->segments.size(), name));
+      parts->segments.push_back(read_segment(file, p, parts->bias, parts->segments.size(), name));
   if (parts->segments.empty()) fail(name, "no loadable segment: not a program");
   uint64_t bytes = 0;
   for (const Segment& s : parts->segments) bytes += s.filesz;
@@ -164,15 +139,15 @@ Parts read_elf(Bytes file, const std::string& name) {
   auto headers = read_program_headers(file, h, name);
   parts.elf.type = h.e_type;
   parts.elf.os_abi = h.e_ident[EI_OSABI];
-  parts.elf.phnum = h.e_phnum;
-  parts.elf.phentsize = h.e_phentsize;
-  parts.elf.bias = choose_bias(h, headers, parts.isa);
-  parts.entry = h.e_entry + parts.elf.bias;
+  parts.headers.count = h.e_phnum;
+  parts.headers.entry_size = h.e_phentsize;
+  parts.bias = choose_bias(h, headers, parts.isa);
+  parts.entry = h.e_entry + parts.bias;
   for (const Elf64_Phdr& p : headers)
     if (p.p_type == PT_TLS) parts.elf.tls_size = p.p_memsz, parts.elf.tls_align = p.p_align;
   read_segments(&parts, file, headers, name);
-  parts.elf.phdr_vaddr = find_phdrs(h, parts.segments);
-  parts.sections = read_sections(file, h, parts.elf.bias);
+  parts.headers.address = find_phdrs(h, parts.segments);
+  parts.sections = read_sections(file, h, parts.bias);
   read_dynamic(&parts, file, headers, name);
   const bool entry_mapped = std::any_of(parts.segments.begin(), parts.segments.end(),
                                         [&](const Segment& s) { return s.exec && parts.entry - s.vaddr < s.memsz; });
@@ -181,10 +156,10 @@ Parts read_elf(Bytes file, const std::string& name) {
   return parts;
 }
 
-std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const ElfInfo& elf) {
+std::vector<Symbol> read_elf_symbols(const Parts& parts) {
   std::vector<Symbol> symbols;
   const Section *table = nullptr, *names = nullptr;
-  for (const Section& s : sections) {
+  for (const Section& s : parts.sections) {
     if (s.name == ".symtab") table = &s;
     if (s.name == ".strtab") names = &s;
   }
@@ -204,7 +179,7 @@ std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const
     name_bytes += name->size();
     if (name_bytes > 16 * names->bytes.size() + (1 << 20))
       throw Error("corrupt: its symbols' names overlap without end");
-    symbols.push_back({printable_name(*name), s.st_value + elf.bias, s.st_size,
+    symbols.push_back({printable_name(*name), s.st_value + parts.bias, s.st_size,
                        type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
   }
   return symbols;

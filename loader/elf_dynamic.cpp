@@ -79,7 +79,7 @@ void relocate(Parts* parts, Bytes rela, const std::string& name) {
     Elf64_Rela r = *get<Elf64_Rela>(rela, at);
     uint32_t type = ELF64_R_TYPE(r.r_info);
     if (type == relative) {
-      if (!patcher.write(r.r_offset + parts->elf.bias, static_cast<uint64_t>(r.r_addend) + parts->elf.bias))
+      if (!patcher.write(r.r_offset + parts->bias, static_cast<uint64_t>(r.r_addend) + parts->bias))
         throw Error(
             fmt::format("{}: corrupt: relocation of {:#x}, which is in no segment's file bytes", name, r.r_offset));
     } else if (type != 0 && !parts->not_runnable) {
@@ -100,7 +100,7 @@ void read_dynamic(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& heade
     if (p.p_type == PT_INTERP) parts->elf.interpreter = bytes ? printable(c_string(*bytes, 0).value_or("")) : "";
     if (p.p_type == PT_DYNAMIC && bytes) tags = read_tags(*bytes);
   }
-  Bytes strings = bytes_from(parts, tag(tags, DT_STRTAB) + parts->elf.bias);
+  Bytes strings = bytes_from(parts, tag(tags, DT_STRTAB) + parts->bias);
   constexpr size_t kMaxNeeded = 1000;  // one is enough to know that it needs a dynamic linker
   for (uint64_t offset : tags[DT_NEEDED])
     if (parts->elf.needed.size() < kMaxNeeded)
@@ -114,7 +114,7 @@ void read_dynamic(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& heade
                     parts->elf.interpreter.empty() ? parts->elf.needed.front() : file_name(parts->elf.interpreter));
 
   if (uint64_t size = tag(tags, DT_RELASZ); size != 0 && parts->elf.type == ET_DYN) {
-    auto rela = slice(bytes_from(parts, tag(tags, DT_RELA) + parts->elf.bias), 0, size);
+    auto rela = slice(bytes_from(parts, tag(tags, DT_RELA) + parts->bias), 0, size);
     if (!rela)
       throw Error(fmt::format("{}: corrupt: its relocations at {:#x} are in no segment", name, tag(tags, DT_RELA)));
     relocate(parts, *rela, name);

@@ -47,6 +47,14 @@ struct Image::Body {
   mutable SymbolTable symbols;
   mutable std::unique_ptr<const GoProgram> go;
   mutable std::string not_go;
+
+  const Format* format = nullptr;
+  void read() {
+    const Bytes bytes{file.get(), file_size};
+    format = &format_of(bytes, path);
+    parts = format->read(bytes, path);
+    memory = Memory(std::move(parts.segments));
+  }
 };
 
 namespace {
@@ -93,8 +101,7 @@ Image Image::load(const std::string& path) {
   auto body = std::make_shared<Body>();
   body->path = path;
   body->file = read_file(path, &body->file_size);
-  body->parts = read_elf({body->file.get(), body->file_size}, path);
-  body->memory = Memory(std::move(body->parts.segments));
+  body->read();
   return Image(std::move(body));
 }
 
@@ -104,8 +111,7 @@ Image Image::parse(std::vector<uint8_t> bytes, const std::string& name) {
   body->file_size = bytes.size();
   body->file = room_for(bytes.size());
   std::copy(bytes.begin(), bytes.end(), body->file.get());
-  body->parts = read_elf({body->file.get(), body->file_size}, name);
-  body->memory = Memory(std::move(body->parts.segments));
+  body->read();
   return Image(std::move(body));
 }
 
@@ -115,6 +121,8 @@ Os Image::os() const { return body_->parts.os; }
 uint64_t Image::entry() const { return body_->parts.entry; }
 const Memory& Image::memory() const { return body_->memory; }
 const std::vector<Section>& Image::sections() const { return body_->parts.sections; }
+uint64_t Image::bias() const { return body_->parts.bias; }
+const ProgramHeaders& Image::program_headers() const { return body_->parts.headers; }
 const ElfInfo& Image::elf() const { return body_->parts.elf; }
 uint64_t Image::file_size() const { return body_->file_size; }
 
@@ -131,7 +139,7 @@ const Section* Image::section(std::string_view name) const {
 }
 
 const SymbolTable& Image::symbols() const {
-  std::call_once(body_->symbols_once, [this] { body_->symbols = SymbolTable(read_elf_symbols(sections(), elf())); });
+  std::call_once(body_->symbols_once, [this] { body_->symbols = SymbolTable(body_->format->symbols(body_->parts)); });
   return body_->symbols;
 }
 

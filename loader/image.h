@@ -40,13 +40,16 @@ struct Section {
   Bytes bytes;  // as in the file: not relocated, not decompressed; empty for .bss
 };
 
-// What the ELF program headers say beyond segments; for the auxiliary vector.
+// The file's own list of its segments, as it lies in the program's memory.
+struct ProgramHeaders {
+  uint64_t address = 0;  // 0: it is in no segment
+  uint16_t count = 0, entry_size = 0;
+};
+
+// What an ELF file says beyond that.
 struct ElfInfo {
-  uint16_t type = 0;        // ET_EXEC 2, ET_DYN 3
-  uint8_t os_abi = 0;       // EI_OSABI
-  uint64_t bias = 0;        // added to every address of the file (0 for ET_EXEC)
-  uint64_t phdr_vaddr = 0;  // AT_PHDR: where the program headers lie in memory; 0 if they are in no segment
-  uint16_t phnum = 0, phentsize = 0;
+  uint16_t type = 0;                     // ET_EXEC 2, ET_DYN 3
+  uint8_t os_abi = 0;                    // EI_OSABI
   uint64_t tls_size = 0, tls_align = 0;  // PT_TLS: a thread's own block; 0: none
   std::string interpreter;               // PT_INTERP; empty if none
   std::vector<std::string> needed;       // DT_NEEDED
@@ -91,6 +94,8 @@ class Image {
   const std::vector<Segment>& segments() const { return memory().segments(); }
   const std::vector<Section>& sections() const;
   const Section* section(std::string_view name) const;  // the first with this name, or nullptr
+  uint64_t bias() const;  // added to every address of the file; 0: it is where it was linked for
+  const ProgramHeaders& program_headers() const;
   const ElfInfo& elf() const;
   uint64_t file_size() const;
 

@@ -16,14 +16,24 @@ struct Parts {
   std::vector<Segment> segments;  // bytes point into the file or into `relocated`
   std::vector<std::vector<uint8_t>> relocated;
   std::vector<Section> sections;
+  uint64_t bias = 0;
+  ProgramHeaders headers;
   ElfInfo elf;
   std::optional<std::string> not_runnable;
 };
 
-// `file` must outlive the parts. `name` for messages. Throws Error.
+// A file format: how its files begin, and who reads them. `file` must outlive the parts; `name` is for messages.
+// Symbols are read when first asked for; a missing or unusable table gives none. All throw Error.
+struct Format {
+  std::string_view magic;
+  Parts (*read)(Bytes file, const std::string& name);
+  std::vector<Symbol> (*symbols)(const Parts& parts);
+};
+// By the file's first bytes; throws a line that says what the file is instead.
+const Format& format_of(Bytes file, const std::string& name);
+
 Parts read_elf(Bytes file, const std::string& name);
-// Reads .symtab; called when first asked for. A missing or unusable table gives an empty one.
-std::vector<Symbol> read_elf_symbols(const std::vector<Section>& sections, const ElfInfo& elf);
+std::vector<Symbol> read_elf_symbols(const Parts& parts);
 
 // Finds what makes a program Go's; nullptr and a reason if it is not.
 std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason);

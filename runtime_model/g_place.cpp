@@ -21,7 +21,7 @@ std::optional<int64_t> g_offset_by_symbol(const loader::Image& image) {
   const auto s = image.symbols().find("runtime.tlsg");
   if (!s || elf.tls_size == 0) return std::nullopt;
   const uint64_t align = elf.tls_align ? elf.tls_align : 1;
-  const uint64_t block = (elf.tls_size + align - 1) / align * align, in_block = s->address - elf.bias;
+  const uint64_t block = (elf.tls_size + align - 1) / align * align, in_block = s->address - image.bias();
   if (in_block >= block) return std::nullopt;
   return static_cast<int64_t>(in_block) - static_cast<int64_t>(block);
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "emu/linux/syscall_table.h"
 #include "isa/arm64/lift.h"
 #include "isa/text/text.h"
 #include "isa/x86_64/lift.h"
@@ -160,11 +159,7 @@ std::string Reader::of(uint64_t v) const {
   return funcval(v);
 }
 
-std::string Reader::system_call(uint64_t number) const {
-  if (machine_.image().os() != loader::Os::linux_) return {};
-  const int row = emu::linux_::find_syscall(amd64() ? 0 : 1, number);
-  return row < 0 ? "" : emu::linux_::syscall_rows()[static_cast<size_t>(row)].name;
-}
+std::string Reader::system_call(uint64_t number) const { return state().os->call_name(number); }
 
 std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
   uint8_t bytes[16];

@@ -111,8 +111,9 @@ std::string flags_text(isa::Isa isa, Cond c, uint32_t f) {
 }
 
 const char* sysreg_name(isa::SysReg r) {
-  constexpr const char* kNames[] = {"FPCR",       "FPSR",       "TPIDR_EL0", "TPIDRRO_EL0",    "DCZID_EL0", "CTR_EL0",
-                                    "CNTVCT_EL0", "CNTFRQ_EL0", "MIDR_EL1",  "an ID register", "DIT"};
+  constexpr const char* kNames[] = {"FPCR",    "FPSR",       "TPIDR_EL0",  "TPIDRRO_EL0", "DCZID_EL0",
+                                    "CTR_EL0", "CNTVCT_EL0", "CNTFRQ_EL0", "MIDR_EL1",    "an ID register",
+                                    "DIT",     "CS",         "SS"};
   return kNames[static_cast<size_t>(r)];
 }
 

@@ -1,6 +1,5 @@
 #include "traces/trace_of_run.h"
 
-#include "emu/linux/linux.h"
 #include "traces/names.h"
 #include "traces/snapshot.h"
 
@@ -23,7 +22,7 @@ TraceHeader header_of(const emu::Machine& m, const model::Program& p, const std:
   h.defer_fn_offset = names.fn_offset().value_or(0);
   h.jmpdefer = names.jmpdefer();
   h.arguments = o.argv;
-  h.environment = emu::linux_::environment(o);
+  h.environment = m.state().os->environment(o);
   h.seed = o.seed;
   h.clock = o.clock_start;
   h.cpus = o.cpus;

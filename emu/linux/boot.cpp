@@ -121,28 +121,39 @@ std::string join_zero(const std::vector<std::string>& words) {
   return out;
 }
 
-const isa::CpuModel& cpu_model(const State& s) {
-  return s.options->cpu ? *s.options->cpu : isa::default_cpu_model(s.isa);
-}
+// arm64's HWCAP bits (arch/arm64/include/uapi/asm/hwcap.h).
+struct HwcapRow {
+  uint32_t feature;
+  uint64_t bit;
+};
+constexpr HwcapRow kHwcaps[] = {
+    {isa::feature::FP, 1 << 0},    {isa::feature::ASIMD, 1 << 1},   {isa::feature::AES, 1 << 3},
+    {isa::feature::PMULL, 1 << 4}, {isa::feature::SHA1, 1 << 5},    {isa::feature::SHA2, 1 << 6},
+    {isa::feature::CRC32, 1 << 7}, {isa::feature::ATOMICS, 1 << 8}, {isa::feature::CPUID, 1 << 11},
+};
 
 // x86-64's AT_HWCAP is CPUID leaf 1's EDX.
 uint64_t hwcap(const State& s) {
-  const isa::CpuModel& model = cpu_model(s);
-  return s.amd64() && model.cpuid ? model.cpuid(1, 0).edx : model.hwcap;
+  const isa::CpuModel& model = s.options->cpu ? *s.options->cpu : isa::default_cpu_model(s.isa);
+  if (s.amd64()) return model.cpuid(1, 0).edx;
+  uint64_t bits = 0;
+  for (const HwcapRow& row : kHwcaps)
+    if (model.features & row.feature) bits |= row.bit;
+  return bits;
 }
 
 using Words = std::vector<uint64_t>;
 
 Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint64_t platform_at, uint64_t execfn_at) {
-  const loader::ElfInfo& elf = image.elf();
+  const loader::ProgramHeaders& headers = image.program_headers();
   Words v;
   const auto add = [&](uint64_t key, uint64_t value) { v.insert(v.end(), {key, value}); };
   add(AT_HWCAP, hwcap(s));
   add(AT_PAGESZ, kPage);
   add(AT_CLKTCK, 100);
-  add(AT_PHDR, elf.phdr_vaddr);
-  add(AT_PHENT, elf.phentsize);
-  add(AT_PHNUM, elf.phnum);
+  add(AT_PHDR, headers.address);
+  add(AT_PHENT, headers.entry_size);
+  add(AT_PHNUM, headers.count);
   add(AT_BASE, 0);
   add(AT_FLAGS, 0);
   add(AT_ENTRY, image.entry());
@@ -152,7 +163,7 @@ Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint6
   add(AT_EGID, kGuestUid);
   add(AT_SECURE, 0);
   add(AT_RANDOM, random_at);
-  add(AT_HWCAP2, s.amd64() ? 0 : cpu_model(s).hwcap2);
+  add(AT_HWCAP2, 0);
   add(AT_EXECFN, execfn_at);
   add(AT_PLATFORM, platform_at);
   add(AT_NULL, 0);

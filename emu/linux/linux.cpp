@@ -51,6 +51,10 @@ class Linux final : public Os {
     return n;
   }
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
+  std::string call_name(uint64_t number) const override;
+  std::vector<std::string> environment(const GuestOptions& options) const override {
+    return linux_::environment(options);
+  }
   void digest(uint64_t& h) const override { digest_state(s_, h); }
   bool is_host_call(uint64_t pc) const override { return s_.amd64() && is_vsyscall(pc); }
   void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }
@@ -158,7 +162,17 @@ std::string Linux::describe_thread(const MachineState& m, const Thread& t) const
   return fmt::format("thread {} waits in {}", t.tid, name);
 }
 
+std::string Linux::call_name(uint64_t number) const {
+  const int row = find_syscall(s_.column(), number);
+  return row < 0 ? "" : syscall_row(static_cast<unsigned>(row)).name;
+}
+
 }  // namespace
+
+isa::CpuModel linux_cpu(isa::CpuModel model) {
+  model.cs = 0x33, model.ss = 0x2b;  // arch/x86/include/asm/segment.h: __USER_CS, __USER_DS
+  return model;
+}
 
 std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
 

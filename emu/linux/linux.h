@@ -17,7 +17,7 @@
 namespace deferscope::emu::linux_ {
 
 std::unique_ptr<Os> make_linux();
-// All that the guest finds in its environment.
-std::vector<std::string> environment(const GuestOptions& options);
+// The CPU as Linux has set it up.
+isa::CpuModel linux_cpu(isa::CpuModel model);
 
 }  // namespace deferscope::emu::linux_

@@ -5,12 +5,6 @@
 namespace deferscope::isa::arm64 {
 namespace {
 
-// AT_HWCAP (Linux, arch/arm64/include/uapi/asm/hwcap.h).
-namespace hwcap {
-constexpr uint64_t FP = 1 << 0, ASIMD = 1 << 1, AES = 1 << 3, PMULL = 1 << 4, SHA1 = 1 << 5, SHA2 = 1 << 6,
-                   CRC32 = 1 << 7, ATOMICS = 1 << 8, CPUID = 1 << 11;
-}
-
 // DCZID_EL0: DC ZVA permitted (DZP 0), 2^4 words.
 constexpr uint64_t kDczid = 4;
 // CTR_EL0: lines of 64 bytes, PIPT; no maintenance needed after writing code (DIC, IDC).
@@ -40,11 +34,11 @@ uint64_t common(SysReg reg, uint32_t number, uint64_t isar0) {
 uint64_t sysreg_v81(SysReg reg, uint32_t number) { return common(reg, number, kIsar0); }
 uint64_t sysreg_v80(SysReg reg, uint32_t number) { return common(reg, number, 0); }
 
-constexpr uint64_t kV80 = hwcap::FP | hwcap::ASIMD;
-constexpr uint64_t kV81 =
-    kV80 | hwcap::AES | hwcap::PMULL | hwcap::SHA1 | hwcap::SHA2 | hwcap::CRC32 | hwcap::ATOMICS | hwcap::CPUID;
-constexpr CpuModel kModels[] = {{"v8.1", Isa::arm64, nullptr, kV81, 0, sysreg_v81},
-                                {"v8.0", Isa::arm64, nullptr, kV80, 0, sysreg_v80}};
+constexpr uint32_t kV80 = feature::FP | feature::ASIMD;
+constexpr uint32_t kV81 = kV80 | feature::AES | feature::PMULL | feature::SHA1 | feature::SHA2 | feature::CRC32 |
+                          feature::ATOMICS | feature::CPUID;
+constexpr CpuModel kModels[] = {{"v8.1", Isa::arm64, nullptr, kV81, sysreg_v81},
+                                {"v8.0", Isa::arm64, nullptr, kV80, sysreg_v80}};
 
 }  // namespace
 

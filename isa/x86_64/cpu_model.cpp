@@ -86,8 +86,8 @@ CpuidResult cpuid_of(uint32_t leaf, uint32_t subleaf) {
 }  // namespace
 
 std::span<const CpuModel> models() {
-  static const CpuModel all[] = {{"v2", Isa::x86_64, cpuid_of<kV2>, 0, 0, nullptr},
-                                 {"v1", Isa::x86_64, cpuid_of<kV1>, 0, 0, nullptr}};
+  static const CpuModel all[] = {{"v2", Isa::x86_64, cpuid_of<kV2>, 0, nullptr},
+                                 {"v1", Isa::x86_64, cpuid_of<kV1>, 0, nullptr}};
   return all;
 }
 

@@ -44,8 +44,15 @@ void mov_load(Builder& b) {
   b.load(b.reg(0), b.mem(1), w, w < 4 ? Ext::Merge : Ext::Zero);
 }
 
-// The selectors that Linux gives a 64-bit process; FS and GS are used through their bases.
-int64_t selector(ZydisRegister r) { return r == ZYDIS_REGISTER_CS ? 0x33 : r == ZYDIS_REGISTER_SS ? 0x2b : 0; }
+// The system says which selectors its programs have; FS and GS are used through their bases and are null.
+Source selector(Builder& b, ZydisRegister r) {
+  if (r != ZYDIS_REGISTER_CS && r != ZYDIS_REGISTER_SS) return constant(0);
+  const Reg t = b.temp();
+  Uop& u = b.emit(Op::ReadSys, 8);
+  u.dst = t;
+  u.imm = static_cast<int64_t>(r == ZYDIS_REGISTER_CS ? SysReg::Cs : SysReg::Ss);
+  return from(t);
+}
 
 bool is_segment(const Builder& b, int i) {
   return b.is_reg(i) && b.op[i].reg.value >= ZYDIS_REGISTER_ES && b.op[i].reg.value <= ZYDIS_REGISTER_GS;
@@ -56,7 +63,7 @@ void mov(Builder& b) {
   const unsigned w = b.width(0);
   Source s;
   if (is_segment(b, 1)) {
-    s = constant(selector(b.op[1].reg.value));
+    s = selector(b, b.op[1].reg.value);
   } else {
     if (b.is_mem(1)) return mov_load(b);
     s = b.source(1, w);

@@ -17,6 +17,16 @@
 namespace deferscope::isa::test {
 namespace {
 
+// The default CPU as this host's Linux sets one up.
+const CpuModel& host_model() {
+  static const CpuModel model = [] {
+    CpuModel m = default_cpu_model(Isa::x86_64);
+    m.cs = 0x33, m.ss = 0x2b;
+    return m;
+  }();
+  return model;
+}
+
 const char* const kKinds[] = {"next", "page fault", "protection", "undefined", "divide", "other"};
 
 constexpr const char* kNames[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -136,7 +146,7 @@ Result emulated_result(const Case& c, ScratchBus& bus, Lifted& lifted) {
   x86_64::lift(padded, 15, c.state.pc, lifted);
   fp_enter(r.state, Isa::x86_64);
   Outcome o;
-  do o = evaluate(lifted, r.state, bus, default_cpu_model(Isa::x86_64), 0);
+  do o = evaluate(lifted, r.state, bus, host_model(), 0);
   while (o.kind == Outcome::Next && r.state.pc == c.state.pc && lifted.uops[0].rep != 0);
   fp_fold(r.state, Isa::x86_64);
   fp_leave();

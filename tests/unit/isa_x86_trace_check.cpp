@@ -23,6 +23,16 @@ namespace {
 
 using namespace deferscope::isa;
 
+// The default CPU as this host's Linux sets one up.
+const CpuModel& host_model() {
+  static const CpuModel model = [] {
+    CpuModel m = default_cpu_model(Isa::x86_64);
+    m.cs = 0x33, m.ss = 0x2b;
+    return m;
+  }();
+  return model;
+}
+
 // The tracee's memory; writes stay here.
 class TraceeBus : public Bus {
  public:
@@ -134,7 +144,7 @@ bool step(pid_t pid, Totals& totals) {
   totals.unimplemented += l.fault == Fault::Unimplemented;
   if (compare) {
     fp_enter(ours, Isa::x86_64);
-    o = evaluate(l, ours, bus, default_cpu_model(Isa::x86_64), 0);
+    o = evaluate(l, ours, bus, host_model(), 0);
     fp_fold(ours, Isa::x86_64);
     fp_leave();
   }

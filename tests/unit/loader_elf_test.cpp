@@ -23,8 +23,8 @@ TEST(LoaderElf, ReadsSegmentsEntryAndIsa) {
   EXPECT_EQ(data.memsz, 0x300u);
   EXPECT_EQ(data.bytes.size(), 0x100u);
   EXPECT_TRUE(data.read && data.write && !data.exec);
-  EXPECT_EQ(image.elf().phdr_vaddr, 0x400040u);
-  EXPECT_EQ(image.elf().phnum, 2);
+  EXPECT_EQ(image.program_headers().address, 0x400040u);
+  EXPECT_EQ(image.program_headers().count, 2);
   EXPECT_FALSE(image.not_runnable());
   EXPECT_EQ(image.go(), nullptr);
   EXPECT_EQ(image.not_go(), "not a Go program: it has no pclntab");
@@ -79,7 +79,7 @@ ElfBuilder pie(bool needs_library, uint32_t relocation = R_X86_64_RELATIVE) {
 TEST(LoaderElf, RelocatesAPieWithoutLibraries) {
   ByteVector file = pie(false).build();
   Image image = Image::parse(file, "pie");
-  uint64_t bias = image.elf().bias;
+  uint64_t bias = image.bias();
   EXPECT_EQ(bias, 0x555555554000u);
   EXPECT_EQ(image.entry(), bias + 0x100);
   EXPECT_EQ(image.read_u64(bias + 0x2000), bias + 0x123);

@@ -1,0 +1,45 @@
+// The formats that are read, and what is said of files of others.
+#include <elf.h>
+
+#include <algorithm>
+
+#include "loader/parts.h"
+
+namespace deferscope::loader {
+namespace {
+
+constexpr Format kFormats[] = {
+    {{ELFMAG, SELFMAG}, read_elf, read_elf_symbols},
+};
+
+// Files that are something else get a line that says what.
+struct Stranger {
+  std::string_view magic;
+  const char* what;
+};
+constexpr Stranger kStrangers[] = {
+    {"MZ", "Windows PE files are not supported; build with GOOS=linux"},
+    {"\xcf\xfa\xed\xfe", "Mach-O files are not supported yet; build with GOOS=linux"},
+    {"\xca\xfe\xba\xbe", "Mach-O universal files are not supported yet; build with GOOS=linux"},
+    {"\xce\xfa\xed\xfe", "32-bit Mach-O files are not supported"},
+    {std::string_view("\0asm", 4), "WebAssembly files are not supported; build with GOOS=linux"},
+    {"!<arch>\n", "an archive, not a program; link it first (go build)"},
+    {"go object ", "a Go object file, not a program; link it first (go build)"},
+    {"#!", "a script, not a program"},
+};
+
+}  // namespace
+
+const Format& format_of(Bytes file, const std::string& name) {
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), 64));
+  if (text.empty()) throw Error(name + ": the file is empty");
+  for (const Format& f : kFormats)
+    if (text.starts_with(f.magic)) return f;
+  for (const Stranger& s : kStrangers)
+    if (text.starts_with(s.magic)) throw Error(name + ": " + s.what);
+  for (const Format& f : kFormats)
+    if (f.magic.starts_with(text)) throw Error(name + ": truncated: only the first bytes of an ELF header");
+  throw Error(name + ": not an ELF file");
+}
+
+}  // namespace deferscope::loader
