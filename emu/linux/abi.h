@@ -4,7 +4,7 @@
 #pragma once
 #include <cstdint>
 
-#include "emu/posix/error.h"
+#include "emu/posix/state.h"
 
 namespace deferscope::emu::linux_ {
 
@@ -28,7 +28,6 @@ inline constexpr int HUP = 1, INT = 2, QUIT = 3, ILL = 4, TRAP = 5, ABRT = 6, BU
                      STOP = 19, TSTP = 20, TTIN = 21, TTOU = 22, URG = 23, XCPU = 24, XFSZ = 25, VTALRM = 26, PROF = 27,
                      WINCH = 28, POLL = 29, PWR = 30, SYS = 31;
 inline constexpr int kMax = 64, kRealTime = 32;  // signals ≥ 32 queue
-inline constexpr uint64_t DFL = 0, IGN = 1;
 inline constexpr uint64_t kSaSiginfo = 4, kSaRestorer = 0x04000000, kSaOnstack = 0x08000000, kSaRestart = 0x10000000,
                           kSaNodefer = 0x40000000, kSaResethand = 0x80000000;
 inline constexpr uint32_t kSsOnstack = 1, kSsDisable = 2, kSsAutodisarm = 1u << 31;
@@ -52,11 +51,6 @@ inline constexpr int FDCWD = -100;
 inline constexpr uint64_t SYMLINK_NOFOLLOW = 0x100, REMOVEDIR = 0x200, EMPTY_PATH = 0x1000;
 }  // namespace at
 
-namespace mode {
-inline constexpr uint32_t FMT = 0170000, FIFO = 0010000, CHR = 0020000, DIR = 0040000, REG = 0100000, LNK = 0120000,
-                          SOCK = 0140000;
-}  // namespace mode
-
 namespace poll_bit {
 inline constexpr uint32_t IN = 1, PRI = 2, OUT = 4, ERR = 8, HUP = 0x10, NVAL = 0x20, RDNORM = 0x40, WRNORM = 0x100,
                           RDHUP = 0x2000;
@@ -73,15 +67,10 @@ inline constexpr int REALTIME = 0, MONOTONIC = 1, PROCESS_CPU = 2, THREAD_CPU = 
 }  // namespace clock_id
 
 // Everything in the guest's memory is little-endian and naturally aligned.
-struct TimeSpec {
-  int64_t sec = 0, nsec = 0;
-};
+using posix::TimeSpec;
+static_assert(sizeof(TimeSpec) == 16);
 struct TimeVal {
   int64_t sec = 0, usec = 0;
 };
-struct IoVec {
-  uint64_t base = 0, len = 0;
-};
-inline constexpr int64_t kSecond = 1'000'000'000;
 
 }  // namespace deferscope::emu::linux_

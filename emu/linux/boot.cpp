@@ -7,8 +7,9 @@
 #include <memory>
 
 #include "emu/linux/call.h"
-#include "emu/linux/host_files.h"
-#include "emu/linux/scratch.h"
+#include "emu/posix/files.h"
+#include "emu/posix/host_files.h"
+#include "emu/posix/scratch.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -205,11 +206,9 @@ uint64_t map_trampoline(MachineState& m, uint64_t at) {
 }
 
 void set_limits(State& s) {
-  s.rlimits[rlimit::Stack].soft = kStackSize;
-  s.rlimits[rlimit::Core].soft = 0;
-  s.rlimits[rlimit::NoFile] = {1024, 4096};
-  s.rlimits[rlimit::MemLock] = {8 << 20, 8 << 20};
-  s.rlimits[rlimit::SigPending] = {4096, 4096};
+  s.other_limits[rlimit::Stack].soft = kStackSize;
+  s.other_limits[rlimit::Core].soft = 0;
+  s.other_limits[rlimit::MemLock] = {8 << 20, 8 << 20};
 }
 
 void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
@@ -219,6 +218,7 @@ void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
   t.cpu.r[s.amd64() ? isa::kRsp : isa::kSp] = sp;
   m.threads.assign(1, t);
   m.current = 0;
+  s.extras[s.pid] = {};
   s.threads[s.pid].name = std::filesystem::path(s.exe).filename().string().substr(0, 15);
   s.next_tid = s.pid + 1;
   s.running = s.pid;
@@ -227,7 +227,7 @@ void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
 // The working directory stays the one that it was, whatever becomes of its name.
 void hold_start_directory(State& s, MachineState& m, HostPort& host) {
   if (s.roots->empty() || s.cwd == "/") return;
-  Call c{s, m, host, 0, 0};
+  Context c{s, m, host, 0};
   OpenFile f;
   if (!host_enter(c, s.cwd, f)) return;
   if (const Result file = new_file(s, f)) change_directory(s, s.cwd, static_cast<int>(file.value()));

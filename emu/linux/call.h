@@ -1,46 +1,33 @@
-// What a system call's function gets: the value it works on and its six arguments. Functions give a posix::Result; the
-// error gets Linux' number in set_result.
+// What a system call's function gets: the value it works on and its six arguments. What it gives is neutral; Linux'
+// number for an error is put in by answer().
 #pragma once
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "emu/linux/state.h"
+#include "emu/posix/context.h"
 
 namespace deferscope::emu::linux_ {
 
-struct Call {
-  State& s;
-  MachineState& m;
-  HostPort& host;
-  // Of the calling thread in m.threads; not always m.current: waits are retried on behalf of their threads.
-  size_t index;
-  unsigned row;
-  std::array<uint64_t, 6> a{};
-  bool retry = false;           // called again for a thread in Wait
-  bool timed_out = false;       // with retry: its deadline has come
-  uint64_t resume_by = kNever;  // made again after an interruption: its wait ends then, whatever the arguments say
+struct Call : posix::Context {
+  Call(State& state, const posix::Context& c) : Context(c), s(state) {}
+  Call(const Call&) = delete;
 
-  Thread& thread() { return m.threads[index]; }
-  isa::CpuState& cpu() { return m.threads[index].cpu; }
-  ThreadInfo& info() { return s.threads.at(thread().tid); }
-  Memory& memory() { return m.memory; }
+  State& s;  // the same value, with what is Linux' own
+  std::array<uint64_t, 6>& a = op.args;
+
+  ThreadExtra& extra() { return s.extras.at(thread().tid); }
   int fd(int i = 0) const { return static_cast<int>(a[i]); }
-
-  // Makes the thread wait, or go on waiting. `deadline` in ns of m.now_ns(), kNever for none; ignored on retries.
-  Result block(WaitKind kind, uint64_t deadline, bool restart);
-  // Copies to and from the guest: false: FAULT.
-  template <class T>
-  bool get(uint64_t address, T& out) {
-    return m.memory.read_value(address, out);
-  }
-  template <class T>
-  bool put(uint64_t address, const T& in) {
-    return m.memory.write_value(address, in);
-  }
   // A path argument: FAULT or NAMETOOLONG.
   Result get_path(uint64_t address, std::string& out);
+  // The same, complete: relative to a directory's descriptor.
+  Result get_path(int dirfd, uint64_t address, HostPath& out);
 };
+
+// What a call that waits leaves behind (posix::Operation): its row is made again, its result goes to the registers.
+Result resume_call(posix::Context& c);
+void answer(isa::Isa isa, isa::CpuState& cpu, Result result);
 
 using Handler = Result (*)(Call&);
 
@@ -67,7 +54,7 @@ const SyscallRow& syscall_row(unsigned row);
   /* paths.cpp */ X(stat) X(lstat) X(fstat) X(newfstatat) X(statx) X(access) X(faccessat) X(readlink) X(readlinkat) X(getcwd) X(chdir) \
     X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(rename) X(renameat) X(truncate) X(chmod) X(fchmodat) X(utimensat) X(symlinkat) \
     X(symlink) X(linkat) X(link) X(umask) X(statfs) X(fstatfs) X(chown) X(lchown) X(fchown) X(fchownat) \
-  /* pipes.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
+  /* files.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
   /* sockets.cpp */ X(socket) X(socketpair) X(bind) X(listen) X(accept) X(accept4) X(connect) X(getsockname) X(getpeername) X(sendto) \
     X(recvfrom) X(sendmsg) X(recvmsg) X(setsockopt) X(getsockopt) X(shutdown) \
   /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
@@ -80,75 +67,26 @@ DEFERSCOPE_LINUX_CALLS(DEFERSCOPE_LINUX_DECLARE)
 
 // --- shared between the subjects ---
 
-// threads.cpp. Ends a wait: the thread becomes Runnable with `result` in its result register.
-void finish_wait(State& s, MachineState& m, size_t index, Result result);
-void set_result(const State& s, isa::CpuState& cpu, Result result);
-size_t thread_index(const MachineState& m, int tid);  // m.threads.size(): no such living thread
-void end_process(MachineState& m, int status, int kill_signal);
-void account(State& s, const MachineState& m);  // CPU time up to now to the thread that ran
-
 // futex.cpp
 int64_t futex_wake(State& s, MachineState& m, uint64_t address, int64_t count, uint32_t bitset);
 
 // signals.cpp
-void send_to_process(State& s, MachineState& m, const SigInfo& info);
-void send_to_thread(State& s, MachineState& m, int tid, const SigInfo& info);
-// Whether the signal would be kept; else it vanishes, ignored.
-bool thread_takes(const State& s, int tid, int signo);
-bool process_takes(const State& s, const MachineState& m, int signo);
-bool may_queue(const State& s, const SigInfo& info);  // RLIMIT_SIGPENDING
-uint64_t queued_signals(const State& s);              // timers included, which own one each
-void force_signal(State& s, MachineState& m, size_t index,
-                  const SigInfo& info);  // synchronous: cannot be blocked or ignored
-bool has_deliverable(const State& s, int tid);
 void deliver(State& s, MachineState& m, HostPort& host, size_t index);
 // Replaces the mask while the call runs (ppoll, epoll_pwait, rt_sigsuspend).
 Result enter_mask(Call& c, uint64_t address, uint64_t size);
-void leave_mask(Call& c);
 
 // clock.cpp
-uint64_t clock_now(State& s, const MachineState& m, int clock, int tid);  // ns on that clock
 bool known_clock(int clock);
+posix::Clock clock_of(int clock, int tid);  // `tid`: whose CPU time is meant where none is named
 // Reads a relative time-out at `address` (0: none) into a deadline: FAULT, INVAL.
 Result relative_deadline(Call& c, uint64_t address, uint64_t& deadline);
-uint64_t deadline_after(const MachineState& m, uint64_t ns);  // saturates
-void fire_timers(State& s, MachineState& m);
-// `only_wakers`: leaves out timers whose signal would change nothing as long as everybody sleeps.
-uint64_t next_timer_ns(const State& s, const MachineState& m, bool only_wakers);
 
 // files.cpp
-OpenFile* file_of(State& s, int fd);
-void drop_file(State& s, int file);     // one reference less; the last one closes
-Result new_file(State& s, OpenFile f);  // its number, refs 0; or NOMEM, and what it holds is let go
-// Or MFILE, and a file without descriptors goes. `file` may be new_file's error.
-Result new_fd(State& s, Result file, bool cloexec, int lowest = 0);
-bool has_free_fd(const State& s, int lowest = 0);
-bool hold_content(State& s, OpenFile& f, uint64_t bytes);  // f.content is about to have so many
-void drop_fd(State& s, int fd);
-void change_directory(State& s, const std::string& path, int file);  // `file`: the directory's open file; 0: none
-void set_up_standard_files(State& s);
-Result raise_sigpipe(Call& c);  // gives PIPE
-Result open_path(Call& c, int dirfd, const std::string& path, uint32_t flags, uint32_t perm);
-
-// pipes.cpp
-// Bytes that wait in a pipe or socket. False: no memory for them.
-bool queue_bytes(Holdings& h, std::string& queue, std::string_view bytes);
-void unqueue_bytes(Holdings& h, std::string& queue, size_t n);
-Result pipe_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
-Result pipe_write(Call& c, OpenFile& f, const std::string& bytes);
-Result event_read(Call& c, OpenFile& f, uint64_t address, uint64_t n);
-Result event_write(Call& c, OpenFile& f, const std::string& bytes);
-void note_change(State& s, OpenFile& f);  // f's readiness may have changed
-void note_pipe_change(State& s, int pipe);
-void close_pipe_end(State& s, const OpenFile& f);
-// epoll.cpp
-uint32_t readiness(const State& s, const OpenFile& f);  // POLL… bits
-void forget_in_epolls(State& s, int fd, int file);
-void empty_epoll(State& s, int set);  // an epoll file goes: its items do
-// Tries every Io wait again; called when io_changed.
-void retry_io(State& s, MachineState& m, HostPort& host);
+posix::OpenHow open_how(uint32_t flags, int column);
+uint32_t open_flags(const OpenFile& f);  // access mode, APPEND, NONBLOCK, PATH
 
 // proc.cpp: files that exist without a host.
-std::optional<std::string> synthetic_file(const State& s, const MachineState& m, int tid, const std::string& path);
+std::optional<std::string> synthetic_file(const posix::State& s, const MachineState& m, int tid,
+                                          const std::string& path);
 
 }  // namespace deferscope::emu::linux_

@@ -100,7 +100,7 @@ uint64_t signal_address(const FaultRow& row, const isa::Outcome& o, uint64_t pc)
 }
 
 // What the signal frame's mcontext will say.
-void note_fault(ThreadInfo& t, const MachineState& m, const FaultRow& row, const isa::Outcome& o) {
+void note_fault(ThreadExtra& t, const MachineState& m, const FaultRow& row, const isa::Outcome& o) {
   if (row.isa == isa::Isa::arm64) {
     t.fault_address = o.fault == Fault::Page || o.fault == Fault::Alignment ? o.address : m.threads[m.current].cpu.pc;
     return;
@@ -132,10 +132,10 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
                         : stack   ? &kStackRow
                                   : find_fault(s.isa, o.fault, mapped);
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
-  note_fault(s.threads.at(m.thread().tid), m, *row, o);
+  note_fault(s.extras.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);
   if (row->behind) cpu.pc += lift_at(m, cpu.pc).length;
-  force_signal(s, m, m.current, SigInfo{row->signal, row->code, address, 0});
+  force_signal(s, m, m.current, Signal{row->signal, row->code, {address, 0}});
 }
 
 }  // namespace deferscope::emu::linux_

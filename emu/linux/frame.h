@@ -7,7 +7,7 @@
 namespace deferscope::emu::linux_ {
 
 inline constexpr size_t kSigInfoSize = 128;
-std::array<uint8_t, kSigInfoSize> siginfo_bytes(const SigInfo& info);
+std::array<uint8_t, kSigInfoSize> siginfo_bytes(const Signal& info);
 
 // Where the frame starts growing: the alternate stack if the action asks for it, else below the red zone. `on_stack`:
 // sp lies in it.
@@ -15,7 +15,7 @@ bool on_altstack(const AltStack& a, uint64_t sp);
 
 // What a frame saves besides the registers.
 struct FrameContext {
-  SigInfo info;
+  Signal info;
   SigAction action;
   AltStack altstack;
   uint64_t mask = 0;  // uc_sigmask

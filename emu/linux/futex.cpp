@@ -9,19 +9,6 @@ namespace {
 constexpr int kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp = 5, kWaitBitset = 9, kWakeBitset = 10;
 constexpr int kPrivateFlag = 128, kRealtimeFlag = 256;
 
-// Threads that wait at `address`, the longest waiting first.
-std::vector<size_t> waiters(const State& s, const MachineState& m, uint64_t address, uint32_t bitset) {
-  std::vector<size_t> found;
-  for (size_t i = 0; i < m.threads.size(); ++i) {
-    if (m.threads[i].status != ThreadStatus::Blocked) continue;
-    const Wait& w = s.threads.at(m.threads[i].tid).wait;
-    if (w.kind == WaitKind::Futex && w.address == address && (w.bitset & bitset)) found.push_back(i);
-  }
-  const auto order = [&](size_t i) { return s.threads.at(m.threads[i].tid).wait.order; };
-  std::sort(found.begin(), found.end(), [&](size_t a, size_t b) { return order(a) < order(b); });
-  return found;
-}
-
 // WAIT's time-out is relative, WAIT_BITSET's absolute (on the monotonic clock, or the wall clock with the flag).
 Result wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
   if (op == kWait) return relative_deadline(c, c.a[3], deadline);
@@ -31,14 +18,17 @@ Result wait_deadline(Call& c, int op, bool realtime, uint64_t& deadline) {
   if (!c.get(c.a[3], ts)) return Error::FAULT;
   if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= kSecond) return Error::INVAL;
   const unsigned __int128 when = static_cast<unsigned __int128>(ts.sec) * kSecond + static_cast<uint64_t>(ts.nsec);
-  const uint64_t now = clock_now(c.s, c.m, realtime ? clock_id::REALTIME : clock_id::MONOTONIC, 0);
-  deadline = when <= now ? c.m.now_ns()
-                         : deadline_after(c.m, static_cast<uint64_t>(std::min<unsigned __int128>(when - now, kNever)));
+  const uint64_t time = now(c.s, c.m, {realtime ? Clock::Wall : Clock::Monotonic});
+  deadline = when <= time
+                 ? c.m.now_ns()
+                 : deadline_after(c.m, static_cast<uint64_t>(std::min<unsigned __int128>(when - time, kNever)));
   return 0;
 }
 
+// Only time and wakes end it.
+Result wait_on(Context& c) { return c.timed_out ? Error::TIMEDOUT : kBlocked; }
+
 Result wait(Call& c, int op, uint32_t bitset) {
-  if (c.retry) return c.timed_out ? Error::TIMEDOUT : kBlocked;
   if (bitset == 0) return Error::INVAL;
   uint64_t deadline = kNever;
   if (const Result e = wait_deadline(c, op, c.a[1] & kRealtimeFlag, deadline); !e) return e;
@@ -47,10 +37,11 @@ Result wait(Call& c, int op, uint32_t bitset) {
   if (value != static_cast<uint32_t>(c.a[2])) return Error::AGAIN;
   if (deadline <= c.m.now_ns()) return Error::TIMEDOUT;
   // With a time-out the kernel answers EINTR even under SA_RESTART.
-  const Result result = c.block(WaitKind::Futex, deadline, deadline == kNever);
+  c.op.resume = wait_on;
+  const Result result = c.block(WaitKind::Key, deadline, deadline == kNever);
   Wait& w = c.info().wait;
-  w.address = c.a[0];
-  w.bitset = bitset;
+  w.key = c.a[0];
+  w.bits = bitset;
   return result;
 }
 
@@ -60,15 +51,8 @@ Result requeue(Call& c, bool compare) {
     if (!c.get(c.a[0], value)) return Error::FAULT;
     if (value != static_cast<uint32_t>(c.a[5])) return Error::AGAIN;
   }
-  int64_t moved = 0;
   const int64_t woken = futex_wake(c.s, c.m, c.a[0], static_cast<int32_t>(c.a[2]), UINT32_MAX);
-  for (size_t i : waiters(c.s, c.m, c.a[0], UINT32_MAX)) {
-    if (moved >= static_cast<int32_t>(c.a[3])) break;
-    Wait& w = c.s.threads.at(c.m.threads[i].tid).wait;
-    w.address = c.a[4];
-    w.order = ++c.s.wait_order;
-    ++moved;
-  }
+  const int64_t moved = move_key(c.s, c.m, c.a[0], c.a[4], static_cast<int32_t>(c.a[3]));
   return compare ? woken + moved : woken;
 }
 
@@ -111,13 +95,7 @@ Result wake_op(Call& c) {
 }  // namespace
 
 int64_t futex_wake(State& s, MachineState& m, uint64_t address, int64_t count, uint32_t bitset) {
-  int64_t woken = 0;
-  for (size_t i : waiters(s, m, address, bitset)) {
-    if (woken >= std::max<int64_t>(count, 1)) break;  // the kernel wakes one even when asked for none
-    finish_wait(s, m, i, 0);
-    ++woken;
-  }
-  return woken;
+  return wake_key(s, m, address, std::max<int64_t>(count, 1), bitset);  // the kernel wakes one even when asked for none
 }
 
 Result sys_futex(Call& c) {

@@ -10,10 +10,11 @@
 #include "emu/linux/call.h"
 #include "emu/linux/digest.h"
 #include "emu/linux/faults.h"
-#include "emu/linux/file_maps.h"
-#include "emu/linux/host_files.h"
 #include "emu/linux/syscall_table.h"
 #include "emu/linux/vsyscall.h"
+#include "emu/posix/file_maps.h"
+#include "emu/posix/host_files.h"
+#include "emu/posix/timers.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -84,7 +85,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
   isa::CpuState& cpu = m.cpu();
   const int row = find_syscall(column, cpu.r[kNumber[column]]);
   if (row < 0) throw Unsupported(unsupported_call(s_, cpu));
-  Call c{s_, m, host, m.current, static_cast<unsigned>(row), {}};
+  Call c(s_, {s_, m, host, m.current, {resume_call, answer, static_cast<unsigned>(row)}});
   for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kArgs[column][i]];
   c.resume_by = std::exchange(c.info().resume_by, kNever);
   if (column == 0) {  // as the SYSCALL instruction leaves them
@@ -94,14 +95,14 @@ void Linux::system_call(MachineState& m, HostPort& host) {
   if (m.memory.any_stored_page()) write_back(c);
   Result result;
   try {
-    result = syscall_row(c.row).handler(c);
+    result = syscall_row(c.op.call).handler(c);
   } catch (...) {  // the call is not made: Interrupted, Unsupported
     c.info().resume_by = c.resume_by;
     throw;
   }
   if (result != kBlocked && result != kNoResult) {
-    leave_mask(c);
-    set_result(s_, c.cpu(), result);
+    restore_mask(c);
+    answer(s_.isa, c.cpu(), result);
   }
   if (!s_.closed.empty()) host_close(c);
   if (s_.io_changed) retry_io(s_, m, host);
@@ -112,33 +113,17 @@ void Linux::fault(MachineState& m, HostPort&, const isa::Outcome& outcome) {
   raise_fault(s_, m, outcome);
 }
 
-// Ends the waits whose time has come, in the order of their deadlines.
 void Linux::wake_due(MachineState& m, HostPort& host) {
   const Budget budget(s_, m);
   host.work(m.threads.size() + s_.timers.size());
   account(s_, m);
-  const uint64_t now = m.now_ns();
-  std::vector<size_t> due;
-  for (size_t i = 0; i < m.threads.size(); ++i)
-    if (m.threads[i].status == ThreadStatus::Blocked && m.threads[i].wake_at <= now) due.push_back(i);
-  std::stable_sort(due.begin(), due.end(),
-                   [&](size_t a, size_t b) { return m.threads[a].wake_at < m.threads[b].wake_at; });
-  for (size_t i : due) {
-    if (m.threads[i].status != ThreadStatus::Blocked) continue;
-    const Wait wait = s_.threads.at(m.threads[i].tid).wait;
-    Call c{s_, m, host, i, wait.row, wait.args, true, true};
-    const Result result = syscall_row(wait.row).handler(c);
-    if (result != kBlocked) finish_wait(s_, m, i, result);
-  }
+  wake_sleepers(s_, m, host);
   fire_timers(s_, m);
   if (s_.io_changed) retry_io(s_, m, host);
 }
 
 uint64_t Linux::next_ns(const MachineState& m, bool only_wakers) const {
-  uint64_t next = next_timer_ns(s_, m, only_wakers);
-  for (const Thread& t : m.threads)
-    if (t.status == ThreadStatus::Blocked) next = std::min(next, t.wake_at);
-  return next;
+  return std::min(next_timer_ns(s_, m, only_wakers), next_deadline(m));
 }
 
 void Linux::deliver_signals(MachineState& m, HostPort& host) {
@@ -147,7 +132,7 @@ void Linux::deliver_signals(MachineState& m, HostPort& host) {
   s_.running = m.thread().tid;
   if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);
   if (!m.exited || !m.memory.any_stored_page()) return;  // killed
-  Call c{s_, m, host, m.current, 0, {}, false, false};
+  Context c{s_, m, host, m.current};
   write_back(c);
 }
 
@@ -156,9 +141,10 @@ std::string Linux::describe_thread(const MachineState& m, const Thread& t) const
   if (t.status == ThreadStatus::Exited) return fmt::format("thread {} has ended", t.tid);
   if (t.status == ThreadStatus::Runnable) return fmt::format("thread {} is runnable", t.tid);
   const Wait& w = s_.threads.at(t.tid).wait;
-  const char* name = syscall_row(w.row).name;
-  if (w.kind == WaitKind::Futex) return fmt::format("thread {} waits in {}({:#x})", t.tid, name, w.address);
-  if (w.kind == WaitKind::Io) return fmt::format("thread {} waits in {}({})", t.tid, name, static_cast<int>(w.args[0]));
+  const char* name = syscall_row(w.op.call).name;
+  if (w.kind == WaitKind::Key) return fmt::format("thread {} waits in {}({:#x})", t.tid, name, w.key);
+  if (w.kind == WaitKind::Io)
+    return fmt::format("thread {} waits in {}({})", t.tid, name, static_cast<int>(w.op.args[0]));
   return fmt::format("thread {} waits in {}", t.tid, name);
 }
 
@@ -176,24 +162,14 @@ isa::CpuModel linux_cpu(isa::CpuModel model) {
 
 std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
 
-Result Call::block(WaitKind kind, uint64_t deadline, bool restart) {
-  if (retry) return kBlocked;
-  Wait& w = info().wait;
-  w = Wait{};
-  w.kind = kind;
-  w.row = row;
-  w.args = a;
-  w.restart = restart;
-  w.deadline = deadline = std::min(deadline, resume_by);
-  w.order = ++s.wait_order;
-  thread().status = ThreadStatus::Blocked;
-  thread().wake_at = deadline;
-  return kBlocked;
+Result resume_call(Context& context) {
+  Call c(static_cast<State&>(context.s), context);
+  return syscall_row(c.op.call).handler(c);
 }
 
-Result Call::get_path(uint64_t address, std::string& out) {
-  if (memory().read_string(address, out, 4096)) return 0;
-  return memory().fault == isa::Fault::None ? Error::NAMETOOLONG : Error::FAULT;
+void answer(isa::Isa isa, isa::CpuState& cpu, Result result) {
+  const int64_t number = result ? result.value() : -linux_errno(result.error());
+  cpu.r[isa == isa::Isa::x86_64 ? isa::kRax : 0] = static_cast<uint64_t>(number);
 }
 
 }  // namespace deferscope::emu::linux_

@@ -6,16 +6,6 @@
 
 namespace deferscope::emu::linux_ {
 
-void Random::fill(uint8_t* out, size_t n) {
-  while (n > 0) {
-    const uint64_t x = next();
-    const size_t k = std::min<size_t>(n, 8);
-    std::memcpy(out, &x, k);
-    out += k;
-    n -= k;
-  }
-}
-
 Result sys_getpid(Call& c) { return c.s.pid; }
 Result sys_getppid(Call&) { return 1; }
 Result sys_getuid(Call&) { return kGuestUid; }
@@ -42,7 +32,7 @@ namespace {
 Result set_limit(Call& c, uint64_t resource, uint64_t address) {
   RLimit next;
   if (!c.get(address, next)) return Error::FAULT;
-  RLimit& limit = c.s.rlimits[resource];
+  RLimit& limit = c.s.limit_of(resource);
   if (next.soft > next.hard) return Error::INVAL;
   if (next.hard > limit.hard) return Error::PERM;
   limit = next;
@@ -52,17 +42,19 @@ Result set_limit(Call& c, uint64_t resource, uint64_t address) {
 }  // namespace
 
 Result sys_getrlimit(Call& c) {
-  if (c.a[0] >= c.s.rlimits.size()) return Error::INVAL;
-  return c.put(c.a[1], c.s.rlimits[c.a[0]]) ? kOk : Error::FAULT;
+  if (c.a[0] >= c.s.other_limits.size()) return Error::INVAL;
+  return c.put(c.a[1], c.s.limit_of(c.a[0])) ? kOk : Error::FAULT;
 }
 
-Result sys_setrlimit(Call& c) { return c.a[0] >= c.s.rlimits.size() ? Error::INVAL : set_limit(c, c.a[0], c.a[1]); }
+Result sys_setrlimit(Call& c) {
+  return c.a[0] >= c.s.other_limits.size() ? Error::INVAL : set_limit(c, c.a[0], c.a[1]);
+}
 
 Result sys_prlimit64(Call& c) {
   const int pid = static_cast<int>(c.a[0]);
   if (pid != 0 && pid != c.s.pid) return Error::SRCH;
-  if (c.a[1] >= c.s.rlimits.size()) return Error::INVAL;
-  const RLimit old = c.s.rlimits[c.a[1]];
+  if (c.a[1] >= c.s.other_limits.size()) return Error::INVAL;
+  const RLimit old = c.s.limit_of(c.a[1]);
   if (c.a[2] != 0)
     if (const Result e = set_limit(c, c.a[1], c.a[2]); !e) return e;
   return c.a[3] == 0 || c.put(c.a[3], old) ? kOk : Error::FAULT;

@@ -3,9 +3,10 @@
 #include <set>
 
 #include "emu/linux/call.h"
-#include "emu/linux/file_maps.h"
-#include "emu/linux/host_files.h"
-#include "emu/linux/scratch.h"
+#include "emu/posix/file_maps.h"
+#include "emu/posix/files.h"
+#include "emu/posix/host_files.h"
+#include "emu/posix/scratch.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -51,9 +52,9 @@ uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t le
 // --- files behind private mappings ---
 
 Result read_part(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
-  if (f.kind == FileKind::Text) return out = f.content.substr(std::min<uint64_t>(offset, f.content.size()), n), 0;
-  if (f.kind == FileKind::Scratch) return scratch_read(c.s, f.node, offset, n, out);
-  return host_read_all(c, f, offset, n, out);
+  if (const auto* t = f.as<TextFile>())
+    return out = t->content.substr(std::min<uint64_t>(offset, t->content.size()), n), 0;
+  return file_bytes(c, f, offset, n, out);
 }
 
 constexpr uint64_t file_cost(const std::string& path) { return 256 + 2 * path.size(); }
@@ -101,7 +102,7 @@ Result find_mapped(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, cons
   constexpr uint64_t kPart = 1 << 20;
   found = nullptr;
   for (const MappedFile& have : c.s.mapped_files) {
-    if (have.node != f.node || have.offset != offset || have.asked != n || have.path != f.path) continue;
+    if (have.node != f.node() || have.offset != offset || have.asked != n || have.path != f.path) continue;
     uint64_t same = 0;
     while (same <= have.bytes->size()) {
       std::string part;
@@ -132,8 +133,8 @@ std::shared_ptr<const std::vector<uint8_t>> counted(std::shared_ptr<std::vector<
 
 // What stands behind a private mapping of a file: its bytes, taken once, and once for all mappings that see the same.
 Result file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length, Backing& out, MappingName& name) {
-  if (f.kind == FileKind::Zero) return name = f.path, 0;
-  if (f.kind != FileKind::Text && f.kind != FileKind::Scratch && f.kind != FileKind::Host) return Error::NODEV;
+  if (f.is<ZeroDevice>()) return name = f.path, 0;
+  if (!f.is<TextFile, ScratchFile, HostFile>()) return Error::NODEV;
   const MappedFile* have = nullptr;
   if (const Result e = find_mapped(c, f, offset, length, have); !e) return e;
   if (!have) {
@@ -145,7 +146,7 @@ Result file_backing(Call& c, const OpenFile& f, uint64_t offset, uint64_t length
     }
     bytes->shrink_to_fit();
     have =
-        &c.s.mapped_files.emplace_back(MappedFile{f.path, f.node, offset, length, counted(std::move(bytes)), f.path});
+        &c.s.mapped_files.emplace_back(MappedFile{f.path, f.node(), offset, length, counted(std::move(bytes)), f.path});
   }
   name = have->name;
   out = Backing{have->bytes, *have->bytes};
@@ -157,8 +158,7 @@ Result map_file(Call& c, int file, uint64_t offset, uint64_t length, bool shared
                 FileView& view) {
   const OpenFile& f = c.s.files.at(file);
   if (const Result e = file_backing(c, f, offset, length, out, name); !e) return e;
-  const bool has_bytes = f.kind == FileKind::Scratch || f.kind == FileKind::Host;
-  return has_bytes ? view_of(c, file, offset, shared, view) : 0;
+  return f.is<ScratchFile, HostFile>() ? view_of(c, file, offset, shared, view) : kOk;
 }
 
 // Some of it is a shared mapping of a file that was opened for reading only.
@@ -186,10 +186,9 @@ Result sys_mmap(Call& c) {
   if (!may_split(c.memory(), address, flags & (kFixed | kFixedNoReplace) ? length : 0, 1)) return Error::NOMEM;
   if (!(flags & kAnonymous)) {
     f = file_of(c.s, static_cast<int>(fd));
-    if (!f || (f->flags & open_flag::PATH)) return Error::BADF;
-    const uint32_t how = f->flags & open_flag::ACCMODE;
-    if (how == open_flag::WRONLY) return Error::ACCES;
-    if (type != kPrivate && (prot & kWrite) && how != open_flag::RDWR) return Error::ACCES;
+    if (!f || f->name_only) return Error::BADF;
+    if (f->access == Access::Write) return Error::ACCES;
+    if (type != kPrivate && (prot & kWrite) && f->access != Access::ReadWrite) return Error::ACCES;
   }
   uint64_t at = address;
   if (flags & (kFixed | kFixedNoReplace)) {

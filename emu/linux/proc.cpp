@@ -60,7 +60,7 @@ std::string statm(const State&, const MachineState& m, int) {
 std::string limits(const State& s, const MachineState&, int) {
   const auto text = [](uint64_t v) { return v == UINT64_MAX ? std::string("unlimited") : std::to_string(v); };
   return fmt::format("{:<25} {:<20} {:<20} {:<10}\n{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit",
-                     "Units", "Max open files", text(s.rlimits[7].soft), text(s.rlimits[7].hard), "files");
+                     "Units", "Max open files", text(s.open_files.soft), text(s.open_files.hard), "files");
 }
 
 struct Row {
@@ -107,7 +107,9 @@ std::string normalised(const State& s, const std::string& path) {
 
 }  // namespace
 
-std::optional<std::string> synthetic_file(const State& s, const MachineState& m, int tid, const std::string& path) {
+std::optional<std::string> synthetic_file(const posix::State& shared, const MachineState& m, int tid,
+                                          const std::string& path) {
+  const auto& s = static_cast<const State&>(shared);
   const bool etc = path.starts_with("/etc/");
   if (!etc && !path.starts_with("/proc/") && !path.starts_with("/sys/")) return std::nullopt;
   if (etc && is_granted(*s.roots, path, false)) return std::nullopt;  // the host's

@@ -1,45 +1,9 @@
-// Threads: clone, exit, their identity; ending waits; the end of the process.
+// Threads: clone, exit, their identity; the end of the process.
 #include <algorithm>
 
 #include "emu/linux/call.h"
 
 namespace deferscope::emu::linux_ {
-
-void set_result(const State& s, isa::CpuState& cpu, Result result) {
-  const int64_t number = result ? result.value() : -linux_errno(result.error());
-  cpu.r[s.amd64() ? isa::kRax : 0] = static_cast<uint64_t>(number);
-}
-
-size_t thread_index(const MachineState& m, int tid) {
-  size_t i = 0;
-  while (i < m.threads.size() && (m.threads[i].tid != tid || m.threads[i].status == ThreadStatus::Exited)) ++i;
-  return i;
-}
-
-void finish_wait(State& s, MachineState& m, size_t index, Result result) {
-  Thread& t = m.threads[index];
-  ThreadInfo& info = s.threads.at(t.tid);
-  t.status = ThreadStatus::Runnable;
-  t.wake_at = kNever;
-  info.wait = Wait{};
-  if (info.saved_mask) {
-    info.mask = *info.saved_mask;
-    info.saved_mask.reset();
-  }
-  set_result(s, t.cpu, result);
-}
-
-void end_process(MachineState& m, int status, int kill_signal) {
-  m.exited = true;
-  m.kill_signal = kill_signal;
-  m.exit_status = kill_signal ? 128 + kill_signal : status & 0xff;
-}
-
-void account(State& s, const MachineState& m) {
-  if (const auto it = s.threads.find(s.running); it != s.threads.end())
-    it->second.cpu_ns += m.position - s.accounted_to;
-  s.accounted_to = m.position;
-}
 
 namespace {
 
@@ -93,30 +57,33 @@ Result sys_clone(Call& c) {
   ThreadInfo info;
   info.mask = c.info().mask;
   info.name = c.info().name;
-  info.keep_caps = c.info().keep_caps;
-  if (args.flags & kChildClearTid) info.clear_tid = args.child_tid;
+  ThreadExtra extra;
+  extra.keep_caps = c.extra().keep_caps;
+  if (args.flags & kChildClearTid) extra.clear_tid = args.child_tid;
   Thread child;
   child.tid = tid;
   child.cpu = c.cpu();
   child.cpu.monitor = {};
-  set_result(c.s, child.cpu, 0);
+  answer(c.m.isa, child.cpu, 0);
   if (args.stack != 0) child.cpu.r[c.s.amd64() ? isa::kRsp : isa::kSp] = args.stack;
   if (args.flags & kSetTls) child.cpu.r[isa::kFsBase] = args.tls;
   c.s.threads[tid] = std::move(info);
+  c.s.extras[tid] = extra;
   place_thread(c.m, child);
   return tid;
 }
 
 Result sys_set_tid_address(Call& c) {
-  c.info().clear_tid = c.a[0];
+  c.extra().clear_tid = c.a[0];
   return c.thread().tid;
 }
 
 Result sys_exit(Call& c) {
-  const uint64_t clear_tid = c.info().clear_tid;
+  const uint64_t clear_tid = c.extra().clear_tid;
   const int tid = c.thread().tid;
   c.thread().status = ThreadStatus::Exited;
   c.s.threads.erase(tid);
+  c.s.extras.erase(tid);
   if (clear_tid != 0 && c.put(clear_tid, int32_t{0})) futex_wake(c.s, c.m, clear_tid, 1, UINT32_MAX);
   if (live_threads(c.m) == 0) end_process(c.m, static_cast<int>(c.a[0]), 0);
   return kNoResult;
@@ -145,14 +112,14 @@ Result sys_sched_getaffinity(Call& c) {
 
 Result sys_set_robust_list(Call& c) {
   if (c.a[1] != 24) return Error::INVAL;
-  c.info().robust_list = c.a[0];
-  c.info().robust_size = c.a[1];
+  c.extra().robust_list = c.a[0];
+  c.extra().robust_size = c.a[1];
   return 0;
 }
 
 Result sys_get_robust_list(Call& c) {
   if (c.a[0] != 0 && static_cast<int>(c.a[0]) != c.thread().tid) return Error::PERM;
-  return c.put(c.a[1], c.info().robust_list) && c.put(c.a[2], uint64_t{24}) ? kOk : Error::FAULT;
+  return c.put(c.a[1], c.extra().robust_list) && c.put(c.a[2], uint64_t{24}) ? kOk : Error::FAULT;
 }
 
 Result sys_arch_prctl(Call& c) {
@@ -190,10 +157,10 @@ Result sys_prctl(Call& c) {
       return c.memory().write(c.a[1], name, sizeof name) ? kOk : Error::FAULT;
     }
     case kGetDumpable: return 1;
-    case kGetKeepCaps: return c.info().keep_caps;
+    case kGetKeepCaps: return c.extra().keep_caps;
     case kSetKeepCaps:
       if (c.a[1] > 1) return Error::INVAL;
-      c.info().keep_caps = c.a[1] != 0;
+      c.extra().keep_caps = c.a[1] != 0;
       return 0;
     case kSetPdeathsig:
     case kSetDumpable:

@@ -10,7 +10,7 @@ namespace {
 Result vsyscall_result(State& s, MachineState& m) {
   isa::CpuState& cpu = m.cpu();
   const uint64_t first = cpu.r[isa::kRdi], second = cpu.r[isa::kRsi];
-  const uint64_t now = clock_now(s, m, clock_id::REALTIME, 0);
+  const uint64_t now = posix::now(s, m, {Clock::Wall});
   switch (cpu.pc - kVsyscallPage) {
     case 0: {
       const TimeVal tv{static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond / 1000)};
@@ -39,11 +39,11 @@ void run_vsyscall(State& s, MachineState& m) {
   uint64_t back = 0;
   const Result result = vsyscall_result(s, m);
   if (result == Error::FAULT || !m.memory.read_value(cpu.r[isa::kRsp], back)) {
-    ThreadInfo& t = s.threads.at(m.thread().tid);
+    ThreadExtra& t = s.extras.at(m.thread().tid);
     t.trapno = 14;
     t.error_code = 6;
     t.fault_address = m.memory.fault_address;
-    force_signal(s, m, m.current, SigInfo{sig::SEGV, sig::kSegvMaperr, m.memory.fault_address, 0});
+    force_signal(s, m, m.current, Signal{sig::SEGV, sig::kSegvMaperr, {m.memory.fault_address, 0}});
     return;
   }
   cpu.r[isa::kRax] = static_cast<uint64_t>(result.value());

@@ -32,6 +32,7 @@ TEST(FaultTable, Arm64FaultsAbove47Bits) {
     t.tid = s.pid;
     m.threads.push_back(t);
     s.threads[t.tid];
+    s.extras[t.tid];
     isa::Outcome o;
     o.kind = isa::Outcome::Fault;
     o.fault = m.memory.fault;
@@ -41,8 +42,8 @@ TEST(FaultTable, Arm64FaultsAbove47Bits) {
     const ThreadInfo& info = s.threads.at(t.tid);
     EXPECT_EQ(info.pending.front().signo, sig::SEGV);
     EXPECT_EQ(info.pending.front().code, mapped ? sig::kSegvAccerr : sig::kSegvMaperr);
-    EXPECT_EQ(info.pending.front().word16, kHigh + 8);
-    EXPECT_EQ(info.fault_address, kHigh + 8);
+    EXPECT_EQ(info.pending.front().words[0], kHigh + 8);
+    EXPECT_EQ(s.extras.at(t.tid).fault_address, kHigh + 8);
   }
 }
 
@@ -174,10 +175,12 @@ Seen run_emulated(const Case& c) {
   m.memory.write(kCode, c.code.data(), c.code.size());
   m.threads.push_back(t);
   s.threads[t.tid];
+  s.extras[t.tid];
   raise_fault(s, m, c.outcome);
   const ThreadInfo& info = s.threads.at(t.tid);
-  const SigInfo& q = info.pending.front();
-  return {q.signo, q.code, q.word16, m.cpu().pc, info.trapno, info.error_code, info.fault_address};
+  const Signal& q = info.pending.front();
+  const ThreadExtra& x = s.extras.at(t.tid);
+  return {q.signo, q.code, q.words[0], m.cpu().pc, x.trapno, x.error_code, x.fault_address};
 }
 
 TEST(FaultTable, AgreesWithTheHost) {

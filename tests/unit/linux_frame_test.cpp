@@ -62,7 +62,7 @@ isa::CpuState some_state(bool amd64) {
 
 FrameContext some_context() {
   FrameContext f;
-  f.info = SigInfo{sig::SEGV, sig::kSegvMaperr, 0xdead0, 0};
+  f.info = Signal{sig::SEGV, sig::kSegvMaperr, {0xdead0, 0}};
   f.action = SigAction{kHandler, sig::kSaSiginfo | sig::kSaRestorer | sig::kSaOnstack, kRestorer, 0};
   f.altstack.flags = sig::kSsDisable;
   f.mask = 0x5555;

@@ -1,12 +1,12 @@
 // The door's answers as journal entries.
-#include "emu/linux/host_files.h"
+#include "emu/posix/host_files.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 
-namespace deferscope::emu::linux_ {
+namespace deferscope::emu::posix {
 namespace {
 
 constexpr uint64_t kMaxTransfer = 16 << 20;  // bytes a single read or write moves; short counts are legal
@@ -14,7 +14,7 @@ constexpr uint64_t kMaxTransfer = 16 << 20;  // bytes a single read or write mov
 // The door's result as an entry: a host's errno becomes an error.
 JournalEntry entry_of(int64_t result) {
   JournalEntry e;
-  e.result = result < 0 ? Result(posix::error_of_host(static_cast<int>(-result))) : Result(result);
+  e.result = result < 0 ? Result(error_of_host(static_cast<int>(-result))) : Result(result);
   return e;
 }
 
@@ -55,23 +55,25 @@ std::string text_of(const JournalEntry& e) {
 
 // Asks the door once, at the horizon.
 template <class Ask>
-const JournalEntry& asked(Call& c, const char* verb, const std::string& what, Ask ask) {
+const JournalEntry& asked(Context& c, const char* verb, const std::string& what, Ask ask) {
   return c.host.input(c.m, (std::string(verb) + " " + what).c_str(), [&] { return ask(c.host.files()); });
 }
 
 // The number of the journal's next entry, from 1.
-FileHandle next_handle(const Call& c) { return c.m.journal_cursor + 1; }
+FileHandle next_handle(const Context& c) { return c.m.journal_cursor + 1; }
 
 Result opened(const JournalEntry& e, FileHandle handle, OpenFile& f) {
   HostStatus st;
   if (!e.result) return e.result;
   read_entry(e, st, f.path);
-  f.kind = (st.mode & mode::FMT) == mode::DIR ? FileKind::Directory : FileKind::Host;
-  f.handle = handle;
+  if ((st.mode & mode::FMT) == mode::DIR)
+    f.kind.emplace<Directory>().handle = handle;
+  else
+    f.kind.emplace<HostFile>().handle = handle;
   return 0;
 }
 
-Result open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenFile& f) {
+Result open_as(Context& c, const HostPath& path, const HostFiles::Open& how, OpenFile& f) {
   const FileHandle handle = next_handle(c);
   const JournalEntry& e = asked(c, "open", path.text, [&](HostFiles& door) {
     HostFiles::Status st;
@@ -84,31 +86,30 @@ Result open_as(Call& c, const HostPath& path, const HostFiles::Open& how, OpenFi
 
 }  // namespace
 
-Result host_open(Call& c, const HostPath& path, uint32_t flags, uint32_t perm, OpenFile& f) {
-  const uint32_t how = flags & open_flag::ACCMODE;
+Result host_open(Context& c, const HostPath& path, const OpenHow& how, OpenFile& f) {
   HostFiles::Open o;
-  o.read = how != open_flag::WRONLY;
-  o.write = how != open_flag::RDONLY;
-  o.create = flags & open_flag::CREAT;
-  o.exclusive = o.create && (flags & open_flag::EXCL);
-  o.truncate = flags & open_flag::TRUNC;
-  o.follow = !(flags & open_flag::NOFOLLOW[c.s.column()]) && !o.exclusive;
-  o.directory = flags & open_flag::DIRECTORY[c.s.column()];
-  o.look = flags & open_flag::PATH;
-  o.perm = perm;
+  o.read = how.access != Access::Write;
+  o.write = how.access != Access::Read;
+  o.create = how.create;
+  o.exclusive = how.create && how.exclusive;
+  o.truncate = how.truncate;
+  o.follow = !how.keep_link && !o.exclusive;
+  o.directory = how.directory;
+  o.look = how.name_only;
+  o.perm = how.perm;
   return open_as(c, path, o, f);
 }
 
-Result host_enter(Call& c, const HostPath& path, OpenFile& f) {
+Result host_enter(Context& c, const HostPath& path, OpenFile& f) {
   HostFiles::Open o;
   o.directory = o.look = o.search = true;
   return open_as(c, path, o, f);
 }
 
-Result host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
-  if (flags & open_flag::DIRECTORY[c.s.column()]) return Error::NOTDIR;
-  if (flags & open_flag::CREAT && flags & open_flag::EXCL) return Error::EXIST;
-  if ((flags & open_flag::ACCMODE) != open_flag::RDONLY || (flags & open_flag::TRUNC)) return Error::ACCES;
+Result host_open_executable(Context& c, const OpenHow& how, OpenFile& f) {
+  if (how.directory) return Error::NOTDIR;
+  if (how.create && how.exclusive) return Error::EXIST;
+  if (how.access != Access::Read || how.truncate) return Error::ACCES;
   const FileHandle handle = next_handle(c);
   const JournalEntry& e = asked(c, "open", c.s.exe, [&](HostFiles& door) {
     HostFiles::Status st;
@@ -119,12 +120,12 @@ Result host_open_executable(Call& c, uint32_t flags, OpenFile& f) {
   return opened(e, handle, f);
 }
 
-void host_close(Call& c) {
+void host_close(Context& c) {
   for (const FileHandle handle : c.s.closed) c.host.output(c.m, [&] { c.host.files().close(handle); });
   c.s.closed.clear();
 }
 
-Result host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical) {
+Result host_stat(Context& c, const HostPath& path, bool follow, HostStatus& status, std::string& canonical) {
   const JournalEntry& e = asked(c, "stat", path.text, [&](HostFiles& door) {
     HostFiles::Status st;
     std::string real;
@@ -135,7 +136,7 @@ Result host_stat(Call& c, const HostPath& path, bool follow, HostStatus& status,
   return e.result;
 }
 
-Result host_stat_executable(Call& c, HostStatus& status, std::string& canonical) {
+Result host_stat_executable(Context& c, HostStatus& status, std::string& canonical) {
   const JournalEntry& e = asked(c, "stat", c.s.exe, [&](HostFiles& door) {
     HostFiles::Status st;
     std::string real;
@@ -146,10 +147,10 @@ Result host_stat_executable(Call& c, HostStatus& status, std::string& canonical)
   return e.result;
 }
 
-Result host_stat(Call& c, const OpenFile& f, HostStatus& status) {
+Result host_stat(Context& c, const OpenFile& f, HostStatus& status) {
   const JournalEntry& e = asked(c, "stat", f.path, [&](HostFiles& door) {
     HostFiles::Status st;
-    const int64_t result = door.stat(f.handle, st);
+    const int64_t result = door.stat(f.handle(), st);
     return entry_of(result, st, "");
   });
   std::string none;
@@ -157,18 +158,19 @@ Result host_stat(Call& c, const OpenFile& f, HostStatus& status) {
   return e.result;
 }
 
-bool host_same_file(Call& c, const OpenFile& f, const OpenFile& other) {
-  const JournalEntry& e = asked(
-      c, "same file", f.path, [&](HostFiles& door) { return entry_of(door.are_same(f.handle, other.handle) ? 1 : 0); });
+bool host_same_file(Context& c, const OpenFile& f, const OpenFile& other) {
+  const JournalEntry& e = asked(c, "same file", f.path, [&](HostFiles& door) {
+    return entry_of(door.are_same(f.handle(), other.handle()) ? 1 : 0);
+  });
   return e.result == 1;
 }
 
-Result host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read(Context& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = asked(c, "read", f.path, [&](HostFiles& door) {
     JournalEntry entry;
-    entry.result = entry_of(door.read(f.handle, offset, n, entry.bytes)).result;
-    entry.source = f.handle;
+    entry.result = entry_of(door.read(f.handle(), offset, n, entry.bytes)).result;
+    entry.source = f.handle();
     entry.source_offset = offset;
     return entry;
   });
@@ -176,7 +178,7 @@ Result host_read(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::s
   return e.result;
 }
 
-Result host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read_all(Context& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out) {
   out.clear();
   while (n > 0) {
     std::string part;
@@ -189,7 +191,7 @@ Result host_read_all(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, st
   return static_cast<int64_t>(out.size());
 }
 
-Result host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) {
+Result host_read_stdin(Context& c, uint64_t offset, uint64_t n, std::string& out) {
   n = std::min(n, kMaxTransfer);
   const JournalEntry& e = c.host.input(c.m, "read stdin", [&] {
     JournalEntry entry;
@@ -205,13 +207,14 @@ Result host_read_stdin(Call& c, uint64_t offset, uint64_t n, std::string& out) {
   return e.result;
 }
 
-Result host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+Result host_write(Context& c, const OpenFile& f, uint64_t offset, bool append, const std::string& bytes,
+                  uint64_t& end) {
   const JournalEntry& e = asked(c, "write", f.path, [&](HostFiles& door) {
     uint64_t behind = offset;
     JournalEntry entry =
         entry_of(c.host.write_file(c.m, std::min<uint64_t>(bytes.size(), kMaxTransfer), [&](uint64_t room) {
-          return room == bytes.size() ? door.write(f.handle, offset, append, bytes, behind)
-                                      : door.write(f.handle, offset, append, bytes.substr(0, room), behind);
+          return room == bytes.size() ? door.write(f.handle(), offset, append, bytes, behind)
+                                      : door.write(f.handle(), offset, append, bytes.substr(0, room), behind);
         }));
     entry.bytes.resize(sizeof behind);
     std::memcpy(entry.bytes.data(), &behind, sizeof behind);
@@ -221,7 +224,7 @@ Result host_write(Call& c, const OpenFile& f, uint64_t offset, bool append, cons
   return e.result;
 }
 
-Result host_readlink(Call& c, const HostPath& path, std::string& out) {
+Result host_readlink(Context& c, const HostPath& path, std::string& out) {
   const JournalEntry& e = asked(c, "readlink", path.text, [&](HostFiles& door) {
     std::string target;
     const int64_t result = door.readlink(path, target);
@@ -231,10 +234,10 @@ Result host_readlink(Call& c, const HostPath& path, std::string& out) {
   return e.result;
 }
 
-Result host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out) {
+Result host_list(Context& c, const OpenFile& f, std::vector<DirEntry>& out) {
   const JournalEntry& e = asked(c, "list", f.path, [&](HostFiles& door) {
     std::vector<HostFiles::Entry> names;
-    JournalEntry entry = entry_of(f.handle ? door.list(f.handle, names) : door.list(f.path, names));
+    JournalEntry entry = entry_of(f.handle() ? door.list(f.handle(), names) : door.list(f.path, names));
     for (const auto& d : names) {
       entry.bytes.push_back(d.type);
       entry.bytes.insert(entry.bytes.end(), d.name.begin(), d.name.end());
@@ -252,11 +255,11 @@ Result host_list(Call& c, const OpenFile& f, std::vector<DirEntry>& out) {
 
 // --- changes ---
 
-Result host_mkdir(Call& c, const HostPath& path, uint32_t perm) {
+Result host_mkdir(Context& c, const HostPath& path, uint32_t perm) {
   return asked(c, "mkdir", path.text, [&](HostFiles& door) { return entry_of(door.mkdir(path, perm)); }).result;
 }
 
-Result host_remove(Call& c, const HostPath& path, bool directory, std::string& canonical) {
+Result host_remove(Context& c, const HostPath& path, bool directory, std::string& canonical) {
   const JournalEntry& e = asked(c, directory ? "rmdir" : "unlink", path.text, [&](HostFiles& door) {
     std::string real;
     const int64_t result = door.remove(path, directory, real);
@@ -266,7 +269,7 @@ Result host_remove(Call& c, const HostPath& path, bool directory, std::string& c
   return e.result;
 }
 
-Result host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
+Result host_rename(Context& c, const HostPath& from, const HostPath& to, bool no_replace, std::string& canonical_from,
                    std::string& canonical_to) {
   const JournalEntry& e = asked(c, "rename", from.text, [&](HostFiles& door) {
     std::string a, b;
@@ -280,28 +283,29 @@ Result host_rename(Call& c, const HostPath& from, const HostPath& to, bool no_re
   return e.result;
 }
 
-Result host_truncate(Call& c, const HostPath& path, uint64_t size) {
+Result host_truncate(Context& c, const HostPath& path, uint64_t size) {
   return asked(c, "truncate", path.text, [&](HostFiles& door) { return entry_of(door.truncate(path, size)); }).result;
 }
 
-Result host_truncate(Call& c, const OpenFile& f, uint64_t size) {
-  return asked(c, "truncate", f.path, [&](HostFiles& door) { return entry_of(door.truncate(f.handle, size)); }).result;
+Result host_truncate(Context& c, const OpenFile& f, uint64_t size) {
+  return asked(c, "truncate", f.path, [&](HostFiles& door) { return entry_of(door.truncate(f.handle(), size)); })
+      .result;
 }
 
-Result host_chmod(Call& c, const HostPath& path, uint32_t perm) {
+Result host_chmod(Context& c, const HostPath& path, uint32_t perm) {
   return asked(c, "chmod", path.text, [&](HostFiles& door) { return entry_of(door.chmod(path, perm)); }).result;
 }
 
-Result host_chmod(Call& c, const OpenFile& f, uint32_t perm) {
-  return asked(c, "chmod", f.path, [&](HostFiles& door) { return entry_of(door.chmod(f.handle, perm)); }).result;
+Result host_chmod(Context& c, const OpenFile& f, uint32_t perm) {
+  return asked(c, "chmod", f.path, [&](HostFiles& door) { return entry_of(door.chmod(f.handle(), perm)); }).result;
 }
 
-Result host_symlink(Call& c, const std::string& target, const HostPath& path) {
+Result host_symlink(Context& c, const std::string& target, const HostPath& path) {
   return asked(c, "symlink", path.text, [&](HostFiles& door) { return entry_of(door.symlink(target, path)); }).result;
 }
 
-Result host_link(Call& c, const HostPath& from, bool follow, const HostPath& to) {
+Result host_link(Context& c, const HostPath& from, bool follow, const HostPath& to) {
   return asked(c, "link", to.text, [&](HostFiles& door) { return entry_of(door.link(from, follow, to)); }).result;
 }
 
-}  // namespace deferscope::emu::linux_
+}  // namespace deferscope::emu::posix

@@ -1,11 +1,11 @@
-#include "emu/linux/contents.h"
+#include "emu/posix/contents.h"
 
 #include <algorithm>
 
 #include "emu/hash.h"
 #include "emu/memory.h"
 
-namespace deferscope::emu::linux_ {
+namespace deferscope::emu::posix {
 Contents::Piece::Piece() { count_shared_bytes(kPieceCost); }
 Contents::Piece::Piece(const Piece& o) : bytes(o.bytes) { count_shared_bytes(kPieceCost); }
 Contents::Piece::~Piece() { count_shared_bytes(-static_cast<int64_t>(kPieceCost)); }
@@ -66,4 +66,4 @@ void Contents::digest(uint64_t& h) const {
   for (const auto& [index, p] : *pieces_) h = hash_bytes(mix(h, index), p->bytes.data(), kPiece);
 }
 
-}  // namespace deferscope::emu::linux_
+}  // namespace deferscope::emu::posix

@@ -1,13 +1,13 @@
 // The guest's own /tmp. Nodes are files, directories and links by number; a node lives while a name or an open file
 // holds it.
-#include "emu/linux/scratch.h"
+#include "emu/posix/scratch.h"
 
 #include <algorithm>
 #include <deque>
 
-#include "emu/linux/host_files.h"
+#include "emu/posix/host_files.h"
 
-namespace deferscope::emu::linux_ {
+namespace deferscope::emu::posix {
 namespace {
 
 constexpr int kRoot = 1, kMaxLinks = 40;
@@ -22,11 +22,7 @@ bool is_dir(const ScratchNode& n) { return (n.mode & mode::FMT) == mode::DIR; }
 bool is_link(const ScratchNode& n) { return (n.mode & mode::FMT) == mode::LNK; }
 bool may(const ScratchNode& n, uint32_t bits) { return (n.mode & bits) == bits; }
 
-void touch(Call& c, int node) {
-  const uint64_t now = clock_now(c.s, c.m, clock_id::REALTIME, 0);
-  const TimeSpec time{static_cast<int64_t>(now / kSecond), static_cast<int64_t>(now % kSecond)};
-  node_of(c.s, node).times.change = time;
-}
+void touch(Context& c, int node) { node_of(c.s, node).times.change = wall_time(c); }
 
 // The path's names, if it leads below /tmp.
 bool below_tmp(const std::string& path, std::deque<std::string>& parts) {
@@ -56,7 +52,7 @@ ResolvedPath on_host(std::string path) {
 
 class Walk {
  public:
-  Walk(Call& c, Last last) : c_(c), last_(last) {}
+  Walk(Context& c, Last last) : c_(c), last_(last) {}
   ResolvedPath find(const std::string& path);
 
  private:
@@ -65,7 +61,7 @@ class Walk {
   bool leave_root(std::string& outside);
   bool follow(const std::string& target, std::string& outside);
 
-  Call& c_;
+  Context& c_;
   Last last_;
   bool slash_ = false;
   int links_ = 0, node_ = kRoot;
@@ -171,7 +167,7 @@ ResolvedPath Walk::find(const std::string& path) {
 uint64_t name_cost(const std::string& name) { return cost::kName + name.size(); }
 
 // A name in a directory that lets us, for a node of `more` bytes beside it.
-Result add_name(Call& c, const ResolvedPath& p, int node, uint64_t more) {
+Result add_name(Context& c, const ResolvedPath& p, int node, uint64_t more) {
   Scratch& scratch = c.s.scratch;
   if (scratch.names >= kMaxNames || !c.s.holdings.take(name_cost(p.name) + more)) return Error::NOSPC;
   ++scratch.names;
@@ -180,7 +176,7 @@ Result add_name(Call& c, const ResolvedPath& p, int node, uint64_t more) {
   return 0;
 }
 
-void remove_name(Call& c, int parent, const std::string& name) {
+void remove_name(Context& c, int parent, const std::string& name) {
   node_of(c.s, parent).entries.erase(name);
   touch(c, parent);
   --c.s.scratch.names;
@@ -190,7 +186,7 @@ void remove_name(Call& c, int parent, const std::string& name) {
 uint64_t node_cost(const std::string& target) { return cost::kNode + target.size(); }
 
 // Makes a node under a name; a link's with its target.
-Result create(Call& c, const ResolvedPath& p, uint32_t mode, int& node, const std::string& target = {}) {
+Result create(Context& c, const ResolvedPath& p, uint32_t mode, int& node, const std::string& target = {}) {
   Scratch& scratch = c.s.scratch;
   if (!may(node_of(c.s, p.parent), kMayWrite | kMaySearch)) return Error::ACCES;
   if (const Result e = add_name(c, p, scratch.next, node_cost(target)); !e) return e;
@@ -219,7 +215,7 @@ void drop_if_unused(State& s, int node) {
 }
 
 // Takes a name away; the node goes with its last name and its last open file.
-void unname(Call& c, int parent, const std::string& name) {
+void unname(Context& c, int parent, const std::string& name) {
   const int node = node_of(c.s, parent).entries.at(name);
   remove_name(c, parent, name);
   --node_of(c.s, node).links;
@@ -246,7 +242,7 @@ bool is_ancestor(const State& s, int node, int of) {
 
 }  // namespace
 
-ResolvedPath locate(Call& c, const HostPath& path, Last last) {
+ResolvedPath locate(Context& c, const HostPath& path, Last last) {
   ResolvedPath p = c.s.scratch.mounted ? Walk(c, last).find(path.text) : on_host(path.text);
   if (p.error == Error::None && !p.scratch) p.host = p.path == path.text ? path : HostPath(p.path);
   return p;
@@ -263,32 +259,32 @@ void set_up_scratch(State& s) {
   root.times.access = root.times.change = {static_cast<int64_t>(s.options->clock_start), 0};
 }
 
-bool is_scratch_root(const OpenFile& f) { return f.node == kRoot; }
+bool is_scratch_root(const OpenFile& f) { return f.node() == kRoot; }
 
-Result scratch_open(Call& c, const ResolvedPath& p, uint32_t flags, uint32_t perm, OpenFile& f) {
-  const bool creates = flags & open_flag::CREAT;
-  const uint32_t how = flags & open_flag::ACCMODE;
-  const bool writes = how != open_flag::RDONLY || (flags & open_flag::TRUNC);
+Result scratch_open(Context& c, const ResolvedPath& p, const OpenHow& how, OpenFile& f) {
+  const bool writes = how.access != Access::Read || how.truncate;
   int node = p.node;
-  if (creates && p.as_directory) return Error::ISDIR;
+  if (how.create && p.as_directory) return Error::ISDIR;
   if (node == 0) {
-    if (!creates) return Error::NOENT;
-    if (const Result e = create(c, p, mode::REG | perm, node); !e) return e;
+    if (!how.create) return Error::NOENT;
+    if (const Result e = create(c, p, mode::REG | how.perm, node); !e) return e;
   } else {
     const ScratchNode& n = node_of(c.s, node);
-    if (creates && (flags & open_flag::EXCL)) return Error::EXIST;
-    if ((flags & open_flag::DIRECTORY[c.s.column()]) && !is_dir(n)) return Error::NOTDIR;
-    if (is_link(n) && !(flags & open_flag::PATH)) return Error::LOOP;
-    if (is_dir(n) && (writes || creates)) return Error::ISDIR;
-    if ((n.mode & mode::FMT) == mode::SOCK && !(flags & open_flag::PATH)) return Error::NXIO;
-    const uint32_t needs = (how != open_flag::WRONLY ? kMayRead : 0) | (writes ? kMayWrite : 0);
-    if (!(flags & open_flag::PATH) && !may(n, needs)) return Error::ACCES;
-    if (flags & open_flag::TRUNC) scratch_truncate(c, node, 0);
+    if (how.create && how.exclusive) return Error::EXIST;
+    if (how.directory && !is_dir(n)) return Error::NOTDIR;
+    if (is_link(n) && !how.name_only) return Error::LOOP;
+    if (is_dir(n) && (writes || how.create)) return Error::ISDIR;
+    if ((n.mode & mode::FMT) == mode::SOCK && !how.name_only) return Error::NXIO;
+    const uint32_t needs = (how.access != Access::Write ? kMayRead : 0) | (writes ? kMayWrite : 0);
+    if (!how.name_only && !may(n, needs)) return Error::ACCES;
+    if (how.truncate) scratch_truncate(c, node, 0);
   }
   ScratchNode& n = node_of(c.s, node);
-  f.kind = is_dir(n) ? FileKind::Directory : FileKind::Scratch;
+  if (is_dir(n))
+    f.kind.emplace<Directory>().node = node;
+  else
+    f.kind = ScratchFile{node};
   f.path = p.path;
-  f.node = node;
   ++n.opens;
   return 0;
 }
@@ -304,7 +300,7 @@ Result scratch_read(const State& s, int node, uint64_t offset, uint64_t n, std::
 }
 
 // As much as there is room for.
-Result scratch_write(Call& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
+Result scratch_write(Context& c, int node, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {
   ScratchNode& n = node_of(c.s, node);
   if (append) offset = n.bytes.size();
   end = offset;
@@ -323,7 +319,7 @@ Result scratch_write(Call& c, int node, uint64_t offset, bool append, const std:
   return static_cast<int64_t>(end - offset);
 }
 
-Result scratch_truncate(Call& c, int node, uint64_t size) {
+Result scratch_truncate(Context& c, int node, uint64_t size) {
   ScratchNode& n = node_of(c.s, node);
   if (is_dir(n)) return Error::ISDIR;
   if (size > kMaxSize) return Error::FBIG;
@@ -332,23 +328,23 @@ Result scratch_truncate(Call& c, int node, uint64_t size) {
   return 0;
 }
 
-Result scratch_mkdir(Call& c, const ResolvedPath& p, uint32_t perm) {
+Result scratch_mkdir(Context& c, const ResolvedPath& p, uint32_t perm) {
   int node = 0;
   return p.node ? Error::EXIST : create(c, p, mode::DIR | perm, node);
 }
 
-Result scratch_socket(Call& c, const ResolvedPath& p, uint32_t perm, int& node) {
+Result scratch_socket(Context& c, const ResolvedPath& p, uint32_t perm, int& node) {
   return p.node ? Error::ADDRINUSE : create(c, p, mode::SOCK | perm, node);
 }
 
-Result scratch_symlink(Call& c, const ResolvedPath& p, const std::string& target) {
+Result scratch_symlink(Context& c, const ResolvedPath& p, const std::string& target) {
   int node = 0;
   if (p.node) return Error::EXIST;
   if (target.empty() || p.as_directory) return Error::NOENT;
   return create(c, p, mode::LNK | 0777, node, target);
 }
 
-Result scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to) {
+Result scratch_link(Context& c, const ResolvedPath& from, const ResolvedPath& to) {
   if (from.node == 0) return Error::NOENT;
   if (to.node != 0) return Error::EXIST;
   if (to.as_directory) return Error::NOENT;
@@ -359,7 +355,7 @@ Result scratch_link(Call& c, const ResolvedPath& from, const ResolvedPath& to) {
   return 0;
 }
 
-Result scratch_remove(Call& c, const ResolvedPath& p, bool directory) {
+Result scratch_remove(Context& c, const ResolvedPath& p, bool directory) {
   if (p.node == 0) return Error::NOENT;
   if (p.parent == 0 && !directory) return Error::ISDIR;
   if (p.parent == 0) return p.name == "." ? Error::INVAL : p.name == ".." ? Error::NOTEMPTY : Error::BUSY;
@@ -373,7 +369,7 @@ Result scratch_remove(Call& c, const ResolvedPath& p, bool directory) {
 }
 
 // The checks in the kernel's order (fs/namei.c, do_renameat2 and vfs_rename).
-Result scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace) {
+Result scratch_rename(Context& c, const ResolvedPath& from, const ResolvedPath& to, bool no_replace) {
   const auto has_no_name = [](const ResolvedPath& p) { return p.node != 0 && p.parent == 0; };  // /tmp, . and ..
   if (has_no_name(from)) return Error::BUSY;
   if (has_no_name(to)) return no_replace ? Error::EXIST : Error::BUSY;
@@ -401,7 +397,7 @@ Result scratch_rename(Call& c, const ResolvedPath& from, const ResolvedPath& to,
   return 0;
 }
 
-Result scratch_chmod(Call& c, int node, uint32_t perm) {
+Result scratch_chmod(Context& c, int node, uint32_t perm) {
   ScratchNode& n = node_of(c.s, node);
   n.mode = (n.mode & mode::FMT) | (perm & 07777);
   return 0;
@@ -413,4 +409,4 @@ void scratch_list(const State& s, int node, std::vector<DirEntry>& out) {
                    scratch_inode(id)});  // DT_… are the mode's bits
 }
 
-}  // namespace deferscope::emu::linux_
+}  // namespace deferscope::emu::posix

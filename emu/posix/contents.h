@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace deferscope::emu::linux_ {
+namespace deferscope::emu::posix {
 
 class Contents {
  public:
@@ -38,4 +38,4 @@ class Contents {
   std::shared_ptr<Pieces> pieces_;
 };
 
-}  // namespace deferscope::emu::linux_
+}  // namespace deferscope::emu::posix

@@ -5,23 +5,23 @@
 //
 // What another process of the host does to a mapped file is not seen.
 #pragma once
-#include "emu/linux/call.h"
+#include "emu/posix/context.h"
 
-namespace deferscope::emu::linux_ {
+namespace deferscope::emu::posix {
 
 // The view for a new mapping of the open file (of a kind that has bytes: Scratch, Host). `size`: of the file.
-Result view_of(Call& c, int file, uint64_t offset, bool shared, FileView& view);
+Result view_of(Context& c, int file, uint64_t offset, bool shared, FileView& view);
 // Behind each call that maps or unmaps: files that no mapping shows any more are let go of.
-void settle_views(Call& c);
+void settle_views(Context& c);
 // The file has these bytes now, or this size.
-void view_written(Call& c, OpenFile& f, uint64_t offset, const std::string& bytes);
-void view_resized(Call& c, OpenFile& f, uint64_t size);
-void scratch_resized(Call& c, int node, uint64_t size);
+void view_written(Context& c, OpenFile& f, uint64_t offset, const std::string& bytes);
+void view_resized(Context& c, OpenFile& f, uint64_t size);
+void scratch_resized(Context& c, int node, uint64_t size);
 // Files of the host may have another size: truncated by name.
-void refresh_view_sizes(Call& c);
+void refresh_view_sizes(Context& c);
 // What the file has at [offset, offset + n).
-Result file_bytes(Call& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
+Result file_bytes(Context& c, const OpenFile& f, uint64_t offset, uint64_t n, std::string& out);
 // Stores to shared mappings go to their files.
-void write_back(Call& c);
+void write_back(Context& c);
 
-}  // namespace deferscope::emu::linux_
+}  // namespace deferscope::emu::posix
