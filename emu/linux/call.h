@@ -17,6 +17,7 @@ struct Call : posix::Context {
   State& s;  // the same value, with what is Linux' own
   std::array<uint64_t, 6>& a = op.args;
 
+  isa::CpuState& cpu() { return thread().cpu; }
   ThreadExtra& extra() { return s.extras.at(thread().tid); }
   int fd(int i = 0) const { return static_cast<int>(a[i]); }
   // A path argument: FAULT or NAMETOOLONG.

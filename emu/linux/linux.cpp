@@ -155,6 +155,8 @@ std::string Linux::call_name(uint64_t number) const {
 
 }  // namespace
 
+const System kSystem = {.signals = kSignalRules, .exe_link = "/proc/self/exe", .synthetic_file = synthetic_file};
+
 isa::CpuModel linux_cpu(isa::CpuModel model) {
   model.cs = 0x33, model.ss = 0x2b;  // arch/x86/include/asm/segment.h: __USER_CS, __USER_DS
   return model;

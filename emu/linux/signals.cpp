@@ -26,23 +26,17 @@ Signal from_timer(const Timer& t, int id) {
 
 }  // namespace
 
-const System kSystem = {
-    .signals = {.unblockable = bit(sig::KILL) | bit(sig::STOP),
-                .synchronous =
-                    bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
-                .ignored_by_default = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH),
-                .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
-                .first_queued = sig::kRealTime,
-                .from_self = from_user,
-                .from_timer = from_timer,
-                .broken_pipe = sig::PIPE},
-    .exe_link = "/proc/self/exe",
-    .synthetic_file = synthetic_file,
+const SignalRules kSignalRules = {
+    .unblockable = bit(sig::KILL) | bit(sig::STOP),
+    // Faults of the thread itself come first.
+    .synchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
+    .ignored_by_default = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH),
+    .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
+    .first_queued = sig::kRealTime,
+    .from_self = from_user,
+    .from_timer = from_timer,
+    .broken_pipe = sig::PIPE,
 };
-
-namespace {
-constexpr const SignalRules& kRules = kSystem.signals;
-}
 
 std::array<uint8_t, kSigInfoSize> siginfo_bytes(const Signal& info) {
   std::array<uint8_t, kSigInfoSize> out{};
@@ -117,12 +111,12 @@ void push_frame(State& s, MachineState& m, size_t index, const Signal& info, con
   }
   if (extra.altstack.flags & sig::kSsAutodisarm) extra.altstack = AltStack{};
   t.mask |= action.mask | (action.flags & sig::kSaNodefer ? 0 : bit(info.signo));
-  t.mask &= ~kRules.unblockable;
+  t.mask &= ~kSignalRules.unblockable;
 }
 
 void default_action(MachineState& m, const Signal& info) {
-  if (kRules.ignored_by_default & bit(info.signo)) return;
-  if (kRules.stop_by_default & bit(info.signo))
+  if (kSignalRules.ignored_by_default & bit(info.signo)) return;
+  if (kSignalRules.stop_by_default & bit(info.signo))
     throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
   end_process(m, 0, info.signo);
 }
@@ -169,12 +163,12 @@ Result sys_rt_sigaction(Call& c) {
   SigAction next;
   if (c.a[1] != 0) {
     if (!c.get(c.a[1], next)) return Error::FAULT;
-    if (kRules.unblockable & bit(static_cast<int>(signo))) return Error::INVAL;
+    if (kSignalRules.unblockable & bit(static_cast<int>(signo))) return Error::INVAL;
   }
   SigAction& action = c.s.actions[static_cast<size_t>(signo)];
   const SigAction old = action;
   if (c.a[1] != 0) {
-    next.mask &= ~kRules.unblockable;
+    next.mask &= ~kSignalRules.unblockable;
     action = next;
     forget_ignored(c.s, static_cast<int>(signo));
   }
@@ -189,7 +183,7 @@ Result sys_rt_sigprocmask(Call& c) {
   if (c.a[1] != 0) {
     uint64_t set = 0;
     if (!c.get(c.a[1], set)) return Error::FAULT;
-    set &= ~kRules.unblockable;
+    set &= ~kSignalRules.unblockable;
     switch (c.a[0]) {
       case kBlock: t.mask |= set; break;
       case kUnblock: t.mask &= ~set; break;
@@ -241,7 +235,7 @@ Result sys_rt_sigreturn(Call& c) {
     force_signal(c.s, c.m, c.index, Signal{sig::SEGV, sig::kSiKernel});
     return kNoResult;
   }
-  c.info().mask = f.mask & ~kRules.unblockable;
+  c.info().mask = f.mask & ~kSignalRules.unblockable;
   if (!on_altstack(c.extra().altstack, c.cpu().r[sp_reg(c.s)])) {
     const StackT stack{f.altstack.sp, f.altstack.flags, 0, f.altstack.size};
     set_altstack(c, stack);  // errors do not matter here
@@ -259,7 +253,7 @@ Result sys_rt_sigtimedwait(Call& c) {
   uint64_t set = 0;
   if (c.a[3] != 8) return Error::INVAL;
   if (!c.get(c.a[0], set)) return Error::FAULT;
-  set &= ~kRules.unblockable;
+  set &= ~kSignalRules.unblockable;
   if (auto info = take_signal(c.s, c.info(), set)) {
     const auto bytes = siginfo_bytes(*info);
     if (c.a[1] != 0 && !c.memory().write(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;

@@ -28,7 +28,9 @@ struct ThreadExtra {
   bool keep_caps = false;  // PR_SET_KEEPCAPS: no meaning here, but it is per thread and read back
 };
 
-extern const System kSystem;  // what the shared operations ask of Linux
+// What the shared operations ask of Linux.
+extern const SignalRules kSignalRules;  // signals.cpp
+extern const System kSystem;            // linux.cpp
 
 struct State : posix::State {
   State() { system = &kSystem; }

@@ -19,7 +19,6 @@ struct Context {
   uint64_t resume_by = kNever;  // made again after an interruption: its wait ends then, whatever the arguments say
 
   Thread& thread() { return m.threads[index]; }
-  isa::CpuState& cpu() { return m.threads[index].cpu; }
   ThreadInfo& info() { return s.threads.at(thread().tid); }
   Memory& memory() { return m.memory; }
 

@@ -128,7 +128,10 @@ inline FileHandle OpenFile::handle() const {
 struct OpenHow {
   Access access = Access::Read;
   bool create = false, exclusive = false, truncate = false, append = false, nonblocking = false, close_on_exec = false;
-  bool name_only = false, directory = false, keep_link = false, temporary = false;
+  bool name_only = false;  // as OpenFile's
+  bool directory = false;  // nothing else
+  bool keep_link = false;  // a link at the path's end is not followed
+  bool temporary = false;  // a file without a name
   uint32_t perm = 0;
 };
 

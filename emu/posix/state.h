@@ -186,7 +186,7 @@ struct State;
 
 // What the shared operations ask of the system that the guest believes in.
 struct System {
-  SignalRules signals;
+  const SignalRules& signals;
   const char* exe_link;  // a path that is a link to the executable; "": none
   // The text of a file that exists without a host.
   std::optional<std::string> (*synthetic_file)(const State& s, const MachineState& m, int tid, const std::string& path);
