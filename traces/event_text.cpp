@@ -45,18 +45,15 @@ bool in_scope(Scope scope, model::Origin o) {
 void EventText::head(const Event& e) {
   const model::Shown& at = e.shown;
   const bool here = at.none();
-  const uint64_t pc = here ? e.pc.value : at.place.value;
-  head(e, here ? e.position : at.position, pc ? column(pc) : column(at.function));
-}
-
-void EventText::head(const Event& e, uint64_t position, const std::string& place) {
+  const uint64_t position = here ? e.position : at.position, pc = here ? e.pc.value : at.place.value;
   TextBuffer& out = *out_;
   if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
     goroutine_ = e.goid;
   }
   const size_t n = TextBuffer::grouped_size(position) + 1;
-  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position).put(place);
+  out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position);
+  out.put(pc ? column(pc) : column(at.function));
 }
 
 TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
@@ -391,7 +388,7 @@ void EventText::put_panic(uint64_t number, const std::string& value) {
   out_->put(printable(value));
 }
 
-// Where the instruction shown is the runtime's: whose panic it is.
+// Where the instruction shown is the runtime's, or another library's: whose panic it is, who writes.
 void EventText::put_panicking(const Event& e) {
   const std::string_view shown = e.shown.none() ? code(e.pc) : e.shown.function.text();
   if (e.frame.function && e.frame.function.text() != shown) out_->put("   in ").put(function(e.frame.function));
@@ -489,19 +486,20 @@ void EventText::goroutine(const Event& e) {
   out_->put('\n');
 }
 
-// Shown by the user's function that wrote, where there is one.
 void EventText::output(const Event& e) {
   if (!outputs_) return;
   const auto& written = e.as<model::Output>();
-  head(e, e.position, e.frame.none() ? column(e.pc) : column(e.frame.function));
+  head(e);
   out_->put(written.descriptor == 2 ? "stderr  " : "stdout  ");
   if (!written.bytes.empty()) {
-    out_->decimal(written.bytes.size()).put(" bytes that are no text\n");
-    return;
+    out_->decimal(written.bytes.size()).put(" bytes that are no text");
+  } else {
+    out_->put('"');
+    put_value(written.text);
+    out_->put('"');
   }
-  out_->put('"');
-  put_value(written.text);
-  out_->put("\"\n");
+  put_panicking(e);
+  out_->put('\n');
 }
 
 void EventText::other(const Event& e) {

@@ -29,7 +29,6 @@ class EventText {
  private:
   // Lines: a head with the instruction shown, its position and place in a column, then details below.
   void head(const model::Event& e);
-  void head(const model::Event& e, uint64_t position, const std::string& place);
   TextBuffer& detail();
   // Texts that repeat, made once each.
   template <class Make>
