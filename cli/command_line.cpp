@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <map>
 #include <string_view>
 
 #include "loader/printable.h"
@@ -11,6 +13,19 @@
 namespace deferscope::cli {
 
 namespace {
+
+// Where the words behind a "--" go, by verb.
+std::map<std::string, std::vector<std::string>*> verbs_with_dashes;
+
+// argc without them.
+int take_behind_dashes(int argc, char** argv) {
+  const auto verb = argc > 1 ? verbs_with_dashes.find(argv[1]) : verbs_with_dashes.end();
+  if (verb == verbs_with_dashes.end()) return argc;
+  const auto end = argv + argc, dashes = std::find(argv + 2, end, std::string_view("--"));
+  if (dashes == end) return argc;
+  verb->second->assign(dashes + 1, end);
+  return static_cast<int>(dashes - argv);
+}
 
 // What CLI11 says of a wrong command line, with the verb at hand; a verb that does not exist is named.
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error, std::string_view first) {
@@ -65,6 +80,8 @@ Option Verb::program(const char* name, std::vector<std::string>& to, const char*
   return Option(o);
 }
 
+void Verb::behind_dashes(std::vector<std::string>& to) { verbs_with_dashes[app_.get_name()] = &to; }
+
 void Verb::example(const char* line) { app_.footer(std::string("Example:\n  ") + line); }
 
 void Verb::does(std::function<int()> what) {
@@ -81,7 +98,7 @@ std::optional<int> parse(int argc, char** argv, const char* version, std::span<c
   app.require_subcommand(1);
   for (AddVerb add : verbs) add(app, action);
   try {
-    app.parse(argc, argv);
+    app.parse(take_behind_dashes(argc, argv), argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const std::string_view first = argc > 1 ? argv[1] : "";

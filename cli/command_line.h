@@ -48,6 +48,8 @@ class Verb {
   void flag(const char* names, std::string& to, const char* help);
   // PROGRAM [ARGS…]: everything from the first word that is no flag belongs to the program.
   Option program(const char* name, std::vector<std::string>& to, const char* help);
+  // What stands behind a "--" is not read as words of ours.
+  void behind_dashes(std::vector<std::string>& to);
   // A command line that does something, for the end of --help.
   void example(const char* line);
   // What the verb does if it is chosen; returns the exit status.

@@ -13,7 +13,7 @@
 
 namespace deferscope::cli {
 
-Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
+void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   if (own_stdin) f.stdin_path.assign(1, '-');  // g++ 12 warns of ghosts in = "-"
   verb.option("--allow-read", f.allow_read, "The guest may read files below DIR (repeatable)").unit("DIR").repeatable();
   verb.option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
@@ -51,6 +51,10 @@ Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   number("--block", f.block,
          "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
       .between(0, 64);
+}
+
+Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
+  add_world_flags(verb, f, own_stdin);
   add_source_flags(verb, f.source);
   return verb.program("BIN", f.command, "The program, or Go source (a .go file, a folder), and its arguments")
       .required();

@@ -34,8 +34,11 @@ struct GuestFlags {
   unsigned block = 64;
 };
 
-// Adds the sandbox's and the world's flags and BIN [ARGS…]. With `own_stdin` the guest reads our standard input unless
-// --stdin names a file. Returns BIN, which is required.
+// Adds the sandbox's and the world's flags. With `own_stdin` the guest reads our standard input unless --stdin names a
+// file.
+void add_world_flags(Verb& verb, GuestFlags& flags, bool own_stdin = true);
+
+// Adds these, those of Go source, and BIN [ARGS…]. Returns BIN, which is required.
 Option add_guest_flags(Verb& verb, GuestFlags& flags, bool own_stdin = true);
 
 // A BIN that is Go source becomes the program built from it. Before anything else that reads `flags`.

@@ -23,6 +23,7 @@ constexpr AddVerb kVerbs[] = {
     add_completion,  //
     add_defers,      //
     add_demo,        //
+    add_diff,        //
     add_disasm,      //
     add_info,        //
     add_run,         //

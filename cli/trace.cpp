@@ -32,9 +32,11 @@ constexpr size_t kBuffer = 1 << 16;
 // ends at a line's end: whole lines go in one write, on a pipe as many of them as it takes at once.
 class Output {
  public:
-  Output(const std::string& path, uint64_t max_mib)
+  Output(const std::string& path, uint64_t max_mib, int open = -1)
       : path_(path),
-        fd_(path == "-" ? STDERR_FILENO : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
+        fd_(open >= 0     ? open
+            : path == "-" ? STDERR_FILENO
+                          : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
         max_mib_(max_mib),
         left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {
     struct stat st {};
@@ -143,11 +145,12 @@ struct TraceSession::Body {
       : machine(m),
         program(m.image()),
         writers(program.for_another_thread()),
-        json(is_json(flags.events)),
+        json(flags.pipe >= 0 || is_json(flags.events)),
         names(*writers),
         snapshot_names(program),
         text(names, scope_of(flags.scope), flags.events != "-") {
-    if (!flags.events.empty()) events = std::make_unique<Output>(flags.events, flags.max_trace_mib);
+    if (flags.pipe >= 0 || !flags.events.empty())
+      events = std::make_unique<Output>(flags.events, flags.max_trace_mib, flags.pipe);
     if (events && json) {
       traces::append_trace_json(events->text, traces::header_of(m, program, DEFERSCOPE_VERSION));
       events->begin();

@@ -13,10 +13,11 @@ class Verb;
 
 struct TraceFlags {
   std::string events;     // "": none; "-": text to stderr; FILE; JSON lines if it ends in .jsonl
+  int pipe = -1;          // JSON lines to this open descriptor instead
   std::string snapshots;  // FILE
   std::string scope = "user";
   uint64_t max_trace_mib = 4096;
-  bool wanted() const { return !events.empty() || !snapshots.empty(); }
+  bool wanted() const { return !events.empty() || pipe >= 0 || !snapshots.empty(); }
 };
 
 traces::Scope scope_of(const std::string& word);  // of --scope

@@ -1,0 +1,503 @@
+#include "traces/story.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "runtime_model/event_visit.h"
+#include "traces/trace_reader.h"
+
+namespace deferscope::traces {
+namespace {
+
+using model::Event;
+using model::EventKind;
+using model::FieldClass;
+using model::When;
+
+constexpr char kKeyEnd = '\x1f', kValueEnd = '\x1e';
+
+void put(std::string& to, std::string_view key, std::string_view value) {
+  to.append(key) += kKeyEnd;
+  for (const char c : value) to += c == kKeyEnd || c == kValueEnd ? '?' : c;
+  to += kValueEnd;
+}
+
+// What the rows of event_table.def mean to a comparison, where their class does not say it all.
+enum class As : uint8_t {
+  outcome,    // how it came out
+  subject,    // what it happened to
+  reference,  // an event of a panic or Goexit: told as that one
+  values,     // known in some builds and not in others
+  evidence,   // why; names of wrappers and of the runtime's functions are in it
+  how,        // mechanism
+  left_out,   // told by another field, or by its order
+};
+constexpr struct {
+  std::string_view key;
+  As as;
+} kRows[] = {
+    {"schema", As::left_out},
+    {"event", As::left_out},   // put first
+    {"origin", As::left_out},  // --scope chooses by it
+    {"call", As::left_out},    // numbers of a goroutine's frames, defers and panics: one more at the begin would
+    {"ordinal", As::left_out}, // shift all; how far a defer or panic is from the latest says the same
+    {"symbol", As::left_out},  // DeferredFunction is told as a whole
+    {"wraps", As::left_out},
+    {"depth", As::left_out},   // of frames, whose sizes differ by build
+    {"unchanged_results", As::left_out},
+    {"effects_complete", As::left_out},
+    {"captured_complete", As::left_out},
+    {"function", As::subject},
+    {"line", As::subject},
+    {"panic", As::reference},
+    {"nested_in", As::reference},
+    {"aborted_by", As::reference},
+    {"captured", As::values},
+    {"arguments", As::values},
+    {"effects", As::values},
+    {"callers", As::evidence},
+    {"decided_by", As::evidence},
+};
+constexpr As as_of(const model::FieldInfo& row) {
+  if (row.when == When::unwritten) return As::left_out;
+  if (row.field_class != FieldClass::semantics && row.field_class != FieldClass::mechanism) return As::left_out;
+  for (const auto& r : kRows)
+    if (r.key == row.key) return r.as;
+  return row.field_class == FieldClass::mechanism ? As::how : As::outcome;
+}
+
+// The kinds that are how a release does it, all of them.
+constexpr bool is_mechanism(EventKind k) {
+  switch (k) {
+    case EventKind::jmpdefer:
+    case EventKind::deferreturn_enter:
+    case EventKind::deferreturn_leave:
+    case EventKind::recovery_jump:
+    case EventKind::stack_move:
+    case EventKind::transfer:
+    case EventKind::defer_stale: return true;
+    default: return false;
+  }
+}
+
+// Addresses and places in frames, which differ by run and build, without their numbers: "(*int) 0x…", "main.f.SP+…".
+std::string without_places(std::string_view value) {
+  std::string out;
+  const auto digits = [&](size_t from, const char* of) {
+    return std::min(value.find_first_not_of(of, from), value.size());
+  };
+  for (size_t i = 0; i < value.size();) {
+    const bool hex = value.substr(i, 2) == "0x", frame = value.substr(i, 3) == "SP+";
+    const size_t n = hex ? 2 : 3;
+    const size_t end = hex ? digits(i + n, "0123456789abcdef") : frame ? digits(i + n, "0123456789") : i;
+    if (end > i + n) {
+      out.append(value.substr(i, n)).append("…");
+      i = end;
+    } else {
+      out += value[i++];
+    }
+  }
+  return out;
+}
+
+bool is_quoted(std::string_view value) { return value.starts_with('"'); }
+
+std::string plain_value(const std::string& value) { return is_quoted(value) ? value : without_places(value); }
+
+// The texts of one event.
+struct Told {
+  std::string subject, outcome, values, evidence, how;
+  bool values_known = true;
+  void clear() {
+    for (std::string* s : {&subject, &outcome, &values, &evidence, &how}) s->clear();
+    values_known = true;
+  }
+};
+
+// What runs, is registered and panics in a goroutine, so that one is told by how far it is from the latest.
+struct Goroutine {
+  size_t strand = SIZE_MAX;
+  std::vector<uint64_t> pending;  // ids of defer.push
+  std::vector<uint64_t> panics;   // ids of panic.start and goexit, all that were
+};
+
+class Teller {
+ public:
+  Teller(Story& story, SharedTexts& texts, const StoryOptions& options, TraceNames& names)
+      : story_(story), texts_(texts.texts), lock_(texts.lock), o_(options), names_(names) {
+    ignored_.resize(static_cast<size_t>(EventKind::count));
+    for (size_t i = 0; i < ignored_.size(); ++i) ignored_[i] = o_.ignore.count(to_string(static_cast<EventKind>(i)));
+    strand_names_[1] = "main";
+  }
+
+  void tell(const Event& e) {
+    learn(e);
+    if (e.kind() == EventKind::output) return output(e.as<model::Output>());
+    if (e.kind() == EventKind::exit) exit_ = e.as<model::Exit>();
+    if (!in_scope(o_.scope, e.origin) || ignored_[static_cast<size_t>(e.kind())] || e.kind() == EventKind::exit) return forget(e);
+    told_.clear();
+    const bool recover = e.kind() == EventKind::panic_recovered || e.kind() == EventKind::recover_refused;
+    put(told_.subject, "event", recover ? "recover" : to_string(e.kind()));
+    if (recover) put(told_.outcome, "event", to_string(e.kind()));
+    event_ = &e;
+    model::for_each_event_field(e, [this](auto row, const auto& v) { (*this)(row, v); });
+    relate(e);
+    forget(e);
+    const std::lock_guard hold(lock_);
+    const uint32_t subject = texts_.id(told_.subject);
+    mechanism(e, subject);
+    if (is_mechanism(e.kind())) return;
+    place(e, subject);
+    if (told_.values_known && told_.values.empty()) put(told_.values, "", "");  // none, which is not unknown
+    happenings(e.goid).push_back({subject, texts_.id(told_.outcome),
+                                  told_.values_known ? texts_.id(told_.values) : 0, texts_.id(told_.evidence)});
+  }
+
+  void finish();
+
+  // A field of the event at hand.
+  template <class Row, class T>
+  void operator()(Row, const T& v) {
+    constexpr As as = as_of(Row::info);
+    constexpr std::string_view key = Row::info.key;
+    if constexpr (Row::info.when != When::always && Row::info.when != When::unwritten)
+      if (!applies(Row::info.when, event_->kind())) return;
+    if constexpr (as == As::left_out) {
+    } else if constexpr (std::is_same_v<T, model::DeferredFunction>) {
+      deferred(v);
+    } else if constexpr (model::EventPart<T>) {
+      if constexpr (T::kNullable)
+        if (v.none()) return;
+      const size_t begin = path_.size();
+      path_.append(key) += '.';
+      for_each_field(v, *this);
+      path_.resize(begin);
+    } else if constexpr (as == As::reference) {
+      reference(key, v);
+    } else if constexpr (as == As::values) {
+      values(key, v);
+    } else if constexpr (as == As::evidence) {
+      evidence(key, v);
+    } else if constexpr (key == "line") {
+      line(v);
+    } else {
+      // What stays as it was registered is told once.
+      if (as == As::how && Row::info.when == When::always && path_.starts_with("defer.") && event_->kind() != EventKind::defer_push)
+        return;
+      std::string& to = as == As::how ? told_.how : as == As::subject ? told_.subject : told_.outcome;
+      text_.clear();
+      if (write(v)) put_field(to, key, text_);
+    }
+  }
+
+ private:
+  std::vector<Happening>& happenings(uint64_t goid);
+  void learn(const Event& e);
+  void forget(const Event& e);
+  void relate(const Event& e);
+  void mechanism(const Event& e, uint32_t subject);
+  void place(const Event& e, uint32_t subject);
+  void output(const model::Output& o);
+  void line(size_t stream, std::string_view text);
+
+  bool ignores(std::string_view path, std::string_view key) const {
+    return !o_.ignore.empty() && (o_.ignore.count(std::string(path)) || o_.ignore.count(std::string(key)));
+  }
+  void put_field(std::string& to, std::string_view key, std::string_view value) {
+    const size_t begin = path_.size();
+    path_.append(key);
+    if (!ignores(path_, key)) put(to, path_, value);
+    path_.resize(begin);
+  }
+
+  // The value as text; false: there is none.
+  template <class T>
+  bool write(const T& v) {
+    using namespace model;
+    if constexpr (std::is_same_v<T, bool>) {
+      text_ = v ? "true" : "false";
+    } else if constexpr (std::is_enum_v<T>) {
+      text_ = to_string(v);
+      if constexpr (requires { T::none; }) return v != T::none;
+    } else if constexpr (std::is_integral_v<T> || std::is_same_v<T, NumberOrNull>) {
+      text_ = std::to_string(static_cast<uint64_t>(v));
+      return std::is_integral_v<T> || v != 0;
+    } else if constexpr (std::is_same_v<T, Index>) {
+      text_ = std::to_string(v.value);
+      return v.value >= 0;
+    } else if constexpr (std::is_same_v<T, Name> || std::is_same_v<T, NameOrNull>) {
+      text_ = v ? plain_name(v.text()) : "?";
+    } else if constexpr (std::is_base_of_v<std::string, T>) {
+      text_ = plain_value(v);
+      return !v.empty();
+    } else if constexpr (kIsList<T>) {
+      return list(v);
+    } else {
+      static_assert(std::is_same_v<T, BytesOrNull>, "how is this type compared?");
+      for (const uint8_t b : v) text_ += fmt::format("{:02x}", b);
+      return !v.empty();
+    }
+    return true;
+  }
+  bool list(const std::vector<model::Name>& names) {
+    for (const model::Name n : names) text_.append(text_.empty() ? "" : ", ").append(n.text());
+    return !names.empty();
+  }
+  template <class T>
+  bool list(const std::vector<T>& all) {  // of jmpdefer its instructions
+    text_ = std::to_string(all.size());
+    return !all.empty();
+  }
+  static std::string plain_name(std::string_view name) { return std::string(name); }
+
+  void deferred(const model::DeferredFunction& d) {
+    const model::Name name = d.wraps ? d.wraps : d.symbol;
+    put_field(told_.subject, "function", name ? plain_name(name.text()) : d.funcval ? "?" : "nil");
+    if (d.wraps && d.symbol && event_->kind() == EventKind::defer_push) put_field(told_.how, "through", d.symbol.text());
+    const size_t begin = path_.size();
+    path_ += "function.";
+    for_each_field(d, *this);
+    path_.resize(begin);
+  }
+
+  void line(uint64_t line) {
+    if (!line) return;
+    const std::string& file = file_of(event_->frame.function);
+    put_field(told_.subject, "line", file.empty() ? std::to_string(line) : fmt::format("{}:{}", base(file), line));
+  }
+  static std::string_view base(std::string_view file) { return file.substr(file.find_last_of("/\\") + 1); }
+  const std::string& file_of(model::Name function) { return files_[function.id()]; }
+
+  // The panic or Goexit of that event: how many came after it in its goroutine, and its value.
+  void reference(std::string_view key, uint64_t id) {
+    if (id == model::kNoEvent) return;
+    const auto& panics = goroutines_[event_->goid].panics;
+    const auto at = std::find(panics.rbegin(), panics.rend(), id);
+    const std::string& value = panic_values_[id];
+    std::string text = at == panics.rend() ? "one of before" : value;
+    if (at != panics.rend() && at != panics.rbegin()) text += fmt::format(" ({} before the latest)", at - panics.rbegin());
+    put_field(told_.outcome, key, text);
+  }
+
+  void values(std::string_view, const std::vector<model::Captured>& all) {
+    if (event_->kind() != EventKind::defer_push) return;  // that one tells them
+    told_.values_known &= event_->defer()->function.captured_complete;
+    for (const model::Captured& c : all) {
+      if (!c.type && c.shown.empty()) continue;  // a later part of the variable before it
+      value(c.name ? c.name.text() : "", bool(c.type), c.shown);
+    }
+  }
+  void values(std::string_view, const model::ListOrNull<model::TypedValue>& all) {
+    told_.values_known &= all.known;
+    for (const model::TypedValue& v : all) value(v.name, !v.type.empty(), v.value);
+  }
+  void values(std::string_view, const model::ListOrNull<model::Effect>& all) {
+    told_.values_known &= all.known && event_->as<model::DeferEnd>().effects_complete;
+    for (const model::Effect& f : all) value(f.name, !f.type.empty(), fmt::format("{} → {}", plain_value(f.before), plain_value(f.after)));
+  }
+  void value(std::string_view name, bool typed, const std::string& shown) {
+    told_.values_known &= typed;
+    if (!ignores("values", "values") && typed) put(told_.values, name, plain_value(shown));
+  }
+
+  void evidence(std::string_view key, model::Name name) { put(told_.evidence, key, name.text()); }
+  void evidence(std::string_view, const std::vector<model::CallerFrame>& callers) {
+    for (const model::CallerFrame& c : callers)
+      put(told_.evidence, "caller", fmt::format("{}{}{}{}", c.function.text(), c.wrapper && !c.runs_defers ? " (wrapper)" : "",
+                                                c.inlined ? " (inlined)" : "", c.runs_defers ? " (runs defers)" : ""));
+  }
+
+  Story& story_;
+  Texts& texts_;
+  std::mutex& lock_;  // of texts_
+  const StoryOptions& o_;
+  TraceNames& names_;
+  std::vector<bool> ignored_;  // by kind
+  const Event* event_ = nullptr;
+  Told told_;
+  std::string path_, text_;
+  std::unordered_map<uint64_t, Goroutine> goroutines_;
+  std::unordered_map<uint64_t, std::string> strand_names_;  // by goid
+  std::unordered_map<uint64_t, std::string> panic_values_;  // by id
+  std::unordered_map<uintptr_t, std::string> files_;        // by a function's Name
+  struct Count {
+    uint64_t count = 0, instructions = UINT64_MAX;
+    bool mechanism = false;
+  };
+  std::unordered_map<uint64_t, Count> mechanism_;  // by subject and how
+  std::string unfinished_[2];                      // of standard output and error
+  std::vector<Happening> lines_[2];
+  std::optional<model::Exit> exit_;
+};
+
+std::vector<Happening>& Teller::happenings(uint64_t goid) {
+  Goroutine& g = goroutines_[o_.total_order ? 0 : goid];
+  if (g.strand == SIZE_MAX) {
+    g.strand = story_.strands.size();
+    const auto name = strand_names_.find(goid);
+    story_.strands.push_back({o_.total_order                  ? "all goroutines"
+                              : name != strand_names_.end() ? name->second
+                                                              : "a goroutine of the runtime",
+                              Strand::goroutine,
+                              {}});
+  }
+  return story_.strands[g.strand].happenings;
+}
+
+// What later events are told by: also of those that are not told themselves.
+void Teller::learn(const Event& e) {
+  if (e.kind() == EventKind::defer_push) {
+    const auto& d = *e.defer();
+    goroutines_[e.goid].pending.push_back(e.id);
+    std::string& file = files_[e.frame.function.id()];
+    if (file.empty()) file = names_.file(d.site);
+  } else if (e.kind() == EventKind::panic_start || e.kind() == EventKind::goexit) {
+    goroutines_[e.goid].panics.push_back(e.id);
+    panic_values_[e.id] = e.kind() == EventKind::goexit ? "Goexit" : plain_value(e.panic()->value);
+  } else if (e.kind() == EventKind::goroutine_start) {
+    const auto& s = e.as<model::GoroutineStart>();
+    std::string& file = files_[e.frame.function.id()];
+    if (file.empty()) file = names_.file(s.site);
+    std::string name = fmt::format("{} (go at {}:{} in {}", s.function ? s.function.text() : "?", base(file), s.line.value,
+                                   e.frame.function ? e.frame.function.text() : "?");
+    if (s.ordinal > 1) name += fmt::format(", {}.", s.ordinal.value);
+    name += ")";
+    const auto creator = strand_names_.find(e.goid);
+    if (creator != strand_names_.end() && creator->second != "main") name += " of " + creator->second;
+    strand_names_[s.started] = name;
+  }
+}
+
+// How far the defer is from the latest that its goroutine registered and has not started: other than 0 where it is not
+// last in, first out.
+void Teller::relate(const Event& e) {
+  const model::Defer* d = e.defer();
+  if (!d || (e.kind() != EventKind::defer_start)) return;
+  const auto& pending = goroutines_[e.goid].pending;
+  const auto at = std::find(pending.rbegin(), pending.rend(), d->id.value);
+  if (at == pending.rend())
+    put(told_.outcome, "order", "its registration was not seen");
+  else if (at != pending.rbegin())
+    put(told_.outcome, "order", fmt::format("before {} registered later", at - pending.rbegin()));
+}
+
+void Teller::forget(const Event& e) {
+  if (e.kind() != EventKind::defer_start && e.kind() != EventKind::defer_left) return;
+  auto& pending = goroutines_[e.goid].pending;
+  const auto at = std::find(pending.rbegin(), pending.rend(), e.defer()->id.value);
+  if (at != pending.rend()) pending.erase(std::next(at).base());
+}
+
+void Teller::mechanism(const Event& e, uint32_t subject) {
+  Count& c = mechanism_[uint64_t{subject} << 32 | texts_.id(told_.how)];
+  ++c.count;
+  c.mechanism = is_mechanism(e.kind());
+  if (!e.shown.none()) c.instructions = std::min(c.instructions, e.position - e.shown.position);
+}
+
+// In the source: the defer or go statement, or what is shown.
+void Teller::place(const Event& e, uint32_t subject) {
+  if (story_.places.count(subject)) return;
+  const model::Defer* d = e.defer();
+  const uint64_t line = d ? d->line.value : e.kind() == EventKind::goroutine_start ? e.as<model::GoroutineStart>().line.value : 0;
+  if (line) {
+    story_.places[subject] = {file_of(e.frame.function), line};
+  } else if (e.shown.place && e.frame.function == e.shown.function) {
+    story_.places[subject] = {names_.file(e.shown.place), names_.line(e.shown.place)};
+  }
+}
+
+void Teller::output(const model::Output& o) {
+  if (o.descriptor != 1 && o.descriptor != 2) return;
+  const size_t stream = o.descriptor - 1;
+  std::string& text = unfinished_[stream];
+  text += o.text;
+  text.append(o.bytes.begin(), o.bytes.end());
+  for (size_t at = 0;;) {
+    const size_t end = text.find('\n', at);
+    if (end == text.npos) {
+      text.erase(0, at);
+      return;
+    }
+    line(stream, std::string_view(text).substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+void Teller::line(size_t stream, std::string_view text) {
+  told_.clear();
+  put(told_.subject, "event", "output");
+  put(told_.outcome, "text", text);
+  const std::lock_guard hold(lock_);
+  lines_[stream].push_back({texts_.id(told_.subject), texts_.id(told_.outcome), 0, 0});
+}
+
+void Teller::finish() {
+  for (size_t stream = 0; stream < 2; ++stream) {
+    std::string& text = unfinished_[stream];
+    if (!text.empty()) line(stream, text + "␄");  // it has no end
+    if (!o_.ignore.count(stream ? "stderr" : "stdout") && !ignored_[static_cast<size_t>(EventKind::output)])
+      story_.strands.push_back({stream ? "standard error" : "standard output", Strand::output, std::move(lines_[stream])});
+  }
+  const std::lock_guard hold(lock_);
+  Strand& end = story_.strands.emplace_back(Strand{"the end", Strand::end, {}});
+  if (!ignored_[static_cast<size_t>(EventKind::exit)] && story_.end && story_.end->complete) {
+    told_.clear();
+    put(told_.subject, "event", "exit");
+    const auto outcome = [&](std::string_view key, const std::string& value) {
+      if (!value.empty() && !ignores(key, key)) put(told_.outcome, key, value);
+    };
+    if (exit_) outcome("why", to_string(exit_->why));
+    if (exit_) outcome("message", plain_value(exit_->message));
+    if (story_.end->status >= 0) outcome("status", std::to_string(story_.end->status.value));
+    if (story_.end->signal) outcome("signal", std::to_string(story_.end->signal.value));
+    end.happenings.push_back({texts_.id(told_.subject), texts_.id(told_.outcome), 0, 0});
+  }
+  for (const auto& [key, count] : mechanism_) {
+    const Fields subject = fields_of(texts_[static_cast<uint32_t>(key >> 32)]);
+    const std::string_view event = field(subject, "event");
+    const bool of_defer = !field(subject, "defer.function").empty();
+    std::string whose;  // all events of a defer together
+    for (const auto& [name, value] : subject)
+      if (name != "event" || !of_defer) put(whose, name, value);
+    for (const auto& [name, value] : fields_of(texts_[static_cast<uint32_t>(key)]))
+      story_.mechanism[{whose, std::string(name)}][std::string(value)] += count.count;
+    if (count.mechanism) story_.mechanism[{whose, std::string(event)}][""] += count.count;
+  }
+}
+
+}  // namespace
+
+Fields fields_of(std::string_view text) {
+  Fields out;
+  while (!text.empty()) {
+    const size_t key = text.find(kKeyEnd), end = text.find(kValueEnd, key);
+    out.emplace_back(text.substr(0, key), text.substr(key + 1, end - key - 1));
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+std::string_view field(const Fields& fields, std::string_view key) {
+  for (const auto& [k, v] : fields)
+    if (k == key) return v;
+  return {};
+}
+
+Story read_story(TraceReader& trace, SharedTexts& texts, const StoryOptions& options) {
+  Story story;
+  story.header = trace.header();
+  Teller teller(story, texts, options, trace.names());
+  try {
+    while (const Event* e = trace.next()) teller.tell(*e);
+    story.end = trace.end();
+  } catch (const TraceError& e) {
+    story.damage = e.what();
+  }
+  teller.finish();
+  return story;
+}
+
+}  // namespace deferscope::traces
