@@ -49,10 +49,6 @@ void match(Pairs& out, Happenings a, size_t a0, Happenings b, size_t b0, By by) 
   between(a.size(), b.size());
 }
 
-bool same(const Happening& a, const Happening& b) {
-  return a.subject == b.subject && a.outcome == b.outcome && (a.values == b.values || !a.values || !b.values);
-}
-
 std::string counted(const std::map<std::string, uint64_t>& values) {
   std::string out;
   for (const auto& [value, n] : values) {
@@ -140,7 +136,7 @@ std::vector<int> Comparison::classes(const ComparedStrand& s, size_t row) const 
     if (!columns_[c].usable() || (!own && !columns_[c].complete() && row >= s.ends[c])) continue;
     for (size_t before = 0; before < c && out[c] < 0; ++before) {
       const Happening* const other = at(s, row, before);
-      if (out[before] >= 0 && (own && other ? same(*own, *other) : own == other)) out[c] = out[before];
+      if (out[before] >= 0 && (own && other ? same(texts_, *own, *other) : own == other)) out[c] = out[before];
     }
     if (out[c] < 0) out[c] = classes++;
   }
@@ -173,7 +169,7 @@ bool Comparison::alike(const ComparedStrand& s, size_t row) const {
   const Happening* const first = at(s, row, 0);
   for (size_t c = 1; c < columns_.size(); ++c) {
     const Happening* const own = at(s, row, c);
-    if (!first || !own || !same(*first, *own)) return false;
+    if (!first || !own || !same(texts_, *first, *own)) return false;
   }
   return first;
 }

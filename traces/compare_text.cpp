@@ -264,8 +264,8 @@ std::string subject_of_mechanism(const std::string& text) {
   const Fields fields = fields_of(text);
   std::string out;
   const auto is = [&](std::string_view key) { return printable(field(fields, key)); };
-  const std::string f = is("defer.function"), owner = is("frame.function"), event = is("event");
-  if (!f.empty()) return fmt::format("{} {} defers {}", padded(is("defer.line"), kPlace), owner, f);
+  const std::string owner = is("frame.function"), event = is("event");
+  if (event.empty()) return fmt::format("{} defer in {}", padded(is("defer.line"), kPlace), owner);
   return fmt::format("{} {}{}{}", padded("", kPlace), event, owner.empty() ? "" : " in ", owner);
 }
 
@@ -329,14 +329,15 @@ std::vector<std::string> why(const Comparison& c, const ComparedStrand& s, size_
     before = of[i];
     std::string callers, decided;
     for (const auto& [key, value] : fields_of(c.texts()[h->evidence])) {
-      if (key == "caller") callers += (callers.empty() ? "" : " ← ") + printable(value);
+      if (key == "caller" && !value.ends_with("(runs defers)")) callers += (callers.empty() ? "" : " ← ") + printable(value);
       if (key == "decided_by") decided = printable(value);
     }
     if (callers.empty()) continue;
-    std::string line = fmt::format("WHY   {}  {}", c.columns()[i].label, callers);
-    if (!decided.empty()) line += fmt::format(": {} is taken for the deferred function", decided);
+    std::string line = fmt::format("WHY   {}  recover ← {} ← the panic", c.columns()[i].label, callers);
+    if (!decided.empty()) line += fmt::format(": {} passes for the deferred function", decided);
     out.push_back(std::move(line));
   }
+  if (out.size() < 2) out.clear();  // one column says nothing of why the others are other
   return out;
 }
 

@@ -82,25 +82,40 @@ constexpr bool is_mechanism(EventKind k) {
   }
 }
 
-// Addresses and places in frames, which differ by run and build, without their numbers: "(*int) 0x…", "main.f.SP+…".
+// Before the names of variables that a deferred function changed.
+const std::string kVariable = "variable ";
+
+constexpr std::string_view kAnAddress = "0x…";
+
+// Addresses and places in frames, which differ by run and build, without their numbers: "(*int) 0xc000012345" and
+// "main.f.SP+24" become "0x…".
 std::string without_places(std::string_view value) {
+  constexpr std::string_view kHex = "0123456789abcdef", kDecimal = "0123456789", kBeforeName = " {[(,:=";
   std::string out;
-  const auto digits = [&](size_t from, const char* of) {
-    return std::min(value.find_first_not_of(of, from), value.size());
-  };
   for (size_t i = 0; i < value.size();) {
-    const bool hex = value.substr(i, 2) == "0x", frame = value.substr(i, 3) == "SP+";
-    const size_t n = hex ? 2 : 3;
-    const size_t end = hex ? digits(i + n, "0123456789abcdef") : frame ? digits(i + n, "0123456789") : i;
-    if (end > i + n) {
-      out.append(value.substr(i, n)).append("…");
-      i = end;
-    } else {
+    const bool hex = value.substr(i, 2) == "0x", frame = value.substr(i, 4) == ".SP+";
+    const size_t digits = i + (hex ? 2 : 4);
+    const size_t end = hex || frame ? std::min(value.find_first_not_of(hex ? kHex : kDecimal, digits), value.size()) : 0;
+    if (end <= digits) {
       out += value[i++];
+      continue;
     }
+    // What stands before it is its type, or the function whose frame it lies in.
+    const bool typed = hex && out.ends_with(") ");
+    if (frame || typed) out.resize(typed ? out.rfind('(') : out.find_last_of(kBeforeName) + 1);
+    out += kAnAddress;
+    i = end;
   }
   return out;
 }
+
+// Not one that the compiler or we made up, which differ by release and by what is known of the program.
+bool is_name(std::string_view name) {
+  if (name.starts_with(kVariable)) name.remove_prefix(kVariable.size());
+  return !name.empty() && name[0] != '.' && name.find_first_of(" +{") == name.npos;
+}
+// Unnamed results are ~r0, ~r1 and so on, counted in other ways by other releases.
+std::string_view plain_value_name(std::string_view name) { return name.starts_with("~r") ? "result" : name; }
 
 bool is_quoted(std::string_view value) { return value.starts_with('"'); }
 
@@ -109,10 +124,10 @@ std::string plain_value(const std::string& value) { return is_quoted(value) ? va
 // The texts of one event.
 struct Told {
   std::string subject, outcome, values, evidence, how;
-  bool values_known = true;
+  bool complete = true;  // of a defer.end: what is not in `values` did not change
   void clear() {
     for (std::string* s : {&subject, &outcome, &values, &evidence, &how}) s->clear();
-    values_known = true;
+    complete = true;
   }
 };
 
@@ -150,9 +165,8 @@ class Teller {
     mechanism(e, subject);
     if (is_mechanism(e.kind())) return;
     place(e, subject);
-    if (told_.values_known && told_.values.empty()) put(told_.values, "", "");  // none, which is not unknown
-    happenings(e.goid).push_back({subject, texts_.id(told_.outcome),
-                                  told_.values_known ? texts_.id(told_.values) : 0, texts_.id(told_.evidence)});
+    if (e.kind() == EventKind::defer_end && told_.complete) put(told_.values, kComplete, "");
+    happenings(e.goid).push_back({subject, texts_.id(told_.outcome), texts_.id(told_.values), texts_.id(told_.evidence)});
   }
 
   void finish();
@@ -252,10 +266,12 @@ class Teller {
   }
   static std::string plain_name(std::string_view name) { return std::string(name); }
 
+  // A defer is its statement. What that defers is compared where it is known: of a wrapper into which it was inlined it
+  // is not.
   void deferred(const model::DeferredFunction& d) {
-    const model::Name name = d.wraps ? d.wraps : d.symbol;
-    put_field(told_.subject, "function", name ? plain_name(name.text()) : d.funcval ? "?" : "nil");
-    if (d.wraps && d.symbol && event_->kind() == EventKind::defer_push) put_field(told_.how, "through", d.symbol.text());
+    const model::Name name = d.wraps ? d.wraps : d.wrapper ? model::NameOrNull() : d.symbol;
+    if (!d.funcval || name) put_field(told_.values, "function", name ? plain_name(name.text()) : "nil");
+    if (name != d.symbol && event_->kind() == EventKind::defer_push) put_field(told_.how, "through", d.symbol.text());
     const size_t begin = path_.size();
     path_ += "function.";
     for_each_field(d, *this);
@@ -283,23 +299,27 @@ class Teller {
 
   void values(std::string_view, const std::vector<model::Captured>& all) {
     if (event_->kind() != EventKind::defer_push) return;  // that one tells them
-    told_.values_known &= event_->defer()->function.captured_complete;
-    for (const model::Captured& c : all) {
-      if (!c.type && c.shown.empty()) continue;  // a later part of the variable before it
-      value(c.name ? c.name.text() : "", bool(c.type), c.shown);
-    }
+    for (const model::Captured& c : all) value(c.name.text(), bool(c.type), plain_value(c.shown));
   }
   void values(std::string_view, const model::ListOrNull<model::TypedValue>& all) {
-    told_.values_known &= all.known;
-    for (const model::TypedValue& v : all) value(v.name, !v.type.empty(), v.value);
+    for (const model::TypedValue& v : all) value(v.name, !v.type.empty(), plain_value(v.value));
   }
   void values(std::string_view, const model::ListOrNull<model::Effect>& all) {
-    told_.values_known &= all.known && event_->as<model::DeferEnd>().effects_complete;
-    for (const model::Effect& f : all) value(f.name, !f.type.empty(), fmt::format("{} → {}", plain_value(f.before), plain_value(f.after)));
+    told_.complete = all.known && event_->as<model::DeferEnd>().effects_complete;
+    for (const model::Effect& f : all) {
+      const std::string change = plain_value(f.before) + " → " + plain_value(f.after);
+      // Where an optimised build keeps a variable DWARF may not say.
+      if (f.kind != model::EffectKind::variable)
+        value(f.name, !f.type.empty(), change);
+      else if (!f.type.empty() && is_name(f.name))
+        value(kVariable + f.name, true, change);
+    }
   }
   void value(std::string_view name, bool typed, const std::string& shown) {
-    told_.values_known &= typed;
-    if (!ignores("values", "values") && typed) put(told_.values, name, plain_value(shown));
+    if (typed && is_name(name) && !shown.empty())
+      ignores("values", "values") ? void() : put(told_.values, plain_value_name(name), shown);
+    else
+      told_.complete = false;
   }
 
   void evidence(std::string_view key, model::Name name) { put(told_.evidence, key, name.text()); }
@@ -458,7 +478,7 @@ void Teller::finish() {
   for (const auto& [key, count] : mechanism_) {
     const Fields subject = fields_of(texts_[static_cast<uint32_t>(key >> 32)]);
     const std::string_view event = field(subject, "event");
-    const bool of_defer = !field(subject, "defer.function").empty();
+    const bool of_defer = event.starts_with("defer.") || event == to_string(EventKind::jmpdefer);
     std::string whose;  // all events of a defer together
     for (const auto& [name, value] : subject)
       if (name != "event" || !of_defer) put(whose, name, value);
@@ -484,6 +504,23 @@ std::string_view field(const Fields& fields, std::string_view key) {
   for (const auto& [k, v] : fields)
     if (k == key) return v;
   return {};
+}
+
+bool same(const Texts& texts, const Happening& a, const Happening& b) {
+  if (a.subject != b.subject || a.outcome != b.outcome) return false;
+  if (a.values == b.values) return true;
+  const Fields own = fields_of(texts[a.values]), others = fields_of(texts[b.values]);
+  const auto has = [](const Fields& f, std::string_view key) {
+    return std::any_of(f.begin(), f.end(), [key](const auto& pair) { return pair.first == key; });
+  };
+  const bool complete = has(own, kComplete) && has(others, kComplete);
+  const auto agree = [&](const Fields& with, const Fields& against) {
+    return std::all_of(with.begin(), with.end(), [&](const auto& pair) {
+      return has(against, pair.first) ? field(against, pair.first) == pair.second
+                                      : !complete || pair.first.starts_with(kVariable) || pair.first == kFunction;
+    });
+  };
+  return agree(own, others) && agree(others, own);
 }
 
 Story read_story(TraceReader& trace, SharedTexts& texts, const StoryOptions& options) {

@@ -43,9 +43,16 @@ struct SharedTexts {
 struct Happening {
   uint32_t subject = 0;   // what and whose: "event", "frame.function", "defer.line", …
   uint32_t outcome = 0;   // how it came out
-  uint32_t values = 0;    // of arguments, captured words, effects; 0: not known here, which is no difference
+  uint32_t values = 0;    // what not every build tells: the deferred function, arguments, captured words, effects
   uint32_t evidence = 0;  // what proves why; never compared
 };
+
+// Among values: what the defer statement defers.
+inline constexpr std::string_view kFunction = "defer.function";
+// Among values: no other effect than these.
+inline constexpr std::string_view kComplete = "complete";
+// Whether two happenings are the same: values are compared where both have them.
+bool same(const Texts& texts, const Happening& a, const Happening& b);
 
 // What happened in one goroutine, in order; or the lines of an output stream; or the end.
 struct Strand {

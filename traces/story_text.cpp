@@ -38,8 +38,9 @@ std::string behind(std::string_view before, const std::string& text) {
   return text.empty() ? text : fmt::format("{}{}", before, text);
 }
 
-std::string subject(Said& said) {
-  const std::string event = said("event"), owner = said("frame.function"), f = said("defer.function");
+// `f`: the deferred function.
+std::string subject(Said& said, const std::string& f) {
+  const std::string event = said("event"), owner = said("frame.function");
   const std::string of = behind(", deferred by ", owner);
   if (event == "defer.push") return fmt::format("{} defers {}", owner, f);
   if (event == "defer.start") return fmt::format("{} runs{}", f, of);
@@ -52,7 +53,7 @@ std::string subject(Said& said) {
   if (event == "goroutine.start") return fmt::format("{} starts a goroutine: {}", owner, said("function"));
   if (event == "exit") return "the guest ends";
   if (event == "output") return "";
-  return event + behind(" in ", owner) + behind(" of ", f);
+  return event + behind(" in ", owner);
 }
 
 std::string left(Said& said) {
@@ -66,7 +67,7 @@ std::string left(Said& said) {
 std::string values(std::string_view text, std::string_view between) {
   std::string out;
   for (const auto& [name, value] : fields_of(text)) {
-    if (name.empty() && value.empty()) continue;
+    if (name == kComplete || name == kFunction) continue;
     out += fmt::format("{}{}{}{}", out.empty() ? "" : ", ", printable(name), name.empty() ? "" : between, printable(value));
   }
   return out;
@@ -117,7 +118,8 @@ std::string place_text(const Texts& texts, const Happening& h) {
 std::string subject_text(const Texts& texts, const Happening& h) {
   Said said(texts[h.subject]);
   said("defer.line"), said("line");
-  const std::string text = subject(said);
+  const std::string_view f = field(fields_of(texts[h.values]), kFunction);
+  const std::string text = subject(said, f.empty() ? "what a wrapper calls" : printable(f));
   return text + said.rest();
 }
 
