@@ -26,6 +26,7 @@
 #include "cli/trace.h"
 #include "emu/error.h"
 #include "loader/printable.h"
+#include "traces/event_schema.h"
 #include "traces/trace_reader.h"
 
 namespace deferscope::cli {
@@ -66,7 +67,8 @@ std::string read_all(int fd, const std::string& name) {
   return out;
 }
 
-// What all guests read: a file, or what comes from elsewhere, kept so that each reads it from its begin. Empty: nothing.
+// What all guests read: a file, or what comes from elsewhere, kept so that each reads it from its begin. Empty:
+// nothing.
 Descriptor guests_stdin(const std::string& path) {
   if (path.empty()) return Descriptor();
   Descriptor in(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -187,7 +189,8 @@ void read(traces::Column& column, Pending& pending, const traces::StoryOptions& 
       if (file < 0) throw emu::Error(fmt::format("{}: {}", pending.path, std::strerror(errno)));
       from = file;
     }
-    traces::TraceReader reader(column.source, [&](char* to, size_t n) { return read_some(from, to, n, column.source); });
+    traces::TraceReader reader(column.source,
+                               [&](char* to, size_t n) { return read_some(from, to, n, column.source); });
     column.story = read_story(reader, texts, options);
   } catch (const std::exception& e) {
     column.trouble = e.what();
@@ -296,7 +299,8 @@ std::vector<traces::Column> columns_of(const std::vector<std::string>& inputs, c
     }
   }
   const bool trace_from_stdin = std::find(inputs.begin(), inputs.end(), "-") != inputs.end();
-  if (trace_from_stdin && flags.stdin_path == "-") throw emu::Error("standard input is a trace, and --stdin wants it too");
+  if (trace_from_stdin && flags.stdin_path == "-")
+    throw emu::Error("standard input is a trace, and --stdin wants it too");
   // All processes are made before the first thread.
   const Descriptor in = guests_stdin(flags.stdin_path);
   for (size_t i = 0; i < columns.size(); ++i)
@@ -307,6 +311,71 @@ std::vector<traces::Column> columns_of(const std::vector<std::string>& inputs, c
   for (const std::string& note : notes) complain(note);
   name_columns(columns);
   return columns;
+}
+
+void add_compare_flags(Verb& verb, CompareFlags& f) {
+  verb.flag("--mechanism", f.mechanism, "Show what differs in mechanism, not only how much");
+  verb.flag("--total-order", f.total_order, "Compare the order of all goroutines' events, not each goroutine's alone");
+  verb.option("--scope", f.scope, "Whose defers are compared").one_of({"user", "std", "all"});
+  verb.option("--ignore", f.ignore,
+              "Leave out a kind of event (defer.left), a field (defer.line, panic.value, values), a stream (stdout, "
+              "stderr), or goroutines (goroutine=TEXT: all whose name has it); repeatable")
+      .unit("WORD")
+      .repeatable();
+  verb.option("--context", f.context, "Lines that are the same around a difference").unit("LINES").show_default();
+  verb.option("--junit", f.junit, "Write the result to FILE, as JUnit's XML").unit("FILE");
+  verb.flag("--github", f.github,
+            "Print annotations of a GitHub workflow, at the lines of the source, instead of text");
+}
+
+traces::StoryOptions story_options(const CompareFlags& f) {
+  std::set<std::string> known{"stdout", "stderr", "values", "order", "why", "message", "status", "signal"};
+  for (size_t kind = 0; kind < static_cast<size_t>(model::EventKind::count); ++kind) {
+    known.insert(to_string(static_cast<model::EventKind>(kind)));
+    for (const traces::EventField& field : traces::event_fields(static_cast<model::EventKind>(kind))) {
+      known.insert(field.path);
+      known.insert(field.path.substr(field.path.rfind('.') + 1));
+    }
+  }
+  traces::StoryOptions o;
+  o.scope = scope_of(f.scope);
+  o.total_order = f.total_order;
+  constexpr std::string_view kGoroutine = "goroutine=";
+  for (const std::string& word : f.ignore) {
+    if (word.starts_with(kGoroutine))
+      o.ignore_goroutines.push_back(word.substr(kGoroutine.size()));
+    else if (known.count(word))
+      o.ignore.insert(word);
+    else
+      throw emu::Error(fmt::format("--ignore {}: no kind of event, field (docs/events.md) or stream", word));
+  }
+  return o;
+}
+
+traces::CompareTextOptions text_options(const CompareFlags& f) {
+  traces::CompareTextOptions o;
+  o.context = f.context;
+  o.mechanism = f.mechanism;
+  return o;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::FILE* const file = std::fopen(path.c_str(), "we");
+  bool whole = file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file) whole = std::fclose(file) == 0 && whole;
+  if (!whole) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
+}
+
+std::string path_in_repository(const std::string& file) {
+  std::error_code none;
+  for (size_t at = 0; at < file.size();) {
+    const std::string rest = file.substr(at);
+    if (rest[0] != '/' && std::filesystem::exists(rest, none)) return rest;
+    const size_t slash = file.find('/', at);
+    if (slash == file.npos) break;
+    at = slash + 1;
+  }
+  return file;
 }
 
 }  // namespace deferscope::cli

@@ -5,12 +5,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "cli/command_line.h"
 #include "cli/compared.h"
-#include "cli/trace.h"
 #include "cli/verbs.h"
 #include "emu/error.h"
+#include "traces/compare_reports.h"
 #include "traces/compare_text.h"
 
 namespace deferscope::cli {
@@ -18,11 +19,10 @@ namespace {
 
 struct DiffFlags {
   GuestFlags guest;
-  std::vector<std::string> inputs, ignore;
-  std::string scope = "user";
-  traces::CompareTextOptions text;
-  uint64_t context = 3, width = 0;
-  bool total_order = false;
+  CompareFlags compare;
+  std::vector<std::string> inputs;
+  uint64_t width = 0;
+  bool json = false, semantics = false;
 };
 
 size_t terminal_width() {
@@ -33,38 +33,47 @@ size_t terminal_width() {
   return n > 0 ? static_cast<size_t>(n) : 120;
 }
 
-int diff(DiffFlags& flags) {
-  traces::StoryOptions options;
-  options.scope = scope_of(flags.scope);
-  options.total_order = flags.total_order;
-  options.ignore = {flags.ignore.begin(), flags.ignore.end()};
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+int diff(const DiffFlags& flags) {
+  const traces::StoryOptions options = story_options(flags.compare);
+  traces::CompareTextOptions text = text_options(flags.compare);
+  text.semantics = flags.semantics;
+  text.width = flags.width ? flags.width : terminal_width();
   traces::SharedTexts texts;
   const std::vector<traces::Column> columns = columns_of(flags.inputs, flags.guest, options, texts);
-  if (columns.size() < 2) throw emu::Error("nothing to compare with: two inputs are wanted, or Go source and --go with several releases");
+  if (columns.size() < 2)
+    throw emu::Error("nothing to compare with: name two inputs, or Go source and several releases (--go)");
   const traces::Comparison comparison(columns, texts.texts);
-  flags.text.context = flags.context;
-  flags.text.width = flags.width ? flags.width : terminal_width();
-  write_comparison([](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }, comparison, flags.text);
+  if (flags.json)
+    print(comparison_json(comparison, text));
+  else if (flags.compare.github)
+    print(comparison_annotations(comparison, text, path_in_repository));
+  else
+    write_comparison(print, comparison, text);
+  if (!flags.compare.junit.empty())
+    write_file(flags.compare.junit, traces::junit_document(comparison_junit(comparison, text, "deferscope diff")));
   if (comparison.usable() < 2) return 2;
-  const bool mechanism = comparison.mechanism_differences() && !flags.text.semantics;
+  const bool mechanism = comparison.mechanism_differences() && !flags.semantics;
   return comparison.semantic_differences() || mechanism ? 1 : 0;
 }
 
 }  // namespace
 
 void add_diff(CLI::App& app, Action& action) {
-  Verb verb(app, action, "diff", "Compare runs: what their defers, panics and recoveries did (0 same, 1 different, 2 trouble)");
+  Verb verb(app, action, "diff",
+            "Compare runs: what their defers, panics and recoveries did (0 same, 1 different, 2 trouble)");
   auto flags = std::make_shared<DiffFlags>();
-  verb.flag("--semantics", flags->text.semantics, "What differs in mechanism alone is no difference");
-  verb.flag("--mechanism", flags->text.mechanism, "Show what differs in mechanism, not only how much");
-  verb.flag("--total-order", flags->total_order, "Compare the order of all goroutines' events, not each goroutine's alone");
-  verb.option("--scope", flags->scope, "Whose defers are compared").one_of({"user", "std", "all"});
-  verb.option("--ignore", flags->ignore, "Leave out a kind of event, a field, stdout, stderr or values (repeatable)").unit("WORD").repeatable();
-  verb.option("--context", flags->context, "What is the same around a difference").unit("LINES").show_default();
+  verb.flag("--semantics", flags->semantics, "What differs in mechanism alone is no difference");
+  add_compare_flags(verb, flags->compare);
+  verb.flag("--json", flags->json, "Print JSON (deferscope.diff/1) instead of text");
   verb.option("--width", flags->width, "Of a matrix (0: the terminal's, or 120)").unit("COLUMNS");
   add_world_flags(verb, flags->guest, false);
   add_source_flags(verb, flags->guest.source);
-  verb.option("INPUT", flags->inputs, "Traces (-: standard input), programs, Go source; behind -- the programs' arguments").required().values(1, 1000);
+  verb.option("INPUT", flags->inputs,
+              "Traces (-: standard input), programs, Go source; behind -- the programs' arguments")
+      .required()
+      .values(1, 1000);
   verb.behind_dashes(flags->guest.command);
   verb.example("deferscope diff --go 1.21,1.25,1.26 prog.go");
   verb.does([flags] { return diff(*flags); });

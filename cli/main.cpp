@@ -20,6 +20,7 @@ namespace {
 // A row a verb.
 constexpr AddVerb kVerbs[] = {
     // one a line, in alphabetical order
+    add_check,       //
     add_completion,  //
     add_defers,      //
     add_demo,        //

@@ -14,6 +14,7 @@ using Action = std::function<int()>;
 // One function a verb, in the verb's own file. It adds the subcommand with its flags and, when chosen, sets `action`.
 using AddVerb = void (*)(CLI::App& app, Action& action);
 
+void add_check(CLI::App& app, Action& action);       // check.cpp: a run against a golden text
 void add_defers(CLI::App& app, Action& action);      // defers.cpp: the static inventory
 void add_completion(CLI::App& app, Action& action);  // completion.cpp: for shells
 void add_diff(CLI::App& app, Action& action);        // diff.cpp: runs beside each other

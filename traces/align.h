@@ -1,5 +1,5 @@
-// Which elements of two sequences are the same: a longest common subsequence, or, where that would cost too much, a long
-// one.
+// Which elements of two sequences are the same: a longest common subsequence, or, where that would cost too much, a
+// long one.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -39,7 +39,8 @@ void match(Pairs& out, Happenings a, size_t a0, Happenings b, size_t b0, By by) 
   size_t i = 0, j = 0;
   const auto between = [&](size_t to_i, size_t to_j) {
     if (by != By::subject)
-      match(out, a.subspan(i, to_i - i), a0 + i, b.subspan(j, to_j - j), b0 + j, by == By::all ? By::meaning : By::subject);
+      match(out, a.subspan(i, to_i - i), a0 + i, b.subspan(j, to_j - j), b0 + j,
+            by == By::all ? By::meaning : By::subject);
   };
   for (const auto& [x, y] : same) {
     between(x, y);
@@ -76,12 +77,12 @@ void Comparison::unite_strands() {
   for (size_t c = 0; c < columns_.size(); ++c)
     for (const Strand& strand : columns_[c].story.strands) {
       const auto [it, fresh] = known.try_emplace(strand.name, strands_.size());
-      if (fresh) strands_.push_back({strand.name, strand.kind, std::vector<const Strand*>(columns_.size()), {}, {}, {}});
+      if (fresh)
+        strands_.push_back({strand.name, strand.kind, std::vector<const Strand*>(columns_.size()), {}, {}, {}});
       strands_[it->second].of[c] = &strand;
     }
-  std::stable_sort(strands_.begin(), strands_.end(), [](const ComparedStrand& a, const ComparedStrand& b) {
-    return a.kind < b.kind;
-  });
+  std::stable_sort(strands_.begin(), strands_.end(),
+                   [](const ComparedStrand& a, const ComparedStrand& b) { return a.kind < b.kind; });
 }
 
 // A column after the other: its happenings take the rows of the same ones before, and new rows between them.
@@ -196,7 +197,8 @@ void Comparison::compare_mechanism() {
 }
 
 size_t Comparison::usable() const {
-  return static_cast<size_t>(std::count_if(columns_.begin(), columns_.end(), [](const Column& c) { return c.usable(); }));
+  return static_cast<size_t>(
+      std::count_if(columns_.begin(), columns_.end(), [](const Column& c) { return c.usable(); }));
 }
 
 }  // namespace deferscope::traces

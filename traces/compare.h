@@ -26,8 +26,8 @@ struct Column {
 struct ComparedStrand {
   std::string name;
   Strand::Kind kind;
-  std::vector<const Strand*> of;  // by column; nullptr: it has no such goroutine
-  std::vector<uint32_t> cells;    // row by row, a column each: number of the happening, from 1; 0: none
+  std::vector<const Strand*> of;    // by column; nullptr: it has no such goroutine
+  std::vector<uint32_t> cells;      // row by row, a column each: number of the happening, from 1; 0: none
   std::vector<size_t> ends;         // by column: the row behind its last
   std::vector<uint32_t> different;  // rows
 };

@@ -129,6 +129,18 @@ std::string comparison_json(const Comparison& c, const CompareTextOptions& o) {
   return out;
 }
 
+std::string junit_document(const std::string& suites) {
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n" + suites + "</testsuites>\n";
+}
+
+std::string junit_trouble(const std::string& suite, const std::string& what) {
+  return fmt::format(
+      "  <testsuite name=\"{0}\" tests=\"1\" failures=\"0\" errors=\"1\">\n    <testcase classname=\"{0}\" "
+      "name=\"run\">\n"
+      "      <error message=\"{1}\"/>\n    </testcase>\n  </testsuite>\n",
+      xml(printable(suite)), xml(printable(what)));
+}
+
 std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, const std::string& suite) {
   size_t tests = 0, failures = 0, errors = 0;
   std::string cases;
@@ -155,8 +167,8 @@ std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, c
       for (const ComparedStrand& s : c.strands()) {
         const std::string text = strand_text(c, s, before, i, o);
         failures += !text.empty();
-        add(pair, s.kind == Strand::goroutine ? "goroutine " + printable(s.name) : s.name, text.empty() ? "" : "failure",
-            "different", "\n" + text);
+        add(pair, s.kind == Strand::goroutine ? "goroutine " + printable(s.name) : s.name,
+            text.empty() ? "" : "failure", "different", "\n" + text);
       }
       std::string text;
       for (const ComparedMechanism& m : c.mechanism())
@@ -168,10 +180,8 @@ std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, c
     }
     before = i;
   }
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" "
-      "errors=\"{}\">\n{}  </testsuite>\n</testsuites>\n",
-      xml(suite), tests, failures, errors, cases);
+  return fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n{}  </testsuite>\n",
+                     xml(suite), tests, failures, errors, cases);
 }
 
 std::string comparison_annotations(const Comparison& c, const CompareTextOptions& o,
@@ -180,7 +190,9 @@ std::string comparison_annotations(const Comparison& c, const CompareTextOptions
   std::string out;
   size_t n = 0;
   for (const Column& column : c.columns())
-    if (!column.usable()) out += fmt::format("::error title=deferscope::{}\n", escaped(column.label + ": " + printable(column.trouble), false));
+    if (!column.usable())
+      out += fmt::format("::error title=deferscope::{}\n",
+                         escaped(column.label + ": " + printable(column.trouble), false));
   for (const ComparedStrand& s : c.strands())
     for (const uint32_t row : s.different) {
       if (++n > kMost) continue;

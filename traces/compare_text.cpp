@@ -42,7 +42,9 @@ std::string line_of(const Texts& texts, const ComparedStrand& s, const Happening
   return s.kind == Strand::goroutine ? padded(place_text(texts, h), kPlace) + " " + text : text;
 }
 
-std::string title(const ComparedStrand& s) { return s.kind == Strand::goroutine ? "goroutine " + printable(s.name) : s.name; }
+std::string title(const ComparedStrand& s) {
+  return s.kind == Strand::goroutine ? "goroutine " + printable(s.name) : s.name;
+}
 
 // --- two columns ---
 
@@ -127,9 +129,11 @@ class Table {
     if (text + total(groups) > width) groups = folded();
     for (size_t begin = 0; begin < groups.size();) {
       size_t end = begin, used = text;
-      while (end < groups.size() && (end == begin || used + cell_width(groups[end]) <= width)) used += cell_width(groups[end++]);
+      while (end < groups.size() && (end == begin || used + cell_width(groups[end]) <= width))
+        used += cell_width(groups[end++]);
       if (begin) to("\n");
-      block(to, text, {groups.begin() + static_cast<ptrdiff_t>(begin), groups.begin() + static_cast<ptrdiff_t>(end)}, begin > 0);
+      block(to, text, {groups.begin() + static_cast<ptrdiff_t>(begin), groups.begin() + static_cast<ptrdiff_t>(end)},
+            begin > 0);
       begin = end;
     }
   }
@@ -329,7 +333,8 @@ std::vector<std::string> why(const Comparison& c, const ComparedStrand& s, size_
     before = of[i];
     std::string callers, decided;
     for (const auto& [key, value] : fields_of(c.texts()[h->evidence])) {
-      if (key == "caller" && !value.ends_with("(runs defers)")) callers += (callers.empty() ? "" : " ← ") + printable(value);
+      if (key == "caller" && !value.ends_with("(runs defers)"))
+        callers += (callers.empty() ? "" : " ← ") + printable(value);
       if (key == "decided_by") decided = printable(value);
     }
     if (callers.empty()) continue;
@@ -366,7 +371,8 @@ std::string verdict(const Comparison& c, const CompareTextOptions& o) {
   } else {
     out += " mechanism only";
   }
-  if (mechanic && !o.semantics) out += fmt::format(", {} in mechanism{}", mechanic, o.mechanism ? "" : " (--mechanism shows them)");
+  if (mechanic && !o.semantics)
+    out += fmt::format(", {} in mechanism{}", mechanic, o.mechanism ? "" : " (--mechanism shows them)");
   return out;
 }
 

@@ -21,7 +21,8 @@ using TextSink = std::function<void(std::string_view)>;
 // The whole text: header, differences, what proves why, the last line.
 void write_comparison(const TextSink& to, const Comparison& c, const CompareTextOptions& options);
 // The differences of one strand alone, as a diff of its first two usable columns that differ; empty: there are none.
-std::string strand_text(const Comparison& c, const ComparedStrand& s, size_t a, size_t b, const CompareTextOptions& options);
+std::string strand_text(const Comparison& c, const ComparedStrand& s, size_t a, size_t b,
+                        const CompareTextOptions& options);
 // "different: 2 in semantics", "same: …": what the last line says.
 std::string verdict(const Comparison& c, const CompareTextOptions& options);
 // What the events of a row prove of why its columns differ; empty: nothing. A line each, without its end.

@@ -39,18 +39,19 @@ constexpr struct {
   As as;
 } kRows[] = {
     {"schema", As::left_out},
-    {"event", As::left_out},   // put first
-    {"origin", As::left_out},  // --scope chooses by it
-    {"call", As::left_out},    // numbers of a goroutine's frames, defers and panics: one more at the begin would
-    {"ordinal", As::left_out}, // shift all; how far a defer or panic is from the latest says the same
-    {"symbol", As::left_out},  // DeferredFunction is told as a whole
+    {"event", As::left_out},    // put first
+    {"origin", As::left_out},   // --scope chooses by it
+    {"call", As::left_out},     // numbers of a goroutine's frames, defers and panics: one more at the begin would
+    {"ordinal", As::left_out},  // shift all; how far a defer or panic is from the latest says the same
+    {"symbol", As::left_out},   // DeferredFunction is told as a whole
     {"wraps", As::left_out},
-    {"depth", As::left_out},   // of frames, whose sizes differ by build
+    {"depth", As::left_out},  // of frames, whose sizes differ by build
     {"unchanged_results", As::left_out},
     {"effects_complete", As::left_out},
     {"captured_complete", As::left_out},
     {"function", As::subject},
     {"line", As::subject},
+    {"go_line", As::subject},
     {"panic", As::reference},
     {"nested_in", As::reference},
     {"aborted_by", As::reference},
@@ -95,7 +96,8 @@ std::string without_places(std::string_view value) {
   for (size_t i = 0; i < value.size();) {
     const bool hex = value.substr(i, 2) == "0x", frame = value.substr(i, 4) == ".SP+";
     const size_t digits = i + (hex ? 2 : 4);
-    const size_t end = hex || frame ? std::min(value.find_first_not_of(hex ? kHex : kDecimal, digits), value.size()) : 0;
+    const size_t end =
+        hex || frame ? std::min(value.find_first_not_of(hex ? kHex : kDecimal, digits), value.size()) : 0;
     if (end <= digits) {
       out += value[i++];
       continue;
@@ -149,9 +151,10 @@ class Teller {
 
   void tell(const Event& e) {
     learn(e);
-    if (e.kind() == EventKind::output) return output(e.as<model::Output>());
+    if (e.kind() == EventKind::output) return output(e.as<model::Output>(), e.origin == model::Origin::runtime);
     if (e.kind() == EventKind::exit) exit_ = e.as<model::Exit>();
-    if (!in_scope(o_.scope, e.origin) || ignored_[static_cast<size_t>(e.kind())] || e.kind() == EventKind::exit) return forget(e);
+    if (!in_scope(o_.scope, e.origin) || ignored_[static_cast<size_t>(e.kind())] || e.kind() == EventKind::exit)
+      return forget(e);
     told_.clear();
     const bool recover = e.kind() == EventKind::panic_recovered || e.kind() == EventKind::recover_refused;
     put(told_.subject, "event", recover ? "recover" : to_string(e.kind()));
@@ -166,7 +169,8 @@ class Teller {
     if (is_mechanism(e.kind())) return;
     place(e, subject);
     if (e.kind() == EventKind::defer_end && told_.complete) put(told_.values, kComplete, "");
-    happenings(e.goid).push_back({subject, texts_.id(told_.outcome), texts_.id(told_.values), texts_.id(told_.evidence)});
+    happenings(e.goid).push_back(
+        {subject, texts_.id(told_.outcome), texts_.id(told_.values), texts_.id(told_.evidence)});
   }
 
   void finish();
@@ -194,11 +198,12 @@ class Teller {
       values(key, v);
     } else if constexpr (as == As::evidence) {
       evidence(key, v);
-    } else if constexpr (key == "line") {
-      line(v);
+    } else if constexpr (key == "line" || key == "go_line") {
+      line(key, v);
     } else {
       // What stays as it was registered is told once.
-      if (as == As::how && Row::info.when == When::always && path_.starts_with("defer.") && event_->kind() != EventKind::defer_push)
+      if (as == As::how && Row::info.when == When::always && path_.starts_with("defer.") &&
+          event_->kind() != EventKind::defer_push)
         return;
       std::string& to = as == As::how ? told_.how : as == As::subject ? told_.subject : told_.outcome;
       text_.clear();
@@ -213,7 +218,7 @@ class Teller {
   void relate(const Event& e);
   void mechanism(const Event& e, uint32_t subject);
   void place(const Event& e, uint32_t subject);
-  void output(const model::Output& o);
+  void output(const model::Output& o, bool report);
   void line(size_t stream, std::string_view text);
 
   bool ignores(std::string_view path, std::string_view key) const {
@@ -278,10 +283,10 @@ class Teller {
     path_.resize(begin);
   }
 
-  void line(uint64_t line) {
+  void line(std::string_view key, uint64_t line) {
     if (!line) return;
     const std::string& file = file_of(event_->frame.function);
-    put_field(told_.subject, "line", file.empty() ? std::to_string(line) : fmt::format("{}:{}", base(file), line));
+    put_field(told_.subject, key, file.empty() ? std::to_string(line) : fmt::format("{}:{}", base(file), line));
   }
   static std::string_view base(std::string_view file) { return file.substr(file.find_last_of("/\\") + 1); }
   const std::string& file_of(model::Name function) { return files_[function.id()]; }
@@ -293,7 +298,8 @@ class Teller {
     const auto at = std::find(panics.rbegin(), panics.rend(), id);
     const std::string& value = panic_values_[id];
     std::string text = at == panics.rend() ? "one of before" : value;
-    if (at != panics.rend() && at != panics.rbegin()) text += fmt::format(" ({} before the latest)", at - panics.rbegin());
+    if (at != panics.rend() && at != panics.rbegin())
+      text += fmt::format(" ({} before the latest)", at - panics.rbegin());
     put_field(told_.outcome, key, text);
   }
 
@@ -325,8 +331,9 @@ class Teller {
   void evidence(std::string_view key, model::Name name) { put(told_.evidence, key, name.text()); }
   void evidence(std::string_view, const std::vector<model::CallerFrame>& callers) {
     for (const model::CallerFrame& c : callers)
-      put(told_.evidence, "caller", fmt::format("{}{}{}{}", c.function.text(), c.wrapper && !c.runs_defers ? " (wrapper)" : "",
-                                                c.inlined ? " (inlined)" : "", c.runs_defers ? " (runs defers)" : ""));
+      put(told_.evidence, "caller",
+          fmt::format("{}{}{}{}", c.function.text(), c.wrapper && !c.runs_defers ? " (wrapper)" : "",
+                      c.inlined ? " (inlined)" : "", c.runs_defers ? " (runs defers)" : ""));
   }
 
   Story& story_;
@@ -350,6 +357,7 @@ class Teller {
   std::string unfinished_[2];                      // of standard output and error
   std::vector<Happening> lines_[2];
   std::optional<model::Exit> exit_;
+  bool traced_ = false;  // the runtime's stack traces have begun
 };
 
 std::vector<Happening>& Teller::happenings(uint64_t goid) {
@@ -357,9 +365,9 @@ std::vector<Happening>& Teller::happenings(uint64_t goid) {
   if (g.strand == SIZE_MAX) {
     g.strand = story_.strands.size();
     const auto name = strand_names_.find(goid);
-    story_.strands.push_back({o_.total_order                  ? "all goroutines"
+    story_.strands.push_back({o_.total_order                ? "all goroutines"
                               : name != strand_names_.end() ? name->second
-                                                              : "a goroutine of the runtime",
+                                                            : "a goroutine of the runtime",
                               Strand::goroutine,
                               {}});
   }
@@ -372,16 +380,16 @@ void Teller::learn(const Event& e) {
     const auto& d = *e.defer();
     goroutines_[e.goid].pending.push_back(e.id);
     std::string& file = files_[e.frame.function.id()];
-    if (file.empty()) file = names_.file(d.site);
+    if (file.empty()) file = names_.source_file(d.site);
   } else if (e.kind() == EventKind::panic_start || e.kind() == EventKind::goexit) {
     goroutines_[e.goid].panics.push_back(e.id);
     panic_values_[e.id] = e.kind() == EventKind::goexit ? "Goexit" : plain_value(e.panic()->value);
   } else if (e.kind() == EventKind::goroutine_start) {
     const auto& s = e.as<model::GoroutineStart>();
     std::string& file = files_[e.frame.function.id()];
-    if (file.empty()) file = names_.file(s.site);
-    std::string name = fmt::format("{} (go at {}:{} in {}", s.function ? s.function.text() : "?", base(file), s.line.value,
-                                   e.frame.function ? e.frame.function.text() : "?");
+    if (file.empty()) file = names_.source_file(s.site);
+    std::string name = fmt::format("{} (go at {}:{} in {}", s.function ? s.function.text() : "?", base(file),
+                                   s.line.value, e.frame.function ? e.frame.function.text() : "?");
     if (s.ordinal > 1) name += fmt::format(", {}.", s.ordinal.value);
     name += ")";
     const auto creator = strand_names_.find(e.goid);
@@ -421,15 +429,19 @@ void Teller::mechanism(const Event& e, uint32_t subject) {
 void Teller::place(const Event& e, uint32_t subject) {
   if (story_.places.count(subject)) return;
   const model::Defer* d = e.defer();
-  const uint64_t line = d ? d->line.value : e.kind() == EventKind::goroutine_start ? e.as<model::GoroutineStart>().line.value : 0;
+  const uint64_t line = d                                        ? d->line.value
+                        : e.kind() == EventKind::goroutine_start ? e.as<model::GoroutineStart>().line.value
+                                                                 : 0;
   if (line) {
     story_.places[subject] = {file_of(e.frame.function), line};
   } else if (e.shown.place && e.frame.function == e.shown.function) {
-    story_.places[subject] = {names_.file(e.shown.place), names_.line(e.shown.place)};
+    story_.places[subject] = {names_.source_file(e.shown.place), names_.line(e.shown.place)};
   }
 }
 
-void Teller::output(const model::Output& o) {
+// `report`: the runtime says why the guest ends. Its stack traces are of this build: only what stands before them is
+// told.
+void Teller::output(const model::Output& o, bool report) {
   if (o.descriptor != 1 && o.descriptor != 2) return;
   const size_t stream = o.descriptor - 1;
   std::string& text = unfinished_[stream];
@@ -441,7 +453,12 @@ void Teller::output(const model::Output& o) {
       text.erase(0, at);
       return;
     }
-    line(stream, std::string_view(text).substr(at, end - at));
+    const std::string_view whole = std::string_view(text).substr(at, end - at);
+    traced_ |= report && whole.starts_with("goroutine ");
+    if (!report)
+      line(stream, whole);
+    else if (!traced_ && !whole.empty())
+      line(stream, without_places(whole));
     at = end + 1;
   }
 }
@@ -459,7 +476,8 @@ void Teller::finish() {
     std::string& text = unfinished_[stream];
     if (!text.empty()) line(stream, text + "␄");  // it has no end
     if (!o_.ignore.count(stream ? "stderr" : "stdout") && !ignored_[static_cast<size_t>(EventKind::output)])
-      story_.strands.push_back({stream ? "standard error" : "standard output", Strand::output, std::move(lines_[stream])});
+      story_.strands.push_back(
+          {stream ? "standard error" : "standard output", Strand::output, std::move(lines_[stream])});
   }
   const std::lock_guard hold(lock_);
   Strand& end = story_.strands.emplace_back(Strand{"the end", Strand::end, {}});
@@ -489,6 +507,12 @@ void Teller::finish() {
 }
 
 }  // namespace
+
+std::string encoded(std::string_view key, std::string_view value) {
+  std::string out;
+  put(out, key, value);
+  return out;
+}
 
 Fields fields_of(std::string_view text) {
   Fields out;
@@ -534,6 +558,11 @@ Story read_story(TraceReader& trace, SharedTexts& texts, const StoryOptions& opt
     story.damage = e.what();
   }
   teller.finish();
+  std::erase_if(story.strands, [&](const Strand& s) {
+    return s.kind == Strand::goroutine &&
+           std::any_of(options.ignore_goroutines.begin(), options.ignore_goroutines.end(),
+                       [&](const std::string& text) { return s.name.find(text) != s.name.npos; });
+  });
   return story;
 }
 

@@ -1,6 +1,6 @@
-// A trace as what comparison compares: what happened, goroutine by goroutine, told by what is equal in every run, release,
-// instruction set and build of the same source; and apart from it how the release did it. Which field is which comes
-// from the classes in runtime_model/event_table.def; story.cpp has a small table of those that need a hand.
+// A trace as what comparison compares: what happened, goroutine by goroutine, told by what is equal in every run,
+// release, instruction set and build of the same source; and apart from it how the release did it. Which field is which
+// comes from the classes in runtime_model/event_table.def; story.cpp has a small table of those that need a hand.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -23,13 +23,15 @@ class TraceReader;
 
 struct StoryOptions {
   Scope scope = Scope::user;
-  bool total_order = false;      // one strand of all goroutines
-  std::set<std::string> ignore;  // kinds of events, fields by path or key, "stdout", "stderr", "values"
+  bool total_order = false;                    // one strand of all goroutines
+  std::set<std::string> ignore;                // kinds of events, fields by path or key, "stdout", "stderr", "values"
+  std::vector<std::string> ignore_goroutines;  // whose names have one of these
 };
 
 // The fields of a happening: key and value, as docs/events.md names them.
 using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
 Fields fields_of(std::string_view text);
+std::string encoded(std::string_view key, std::string_view value);  // one of them, for fields_of()
 // "": it has none of that key.
 std::string_view field(const Fields& fields, std::string_view key);
 
@@ -51,6 +53,8 @@ struct Happening {
 inline constexpr std::string_view kFunction = "defer.function";
 // Among values: no other effect than these.
 inline constexpr std::string_view kComplete = "complete";
+// The "event" of a golden's line (golden.h), which has a "text", and may have a "place".
+inline constexpr std::string_view kGoldenEvent = "golden";
 // Whether two happenings are the same: values are compared where both have them.
 bool same(const Texts& texts, const Happening& a, const Happening& b);
 

@@ -53,6 +53,10 @@ std::string subject(Said& said, const std::string& f) {
   if (event == "goroutine.start") return fmt::format("{} starts a goroutine: {}", owner, said("function"));
   if (event == "exit") return "the guest ends";
   if (event == "output") return "";
+  if (event == kGoldenEvent) {
+    said("place");
+    return (f.empty() ? "" : f + " ") + said("text");
+  }
   return event + behind(" in ", owner);
 }
 
@@ -68,7 +72,8 @@ std::string values(std::string_view text, std::string_view between) {
   std::string out;
   for (const auto& [name, value] : fields_of(text)) {
     if (name == kComplete || name == kFunction) continue;
-    out += fmt::format("{}{}{}{}", out.empty() ? "" : ", ", printable(name), name.empty() ? "" : between, printable(value));
+    out += fmt::format("{}{}{}{}", out.empty() ? "" : ", ", printable(name), name.empty() ? "" : between,
+                       printable(value));
   }
   return out;
 }
@@ -104,6 +109,7 @@ std::string outcome(std::string_view event, Said& said, std::string_view known) 
     return why + behind(": ", message) + behind(", status ", status) + behind(", signal ", signal);
   }
   if (event == "output") return said("text");
+  if (event == kGoldenEvent) return behind("with ", values(known, ": "));
   return "";
 }
 
@@ -112,15 +118,33 @@ std::string outcome(std::string_view event, Said& said, std::string_view known) 
 std::string place_text(const Texts& texts, const Happening& h) {
   const Fields fields = fields_of(texts[h.subject]);
   const std::string_view line = field(fields, "defer.line");
-  return printable(line.empty() ? field(fields, "line") : line);
+  const std::string_view other = field(fields, "go_line");
+  return printable(!line.empty() ? line : !other.empty() ? other : field(fields, "place"));
 }
 
 std::string subject_text(const Texts& texts, const Happening& h) {
   Said said(texts[h.subject]);
-  said("defer.line"), said("line");
+  said("defer.line"), said("go_line");
   const std::string_view f = field(fields_of(texts[h.values]), kFunction);
-  const std::string text = subject(said, f.empty() ? "what a wrapper calls" : printable(f));
+  const bool golden = field(fields_of(texts[h.subject]), "event") == kGoldenEvent;
+  const std::string text = subject(said, f.empty() && !golden ? "what a wrapper calls" : printable(f));
   return text + said.rest();
+}
+
+std::string deed_text(const Texts& texts, const Happening& h) {
+  Said who(texts[h.subject]), how(texts[h.outcome]);
+  const std::string event = who("event"), owner = who("frame.function");
+  who("defer.line");
+  const std::string does = event == "defer.push"    ? "is deferred"
+                           : event == "defer.start" ? "runs"
+                           : event == "defer.end"   ? "returns"
+                                                    : "";
+  const std::string out = outcome(event, how, "");
+  return fmt::format("{}{}by {}{}{}", does,
+                     does == "is deferred" ? " "
+                     : does.empty()        ? "deferred "
+                                           : ", deferred ",
+                     owner, behind(does.empty() ? ", " : " ", out), who.rest() + how.rest());
 }
 
 std::string outcome_text(const Texts& texts, const Happening& h) {

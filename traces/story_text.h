@@ -12,7 +12,9 @@ std::string place_text(const Texts& texts, const Happening& h);
 std::string subject_text(const Texts& texts, const Happening& h);
 // How it came out: "stops panic boom", "x: 1 → 4"; empty where there is nothing to say.
 std::string outcome_text(const Texts& texts, const Happening& h);
-// Both, as a sentence.
+// Of a defer's happening what the deferred function does, without it and its values: "runs, deferred by main.f".
+std::string deed_text(const Texts& texts, const Happening& h);
+// Subject and outcome, as a sentence.
 std::string sentence(const Texts& texts, const Happening& h);
 
 }  // namespace deferscope::traces

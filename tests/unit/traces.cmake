@@ -14,6 +14,13 @@ if(NOT DEFERSCOPE_SANITIZE)
                                         --guests ${DEFERSCOPE_GUESTS} --shard ${shard}/4)
     set_tests_properties(show.${shard} PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
   endforeach()
+  # Runs beside each other; `./dev test --all`: every case over all releases.
+  set(diff_test Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/diff.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
+                --stories ${guests_parent}/guests-stories)
+  add_test(NAME diff COMMAND ${diff_test})
+  set_tests_properties(diff PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 1200)
+  deferscope_all_test(diff.all python3 ${PROJECT_SOURCE_DIR}/tests/diff.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
+                      --stories ${guests_parent}/guests-stories --all)
   add_test(NAME signals COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/signals.py --program $<TARGET_FILE:deferscope>
                                 --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
