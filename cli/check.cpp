@@ -133,7 +133,6 @@ class Checker {
     std::vector<traces::Column> columns(2);
     columns[0].label = "golden", columns[0].source = check.golden;
     columns[0].story = std::move(golden.story);
-    columns[0].story.header = column.story.header;
     columns[1].label = column.label, columns[1].source = column.source;
     columns[1].story = told_as_golden(column.story, texts, mechanism);
     const traces::Comparison comparison(columns, texts.texts);

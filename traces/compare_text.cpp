@@ -1,6 +1,7 @@
 #include "traces/compare_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -307,7 +308,7 @@ void write_columns(const TextSink& to, const Comparison& c) {
     std::string text = fmt::format("{} {}", sign, column.label);
     if (column.usable()) {
       const TraceHeader& h = column.story.header;
-      text += fmt::format("  {}/{}  {}", h.goos, h.goarch, printable(column.source));
+      text += fmt::format("{}  {}", h.go.empty() ? "" : fmt::format("  {}/{}", h.goos, h.goarch), printable(column.source));
       if (!column.story.damage.empty())
         text += "  a prefix: " + printable(column.story.damage);
       else if (!column.story.end)
@@ -318,6 +319,40 @@ void write_columns(const TextSink& to, const Comparison& c) {
       text += "  not compared: " + printable(column.trouble);
     }
     to(text + "\n");
+  }
+}
+
+template <class T>
+std::string text_of(const T& v) {
+  if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    return fmt::format("{}", fmt::join(v, " "));
+  else
+    return fmt::format("{}", v);
+}
+
+// What the runs were given that is not alike: a difference may come from it.
+void write_given(const TextSink& to, const Comparison& c) {
+  const Column* before = nullptr;
+  for (const Column& column : c.columns()) {
+    if (!column.usable() || column.story.header.go.empty()) continue;  // a golden ran nothing
+    const auto given = [&](const char* what, auto get) {
+      const std::string a = text_of(get(before->story.header)), b = text_of(get(column.story.header));
+      if (a != b)
+        to(fmt::format("note: {} and {} ran with other {}: {}; {}\n", before->label, column.label, what, printable(a),
+                       printable(b)));
+    };
+    if (before) {
+      using H = const TraceHeader&;
+      given("arguments", [](H h) {
+        return std::vector<std::string>(h.arguments.begin() + !h.arguments.empty(), h.arguments.end());
+      });
+      given("environment", [](H h) { return std::vector<std::string>(h.environment); });
+      given("seed", [](H h) { return h.seed; });
+      given("clock", [](H h) { return h.clock; });
+      given("cpus", [](H h) { return h.cpus; });
+      given("memory", [](H h) { return h.memory; });
+    }
+    before = &column;
   }
 }
 
@@ -378,6 +413,7 @@ std::string verdict(const Comparison& c, const CompareTextOptions& o) {
 
 void write_comparison(const TextSink& to, const Comparison& c, const CompareTextOptions& o) {
   write_columns(to, c);
+  write_given(to, c);
   if (c.semantic_differences()) {
     if (c.columns().size() == 2)
       for (const ComparedStrand& s : c.strands()) Unified(c, s, 0, 1, o.context).write(to);

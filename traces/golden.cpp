@@ -141,15 +141,15 @@ std::string golden_text(const Story& story, const Texts& texts, const std::vecto
   out += "]\n";
   for (const Strand& strand : story.strands) {
     if (strand.happenings.empty()) continue;
-    out += section((strand.kind == Strand::goroutine ? std::string(kGoroutine) : "") + strand.name);
+    out += section(fmt::format("{}{}", strand.kind == Strand::goroutine ? kGoroutine : "", strand.name));
     for (const Happening& h : strand.happenings) append_line(out, texts, strand, h);
   }
   if (!mechanism) return out;
   out += section(kMechanism);
   for (const auto& [key, values] : story.mechanism) {
     std::string line;
-    for (const auto& [name, value] : fields_of(key.first)) line += (line.empty() ? "" : " ") + printable(value);
-    out += line + "\t" + key.second;
+    for (const auto& [name, value] : fields_of(key.first)) line += fmt::format("{}{}", line.empty() ? "" : " ", printable(value));
+    out += fmt::format("{}\t{}", line, key.second);
     for (const auto& [value, n] : values) out += fmt::format("\t{}{}{}", printable(value), kTimes, n);
     out += '\n';
   }

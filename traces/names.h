@@ -50,9 +50,6 @@ class Names {
   std::string function(uint64_t pc) { return code(pc).symbol; }
   // The file there, without its folders.
   std::string file(uint64_t pc);
-  // It as the program names it, and the line; empty and 0 if they are not known.
-  std::string source_file(uint64_t pc) { return code(pc).file; }
-  uint64_t line(uint64_t pc) { return code(pc).line; }
   virtual std::string instruction_text(uint64_t pc) = 0;
 
  protected:

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "runtime_model/event_visit.h"
+#include "traces/json_reader.h"
 #include "traces/trace_reader.h"
 
 namespace deferscope::traces {
@@ -122,6 +123,24 @@ std::string_view plain_value_name(std::string_view name) { return name.starts_wi
 bool is_quoted(std::string_view value) { return value.starts_with('"'); }
 
 std::string plain_value(const std::string& value) { return is_quoted(value) ? value : without_places(value); }
+
+// Where code stands in the source, as the trace tells it.
+SourcePlace source_of(TraceNames& names, uint64_t pc) {
+  SourcePlace out;
+  if (!pc) return out;
+  JsonReader in(names.place(pc));
+  std::string_view key;
+  in.open();
+  for (bool first = true; in.key(first, key);) {
+    if (key == "file" && !in.null())
+      out.file = in.string();
+    else if (key == "line")
+      out.line = in.number();
+    else if (key != "file")
+      in.skip();
+  }
+  return out;
+}
 
 // The texts of one event.
 struct Told {
@@ -380,21 +399,21 @@ void Teller::learn(const Event& e) {
     const auto& d = *e.defer();
     goroutines_[e.goid].pending.push_back(e.id);
     std::string& file = files_[e.frame.function.id()];
-    if (file.empty()) file = names_.source_file(d.site);
+    if (file.empty()) file = source_of(names_, d.site).file;
   } else if (e.kind() == EventKind::panic_start || e.kind() == EventKind::goexit) {
     goroutines_[e.goid].panics.push_back(e.id);
     panic_values_[e.id] = e.kind() == EventKind::goexit ? "Goexit" : plain_value(e.panic()->value);
   } else if (e.kind() == EventKind::goroutine_start) {
     const auto& s = e.as<model::GoroutineStart>();
     std::string& file = files_[e.frame.function.id()];
-    if (file.empty()) file = names_.source_file(s.site);
+    if (file.empty()) file = source_of(names_, s.site).file;
     std::string name = fmt::format("{} (go at {}:{} in {}", s.function ? s.function.text() : "?", base(file),
                                    s.line.value, e.frame.function ? e.frame.function.text() : "?");
     if (s.ordinal > 1) name += fmt::format(", {}.", s.ordinal.value);
     name += ")";
     const auto creator = strand_names_.find(e.goid);
     if (creator != strand_names_.end() && creator->second != "main") name += " of " + creator->second;
-    strand_names_[s.started] = name;
+    strand_names_[s.started] = s.function == "runtime.main" ? "main" : name;
   }
 }
 
@@ -435,7 +454,7 @@ void Teller::place(const Event& e, uint32_t subject) {
   if (line) {
     story_.places[subject] = {file_of(e.frame.function), line};
   } else if (e.shown.place && e.frame.function == e.shown.function) {
-    story_.places[subject] = {names_.source_file(e.shown.place), names_.line(e.shown.place)};
+    story_.places[subject] = source_of(names_, e.shown.place);
   }
 }
 

@@ -2,6 +2,9 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 deferscope_test(traces_test SOURCES unit/traces_test.cpp unit/positions_test.cpp unit/event_text_test.cpp unit/event_table_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(traces_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}" DEFERSCOPE_SOURCE="${PROJECT_SOURCE_DIR}")
 
+# What comparison stands on.
+deferscope_test(align_test SOURCES unit/align_test.cpp LIBS deferscope_traces)
+
 # Every JSON output against its schema, every event stream against what must be true of any program's. `./dev test --all`: more cases.
 if(NOT DEFERSCOPE_SANITIZE)
   foreach(shard RANGE 3)
