@@ -128,6 +128,8 @@ class Table {
       if (!r.whole) text = std::max(text, width_of(r.text));
     text = std::min(text, std::max<size_t>(width / 2, 24));
     if (text + total(groups) > width) groups = folded();
+    if (text + total(groups) > width && width > text)
+      most_ = std::clamp((width - text) / groups.size(), kLeastCell + kBeside, kMostCell + kBeside) - kBeside;
     for (size_t begin = 0; begin < groups.size();) {
       size_t end = begin, used = text;
       while (end < groups.size() && (end == begin || used + cell_width(groups[end]) <= width))
@@ -147,7 +149,7 @@ class Table {
     bool whole;
   };
   using Groups = std::vector<std::pair<size_t, size_t>>;
-  static constexpr size_t kMostCell = 32;
+  static constexpr size_t kLeastCell = 12, kMostCell = 32, kBeside = 4;  // kBeside: the mark, and what is between
 
   std::string label(std::pair<size_t, size_t> g) const {
     return g.first == g.second ? labels_[g.first] : fmt::format("{} – {}", labels_[g.first], labels_[g.second]);
@@ -155,7 +157,7 @@ class Table {
   size_t cell_width(std::pair<size_t, size_t> g) const {
     size_t most = width_of(label(g));
     for (const Row& r : rows_)
-      if (!r.whole) most = std::max(most, std::min(width_of(r.cells[g.first]), kMostCell) + 2);
+      if (!r.whole) most = std::max(most, std::min(width_of(r.cells[g.first]), most_) + 2);
     return most + 2;
   }
   size_t total(const Groups& groups) const {
@@ -193,7 +195,7 @@ class Table {
         for (size_t b = 0; b < c; ++b)
           if (r.of[b] >= 0) before = r.of[b];
         const bool marked = r.of[c] >= 0 && before >= 0 && r.of[c] != before;
-        out += "  " + padded(cut(r.cells[c], kMostCell) + (marked ? " ◀" : ""), cell_width(g) - 2);
+        out += "  " + padded(cut(r.cells[c], most_) + (marked ? " ◀" : ""), cell_width(g) - 2);
       }
       to(trimmed(out) + "\n");
     }
@@ -205,6 +207,7 @@ class Table {
 
   std::vector<std::string> labels_;
   std::vector<Row> rows_;
+  size_t most_ = kMostCell;  // of a cell's characters
 };
 
 std::vector<std::string> labels(const Comparison& c) {
@@ -308,7 +311,8 @@ void write_columns(const TextSink& to, const Comparison& c) {
     std::string text = fmt::format("{} {}", sign, column.label);
     if (column.usable()) {
       const TraceHeader& h = column.story.header;
-      text += fmt::format("{}  {}", h.go.empty() ? "" : fmt::format("  {}/{}", h.goos, h.goarch), printable(column.source));
+      text +=
+          fmt::format("{}  {}", h.go.empty() ? "" : fmt::format("  {}/{}", h.goos, h.goarch), printable(column.source));
       if (!column.story.damage.empty())
         text += "  a prefix: " + printable(column.story.damage);
       else if (!column.story.end)

@@ -148,7 +148,8 @@ std::string golden_text(const Story& story, const Texts& texts, const std::vecto
   out += section(kMechanism);
   for (const auto& [key, values] : story.mechanism) {
     std::string line;
-    for (const auto& [name, value] : fields_of(key.first)) line += fmt::format("{}{}", line.empty() ? "" : " ", printable(value));
+    for (const auto& [name, value] : fields_of(key.first))
+      line += fmt::format("{}{}", line.empty() ? "" : " ", printable(value));
     out += fmt::format("{}\t{}", line, key.second);
     for (const auto& [value, n] : values) out += fmt::format("\t{}{}{}", printable(value), kTimes, n);
     out += '\n';

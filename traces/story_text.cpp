@@ -82,7 +82,7 @@ std::string outcome(std::string_view event, Said& said, std::string_view known) 
   if (event == "defer.push") return behind("with ", values(known, " = "));
   if (event == "defer.start") {
     const std::string by = said("panic"), order = said("order");
-    return (by.empty() ? "" : by == "Goexit" ? "for Goexit" : "for panic " + by) + behind(", ", order);
+    return (by.empty() ? "" : by.starts_with("Goexit") ? "for " + by : "for panic " + by) + behind(", ", order);
   }
   if (event == "defer.end") {
     const std::string by = said("panic"), effects = values(known, ": ");
@@ -94,7 +94,7 @@ std::string outcome(std::string_view event, Said& said, std::string_view known) 
     const bool stops = said("event") == "panic.recovered";
     const std::string value = said("panic.value");
     said("panic.nested_in");
-    return stops ? "stops panic " + value : "returns nil: its caller is not what panic " + value + " called";
+    return stops ? "stops panic " + value : "returns nil, panic " + value + " goes on";
   }
   if (event == "panic.aborted")
     return said("panic.value") + behind(" ends: ", said("why")) + behind(" of panic ", said("panic.aborted_by"));

@@ -1,5 +1,5 @@
-// Sequences beside each other: what is paired is equal and in order; a longest common subsequence as long as they are not
-// far apart; time bounded where they are.
+// Sequences beside each other: what is paired is equal and in order; a longest common subsequence as long as they are
+// not far apart; time bounded where they are.
 #include "traces/align.h"
 
 #include <gtest/gtest.h>
@@ -84,7 +84,8 @@ TEST(Align, WhatIsFarApartTakesBoundedTime) {
 TEST(Texts, EqualTextsHaveEqualNumbers) {
   Texts texts;
   std::vector<uint32_t> ids;
-  for (int i = 0; i < 5000; ++i) ids.push_back(texts.id(std::string(static_cast<size_t>(i % 300), 'x') + std::to_string(i)));
+  for (int i = 0; i < 5000; ++i)
+    ids.push_back(texts.id(std::string(static_cast<size_t>(i % 300), 'x') + std::to_string(i)));
   const std::string longer(1 << 20, 'y');
   const uint32_t big = texts.id(longer);
   for (int i = 0; i < 5000; ++i) {
