@@ -82,7 +82,8 @@ std::string outcome(std::string_view event, Said& said, std::string_view known) 
   if (event == "defer.push") return behind("with ", values(known, " = "));
   if (event == "defer.start") {
     const std::string by = said("panic"), order = said("order");
-    return (by.empty() ? "" : by.starts_with("Goexit") ? "for " + by : "for panic " + by) + behind(", ", order);
+    const std::string whom = by.starts_with("Goexit") ? by : behind("panic ", by);
+    return behind("for ", whom) + behind(whom.empty() ? "" : ", ", order);
   }
   if (event == "defer.end") {
     const std::string by = said("panic"), effects = values(known, ": ");
