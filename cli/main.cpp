@@ -31,6 +31,7 @@ constexpr AddVerb kVerbs[] = {
     add_show,        //
     add_snap,        //
     add_step,        //
+    add_trace,       //
 };
 
 // A standard stream that is closed would give its number to the first file that we open. It becomes one that fails

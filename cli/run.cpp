@@ -1,5 +1,7 @@
 // `deferscope run [FLAGS] BIN [ARGS]`: the guest gets everything behind BIN and our standard streams; its exit status
 // is ours.
+#include "cli/run.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,19 +13,11 @@
 
 #include "cli/command_line.h"
 #include "cli/ending.h"
-#include "cli/guest.h"
-#include "cli/trace.h"
 #include "cli/verbs.h"
 #include "emu/machine.h"
 
 namespace deferscope::cli {
 namespace {
-
-struct RunFlags {
-  GuestFlags guest;
-  TraceFlags trace;
-  bool stats = false;
-};
 
 void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
   const auto n = static_cast<double>(m.state().position);
@@ -34,6 +28,8 @@ void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
              static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size(),
              walls.text());
 }
+
+}  // namespace
 
 int run(const RunFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
@@ -58,8 +54,6 @@ int run(const RunFlags& flags) {
   Ending::die();
   return status;
 }
-
-}  // namespace
 
 void add_run(CLI::App& app, Action& action) {
   Verb verb(app, action, "run", "Run a Go program; exit with its status (125: deferscope's own failure)");

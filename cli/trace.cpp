@@ -1,129 +1,25 @@
 #include "cli/trace.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <climits>
-#include <cstdint>
-#include <cstring>
 #include <optional>
-#include <string_view>
 
 #include "cli/command_line.h"
-#include "cli/guest.h"
+#include "cli/trace_file.h"
+#include "runtime_model/calls.h"
 #include "runtime_model/tracker.h"
-#include "traces/event_json.h"
 #include "traces/event_queue.h"
-#include "traces/event_text.h"
 #include "traces/snapshot.h"
 #include "traces/trace_of_run.h"
+#include "traces/trace_writer.h"
 
 namespace deferscope::cli {
-namespace {
-
-constexpr size_t kBuffer = 1 << 16;
-
-// A file, or stderr for "-". Nothing goes to the guest's stdout. Whenever the process or the disk ends, what is there
-// ends at a line's end: whole lines go in one write, on a pipe as many of them as it takes at once.
-class Output {
- public:
-  Output(const std::string& path, uint64_t max_mib, int open = -1)
-      : path_(path),
-        fd_(open >= 0     ? open
-            : path == "-" ? STDERR_FILENO
-                          : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
-        max_mib_(max_mib),
-        left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {
-    struct stat st {};
-    if (fd_ < 0 || ::fstat(fd_, &st) != 0) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
-    regular_ = S_ISREG(st.st_mode) && !is_stderr();
-  }
-  ~Output() {
-    write_text();
-    if (!is_stderr()) ::close(fd_);
-  }
-  Output(const Output&) = delete;
-  bool failed() const { return error_ != 0; }  // what else is made of the guest would be thrown away
-  bool is_stderr() const { return fd_ == STDERR_FILENO; }
-  std::string text;  // whole lines, appended to by writers
-  // What stands there from the start on. A pipe's reader may not be there yet.
-  void begin() {
-    if (regular_) flush();
-  }
-  void written() {  // stderr is read beside the guest's output, so nothing is held back there
-    if (text.size() >= kBuffer || is_stderr()) flush();
-  }
-  void flush() {
-    write_text();
-    if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
-  }
-  void finish() {
-    flush();
-    if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", name(), std::strerror(error_)));
-  }
-
- private:
-  std::string name() const { return is_stderr() ? "standard error" : path_; }
-  // After an error, or what the limit cut off, nothing more is written: what is there stays a beginning.
-  void write_text() {
-    std::string_view lines = full_ || error_ ? std::string_view() : text;
-    if (lines.size() > left_) {
-      full_ = true;
-      lines = lines.substr(0, left_);
-      lines = lines.substr(0, lines.rfind('\n') + 1);  // npos + 1 is 0
-    }
-    left_ -= lines.size();
-    while (!lines.empty() && !error_) {
-      const std::string_view part = regular_ ? lines : lines.substr(0, lines_for_a_pipe(lines));
-      lines.remove_prefix(part.size());
-      write_all(part);
-    }
-    text.clear();
-  }
-  // What a pipe takes whole or not at all; a longer line goes alone.
-  static size_t lines_for_a_pipe(std::string_view lines) {
-    if (lines.size() <= PIPE_BUF) return lines.size();
-    const size_t end = lines.rfind('\n', PIPE_BUF - 1);
-    return (end != lines.npos ? end : std::min(lines.find('\n'), lines.size() - 1)) + 1;
-  }
-  void write_all(std::string_view part) {
-    for (size_t done = 0; done < part.size() && !error_;) {
-      const ssize_t n = ::write(fd_, part.data() + done, part.size() - done);
-      if (n >= 0)
-        done += static_cast<size_t>(n);
-      else if (errno != EINTR)
-        give_up(errno, part.substr(0, done));
-    }
-  }
-  // A full disk took a part of the lines: its last one goes again.
-  void give_up(int error, std::string_view taken) {
-    error_ = error;
-    const off_t end = regular_ ? ::lseek(fd_, 0, SEEK_CUR) : -1;
-    const size_t rest = taken.size() - (taken.rfind('\n') + 1);
-    if (end >= 0 && rest && ::ftruncate(fd_, end - static_cast<off_t>(rest)) != 0) error_ = errno;
-  }
-
-  std::string path_;
-  int fd_;
-  uint64_t max_mib_, left_;  // left_: bytes
-  bool regular_ = false, full_ = false;
-  int error_ = 0;  // errno of the first write that failed
-};
 
 // Whether the chains may be others than at the event before.
-bool of_defers(model::EventKind k) {
+static bool of_defers(model::EventKind k) {
   using enum model::EventKind;
   return k != transfer && k != goroutine_start && k != output;
 }
-
-bool is_json(const std::string& path) { return path.size() > 6 && path.compare(path.size() - 6, 6, ".jsonl") == 0; }
-
-}  // namespace
 
 traces::Scope scope_of(const std::string& s) {
   return s == "all" ? traces::Scope::all : s == "std" ? traces::Scope::std_ : traces::Scope::user;
@@ -132,7 +28,8 @@ traces::Scope scope_of(const std::string& s) {
 void add_trace_flags(Verb& verb, TraceFlags& f) {
   verb.flag(
       "--events{-}", f.events,
-      "Show every defer, panic and recovery: as text on stderr, or --events=FILE; JSON lines if FILE ends in .jsonl");
+      "Show every defer, panic and recovery: as text on stderr, or --events=FILE, in the format that its name says, as "
+      "for trace -o; else text");
   verb.option("--snapshots", f.snapshots, "Write the defer chains at every event to FILE, as JSON lines").unit("FILE");
   verb.option("--max-trace", f.max_trace_mib, "Most that --events and --snapshots may write, each")
       .unit("MIB")
@@ -141,80 +38,109 @@ void add_trace_flags(Verb& verb, TraceFlags& f) {
 }
 
 struct TraceSession::Body {
-  Body(emu::Machine& m, const TraceFlags& flags)
+  Body(emu::Machine& m, const TraceFlags& f)
       : machine(m),
         program(m.image()),
         writers(program.for_another_thread()),
-        json(flags.pipe >= 0 || is_json(flags.events)),
+        flags(f),
+        filter(f.filter),
         names(*writers),
-        snapshot_names(program),
-        text(names, scope_of(flags.scope), flags.events != "-") {
-    if (flags.pipe >= 0 || !flags.events.empty())
-      events = std::make_unique<Output>(flags.events, flags.max_trace_mib, flags.pipe);
-    if (events && json) {
-      traces::append_trace_json(events->text, traces::header_of(m, program, DEFERSCOPE_VERSION));
-      events->begin();
-    }
-    if (events && !events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
+        snapshot_names(program) {
+    if (flags.pipe >= 0 || !flags.events.empty()) open_events();
     if (!flags.snapshots.empty()) {
-      snapshots = std::make_unique<Output>(flags.snapshots, flags.max_trace_mib);
+      snapshots = std::make_unique<TraceFile>(flags.snapshots, flags.max_trace_mib);
       id = traces::BinaryId::of(program);
     }
     for (const std::string& n : program.notes()) complain("note: " + n);
     model::TrackerOptions options;
     options.positions = false;
     options.note = [](const std::string& n) { complain("note: " + n); };
-    options.sink = [this, &m](model::Event& e) { event(m, e); };
+    options.sink = [this](model::Event& e) { event(e); };
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
+    if (events && flags.calls) trace_calls(m);
   }
 
-  void event(const emu::Machine& m, model::Event& e) {
-    if (queue)
-      queue->put(e);
-    else if (events)
-      write(e);
+  void open_events() {
+    const TraceFormat& format = format_of(flags.pipe >= 0 ? "pipe.jsonl" : flags.events);
+    events = flags.pipe >= 0 ? std::make_unique<TraceFile>(flags.pipe, flags.max_trace_mib)
+                             : std::make_unique<TraceFile>(flags.events, flags.max_trace_mib, format.compressed);
+    writer = make_writer(format.kind);
+    events->set_writer(writer.get());
+    traces::TraceHeader header = traces::header_of(machine, program, DEFERSCOPE_VERSION);
+    header.level = flags.calls ? model::TraceLevel::call : model::TraceLevel::defer;
+    header.filter = flags.filter.text();
+    if (!flags.scope.empty() && (flags.calls || flags.scope_chooses))
+      header.filter += fmt::format("{}--scope {}", header.filter.empty() ? "" : " ", flags.scope);
+    writer->begin(events->text, header);
+    events->begin();
+    if (!events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
+    all = format.kind != TraceFormat::json_lines || !flags.scope_chooses || flags.scope.empty();
+  }
+
+  std::unique_ptr<traces::TraceWriter> make_writer(TraceFormat::Kind kind) {
+    const traces::Scope scope = scope_of(flags.scope);
+    switch (kind) {
+      case TraceFormat::json_lines: return traces::json_lines_writer(names);
+      case TraceFormat::perfetto: return traces::perfetto_writer(scope);
+      case TraceFormat::chrome: return traces::chrome_writer(scope);
+      default: return traces::text_writer(names, scope, !flags.filter.chooses());
+    }
+  }
+
+  void trace_calls(emu::Machine& m) {
+    model::CallOptions options;
+    const traces::Scope scope = scope_of(flags.scope);
+    options.chooses = [this, scope](const model::Function& f) {
+      return traces::in_scope(scope, f.origin) && filter.takes_function(f.name());
+    };
+    options.sink = [this](model::Event& e) { put(e); };
+    options.next_id = [this] { return tracker->take_id(); };
+    calls = std::make_unique<model::CallTracer>(program, m, std::move(options));
+  }
+
+  void event(model::Event& e) {
+    if (events) put(e);
+    if (calls) calls->hear(e);
     if (snapshots && !snapshots->failed() && of_defers(e.kind())) {
       traces::SnapshotOptions o;
       o.only_current = true;
-      traces::append_snapshot_json(snapshots->text, snapshot_names, m.state(), tracker.get(), id, o, e.id);
+      traces::append_snapshot_json(snapshots->text, snapshot_names, machine.state(), tracker.get(), id, o, e.id);
       snapshots->written();
     }
   }
 
+  void put(const model::Event& e) { queue ? queue->put(e) : write(e); }
+
   // In the queue's thread, if there is one.
   void write(const model::Event& e) {
-    if (events->failed()) return;
-    if (json) {
-      traces::append_event_json(events->text, names, e);
-      ++counts[static_cast<size_t>(e.kind())];
-    } else {
-      text.append(events->text, e);
-    }
+    if (events->failed() || !filter.takes(e) || !(all || traces::in_scope(scope_of(flags.scope), e.origin))) return;
+    writer->event(events->text, e);
+    ++counts[static_cast<size_t>(e.kind())];
     events->written();
   }
 
   // Behind all events.
   void write_end(const std::string& why) {
+    if (calls) calls->finish();
     if (queue) queue->finish();
-    if (!events) return;
-    if (json)
-      traces::append_trace_json(events->text, traces::end_of(machine.state(), counts, why));
-    else if (machine.state().exited)
-      text.append_summary(events->text);
+    if (events) writer->end(events->text, traces::end_of(machine.state(), counts, why));
   }
 
   const emu::Machine& machine;
 
   model::Program program;
   std::unique_ptr<model::Program> writers;
-  bool json;
-  traces::EventCounts counts{};  // of a JSON trace
+  const TraceFlags flags;
+  const Filter filter;
+  bool all = true;               // events of every scope
+  traces::EventCounts counts{};  // of what was written
   traces::ProgramNames names, snapshot_names;
-  traces::EventText text;
   traces::BinaryId id;
-  std::unique_ptr<Output> events, snapshots;
+  std::unique_ptr<traces::TraceWriter> writer;
+  std::unique_ptr<TraceFile> events, snapshots;
   std::optional<traces::EventQueue> queue;
   std::unique_ptr<model::Tracker> tracker;
+  std::unique_ptr<model::CallTracer> calls;
 };
 
 TraceSession::TraceSession(emu::Machine& machine, const TraceFlags& flags)
@@ -230,7 +156,6 @@ void TraceSession::finish(const std::string& why) {
 }
 
 void TraceSession::cut_short(const std::string& why) {
-  if (!body_->json) return;
   try {
     body_->write_end(why);
   } catch (const std::exception&) {  // what ended the run is what is said

@@ -1,9 +1,10 @@
-// What `run` writes about defers: the flags, and the session that writes while the machine runs.
+// What `run` and `trace` write about a run: the flags, and the session that writes while the machine runs.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "cli/event_filter.h"
 #include "emu/machine.h"
 #include "traces/event_text.h"
 
@@ -12,10 +13,13 @@ namespace deferscope::cli {
 class Verb;
 
 struct TraceFlags {
-  std::string events;     // "": none; "-": text to stderr; FILE; JSON lines if it ends in .jsonl
-  int pipe = -1;          // JSON lines to this open descriptor instead
-  std::string snapshots;  // FILE
-  std::string scope = "user";
+  std::string events;          // "": none; "-": text to stderr; FILE, whose name says its format (trace_file.h)
+  int pipe = -1;               // JSON Lines to this open descriptor instead, which it closes
+  std::string snapshots;       // FILE
+  std::string scope;           // "": not given, which is the user's
+  bool scope_chooses = false;  // what JSON Lines has, too
+  bool calls = false;          // level call
+  FilterFlags filter;
   uint64_t max_trace_mib = 4096;
   bool wanted() const { return !events.empty() || pipe >= 0 || !snapshots.empty(); }
 };
@@ -30,10 +34,10 @@ class TraceSession {
  public:
   TraceSession(emu::Machine& machine, const TraceFlags& flags);
   ~TraceSession();
-  // Writes what is left, and the summary of a text, or a JSON trace's end; `why`: what ended the run if the guest did
-  // not end. Throws if a file could not be written whole.
+  // Writes what is left, and the trace's end; `why`: what ended the run if the guest did not end. Throws if a file
+  // could not be written whole.
   void finish(const std::string& why = "");
-  // The same where what ended the run is about to be said: throws nothing, and gives a text no summary.
+  // The same where what ended the run is about to be said: throws nothing.
   void cut_short(const std::string& why);
 
  private:

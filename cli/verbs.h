@@ -25,5 +25,6 @@ void add_show(CLI::App& app, Action& action);        // show.cpp: a trace as tex
 void add_snap(CLI::App& app, Action& action);        // snap.cpp: the defers at a moment
 void add_run(CLI::App& app, Action& action);         // run.cpp: the main job
 void add_step(CLI::App& app, Action& action);        // step.cpp: the prompt
+void add_trace(CLI::App& app, Action& action);       // trace_verb.cpp: what happens, kept in a file
 
 }  // namespace deferscope::cli

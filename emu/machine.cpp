@@ -277,6 +277,7 @@ RunExit Machine::run_reference(Position limit) {
       exit.kind = RunExit::HostCall;
       break;
     }
+    engine_.tell_mark(pc, state_.position);
     exit = step_watched(ignored, touched);
     ++state_.position;
     exit.again = pass = exit.kind == RunExit::Budget && state_.cpu().pc == pc && exit.again;

@@ -63,6 +63,32 @@ const char* to_string(EffectKind k);
 enum class TransferBy : uint8_t { sigpanic, async_preempt, mcall, systemstack, gogo, count };
 const char* to_string(TransferBy t);
 
+// What begins a call.
+enum class CallBy : uint8_t {
+  call,    // a CALL, also of what runs a deferred function
+  tail,    // a jump out of another, in whose frame's place it runs: jmpdefer, a wrapper
+  change,  // a change of stacks: the first on this one (systemstack, mcall)
+  signal,  // the kernel, or a signal handler that changed where the goroutine goes on (sigpanic, asyncPreempt)
+  go,      // it is the goroutine's first
+  count
+};
+const char* to_string(CallBy b);
+
+// How a call ends.
+enum class CallEnd : uint8_t {
+  returned,
+  tail,     // it jumped to another function, which runs in its place
+  unwound,  // a recovery, or what runs instead of it, threw its frame away
+  left,     // its stack was left for good: gogo, the goroutine's end
+  ended,    // the guest, or the trace, ended in it
+  count
+};
+const char* to_string(CallEnd e);
+
+// Whose stack a call runs on.
+enum class OnStack : uint8_t { goroutine, system, signal, count };
+const char* to_string(OnStack s);
+
 template <class Enum>
 inline constexpr size_t kWords = static_cast<size_t>(Enum::count);
 template <>

@@ -51,6 +51,24 @@ const char* to_string(TransferBy t) {
   return words[static_cast<size_t>(t)];
 }
 
+const char* to_string(CallBy b) {
+  static constexpr const char* words[] = {"call", "tail", "stack change", "signal", "go"};
+  static_assert(std::size(words) == kWords<CallBy>);
+  return words[static_cast<size_t>(b)];
+}
+
+const char* to_string(CallEnd e) {
+  static constexpr const char* words[] = {"returned", "tail", "unwound", "left", "ended"};
+  static_assert(std::size(words) == kWords<CallEnd>);
+  return words[static_cast<size_t>(e)];
+}
+
+const char* to_string(OnStack s) {
+  static constexpr const char* words[] = {"goroutine", "system", "signal"};
+  static_assert(std::size(words) == kWords<OnStack>);
+  return words[static_cast<size_t>(s)];
+}
+
 const char* to_string(FieldClass c) {
   static constexpr const char* words[] = {"semantics", "mechanism", "address", "place", "time"};
   static_assert(std::size(words) == static_cast<size_t>(FieldClass::count));

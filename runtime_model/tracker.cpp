@@ -237,6 +237,8 @@ uint64_t Tracker::bytes(const std::shared_ptr<const void>& saved) const {
 
 uint64_t Tracker::events_before() const { return state_->next; }
 
+uint64_t Tracker::take_id() { return ++found_, state_->next++; }
+
 std::vector<Running> Tracker::running(uint64_t goid) const {
   std::vector<Running> out;
   const G* g = state_->goroutines.find(goid);

@@ -72,6 +72,8 @@ class Tracker final : public emu::Machine::Companion {
   emu::Position position_of(uint64_t event) const { return positions_.at(event); }
   // At the current position: how many events lie behind it, and the deferred calls that are running, outermost first.
   uint64_t events_before() const;
+  // The number of an event that somebody else adds to the stream; for runs that only go forward.
+  uint64_t take_id();
   std::vector<Running> running(uint64_t goid) const;
   // The merged chain of a goroutine as the guest's memory and what was seen of the run say it together: a defer that
   // runs is not pending, one between its unlinking and its call is, records of frames that are gone are stale.

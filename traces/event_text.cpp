@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "loader/printable.h"
@@ -25,6 +26,12 @@ void put_offset(TextBuffer& out, uint64_t at, uint64_t base) {
 
 // What event.position and the place take of a line, and what a detail is indented by.
 constexpr size_t kPosition = 12, kIndent = 18;
+constexpr const char* kByWords[] = {"called", "by a jump", "on another stack", "by a signal", "the goroutine's first"};
+static_assert(std::size(kByWords) == model::kWords<model::CallBy>);
+constexpr const char* kEndWords[] = {"returned", "jumped on", "thrown away by a recovery", "left for good",
+                                     "not over when the guest ended"};
+static_assert(std::size(kEndWords) == model::kWords<model::CallEnd>);
+
 std::string in_column(std::string_view place) { return fmt::format("  {:<32} ", place); }
 
 }  // namespace
@@ -502,6 +509,21 @@ void EventText::output(const Event& e) {
   out_->put('\n');
 }
 
+// Calls are indented by how deep they lie.
+void EventText::call(const Event& e) {
+  constexpr uint64_t kDeepest = 40;
+  head(e);
+  const auto* enter = e.kind() == EventKind::call_enter ? &e.as<model::CallEnter>() : nullptr;
+  const auto* leave = enter ? nullptr : &e.as<model::CallLeave>();
+  out_->spaces(2 * std::min(enter ? enter->level : leave->level, kDeepest)).put(enter ? "→ " : "← ");
+  out_->put(function(e.frame.function));
+  if (leave && leave->how != model::CallEnd::returned) out_->put("   ").put(kEndWords[static_cast<size_t>(leave->how)]);
+  if (enter && enter->by != model::CallBy::call) out_->put("   ").put(kByWords[static_cast<size_t>(enter->by)]);
+  if (enter && enter->deferred != model::kNoEvent) out_->put("   deferred");
+  if (enter && enter->site && enter->by != model::CallBy::signal) out_->put("   from ").put(place(enter->site));
+  out_->put('\n');
+}
+
 void EventText::other(const Event& e) {
   switch (e.kind()) {
     case EventKind::deferreturn_enter:
@@ -527,6 +549,8 @@ void EventText::other(const Event& e) {
       out_->put("stale: its frame ").put(function(e.frame.function)).put(" is gone; the next panic will run record ");
       out_->hex(e.as<model::DeferStale>().record).put('\n');
       return;
+    case EventKind::call_enter:
+    case EventKind::call_leave: return call(e);
     case EventKind::goexit:
       goexits_.insert(e.id);
       head(e);

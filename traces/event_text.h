@@ -70,6 +70,7 @@ class EventText {
   void stack_move(const model::Event& e);
   void goroutine(const model::Event& e);
   void output(const model::Event& e);
+  void call(const model::Event& e);
   void other(const model::Event& e);
 
   Names& names_;

@@ -13,6 +13,10 @@ struct TraceSchemaWord {};
 enum class TraceLine : uint8_t { header, end, count };
 inline const char* to_string(TraceLine l) { return l == TraceLine::header ? "header" : "end"; }
 
+// What a trace tells of.
+enum class TraceLevel : uint8_t { defer, call, count };
+inline const char* to_string(TraceLevel l) { return l == TraceLevel::defer ? "defer" : "call"; }
+
 #define PART(name, meaning)                          \
   struct name {                                      \
     static constexpr const char* kMeaning = meaning; \

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "traces/zstd_stream.h"
+
 namespace deferscope::traces {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr size_t kLongestLine = 1 << 26;  // an event's has a few thousand bytes
 }  // namespace
 
 TraceReader::TraceReader(std::string name, Source source)
-    : name_(name), source_(std::move(source)), reader_(std::move(name)) {
+    : name_(name), source_(plain(name_, std::move(source))), reader_(std::move(name)) {
   const auto first = line();
   if (!first)
     throw TraceError(buffer_.empty() ? fmt::format("{}: no trace: it is empty", name_)

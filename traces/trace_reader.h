@@ -12,7 +12,7 @@ namespace deferscope::traces {
 
 class TraceReader {
  public:
-  // Fills a buffer; how many bytes, 0 at the end. It throws what it likes.
+  // Fills a buffer; how many bytes, 0 at the end; Zstandard is decompressed. It throws what it likes.
   using Source = std::function<size_t(char* to, size_t n)>;
   // Reads the header. Throws TraceError: one line with the file's name, for what is no trace, and for a damaged line.
   TraceReader(std::string name, Source source);

@@ -81,6 +81,7 @@ struct Engine::Context {
   HookListener* hooks;
   bool exact;      // one instruction a block: stores to code are allowed
   unsigned shown;  // calls of the observer that the first instruction had already
+  MarkListener* marks;
 
   // Instructions executed before the one that slot `s` belongs to.
   uint64_t count_at(int64_t left, const Block& b, const Slot& s) const {

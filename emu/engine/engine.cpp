@@ -39,6 +39,17 @@ void Engine::set_observer(Observer* o, bool memory) {
   drop_blocks();
 }
 
+void Engine::set_marks(MarkListener* l, Marks marks) {
+  mark_listener_ = l;
+  marks_ = std::move(marks);
+  drop_blocks();
+}
+
+void Engine::tell_mark(uint64_t pc, uint64_t count) const {
+  if (marks_.empty()) return;
+  if (const auto mark = marks_.find(pc); mark != marks_.end()) mark_listener_->marked(pc, count, mark->second);
+}
+
 Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache) {
   Cache::Jump& guess = cache.jump[(pc ^ (pc >> 12)) % Cache::kJumps];
   if (guess.pc == pc) return guess.block;
@@ -93,7 +104,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
                 block,          static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX)),
                 count + done,   pass_hook && block->hooked,
                 hook_listener_, exact,
-                shown};
+                shown,          mark_listener_};
     exit = execute(ctx);
     shown = exit.shown;
     done += exit.executed;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "emu/engine/block.h"
@@ -40,6 +41,17 @@ class HookListener {
   virtual bool stops_at_hook(uint64_t count) = 0;
 };
 
+// Told of each arrival at a mark, before its instruction runs: some nanoseconds. Called from inside the run: registers
+// (but not pc), and memory are exact, flags and floating-point state are not. It may read those; it must compute
+// nothing in floating point, and change nothing. `count`: instructions executed by all threads before: an instruction
+// that is begun twice is told twice, with the same. `tag`: the mark's.
+class MarkListener {
+ public:
+  virtual ~MarkListener() = default;
+  virtual void marked(uint64_t pc, uint64_t count, uint64_t tag) = 0;
+};
+using Marks = std::unordered_map<uint64_t, uint64_t>;  // tags by pc
+
 struct RunExit {
   enum Kind : uint8_t {
     Budget,    // all of it is used
@@ -74,6 +86,10 @@ class Engine {
   void set_hook_listener(HookListener* l) { hook_listener_ = l; }
   // Every instruction is shown to `o` (and accesses if `memory`); nullptr: nobody looks, and nothing is called.
   void set_observer(Observer* o, bool memory = false);
+  // Instructions that `l` is told of, unlike a hook without a stop. nullptr: none.
+  void set_marks(MarkListener* l, Marks marks);
+  // The mark at pc, if there is one, is told.
+  void tell_mark(uint64_t pc, uint64_t count) const;
   // Addresses the OS answers itself (nullptr: none).
   void set_host_calls(std::function<bool(uint64_t)> is_host_call) { is_host_call_ = std::move(is_host_call); }
   // Drops every block: after the memory under it was replaced by another value.
@@ -99,6 +115,8 @@ class Engine {
   HookListener* hook_listener_ = nullptr;
   Observer* observer_ = nullptr;
   bool observe_memory_ = false;
+  MarkListener* mark_listener_ = nullptr;
+  Marks marks_;
   std::function<bool(uint64_t)> is_host_call_;
   uint64_t blocks_made_ = 0;
 };

@@ -317,6 +317,9 @@ L_Hook:  // the first slot of its block
   budget += block->count;
   out.kind = RunExit::Hook;
   goto finish;
+L_Mark:  // imm: its tag
+  ctx->marks->marked(block->pc + s->offset, ctx->count_at(budget, *block, *s), static_cast<uint64_t>(s->imm));
+  NEXT();
 L_Observe:  // imm instructions from this one on
   if (UNLIKELY(ctx->shown != 0))
     --ctx->shown;

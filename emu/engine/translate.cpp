@@ -152,9 +152,11 @@ Block* Translator::run(uint64_t start, Memory& from, Engine::Cache& to) {
     drop_dead_flags();
     fence = items.size();
     if (engine.observer_) classify();
+    if (!engine.marks_.empty()) find_marks();
     for (size_t i = 0; i < items.size();) {
       at = &items[i];
       if (engine.observer_) observe(i);
+      if (!engine.marks_.empty()) mark(i);
       i = fuse(i);
     }
     at = &items.back();
@@ -205,6 +207,21 @@ void Translator::observe(size_t i) {
   }
   if (it.first && (i == 0 || items[i - 1].stops)) emit(H::Observe).imm = items[end - 1].index - it.index + 1;
   if (engine.observe_memory_) observe_access(it);
+}
+
+// What is told before item i, if its instruction is marked. The fence stands at the next mark, so that what comes
+// before it is done.
+void Translator::mark(size_t i) {
+  if (items[i].mark) emit(H::Mark).imm = static_cast<int64_t>(*items[i].mark);
+  if (!engine.observer_) fence = items.size();
+  for (size_t k = i + 1; k < fence; ++k)
+    if (items[k].mark) fence = k;
+}
+
+void Translator::find_marks() {
+  for (Item& it : items)
+    if (it.first)
+      if (const auto mark = engine.marks_.find(pc + it.offset); mark != engine.marks_.end()) it.mark = &mark->second;
 }
 
 void Translator::observe_access(const Item& it) {

@@ -25,8 +25,9 @@ struct Translator {
     isa::Uop u;
     uint16_t offset;
     uint8_t index, length;
-    bool first;          // of its instruction
-    bool stops = false;  // its instruction may end the run
+    bool first;                      // of its instruction
+    bool stops = false;              // its instruction may end the run
+    const uint64_t* mark = nullptr;  // the tag of what is to be told before it
   };
   isa::Lifted in;
   std::vector<Item> items;
@@ -60,6 +61,8 @@ struct Translator {
   void drop_dead_flags();
   void classify();
   void observe(size_t i);
+  void find_marks();
+  void mark(size_t i);
   void observe_access(const Item& it);
   size_t one(size_t i);
   size_t fuse(size_t i);

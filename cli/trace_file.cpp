@@ -1,0 +1,131 @@
+#include "cli/trace_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "emu/error.h"
+
+namespace deferscope::cli {
+namespace {
+
+constexpr TraceFormat kText{"", TraceFormat::text, false, "text"};
+constexpr TraceFormat kFormats[] = {
+    {".jsonl", TraceFormat::json_lines, false, "JSON Lines"},
+    {".jsonl.zst", TraceFormat::json_lines, true, "the same, compressed"},
+    {".pftrace", TraceFormat::perfetto, false, "for ui.perfetto.dev"},
+    {".json", TraceFormat::chrome, false, "for chrome://tracing"},
+};
+
+}  // namespace
+
+const TraceFormat& format_of(const std::string& path) {
+  for (const TraceFormat& f : kFormats)
+    if (const std::string_view suffix = f.suffix; path.size() > suffix.size() && path.ends_with(suffix)) return f;
+  return kText;
+}
+
+std::string known_suffixes() {
+  std::string out;
+  for (const TraceFormat& f : kFormats) out += fmt::format("{}{} ({})", out.empty() ? "" : ", ", f.suffix, f.what);
+  return out;
+}
+
+TraceFile::TraceFile(const std::string& path, uint64_t max_mib, bool compressed)
+    : path_(path),
+      fd_(path == "-" ? STDERR_FILENO : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
+      max_mib_(max_mib),
+      left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {
+  struct stat st {};
+  if (fd_ < 0 || ::fstat(fd_, &st) != 0) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
+  regular_ = S_ISREG(st.st_mode) && !is_stderr();
+  if (compressed) compressor_.emplace();
+}
+
+TraceFile::TraceFile(int pipe, uint64_t max_mib)
+    : path_("pipe"), fd_(pipe), max_mib_(max_mib), left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {}
+
+TraceFile::~TraceFile() {
+  write_text(true);
+  if (!is_stderr()) ::close(fd_);
+}
+
+bool TraceFile::is_stderr() const { return fd_ == STDERR_FILENO; }
+
+std::string TraceFile::name() const { return is_stderr() ? "standard error" : path_; }
+
+void TraceFile::flush() {
+  write_text(false);
+  if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
+}
+
+void TraceFile::finish() {
+  write_text(true);
+  if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
+  if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", name(), std::strerror(error_)));
+}
+
+size_t TraceFile::whole(std::string_view pieces, size_t most) const {
+  if (writer_) return writer_->whole(pieces, most);
+  return most == 0 ? 0 : pieces.rfind('\n', most - 1) + 1;  // npos + 1 is 0
+}
+
+// After an error, or what the limit cut off, nothing more is written: what is there stays a beginning. The limit counts
+// what is made, not what that is compressed to.
+void TraceFile::write_text(bool last) {
+  std::string_view pieces = full_ || error_ ? std::string_view() : text;
+  if (pieces.size() > left_) {
+    full_ = true;
+    pieces = pieces.substr(0, whole(pieces, left_));
+  }
+  left_ -= pieces.size();
+  if (compressor_ && !ended_ && !error_) {
+    compressed_.clear();
+    if (!pieces.empty()) compressor_->add(pieces, compressed_);
+    if (last || full_) compressor_->end(compressed_), ended_ = true;
+    write_all(compressed_);
+  } else if (!compressor_) {
+    write_pieces(pieces);
+  }
+  text.clear();
+}
+
+void TraceFile::write_pieces(std::string_view pieces) {
+  while (!pieces.empty() && !error_) {
+    size_t n = pieces.size();
+    if (!regular_ && n > PIPE_BUF) {  // what a pipe takes whole or not at all; a longer piece goes alone
+      n = whole(pieces, PIPE_BUF);
+      for (size_t most = 2 * PIPE_BUF; n == 0; most *= 2)
+        n = most < pieces.size() ? whole(pieces, most) : pieces.size();
+    }
+    write_all(pieces.substr(0, n));
+    pieces.remove_prefix(n);
+  }
+}
+
+void TraceFile::write_all(std::string_view part) {
+  for (size_t done = 0; done < part.size() && !error_;) {
+    const ssize_t n = ::write(fd_, part.data() + done, part.size() - done);
+    if (n >= 0)
+      done += static_cast<size_t>(n);
+    else if (errno != EINTR)
+      give_up(errno, part.substr(0, done));
+  }
+}
+
+// A full disk took a part: its last piece goes again. Of what is compressed the reader takes what is whole.
+void TraceFile::give_up(int error, std::string_view taken) {
+  error_ = error;
+  if (compressor_) return;
+  const off_t end = regular_ ? ::lseek(fd_, 0, SEEK_CUR) : -1;
+  const size_t rest = taken.size() - whole(taken, taken.size());
+  if (end >= 0 && rest && ::ftruncate(fd_, end - static_cast<off_t>(rest)) != 0) error_ = errno;
+}
+
+}  // namespace deferscope::cli

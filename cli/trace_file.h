@@ -1,0 +1,72 @@
+// The file that a trace goes to. Whenever the process or the disk ends, what is there ends where a piece (a line, a
+// packet) ends: whole pieces go in one write, on a pipe as many of them as it takes at once.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "traces/trace_writer.h"
+#include "traces/zstd_stream.h"
+
+namespace deferscope::cli {
+
+// What a file's name says of what is in it.
+struct TraceFormat {
+  const char* suffix;
+  enum Kind : uint8_t { text, json_lines, perfetto, chrome } kind;
+  bool compressed;
+  const char* what;
+};
+// Text, where no suffix is known.
+const TraceFormat& format_of(const std::string& path);
+std::string known_suffixes();  // ".jsonl (JSON Lines), …"
+
+class TraceFile {
+ public:
+  // "-": standard error. Nothing goes to the guest's standard output. Throws emu::Error if it cannot be opened.
+  TraceFile(const std::string& path, uint64_t max_mib, bool compressed = false);
+  // A pipe that stands open; it is closed in the end.
+  TraceFile(int pipe, uint64_t max_mib);
+  ~TraceFile();
+  TraceFile(const TraceFile&) = delete;
+
+  // Whose pieces these are; without one they are lines.
+  void set_writer(const traces::TraceWriter* writer) { writer_ = writer; }
+  bool failed() const { return error_ != 0; }  // what else is made of the guest would be thrown away
+  bool is_stderr() const;
+  std::string text;  // whole pieces, appended to by writers
+  // What stands there from the start on. A pipe's reader may not be there yet.
+  void begin() {
+    if (regular_) flush();
+  }
+  void written() {  // standard error is read beside the guest's output, so nothing is held back there
+    if (text.size() >= kBuffer || is_stderr()) flush();
+  }
+  // Throws emu::Error where --max-trace ends it.
+  void flush();
+  // Throws emu::Error if not all was written.
+  void finish();
+
+ private:
+  static constexpr size_t kBuffer = 1 << 16;
+  std::string name() const;
+  size_t whole(std::string_view pieces, size_t most) const;
+  void write_text(bool last);
+  void write_pieces(std::string_view pieces);
+  void write_all(std::string_view part);
+  void give_up(int error, std::string_view taken);
+
+  std::string path_;
+  int fd_;
+  uint64_t max_mib_, left_;  // left_: bytes
+  bool regular_ = false, full_ = false, ended_ = false;
+  int error_ = 0;  // errno of the first write that failed
+  const traces::TraceWriter* writer_ = nullptr;
+  std::optional<traces::Compressor> compressor_;
+  std::string compressed_;  // reused
+};
+
+}  // namespace deferscope::cli

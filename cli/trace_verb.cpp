@@ -1,0 +1,61 @@
+// `deferscope trace -o FILE [FLAGS] BIN [ARGS]`: as `run`, and what happens is kept.
+#include <fmt/format.h>
+
+#include "cli/command_line.h"
+#include "cli/run.h"
+#include "cli/trace_file.h"
+#include "cli/verbs.h"
+#include "emu/error.h"
+
+namespace deferscope::cli {
+namespace {
+
+struct VerbFlags {
+  RunFlags run;
+  std::string file = "", level = "defer";
+};
+
+// Without a file: text on standard error, as of `run --events`.
+std::string events_of(const std::string& file) {
+  if (file.empty()) return "-";
+  if (file == "-")
+    throw emu::Error("-o -: standard output is the guest's; name a file, or leave -o out for text on standard error");
+  if (format_of(file).kind == TraceFormat::text)
+    throw emu::Error(fmt::format("-o {}: the name says the format, and ends in one of: {}", file, known_suffixes()));
+  return file;
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app, Action& action) {
+  Verb verb(app, action, "trace", "Run a Go program and keep what happens: defers, panics, recoveries, calls");
+  auto flags = std::make_shared<VerbFlags>();
+  TraceFlags& trace = flags->run.trace;
+  verb.option("-o,--output", flags->file,
+              "Where it goes; the name says the format: .jsonl (JSON Lines), .jsonl.zst (compressed), .pftrace (for "
+              "ui.perfetto.dev), .json (for chrome://tracing); without it, text on standard error")
+      .unit("FILE");
+  verb.option("--level", flags->level, "defer: what belongs to defers; call: calls and returns too")
+      .one_of({"defer", "call"})
+      .show_default();
+  verb.option("--scope", trace.scope,
+              "Whose calls are told (default: user), and whose defers; without it JSON Lines have everybody's defers")
+      .one_of({"user", "std", "all"});
+  add_filter_flags(verb, trace.filter);
+  verb.option("--max-trace", trace.max_trace_mib, "Most that may be written").unit("MIB").show_default();
+  add_guest_flags(verb, flags->run.guest);
+  verb.flag("--stats", flags->run.stats, "Print instructions, wall time and memory to stderr");
+  verb.example("deferscope trace -o out.pftrace --level call ./hello-defer");
+  verb.does([flags] {
+    return own_failures_are_125([&] {
+      TraceFlags& t = flags->run.trace;
+      t.events = events_of(flags->file);
+      t.calls = flags->level == "call";
+      t.scope_chooses = true;
+      build_source(flags->run.guest);
+      return run(flags->run);
+    });
+  });
+}
+
+}  // namespace deferscope::cli
