@@ -40,7 +40,7 @@ bool one_of(const std::string_view (&names)[n], std::string_view name) {
 CallTracer::Special CallTracer::special_of(const Function& f) {
   const std::string_view name = f.name();
   if (name == "runtime.copystack") return Special::copystack;
-  if (name == "runtime.gogo") return Special::gogo;
+  if (name == "runtime.gogo" || name == "gogo") return Special::gogo;
   if (name == "runtime.goexit1") return Special::goroutine_ends;
   if (name == "runtime.morestack" || name == "runtime.morestack_noctxt") return Special::morestack;
   return Special::none;
@@ -110,8 +110,8 @@ CallTracer::Stack* CallTracer::find_stack(uint64_t g, uint64_t sp) {
 
 void CallTracer::stand(EventHead& e, const Stack& s, uint64_t position, uint64_t pc) {
   e.position = position;
-  e.goid = s.kind == OnStack::goroutine ? s.goid : guest_.who().goid;
-  e.tid = static_cast<uint64_t>(m_.state().thread().tid);
+  e.goid = s.kind == OnStack::goroutine ? s.goid : s.works_for;
+  e.tid = s.tid;
   e.pc = pc;
   e.sp = sp_;
 }
@@ -124,8 +124,9 @@ const CallTracer::From& CallTracer::from(uint64_t return_address) {
   if (!caller) return f;
   if (caller->name() == "runtime.goexit") return f.by = CallBy::go, f;
   if (one_of(kChangers, caller->name())) f.by = CallBy::change;
-  const uint64_t site = p_.call_site(return_address);
-  f.site = site ? site : return_address;
+  f.caller = naming_.function(caller);
+  const int32_t line = p_.location(return_address - 1).line;
+  f.line = line > 0 ? static_cast<uint64_t>(line) : 0;
   return f;
 }
 
@@ -136,6 +137,8 @@ void CallTracer::marked(uint64_t pc, uint64_t count, uint64_t tag) {
   last_ = position_ = count, pc_ = pc, sp_ = guest_.sp();
   Stack* s = stack_at(sp_);
   if (!s) return;
+  s->tid = static_cast<uint64_t>(m_.state().thread().tid);
+  if (s->kind != OnStack::goroutine) s->works_for = guest_.who().goid;
   const auto place = static_cast<uint32_t>(tag / kIndex);
   const uint64_t below = s->hi - sp_;
   if (tag & kSpecial) happens(places_[place].special, *s);
@@ -174,7 +177,10 @@ void CallTracer::enter(Stack& s, uint32_t place, uint64_t below) {
   if (std::exchange(s.again, false) && s.open.back().place == place && s.open.back().below == below) return;
   const uint64_t return_address = guest_.return_address();
   const From& origin = from(return_address);
-  CallBy by = places_[place].by_signal ? CallBy::signal : s.jumped == below ? CallBy::tail : origin.by;
+  CallBy by = origin.by;
+  if (by == CallBy::change && s.kind == OnStack::goroutine) by = CallBy::call;
+  if (s.jumped == below) by = CallBy::tail;
+  if (places_[place].by_signal) by = CallBy::signal;
   leave_deeper(s, below + 1, CallEnd::left);
   while (!s.open.empty() && s.open.back().below == below && !begins_within(s.open.back(), return_address))
     leave(s, CallEnd::tail), by = CallBy::tail;
@@ -189,8 +195,9 @@ void CallTracer::enter(Stack& s, uint32_t place, uint64_t below) {
   stand(enter_, s, position_, pc_);
   enter_.id = options_.next_id();
   enter_.origin = at.function->origin;
-  enter_.frame.function = at.name, enter_.frame.sp = sp_, enter_.frame.depth = below, enter_.frame.pc = pc_;
-  call.level = s.open.size(), call.by = by, call.stack = s.kind, call.site = origin.site;
+  enter_.frame.function = at.name, enter_.frame.sp = sp_, enter_.frame.depth = below;
+  call.level = s.open.size(), call.by = by, call.stack = s.kind;
+  call.caller = origin.caller, call.line = origin.line;
   s.open.push_back({enter_.id, below, place});
   options_.sink(enter_);
 }
@@ -202,7 +209,6 @@ void CallTracer::leave(Stack& s, CallEnd how) {
   leave_.id = options_.next_id();
   leave_.origin = at.function->origin;
   leave_.frame.function = at.name, leave_.frame.sp = s.hi - open.below, leave_.frame.depth = open.below;
-  leave_.frame.pc = at.function->f.entry;
   auto& call = leave_.as<CallLeave>();
   call.enter = open.id, call.level = s.open.size() - 1, call.how = how, call.stack = s.kind;
   s.open.pop_back();

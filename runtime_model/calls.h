@@ -51,13 +51,16 @@ class CallTracer final : public emu::MarkListener {
     uint64_t g = 0, goid = 0, lo = 0, hi = 0;
     OnStack kind = OnStack::goroutine;
     uint64_t moves = 0;          // as of which lo and hi are
+    uint64_t tid = 0;            // of the thread that ran on it last
+    uint64_t works_for = 0;      // a thread's: goid of the goroutine whose work it did last
     std::vector<Open> open;      // outermost first
     uint64_t jumped = kNowhere;  // `below` of the call that just ended by a jump
     bool again = false;          // the innermost is about to begin anew
   };
   // What a return address says of the call.
   struct From {
-    uint64_t site = 0;
+    Name caller;
+    uint64_t line = 0;
     CallBy by = CallBy::call;
   };
   static constexpr uint64_t kNowhere = UINT64_MAX;
