@@ -197,7 +197,7 @@ void CallTracer::enter(Stack& s, uint32_t place, uint64_t below) {
   enter_.origin = at.function->origin;
   enter_.frame.function = at.name, enter_.frame.sp = sp_, enter_.frame.depth = below;
   call.level = s.open.size(), call.by = by, call.stack = s.kind;
-  call.caller = origin.caller, call.line = origin.line;
+  call.caller = origin.caller, call.caller_line = origin.line;
   s.open.push_back({enter_.id, below, place});
   options_.sink(enter_);
 }

@@ -520,7 +520,7 @@ void EventText::call(const Event& e) {
   if (leave && leave->how != model::CallEnd::returned) out_->put("   ").put(kEndWords[static_cast<size_t>(leave->how)]);
   if (enter && enter->by != model::CallBy::call) out_->put("   ").put(kByWords[static_cast<size_t>(enter->by)]);
   if (enter && enter->deferred != model::kNoEvent) out_->put("   deferred");
-  if (enter && enter->caller) out_->put("   from ").put(function(enter->caller)).put(':').decimal(enter->line);
+  if (enter && enter->caller) out_->put("   from ").put(function(enter->caller)).put(':').decimal(enter->caller_line);
   out_->put('\n');
 }
 

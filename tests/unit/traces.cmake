@@ -24,6 +24,9 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(diff PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 1200)
   deferscope_all_test(diff.all python3 ${PROJECT_SOURCE_DIR}/tests/diff.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
                       --stories ${guests_parent}/guests-stories --all)
+  add_test(NAME trace COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/trace.py --program $<TARGET_FILE:deferscope>
+                              --guests ${DEFERSCOPE_GUESTS})
+  set_tests_properties(trace PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 900)
   add_test(NAME signals COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/signals.py --program $<TARGET_FILE:deferscope>
                                 --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
@@ -37,6 +40,8 @@ target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT=
 add_test(NAME hostile_names COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/hostile_names.py --program $<TARGET_FILE:deferscope>
                                     --guests ${DEFERSCOPE_GUESTS})
 set_tests_properties(hostile_names PROPERTIES LABELS guests SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+deferscope_all_test(trace.oracle python3 ${PROJECT_SOURCE_DIR}/tests/trace.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS} --oracle)
 
 # Programs that are built from Go source: with a go of the test's own; `./dev test --all`: with Go's, every release.
 add_test(NAME from_source COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/from_source.py --program $<TARGET_FILE:deferscope>
