@@ -54,7 +54,7 @@ class Bench:
         return trace_lines.split(data)[1]
 
     def guest(self, release, arch):
-        return next(self.guests.glob("cases*_%s*_linux_%s_*" % (release, arch)))
+        return next(self.guests.glob("cases_%s*_linux_%s_opt_syms" % (release, arch)))
 
 
 # --- level defer, and what is chosen of it ---
@@ -252,7 +252,8 @@ def chrome(data):
     for e in json.loads(data):
         track, time = e["tid"], round(e["ts"] * 1000)
         if e["ph"] == "M":
-            tracks[track] = e["args"]["name"]
+            if e["name"] == "thread_name":
+                tracks[track] = e["args"]["name"]
             continue
         expect(track in tracks and time >= last.get(track, 0), "a track without a name, or time goes back: %r" % e)
         last[track] = time
@@ -284,7 +285,7 @@ def timelines(bench):
                 t = perfetto_trace.Trace(bench.trace("t.pftrace", *flags, guest, case)[3])
                 tracks, slices, points, other = chrome(bench.trace("t.json", *flags, guest, case)[3])
                 expect([s[1:] for s in t.slices] == [s[1:] for s in slices] and [p[1:] for p in t.points] == [p[1:] for p in points], "%s: two timelines" % what)
-                expect(t.flows == other and list(t.tracks.values()) == list(tracks.values())[1:], "%s: other flows or tracks" % what)
+                expect(t.flows == other and list(t.tracks.values()) == list(tracks.values()), "%s: other flows or tracks: %s" % (what, set(map(str, t.flows.items())) ^ set(map(str, other.items()))))
                 expect(all(s[2] is not None for s in t.slices), "%s: a slice without an end" % what)
                 events = bench.events(*flags, guest, case)
                 ends = {e["enter"]: e["position"] for e in events if e["event"] == "call.leave"}

@@ -58,7 +58,7 @@ class Chrome final : public TimelineWriter {
   }
 
   void put_begin(const TraceHeader& h) override {
-    name("process_name", 0,
+    name("process_name", 1,
          fmt::format("{} ({}, {}/{})", h.arguments.empty() ? "" : h.arguments[0], h.go, h.goos, h.goarch));
   }
   void put_track(uint64_t track, std::string_view of) override { name("thread_name", track, of); }

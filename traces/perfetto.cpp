@@ -122,7 +122,7 @@ class Perfetto final : public TimelineWriter {
   void event(const Item& i, Type type) {
     interned_.clear(), event_.clear();
     event_.number(field::type, type);
-    event_.number(field::track_uuid, uuid(i.track));
+    event_.number(field::track_uuid, i.track);
     event_.number(field::category_iids, iid(categories_, i.category));
     event_.number(field::name_iid, iid(names_, i.name));
     for (const TimelineArgument& a : i.arguments) {
@@ -142,7 +142,6 @@ class Perfetto final : public TimelineWriter {
     if (!interned_.bytes().empty()) packet_.message(field::interned_data, interned_);
     put(packet_);
   }
-  static uint64_t uuid(uint64_t track) { return track + 1; }  // 0 is the default track
 
   void put_begin(const TraceHeader& h) override {
     Message process, descriptor, packet;
@@ -156,7 +155,7 @@ class Perfetto final : public TimelineWriter {
   }
   void put_track(uint64_t track, std::string_view name) override {
     Message descriptor;
-    descriptor.number(field::uuid, uuid(track));
+    descriptor.number(field::uuid, track);
     descriptor.number(field::parent_uuid, kProcess);
     descriptor.text(field::name, name);
     packet_.clear();
@@ -168,7 +167,7 @@ class Perfetto final : public TimelineWriter {
   void put_slice_end(uint64_t time, uint64_t track) override {
     interned_.clear(), event_.clear();
     event_.number(field::type, kSliceEnd);
-    event_.number(field::track_uuid, uuid(track));
+    event_.number(field::track_uuid, track);
     put_event(time);
   }
   void put_end(const TraceEnd&) override {}

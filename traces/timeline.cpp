@@ -13,8 +13,9 @@ using model::EventKind;
 using model::OnStack;
 using model::RunBy;
 
-// Tracks of threads stand behind those of goroutines.
-constexpr uint64_t kSystem = uint64_t{1} << 40, kSignal = uint64_t{1} << 41;
+// Tracks' numbers are those of goroutines; others stand behind them, and all fit 31 bits: viewers take them for
+// threads.
+constexpr uint64_t kNobody = 1 << 29, kSystem = 1 << 30, kSignal = kSystem + kNobody;
 
 // The number of the flow that begins at an event.
 uint64_t flow(uint64_t id) { return id == model::kNoEvent ? 0 : id + 1; }
@@ -62,6 +63,7 @@ TimelineWriter::Track& TimelineWriter::track_of(const Event& e) {
     const bool signal = *stack == OnStack::signal;
     return track((signal ? kSignal : kSystem) + e.tid, fmt::format("thread {}: {} stack", e.tid, to_string(*stack)));
   }
+  if (e.goid == 0) return track(kNobody, "before the first goroutine");
   const auto known = tracks_.find(e.goid);
   if (known != tracks_.end()) return known->second;
   const auto named = goroutines_.find(e.goid);
