@@ -64,12 +64,12 @@ class Plain {
     if (!begun_) begin();
     if (!context_) return from_buffer(to, n);
     ZSTD_outBuffer out{to, n, 0};
-    while (out.pos == 0) {
-      if (in_.pos == in_.size && !more()) return 0;
+    while (true) {  // it may hold text of what it was given before
       const size_t hint = ZSTD_decompressStream(context_, &out, &in_);
       if (ZSTD_isError(hint)) throw TraceError(fmt::format("{}: damaged: {}", name_, ZSTD_getErrorName(hint)));
+      if (out.pos) return out.pos;
+      if (in_.pos == in_.size && !more()) return 0;
     }
-    return out.pos;
   }
 
  private:
