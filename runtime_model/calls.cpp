@@ -101,7 +101,7 @@ CallTracer::Stack* CallTracer::find_stack(uint64_t g, uint64_t sp) {
     const uint64_t goid = guest_.goid(on);
     if (goid != s->goid) leave_deeper(*s, 0, CallEnd::left);  // of a goroutine that had this g before
     s->goid = goid;
-    s->kind = on == signal ? OnStack::signal : on == system ? OnStack::system : OnStack::goroutine;
+    s->kind = goid ? OnStack::goroutine : on == signal ? OnStack::signal : OnStack::system;
     s->lo = guest_.stack_lo(on), s->hi = guest_.stack_hi(on), s->moves = moves_;
     return s;
   }

@@ -369,7 +369,7 @@ def broken_pipe(bench):
     for suffix in SUFFIXES:
         fifo = bench.folder / ("pipe" + suffix)
         os.mkfifo(fifo)
-        run = subprocess.Popen([bench.program, "trace", "--level", "call", "-o", fifo, guest, "defer-mixed"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        run = subprocess.Popen([bench.program, "trace", "--level", "call", "--scope", "all", "-o", fifo, guest, "defer-mixed"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with open(fifo, "rb") as reader:
             got = reader.read(10)
         _, err = run.communicate(timeout=SECONDS)
