@@ -377,6 +377,35 @@ class Bench:
         if rows:
             self.add("Events to a file, against the run without", table(["run", "s", "M/s", "time : plain", "CPU s of all threads", ""], rows))
 
+    CALLS = {".jsonl": [], ".jsonl.zst": [], ".pftrace": [], ".pftrace, --scope all": ["--scope", "all"]}
+
+    def calls(self):
+        """trace --level call, whole processes, against run."""
+        rows = []
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch)]
+            except Missing as e:
+                note(str(e))
+                continue
+            cases = {"plain": lambda: self.deferscope(argv)}
+            for name, flags in self.CALLS.items():
+                path = self.tmp / ("calls" + name.split(",")[0])
+                words = [self.ds, "trace", "--stats", "--level", "call", "--max-trace", "65536", "-o", path, *flags, *argv]
+                cases[name] = lambda path=path, words=words: self.fresh(path, lambda _: Sample(words))
+            got = interleaved(cases, self.repetitions)
+            n, base = self.instructions(got["plain"][0]), median(got["plain"])
+            for name, samples in got.items():
+                if samples[0].out != got["plain"][0].out:
+                    note(f"calls, {name}: the guest's output differs")
+                x = median(samples) / base
+                if name in self.CALLS and not self.CALLS[name]:
+                    self.reach(f"calls told ({name}, {arch})", f"{1 / x:.2f}×", 1 / x >= 0.3, 1 / x >= 0.5)
+                rows.append([f"{name}, {arch}", timed(samples), number(n / median(samples) / 1e6), f"{x:.2f}×",
+                             number(median(samples, lambda s: s.cpu))])
+        if rows:
+            self.add("Calls to a file, against the run without", table(["run", "s", "M/s", "time : plain", "CPU s of all threads"], rows))
+
     def fresh(self, path, run):
         """A run that writes a file which was not there: giving back the old one's pages is not its work."""
         path.unlink(missing_ok=True)
@@ -568,6 +597,7 @@ class Bench:
     TARGETS = [
         ("plain run of the benchmark guest", "≥ 0.15× qemu-user's speed", "≥ 0.3×"),
         ("events on", "≥ 0.85× own plain run", "≥ 0.95×"),
+        ("calls told", "≥ 0.3× own plain run", "≥ 0.5×"),
         ("a native callback per instruction, pc only", "≥ 3× Unicorn's code hook", "≥ 430 M/s"),
         ("recording for time travel", "≤ 1.5× own plain run", "≤ 1.1×, ≤ 0.35 B an instruction"),
         ("seek, reverse step", "p95 ≤ 100 ms, ≤ 20 ms", "p95 ≤ 20 ms, ≤ 1 ms"),
@@ -594,7 +624,7 @@ class Bench:
         return table(["work", "must", "aim", "measured", "reached"], rows)
 
     def go(self):
-        for part in (self.plain, self.callbacks, self.watching, self.events, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.listing, self.pieces):
+        for part in (self.plain, self.callbacks, self.watching, self.events, self.calls, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.listing, self.pieces):
             part()
         text = self.targets()
         print(f"\nTargets\n\n{text}")
@@ -637,7 +667,7 @@ def main():
     parser.add_argument("--guests", action="append", metavar="DIR", help="where the guests are (also DEFERSCOPE_GUESTS); default build/guests, build/guests-core")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="the build to measure")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching events travel stepping prompt start_up kernels listing pieces")
+    parser.add_argument("--only", action="append", help="only these parts: plain callbacks watching events calls travel stepping prompt start_up kernels listing pieces")
     args = parser.parse_args()
     environment = os.environ.get("DEFERSCOPE_GUESTS")
     args.guests = args.guests or ([environment] if environment else [ROOT / "build" / "guests", ROOT / "build" / "guests-core"])

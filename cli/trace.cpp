@@ -83,7 +83,7 @@ struct TraceSession::Body {
       case TraceFormat::json_lines: return traces::json_lines_writer(names);
       case TraceFormat::perfetto: return traces::perfetto_writer(scope);
       case TraceFormat::chrome: return traces::chrome_writer(scope);
-      default: return traces::text_writer(names, scope, !flags.filter.chooses());
+      default: return traces::text_writer(names, scope, flags.events != "-", !flags.filter.chooses());
     }
   }
 

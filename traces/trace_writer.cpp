@@ -18,7 +18,7 @@ class JsonLines final : public TraceWriter {
 
 class Text final : public TraceWriter {
  public:
-  Text(Names& names, Scope scope, bool summary) : text_(names, scope), summary_(summary) {}
+  Text(Names& names, Scope scope, bool outputs, bool summary) : text_(names, scope, outputs), summary_(summary) {}
   void begin(std::string&, const TraceHeader&) override {}
   void event(std::string& out, const model::Event& e) override { text_.append(out, e); }
   void end(std::string& out, const TraceEnd& end) override {
@@ -38,8 +38,8 @@ size_t TraceWriter::whole(std::string_view bytes, size_t most) const {
 
 std::unique_ptr<TraceWriter> json_lines_writer(Names& names) { return std::make_unique<JsonLines>(names); }
 
-std::unique_ptr<TraceWriter> text_writer(Names& names, Scope scope, bool summary) {
-  return std::make_unique<Text>(names, scope, summary);
+std::unique_ptr<TraceWriter> text_writer(Names& names, Scope scope, bool outputs, bool summary) {
+  return std::make_unique<Text>(names, scope, outputs, summary);
 }
 
 }  // namespace deferscope::traces

@@ -21,7 +21,7 @@ class TraceWriter {
 
 // What each writes; those that are for people have a scope.
 std::unique_ptr<TraceWriter> json_lines_writer(Names& names);
-std::unique_ptr<TraceWriter> text_writer(Names& names, Scope scope, bool summary);
+std::unique_ptr<TraceWriter> text_writer(Names& names, Scope scope, bool outputs, bool summary);
 std::unique_ptr<TraceWriter> perfetto_writer(Scope scope);
 std::unique_ptr<TraceWriter> chrome_writer(Scope scope);
 
