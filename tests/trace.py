@@ -286,7 +286,10 @@ def timelines(bench):
                 events = bench.events(*flags, guest, case)
                 ends = {e["enter"]: e["position"] for e in events if e["event"] == "call.leave"}
                 calls_ = [(e["position"], ends[e["id"]], e["frame"]["function"]) for e in events if e["event"] == "call.enter"]
-                expect(calls_ == [(s[1], s[2], s[4]) for s in t.slices if s[3] == "call"], "%s: the slices are not the calls" % what)
+                drawn = [(s[1], s[2], s[4]) for s in t.slices if s[3] == "call"]
+                # What runs in jmpdefer's place begins a moment before its first instruction.
+                early = [c for c, s in zip(calls_, drawn) if c != s and not (c[2] in ("runtime.deferreturn", "runtime.jmpdefer") and c[::2] == s[::2] and 0 < c[1] - s[1] < 3)]
+                expect(len(calls_) == len(drawn) and not early, "%s: the slices are not the calls: %s" % (what, early[:3]))
                 scope = ("user",) if "all" not in flags else ("user", "std", "runtime")
                 runs = [e for e in events if e["event"] == "defer.start" and e["origin"] in scope]
                 over = {e["start"]: e["position"] for e in events if e["event"] == "defer.end"}

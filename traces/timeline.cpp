@@ -26,6 +26,9 @@ std::string_view name_of(const model::DeferredFunction& d) {
   return n ? n.text() : d.funcval ? "?" : "nil func";
 }
 
+// Not so where the guest ends: all is drawn to the end then.
+bool frames_go(model::Why w) { return w == model::Why::frame || w == model::Why::recovery || w == model::Why::goexit; }
+
 std::string_view name_of(model::Name n) { return n ? n.text() : "?"; }
 
 }  // namespace
@@ -85,7 +88,7 @@ void TimelineWriter::name_goroutine(const Event& e) {
 // --- slices ---
 
 void TimelineWriter::open(Track& t, const Event& e, Kind kind, uint64_t key, Item item) {
-  t.open.push_back({kind, key, e.frame.depth, 0});
+  t.open.push_back({kind, key, e.frame.depth});
   put_slice(item);
 }
 
@@ -153,6 +156,8 @@ void TimelineWriter::run(Track& t, const Event& e) {
   const model::Defer& d = *e.defer();
   const bool exits = d.run_by != RunBy::panic && d.run_by != RunBy::goexit;
   if (exits && !calls_) leave_frames(t, e, false);
+  if (d.run_by == RunBy::jmpdefer)
+    while (!t.open.empty() && t.open.back().gives_way) close_to(t, last_, t.open.size() - 1);
   text_ = fmt::format("{} (deferred)", name_of(d.function));
   Item i = item(t, e, "defer", text_);
   i.arguments = {{"defer", {}, d.number}, {"owner", name_of(e.frame.function), 0}, {"run_by", to_string(d.run_by), 0}};
@@ -186,6 +191,7 @@ void TimelineWriter::call(Track& t, const Event& e) {
   Item i = item(t, e, "call", name_of(e.frame.function));
   if (c.by != model::CallBy::call) i.arguments.push_back({"by", to_string(c.by), 0});
   open(t, e, Kind::call, e.id, std::move(i));
+  t.open.back().gives_way = e.frame.function == "runtime.deferreturn" || e.frame.function == "runtime.jmpdefer";
 }
 
 void TimelineWriter::output(Track& t, const Event& e) {
@@ -210,7 +216,7 @@ void TimelineWriter::event(std::string& out, const Event& e) {
       Track& t = track_of(e);
       text_ = fmt::format("{}: {}", l.started ? "never returns" : "never runs", name_of(l.defer.function));
       point(t, e, "defer", text_);
-      if (l.started) close(t, last_, Kind::defer, l.start);
+      if (l.started && frames_go(l.why)) close(t, last_, Kind::defer, l.start);
       return;
     }
     case EventKind::deferreturn_leave: return calls_ ? void() : leave_frames(track_of(e), e, true);
@@ -222,7 +228,7 @@ void TimelineWriter::event(std::string& out, const Event& e) {
     case EventKind::panic_aborted: {
       Track& t = track_of(e);
       point(t, e, "panic", "aborted");
-      close(t, last_, Kind::panic, e.panic()->id);
+      if (frames_go(e.as<model::PanicAborted>().why)) close(t, last_, Kind::panic, e.panic()->id);
       return;
     }
     case EventKind::recovery_jump: {

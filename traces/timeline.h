@@ -50,9 +50,10 @@ class TimelineWriter : public TraceWriter {
   enum class Kind : uint8_t { call, frame, defer, panic };
   struct Slice {
     Kind kind;
-    uint64_t key = 0;      // of a call its event, of a defer's run its start, of a panic its number's event
-    uint64_t depth = 0;    // of a frame
-    uint64_t pending = 0;  // of a frame: its defers that have not run
+    uint64_t key = 0;        // of a call its event, of a defer's run its start, of a panic its number's event
+    uint64_t depth = 0;      // of a frame
+    uint64_t pending = 0;    // of a frame: its defers that have not run
+    bool gives_way = false;  // a call of deferreturn or jmpdefer, in whose place the deferred function runs
   };
   struct Track {
     uint64_t id = 0;
