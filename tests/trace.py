@@ -381,7 +381,7 @@ def said_by_the_program(bench):
     """oracle/calls says its own calls."""
     source = pathlib.Path(__file__).resolve().parent / "oracle" / "calls"
     text = (source / "main.go").read_text()
-    bodies = re.findall(r"^func (?:\(\w+ (\w+)\) )?(\w+)\(.*?\{\n(.*?)^\}", text, re.M | re.S)
+    bodies = re.findall(r"^func (?:\(\w+ (\w+)\) )?(\w+)\([^\n]*\{\n(.*?)^\}", text, re.M | re.S)
     defer_in = {".".join(filter(None, (receiver, name))): "\tdefer " in body for receiver, name, body in bodies}
     sequences = set()
     for release in ("1.12", "1.13", "1.14", "1.17", "1.18", "1.21", "1.22", "1.25", "1.27"):
@@ -403,7 +403,7 @@ def said_by_the_program(bench):
                     told.append((">", name))
                 elif name in names and e["event"] == "call.leave" and e["how"] == "returned" and not defer_in[name]:
                     told.append(("<", name))
-            expect(told == said, "%s: told and said differ at %s" % (what, next((i, a, b) for i, (a, b) in enumerate(zip(told + [None], said + [None])) if a != b)))
+            expect(told == said, "%s: told and said differ at %s" % (what, next(((i, a, b) for i, (a, b) in enumerate(zip(told + [None], said + [None])) if a != b), None)))
             expect(len(said) > 300, "%s: it says little" % what)
             calls_nest(events, what)
             sequences.add(tuple(told))

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "runtime_model/calls.h"
 #include "runtime_model/event_visit.h"
 #include "tests/unit/model_run.h"
 #include "traces/event_json.h"
@@ -206,7 +207,49 @@ TEST(EventTable, StreamsAreTheSame) {
       EXPECT_TRUE(told_again == told) << path << " " << kCases[i] << "\n" << first_difference(told, told_again);
     }
   }
-  EXPECT_GE(seen.size(), kKinds - 1) << "a kind of event never happened";  // defer.stale: in stories only
+  // defer.stale: in stories only; calls: below.
+  EXPECT_GE(seen.size(), kKinds - 3) << "a kind of event never happened";
+}
+
+// The same of a stream with every call.
+TEST(EventTable, CallsAreTheSame) {
+  for (const std::string& path : case_guests("1.27")) {
+    const Program p(loader::Image::load(path));
+    emu::Machine m(p.image(), guest_options(path, {"panic-nested"}));
+    m.recording().set_sink([](int, const uint8_t*, size_t) {});
+    traces::ProgramNames names(p);
+    traces::EventText text(names, traces::Scope::all);
+    std::string stream, again, told, told_again;
+    size_t calls = 0;
+    const auto take = [&](const Event& e) {
+      append_event_json(stream, names, e);
+      text.append(told, e);
+      calls += e.kind() == EventKind::call_enter;
+    };
+    std::unique_ptr<model::CallTracer> tracer;
+    model::TrackerOptions options;
+    options.positions = false;
+    options.sink = [&](Event& e) { take(e), tracer->hear(e); };
+    model::Tracker tracker(p, m, options);
+    model::CallOptions of;
+    of.chooses = [](const model::Function&) { return true; };
+    of.sink = take;
+    of.next_id = [&] { return tracker.take_id(); };
+    tracer = std::make_unique<model::CallTracer>(p, m, of);
+    m.run_to(emu::kNever);
+    tracer->finish();
+    EXPECT_GT(calls, 1000u) << path;
+    EventReader reader(path);
+    reader.names().know_release(*names.fn_offset(), names.jmpdefer());
+    traces::EventText text_again(reader.names(), traces::Scope::all);
+    std::istringstream in(stream);
+    EXPECT_TRUE(read_events(in, reader, [&](const Event& e) {
+      append_event_json(again, reader.names(), e);
+      text_again.append(told_again, e);
+    }));
+    EXPECT_TRUE(again == stream) << path << "\n" << first_difference(again, stream);
+    EXPECT_TRUE(told_again == told) << path << "\n" << first_difference(told, told_again);
+  }
 }
 
 // The paths of a JSON value's leaves; "effects[].name".
