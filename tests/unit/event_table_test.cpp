@@ -240,6 +240,7 @@ TEST(EventTable, CallsAreTheSame) {
     tracer->finish();
     EXPECT_GT(calls, 1000u) << path;
     EventReader reader(path);
+    reader.names().learn_isa(p.amd64());
     reader.names().know_release(*names.fn_offset(), names.jmpdefer());
     traces::EventText text_again(reader.names(), traces::Scope::all);
     std::istringstream in(stream);
