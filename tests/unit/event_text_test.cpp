@@ -140,7 +140,8 @@ TEST(EventText, GoldenStreams) {
     kept << std::ifstream(file).rdbuf();
     EXPECT_EQ(kept.str(), now) << file << ": DEFERSCOPE_UPDATE_WALKS=1 writes it anew";
   }
-  for (int k = 0; k < static_cast<int>(EventKind::count) && all; ++k)
+  // Calls are told at level call only (EventTable.CallsAreTheSame, tests/trace.py); they are the last kinds.
+  for (int k = 0; k < static_cast<int>(EventKind::call_enter) && all; ++k)
     EXPECT_TRUE(kinds.count(static_cast<EventKind>(k))) << to_string(static_cast<EventKind>(k)) << " is in no stream";
   EXPECT_EQ(storages.size(), 4u);
 }
