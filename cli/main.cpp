@@ -26,6 +26,7 @@ constexpr AddVerb kVerbs[] = {
     add_demo,        //
     add_diff,        //
     add_disasm,      //
+    add_draw,        //
     add_info,        //
     add_run,         //
     add_show,        //

@@ -19,6 +19,7 @@ void add_defers(CLI::App& app, Action& action);      // defers.cpp: the static i
 void add_completion(CLI::App& app, Action& action);  // completion.cpp: for shells
 void add_diff(CLI::App& app, Action& action);        // diff.cpp: runs beside each other
 void add_disasm(CLI::App& app, Action& action);      // disasm.cpp: the text of machine code
+void add_draw(CLI::App& app, Action& action);        // draw.cpp: the stack at a moment
 void add_demo(CLI::App& app, Action& action);        // demo.cpp: the main job on a program that we carry
 void add_info(CLI::App& app, Action& action);        // info.cpp: what a binary says about itself
 void add_show(CLI::App& app, Action& action);        // show.cpp: a trace as text

@@ -211,6 +211,8 @@ RunExit Machine::step_watched(Stop& stop, bool& touched) {
     void look(uint64_t a, unsigned n, bool is_write) {
       for (const Watch& w : watches) {
         if (a + n <= w.address || a >= w.address + w.size || !(is_write ? w.write : w.read)) continue;
+        stop.begin = touched ? std::min(stop.begin, a) : a;
+        stop.end = touched ? std::max(stop.end, a + n) : a + n;
         stop.kind = Stop::Watchpoint;
         stop.address = std::max(a, w.address);
         stop.write = is_write;

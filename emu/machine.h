@@ -30,6 +30,7 @@ struct Stop {
   } kind = Reached;
   uint64_t address = 0;  // Watchpoint: what was touched
   bool write = false;
+  uint64_t begin = 0, end = 0;  // Watchpoint: all that the instruction's watched accesses reached
 };
 
 struct Watch {

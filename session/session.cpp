@@ -21,10 +21,13 @@ std::unique_ptr<model::Program> Session::program_of(const emu::Machine& machine)
 
 namespace {
 
-std::unique_ptr<model::Tracker> tracker_of(std::unique_ptr<model::Program>& program, emu::Machine& machine) {
+std::unique_ptr<model::Tracker> tracker_of(std::unique_ptr<model::Program>& program, emu::Machine& machine,
+                                           const Options& options) {
   if (!program) return nullptr;
   try {
-    return std::make_unique<model::Tracker>(*program, machine, model::TrackerOptions{});
+    model::TrackerOptions tracking;
+    if (options.event) tracking.sink = [tell = options.event](model::Event& e) { tell(e); };
+    return std::make_unique<model::Tracker>(*program, machine, std::move(tracking));
   } catch (const std::exception&) {
     program = nullptr;
     return nullptr;
@@ -36,7 +39,7 @@ std::unique_ptr<model::Tracker> tracker_of(std::unique_ptr<model::Program>& prog
 Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
     : time_(std::move(machine)),
       program_(program_of(time_.machine())),
-      tracker_(tracker_of(program_, time_.machine())),
+      tracker_(tracker_of(program_, time_.machine(), options)),
       reader_(time_.machine(), program_.get()),
       focus_(reader_),
       variables_(reader_, focus_),

@@ -28,9 +28,10 @@
 namespace deferscope::session {
 
 struct Options {
-  std::string syntax = "go";                       // of instructions: go, asm, gnu
-  uint64_t snapshot_budget = uint64_t{512} << 20;  // bytes
-  std::function<void(const Progress&)> progress;   // told now and then while something takes long; may be empty
+  std::string syntax = "go";                            // of instructions: go, asm, gnu
+  uint64_t snapshot_budget = uint64_t{512} << 20;       // bytes
+  std::function<void(const Progress&)> progress;        // told now and then while something takes long; may be empty
+  std::function<void(const model::Event&)> event = {};  // told of each event when it is first found; may be empty
 };
 
 struct RegisterChange {

@@ -1,0 +1,148 @@
+#include "session/drawings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "session/written.h"
+
+namespace deferscope::session {
+namespace {
+
+constexpr size_t kDeepest = 16;    // frames that are drawn unasked
+constexpr size_t kMoreBelow = 64;  // frames that may be opened below those of the first moment
+constexpr uint64_t kMostOfStep = 1000;
+
+bool of_user(const Frame& f) { return f.function && f.function->origin == model::Origin::user; }
+
+size_t frames_for(const std::vector<Frame>& all) {
+  for (size_t i = 0; i < all.size(); ++i)
+    if (of_user(all[i])) return i + 1 < all.size() && of_user(all[i + 1]) ? i + 2 : i + 1;
+  return std::min<size_t>(3, all.size());
+}
+
+traces::Drawing draw_now(Session& s, size_t frames, bool relative) {
+  const model::Guest* guest = s.reader().guest();
+  if (!guest) throw Error("this program is no Go program that the model reads");
+  if (s.time().state().exited) throw Error("the guest has ended: there is no stack to draw");
+  const Standing standing = s.focus().standing();
+  if (!frames) frames = frames_for(s.reader().trace(standing, kDeepest).frames);
+  model::Roles roles = model::roles_of(*guest, s.tracker(), standing, frames);
+  if (roles.frames.empty()) throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
+  find_stale(s.time(), s.reader(), roles);
+  traces::DrawOptions o;
+  o.relative = relative;
+  o.position = s.time().position();
+  if (!standing.at_call) o.instruction = s.reader().instruction_text(standing.pc);
+  return traces::draw(*guest, roles, o);
+}
+
+// Goes back where it stood, whatever happens.
+class Back {
+ public:
+  explicit Back(Session& s) : s_(s), here_(s.time().position()), choice_(s.focus().choice()) {}
+  ~Back() {
+    s_.time().machine().set_hooks({});
+    s_.time().machine().set_watches({});
+    try {
+      s_.time().seek(here_);
+    } catch (const std::exception&) {  // an interrupt: what was thrown before says so
+    }
+    s_.focus().restore(choice_);
+  }
+
+ private:
+  Session& s_;
+  emu::Position here_;
+  Focus::Choice choice_;
+};
+
+}  // namespace
+
+traces::Drawing draw_here(Session& s, const DrawnView& view) { return draw_now(s, view.frames, view.relative); }
+
+traces::Drawing draw_until(Session& s, const DrawnView& view, emu::Position later) {
+  traces::Drawing before = draw_now(s, view.frames, view.relative);
+  const Back back(s);
+  const Who who = s.focus().who();
+  s.time().seek(later);
+  s.focus().choose(who);
+  return traces::between(std::move(before), draw_now(s, before.frames.size() + kMoreBelow, view.relative));
+}
+
+emu::Position behind_step(Session& s) {
+  const Back back(s);
+  const Breakpoints::Instead none(s.breakpoints());
+  const model::Function* f = s.reader().function(s.reader().pc());
+  if (!f || f->name() != "runtime.jmpdefer") {
+    s.motion().over_call();
+    return s.time().position();
+  }
+  for (uint64_t n = 0; n < kMostOfStep && s.reader().function(s.reader().pc()) == f; ++n) s.motion().instructions(1);
+  return s.time().position();
+}
+
+// --- steps ---
+
+namespace {
+
+// What it is called in a sequence; empty: it is no step of its own.
+std::string title_of(const model::Event& e) {
+  using model::EventKind;
+  const model::Defer* d = e.defer();
+  const std::string what =
+      d ? std::string(d->function.wraps ? d->function.wraps.text() : d->function.symbol.text()) : "";
+  switch (e.kind()) {
+    case EventKind::defer_push: return "defers " + what;
+    case EventKind::jmpdefer: return "jmpdefer runs " + what;
+    case EventKind::defer_start:
+      return d->run_by == model::RunBy::jmpdefer ? "" : fmt::format("{} runs {}", to_string(d->run_by), what);
+    case EventKind::defer_end: return d->run_by == model::RunBy::jmpdefer ? what + " returns" : "";
+    case EventKind::recovery_jump: return "recovery: frames are cut";
+    case EventKind::stack_move: return "the stack moves";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+void StepsOfFrame::see(const model::Event& e) {
+  if (e.origin != model::Origin::user || more_) return;
+  std::string title = title_of(e);
+  if (title.empty()) return;
+  if (seen_.size() >= kMost) {
+    more_ = true;
+    return;
+  }
+  emu::Position at = e.shown.none() ? e.position : e.shown.position;
+  if (e.kind() == model::EventKind::jmpdefer)  // its first instruction
+    if (const auto& steps = e.as<model::Jmpdefer>().steps; !steps.empty()) at = steps.front().position;
+  seen_.push_back({at, e.goid, std::move(title)});
+}
+
+std::vector<DrawnStep> StepsOfFrame::find(Session& s) const {
+  const auto frames = s.focus().frames(kDeepest);
+  const auto mine = std::find_if(frames.begin(), frames.end(), of_user);
+  if (mine == frames.end()) throw Error("no function of the user's is on the stack here: --steps follows one's frame");
+  const emu::Position here = s.time().position();
+  const Who who = s.focus().who();
+  FrameLife life(s.reader(), who, *mine);
+  {
+    const Back back(s);
+    life.find(s.time(), s.reader());
+    while (!life.end()) {
+      const emu::Position from = s.time().position();
+      s.time().machine().set_hooks(life.hooks());
+      const emu::Stop stop = s.time().run(emu::kNever);
+      if (life.ran(s.reader(), from) || stop.kind != emu::Stop::Hook) break;
+    }
+  }
+  std::vector<DrawnStep> out;
+  for (const Seen& e : seen_)
+    if (e.goid == who.goid && e.position >= here && (!life.end() || e.position < *life.end()))
+      out.push_back({e.position, e.title});
+  if (more_) throw Error(fmt::format("more than {} events up to here: --steps cannot follow them", kMost));
+  return out;
+}
+
+}  // namespace deferscope::session

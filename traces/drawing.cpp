@@ -1,0 +1,216 @@
+// Roles with their values become words that point at each other.
+#include "traces/drawing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "loader/printable.h"
+
+namespace deferscope::traces {
+namespace {
+
+using model::Role;
+
+constexpr uint64_t kNoPointer = 4096;  // nothing is mapped below
+
+class Drawer {
+ public:
+  Drawer(const model::Guest& g, const model::Roles& r, const DrawOptions& o) : g_(g), p_(g.program()), r_(r), o_(o) {}
+
+  Drawing take() {
+    Drawing d;
+    d.program = fmt::format("{} {}/{}", p_.go().version.text, p_.go().goos, p_.go().goarch);
+    d.relative = o_.relative;
+    d.sp = r_.standing.sp, d.hi = r_.stack_hi, d.sp_end = d.hi - d.sp;
+    d.moments.push_back(moment());
+    d.notes = r_.notes;
+    for (size_t i = r_.frames.size(); i-- > 0;) d.frames.push_back(frame(i));
+    for (size_t i = 0; i < r_.objects.size(); ++i)
+      if (!r_.objects[i].in_frame) d.boxes.push_back(box(r_.objects[i]));
+    for (const model::RegisterRole& x : r_.registers)
+      d.registers.push_back({x.reg, x.name, x.of, value(x.value, x.word, x.pointer), x.role});
+    return d;
+  }
+
+ private:
+  uint64_t address(uint64_t a) const { return o_.relative ? 0 : a; }
+
+  DrawnMoment moment() const {
+    DrawnMoment m;
+    m.position = o_.position, m.goroutine = r_.standing.who.goid;
+    m.place = p_.describe(r_.standing.pc);
+    m.instruction = o_.instruction;
+    const model::Location& l = p_.location(r_.standing.at_call ? r_.standing.pc - 1 : r_.standing.pc);
+    if (l.line > 0) m.line = fmt::format("{}:{}", l.file.substr(l.file.find_last_of('/') + 1), l.line);
+    return m;
+  }
+
+  DrawnFrame frame(size_t i) const {
+    const model::FrameRoles& f = r_.frames[i];
+    DrawnFrame out;
+    out.function = f.frame.function ? model::readable(f.frame.function->name()) : "?";
+    out.place = p_.describe(f.frame.pc);
+    out.sp = address(f.frame.sp), out.size = f.frame.caller_sp - f.frame.sp;
+    out.from_end = r_.stack_hi - f.frame.caller_sp;
+    out.whole = f.whole, out.system = f.frame.stack != model::StackKind::goroutine;
+    const auto add = [&](const model::Slot& s) { out.words.push_back(word(s, s.address - f.frame.sp)); };
+    for (size_t n = f.slots.size(); n-- > 0;) add(f.slots[n]);
+    if (i == 0)
+      for (const model::Slot& s : r_.below) add(s);
+    return out;
+  }
+
+  DrawnBox box(const model::Object& o) const {
+    DrawnBox out;
+    out.title = o.title, out.state = o.state, out.address = address(o.address), out.at = o.address;
+    for (const model::Slot& s : o.fields) out.fields.push_back(word(s, s.address - o.address));
+    return out;
+  }
+
+  DrawnWord word(const model::Slot& s, uint64_t offset) const {
+    DrawnWord w;
+    w.address = address(s.address), w.offset = static_cast<int64_t>(offset), w.size = s.size, w.role = s.role;
+    w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale;
+    w.value = loader::printable(value(s.value, s.word, s.pointer));
+    w.from_end = r_.stack_hi - s.address;
+    if (s.pointer && s.word >= kNoPointer) w.points = s.word;
+    if (s.object >= 0) w.object = r_.objects[static_cast<size_t>(s.object)].title;
+    if (s.address <= r_.standing.sp && r_.standing.sp < s.end()) w.marks.emplace_back("SP");
+    if (s.address <= r_.standing.fp && r_.standing.fp < s.end() && s.size == 8)
+      w.marks.emplace_back(p_.amd64() ? "BP" : "FP");
+    return w;
+  }
+
+  // What stands at the end of an arrow.
+  std::string pointed_at(uint64_t a) const {
+    for (const model::Object& o : r_.objects)
+      if (a >= o.address && a < o.address + o.size)
+        return a == o.address ? o.title : fmt::format("{}+{}", o.title, a - o.address);
+    for (const model::FrameRoles& f : r_.frames) {
+      if (a < f.lo || a > f.hi) continue;
+      const model::Slot* s = r_.at(a);
+      if (a == f.hi && s) continue;
+      const std::string place =
+          fmt::format("{}+{}", f.frame.function ? model::readable(f.frame.function->name()) : "?", a - f.frame.sp);
+      const bool named = s && s->address == a && !s->name.empty() && s->role != Role::saved_fp &&
+                         s->role != Role::return_address && s->role != Role::padding;
+      if (!o_.relative) return named ? s->name : std::string();
+      return named ? fmt::format("{} ({})", place, s->name) : place;
+    }
+    return {};
+  }
+
+  std::string value(const std::string& text, uint64_t word, bool pointer) const {
+    if (!pointer || word < kNoPointer) return text;
+    const bool plain = text.starts_with("0x") || text.find(".SP+") != std::string::npos ||
+                       text.find(") 0x") != std::string::npos || text.starts_with("stack.hi-");
+    const std::string name = pointed_at(word);
+    if (!name.empty() || plain) {
+      const bool stack = r_.stack_hi && g_.on_stack(r_.standing.who.g, word);
+      std::string where = o_.relative ? name : fmt::format("{:x}", word);
+      if (!o_.relative && !name.empty()) where += fmt::format(" ({})", name);
+      if (o_.relative && name.empty()) where = stack ? (plain ? text : "stack") : elsewhere(word);
+      const bool told = !plain && text != name && text.size() > 2;
+      return fmt::format("→ {}{}", where, told ? "  " + text : "");
+    }
+    return text;
+  }
+
+  // An address that is not drawn, without its number.
+  std::string elsewhere(uint64_t a) const {
+    const auto s = p_.image().symbol_at(a, loader::SymbolSource::symtab);
+    if (s && s->size && a - s->address < s->size)
+      return a == s->address ? std::string(s->name) : fmt::format("{}+{}", s->name, a - s->address);
+    return p_.image().memory().bytes_from(a).empty() ? "elsewhere" : "data";
+  }
+
+  const model::Guest& g_;
+  const model::Program& p_;
+  const model::Roles& r_;
+  const DrawOptions& o_;
+};
+
+}  // namespace
+
+Drawing draw(const model::Guest& guest, const model::Roles& roles, const DrawOptions& options) {
+  Drawing d = Drawer(guest, roles, options).take();
+  name_and_point(d);
+  return d;
+}
+
+void name_and_point(Drawing& d) {
+  for (size_t i = 0; i < d.frames.size(); ++i) {
+    d.frames[i].id = fmt::format("f{}", i);
+    for (DrawnWord& w : d.frames[i].words) w.id = fmt::format("f{}{:+}", i, w.offset);
+  }
+  for (size_t i = 0; i < d.boxes.size(); ++i) {
+    d.boxes[i].id = fmt::format("b{}", i);
+    for (DrawnWord& w : d.boxes[i].fields) w.id = fmt::format("b{}{:+}", i, w.offset);
+  }
+  const auto holder = [&](uint64_t a) -> std::string {
+    for (const DrawnBox& b : d.boxes)
+      for (const DrawnWord& w : b.fields)
+        if (a - b.at - static_cast<uint64_t>(w.offset) < w.size) return w.id;
+    for (const DrawnFrame& f : d.frames)
+      for (const DrawnWord& w : f.words)
+        if (w.after && a - (d.hi - w.from_end) < w.size) return w.id;
+    return {};
+  };
+  const auto point = [&](DrawnWord& w) {
+    w.target = w.points && !w.stale && w.after ? holder(w.points) : std::string();
+    if (w.target == w.id) w.target.clear();
+  };
+  for (DrawnFrame& f : d.frames)
+    for (DrawnWord& w : f.words) point(w);
+  for (DrawnBox& b : d.boxes)
+    for (DrawnWord& w : b.fields) point(w);
+}
+
+std::string words_for(const DrawnWord& w) {
+  const std::string of = w.of.empty() ? "" : " of " + w.of;
+  if (!w.object.empty()) return fmt::format("{}.{}", w.object, w.name);
+  switch (w.role) {
+    case Role::return_address:
+    case Role::saved_fp:
+    case Role::defer_bits: return w.name;
+    case Role::closure_slot: return fmt::format("{} of open-coded defers", w.name);
+    case Role::outgoing: return w.name.empty() ? "space for calls" : fmt::format("{}  argument{}", w.name, of);
+    case Role::spill: return w.name.empty() ? "spill place" + of : fmt::format("{}  spill place{}", w.name, of);
+    case Role::unknown: return w.name.empty() ? "spilled or temporary" : w.name;
+    default: break;
+  }
+  return fmt::format("{}  {}{}", w.name, model::to_string(w.role), of);
+}
+
+bool says_little(const DrawnWord& w) {
+  return (w.role == Role::unknown || w.role == Role::outgoing || w.role == Role::spill || w.role == Role::padding) &&
+         (w.name.empty() || w.role == Role::padding) && w.marks.empty() && w.was_marks.empty() && w.was_value.empty();
+}
+
+std::vector<DrawnRow> rows_of(const std::vector<DrawnWord>& words) {
+  constexpr size_t kRun = 4;  // so many of a kind are one row
+  std::vector<DrawnRow> all, out;
+  for (const DrawnWord& w : words) {
+    const auto row_of = [](const DrawnWord& x) { return x.offset < 0 ? (x.offset - 7) / 8 : x.offset / 8; };
+    if (all.empty() || row_of(*all.back().words.front()) != row_of(w)) all.emplace_back();
+    all.back().words.insert(all.back().words.begin(), &w);
+  }
+  const auto little = [](const DrawnRow& r) {
+    return std::all_of(r.words.begin(), r.words.end(), [](const DrawnWord* w) { return says_little(*w); });
+  };
+  for (size_t i = 0; i < all.size();) {
+    size_t end = i;
+    while (end < all.size() && little(all[end]) && all[end].words[0]->role == all[i].words[0]->role) ++end;
+    if (end - i >= kRun) {
+      out.push_back(std::move(all[i]));
+      out.back().hidden = end - i - 1;
+      i = end;
+    } else {
+      out.push_back(std::move(all[i++]));
+    }
+  }
+  return out;
+}
+
+}  // namespace deferscope::traces

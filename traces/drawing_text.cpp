@@ -1,0 +1,253 @@
+// A drawing in lines of text: high addresses above, a word a row.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "traces/drawing.h"
+#include "traces/event_text.h"
+
+namespace deferscope::traces {
+namespace {
+
+using model::Role;
+
+size_t columns_of(std::string_view s) {
+  return static_cast<size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// At most `width` columns; what is too long ends in "…".
+std::string cut(const std::string& s, size_t width) {
+  if (columns_of(s) <= width) return s;
+  std::string out;
+  size_t n = 0;
+  for (size_t i = 0; i < s.size() && n + 1 < width; ++n) {
+    size_t end = i + 1;
+    while (end < s.size() && (s[end] & 0xc0) == 0x80) ++end;
+    out.append(s, i, end - i);
+    i = end;
+  }
+  return out + "…";
+}
+
+std::string padded(const std::string& s, size_t width) {
+  const std::string t = cut(s, width);
+  return t + std::string(width - columns_of(t), ' ');
+}
+
+std::string without_arrow(const std::string& value) {
+  constexpr std::string_view kArrow = "→ ";
+  return value.starts_with(kArrow) ? value.substr(kArrow.size()) : value;
+}
+
+std::string joined(const std::vector<std::string>& all, const char* between) {
+  std::string out;
+  for (const std::string& s : all)
+    if (!s.empty()) out += (out.empty() ? "" : between) + s;
+  return out;
+}
+
+class Text {
+ public:
+  Text(std::string& out, const Drawing& d, const DrawTextOptions& o)
+      : out_(out), d_(d), o_(o), two_(d.moments.size() > 1), columns_(o.columns && two_) {
+    left_ = d.relative ? 8 : 21;
+    const size_t room = std::max<size_t>(o.width, 40) - left_;
+    value_ = columns_ ? room / 2 : std::min<size_t>(room * 2 / 5, widest());
+  }
+
+  void write() {
+    if (!d_.title.empty()) line(d_.title);
+    head();
+    for (const DrawnFrame& f : d_.frames) frame(f);
+    for (const DrawnBox& b : d_.boxes) box(b);
+    registers();
+    for (const std::string& n : d_.notes) line("note: " + n);
+  }
+
+ private:
+  void line(const std::string& s) {
+    std::string t = cut(s, std::max<size_t>(o_.width, 40));
+    t.erase(t.find_last_not_of(' ') + 1);
+    out_ += t + "\n";
+  }
+
+  static std::string moment(const DrawnMoment& m) {
+    return fmt::format("@{}  {}  {}", with_commas(m.position), m.place, m.instruction);
+  }
+
+  void head() {
+    const DrawnMoment& m = d_.moments.front();
+    const std::string tail = fmt::format("{}{}", m.line.empty() ? "" : m.line + "  ",
+                                         m.goroutine ? fmt::format("g{}  {}", m.goroutine, d_.program) : d_.program);
+    if (!two_) {
+      line(fmt::format("{}  {}", moment(m), tail));
+    } else if (!columns_) {
+      line(fmt::format("{}  {}", moment(m), tail));
+      line("  → " + moment(d_.moments.back()));
+    } else {
+      line(tail);
+      line(std::string(left_, ' ') + padded("BEFORE " + moment(m), value_) + "AFTER " + moment(d_.moments.back()));
+    }
+    if (columns_) return;
+    line(padded(d_.relative ? "" : "address", d_.relative ? 0 : 13) + padded("SP+", 8) + padded("word", value_ + 2) +
+         "what");
+  }
+
+  // "── main.f ───────────── frame 64 bytes ──".
+  void rule(const std::string& name, const std::string& tail) {
+    const std::string begin = fmt::format("── {} ", name), end = tail.empty() ? "──" : fmt::format(" {} ──", tail);
+    const size_t width = std::max<size_t>(o_.width, 40), used = columns_of(begin) + columns_of(end);
+    std::string t = begin;
+    for (size_t n = used; n < width; ++n) t += "─";
+    line(t + end);
+  }
+
+  void frame(const DrawnFrame& f) {
+    std::string tail = f.whole ? fmt::format("frame {} bytes", f.size) : "what it passes";
+    if (f.system) tail += ", another stack";
+    const char* fate = !two_ || f.fate == Fate::stays ? "" : f.fate == Fate::dropped ? "╳ dropped, " : "later, ";
+    rule(f.function, fate + tail);
+    for (const DrawnRow& r : rows_of(f.words)) row(f, r);
+  }
+
+  std::string left_of(const DrawnFrame& f, const DrawnWord& low) const {
+    const int64_t from_own = low.offset / 8 * 8;
+    if (d_.relative) return padded(fmt::format("{:+}", from_own), left_);
+    const auto from_sp = static_cast<int64_t>(d_.sp_end - low.from_end);
+    return padded(fmt::format("{:x}", low.address & ~uint64_t{7}), 13) +
+           padded(f.system ? "" : fmt::format("{:+}", from_sp), left_ - 13);
+  }
+
+  // A value, and what it was.
+  std::string value(const DrawnWord& w, bool was, bool both) const {
+    const std::string now = w.stale ? "stale" : w.value;
+    if (was) return !w.before ? "" : w.was_value.empty() ? now : w.was_value;
+    if (!w.after) return "╳ " + w.was_value;
+    if (!both || w.was_value.empty()) return now;
+    return fmt::format("{} → {}", without_arrow(w.was_value), without_arrow(now));
+  }
+
+  static std::string mark(const std::vector<std::string>& marks) {
+    std::string out;
+    for (const std::string& m : marks) out += "  ◀ " + m;
+    return out;
+  }
+
+  // The words' names; fields of one record share its title.
+  static std::string what(const DrawnRow& r) {
+    std::vector<std::string> all;
+    const std::string* object = nullptr;
+    for (const DrawnWord* w : r.words) {
+      if (w->role == Role::padding && r.words.size() > 1) continue;
+      const bool more = object && !w->object.empty() && w->object == *object;
+      std::string s = more ? "." + w->name : words_for(*w);
+      if (!w->was_name.empty()) s = fmt::format("{}; before: {}", s, w->was_name);
+      all.push_back(std::move(s));
+      object = &w->object;
+    }
+    return joined(all, " · ");
+  }
+
+  std::string values(const DrawnRow& r, bool was, bool both) const {
+    std::vector<std::string> all;
+    for (const DrawnWord* w : r.words)
+      if (w->role != Role::padding || r.words.size() == 1) all.push_back(value(*w, was, both));
+    if (!all.empty() && std::all_of(all.begin(), all.end(), [&](auto& s) { return s == all[0] && s == "stale"; }))
+      return all[0];
+    return joined(all, " · ");
+  }
+
+  static std::vector<std::string> marks(const DrawnRow& r, bool was) {
+    std::vector<std::string> out;
+    for (const DrawnWord* w : r.words)
+      for (const std::string& m : was ? w->was_marks : w->marks) out.push_back(m);
+    return out;
+  }
+
+  void row(const DrawnFrame& f, const DrawnRow& r) {
+    if (r.hidden) {
+      line(padded("", left_) + fmt::format("… {} words: {}", r.hidden + 1, words_for(*r.words[0])));
+      return;
+    }
+    const std::string left = left_of(f, *r.words[0]);
+    if (columns_) return sides(r, left);
+    std::string right = what(r);
+    const bool stale =
+        std::any_of(r.words.begin(), r.words.end(), [](auto* w) { return w->stale && !says_little(*w); });
+    if (stale) right += "  (not written yet)";
+    std::string m = mark(marks(r, false));
+    if (two_) {
+      for (const std::string& x : marks(r, true)) m += fmt::format("  ◁ {} before", x);
+    }
+    line(left + padded(values(r, false, true), value_) + "  " + right + m);
+  }
+
+  void sides(const DrawnRow& r, const std::string& left) {
+    const auto cell = [&](bool was) {
+      const std::string v = values(r, was, false);
+      const std::string m = mark(marks(r, was));
+      return padded(fmt::format("{}  {}", v, what(r)), value_ - 2 - columns_of(m)) + m;
+    };
+    const DrawnWord& w = *r.words[0];
+    const bool changed = std::any_of(r.words.begin(), r.words.end(), [](auto* x) { return !x->was_value.empty(); });
+    std::string before = w.before ? cell(true) : "", after = w.after ? cell(false) : "╳";
+    if (w.before && w.after && !changed) after = "same" + mark(marks(r, false));
+    line(left + padded(before, value_) + after);
+  }
+
+  void box(const DrawnBox& b) {
+    std::string title = b.title;
+    if (!d_.relative) title += fmt::format("  {:x}", b.address);
+    if (two_ && b.fate != Fate::stays) title += b.fate == Fate::dropped ? "  ╳ no longer in use" : "  later";
+    rule(title, b.state);
+    std::string at = "   ";
+    const auto flush = [&] {
+      if (at.size() > 3) line(at);
+      at = "   ";
+    };
+    for (const DrawnWord& w : b.fields) {
+      if (w.role == Role::padding) continue;
+      const std::string text = fmt::format("+{} {} {}", w.offset, w.name, value(w, false, true));
+      if (columns_of(at) > 3 && columns_of(at) + 3 + columns_of(text) > o_.width) flush();
+      at += (at.size() > 3 ? " · " : "") + text;
+    }
+    flush();
+  }
+
+  void registers() {
+    if (d_.registers.empty()) return;
+    rule("registers", "");
+    for (const bool before : {true, false}) {
+      if (before && !two_) continue;
+      for (const DrawnRegister& r : d_.registers) {
+        if (two_ && (before ? !r.before : !r.after)) continue;
+        const std::string role = r.role == Role::link_register ? "" : std::string("  ") + model::to_string(r.role);
+        line(fmt::format("{}{} {}  {}{}{}", padded(two_ ? (before ? "before" : "after") : "", two_ ? 8 : 0),
+                         padded(r.reg, 4), padded(r.value, value_), r.name, role == "  " + r.name ? "" : role,
+                         r.of.empty() ? "" : " of " + r.of));
+      }
+    }
+  }
+
+  size_t widest() const {
+    size_t most = 8;
+    for (const DrawnFrame& f : d_.frames)
+      for (const DrawnRow& r : rows_of(f.words))
+        if (!r.hidden) most = std::max(most, columns_of(values(r, false, true)));
+    return most;
+  }
+
+  std::string& out_;
+  const Drawing& d_;
+  const DrawTextOptions& o_;
+  bool two_, columns_;
+  size_t left_ = 0, value_ = 0;
+};
+
+}  // namespace
+
+void append_drawing_text(std::string& out, const Drawing& d, const DrawTextOptions& options) {
+  Text(out, d, options).write();
+}
+
+}  // namespace deferscope::traces
