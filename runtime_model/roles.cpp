@@ -70,17 +70,20 @@ class Assignment {
     for (size_t i = 0; i < drawn_; ++i) claim_call(frame(i).caller_sp + above(), *frame(i).function, true);
     call_at_hand();
     for (size_t i = 0; i < drawn_; ++i) variables(frame(i));
+    for (size_t i = 0; i < drawn_; ++i) places_elsewhere(frame(i));
     for (size_t i = 0; i < drawn_; ++i) space_for_calls(frame(i));
     registers();
-    for (FrameRoles& f : out_.frames) {
+    for (size_t i = 0; i < out_.frames.size(); ++i) {
+      FrameRoles& f = out_.frames[i];
       claims_.claim_rest(f.lo, f.hi, Role::unknown, [](uint64_t) { return std::string(); });
-      f.slots = claims_.take(f.lo);
+      f.slots = claims_.take(i);
     }
     out_.objects = objects_.take();
   }
 
  private:
   bool amd64() const { return p_.amd64(); }
+  uint64_t context() const { return out_.standing.thread->cpu.r[context_register(p_.isa())]; }
   uint64_t above() const { return static_cast<uint64_t>(arguments_above(amd64())); }
   const Frame& frame(size_t i) const { return all_.frames[i]; }
   // The frame's caller lies right above it, on the same stack.
@@ -325,7 +328,7 @@ class Assignment {
       for (const Slot& s : o.fields)
         if (o.kind == Object::defer_ && s.name == "fn") closures_.push_back(s.word);
     if (const Frame& f = frame(0); f.innermost && f.pc == f.function->f.entry)
-      closures_.push_back(g_.cpu().r[context_register(p_.isa())]);
+      if (const uint64_t funcval = context(); g_.word(funcval) == f.pc) closures_.push_back(funcval);
     for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
   }
 
@@ -358,18 +361,43 @@ class Assignment {
         claim(base + x.place.stack, *x.shape, x.result ? Role::result : Role::argument, x.name);
         end = std::max(end, x.place.stack + x.shape->size);
       }
+      const auto pad = [](uint64_t) { return std::string("padding"); };
       uint64_t at = aligned(end, kWord);
+      claims_.claim_rest(base, base + std::min(at, size), Role::padding, pad);
+      const uint64_t spills = base + at;
       for (const Parameter& x : sig.all) {
         if (x.result || x.place.parts.empty()) continue;
         at = aligned(at, x.shape->align);
         if (at + x.shape->size <= size) claim(base + at, *x.shape, Role::spill, x.name);
         at += x.shape->size;
       }
+      claims_.claim_rest(spills, base + std::min(aligned(at, kWord), size), Role::padding, pad);
     }
+    named_arguments(base, f);
     copied_arguments(base, f);
     const bool spills = p_.register_abi() && !(f.f.flag & 4);  // assembly keeps to the stack
     const Role rest = !entered ? Role::outgoing : spills ? Role::spill : Role::argument;
     rest_of_call(base, base + size, rest, name_of(&f), spills ? "" : "argument +");
+  }
+
+  // Assembly has no signature.
+  void named_arguments(uint64_t base, const Function& f) {
+    struct Row {
+      std::string_view function;
+      Arg arg;
+      const char* name;
+    };
+    static constexpr Row kRows[] = {{"runtime.jmpdefer", Arg::jmpdefer_fv, "fv"},
+                                    {"runtime.jmpdefer", Arg::jmpdefer_argp, "argp"},
+                                    {"runtime.mcall", Arg::mcall_fn, "fn"},
+                                    {"runtime.systemstack", Arg::systemstack_fn, "fn"}};
+    for (const Row& row : kRows) {
+      const ArgPlace place = p_.place(row.arg);
+      if (f.name() != row.function || place.kind != ArgPlace::stack) continue;
+      Slot s = word(base - above() + static_cast<uint64_t>(place.offset - (amd64() ? 8 : 0)), Role::argument, row.name);
+      s.of = name_of(&f), s.pointer = true;
+      claims_.claim(std::move(s));
+    }
   }
 
   void rest_of_call(uint64_t lo, uint64_t hi, Role role, const std::string& of, const char* name) {
@@ -409,11 +437,12 @@ class Assignment {
       if (!call) return false;
       uint64_t target = call->target;
       if (!target) {  // through the context register, as closures are called
-        const uint64_t code = g_.word(g_.cpu().r[context_register(p_.isa())]);
+        const uint64_t code = g_.word(context());
         for (unsigned n = 0; n < i.in->count; ++n) {
           const isa::Uop& u = i.in->uops[n];
-          const bool through = (u.op == isa::Op::JumpReg && u.a < isa::kT0 && g_.cpu().r[u.a] == code) ||
-                               (u.op == isa::Op::Load && u.mem.base == context_register(p_.isa()) && u.mem.disp == 0);
+          const bool through =
+              (u.op == isa::Op::JumpReg && u.a < isa::kT0 && out_.standing.thread->cpu.r[u.a] == code) ||
+              (u.op == isa::Op::Load && u.mem.base == context_register(p_.isa()) && u.mem.disp == 0);
           if (code && through) target = code;
         }
       }
@@ -509,6 +538,36 @@ class Assignment {
     }
   }
 
+  // What no variable has here one may have behind another call of the function.
+  void places_elsewhere(const Frame& f) {
+    constexpr size_t kCalls = 64;
+    loader::Dwarf* dwarf = p_.dwarf();
+    if (!dwarf || !f.entered || f.function->f.end - f.function->f.entry > kMaxCode) return;
+    try {
+      const auto info = dwarf->function_at(f.lookup);
+      if (!info) return;
+      loader::FrameAccess access = access_to(f);
+      access.reg = [](unsigned) { return std::nullopt; };
+      std::vector<Call> calls = p_.calls_in(*f.function);
+      if (calls.size() > kCalls) calls.resize(kCalls);
+      for (const Call& c : calls)
+        for (const loader::Variable& v : info->variables)
+          if (!v.name.empty() && v.inlined_from.empty()) place_at(*dwarf, v, f, access, c.next);
+    } catch (const loader::Error&) {  // said already
+    }
+  }
+
+  void place_at(loader::Dwarf& dwarf, const loader::Variable& v, const Frame& f, const loader::FrameAccess& access,
+                uint64_t pc) {
+    const loader::Location where = dwarf.locate(v, pc, access);
+    if (where.pieces.size() != 1 || where.pieces[0].kind != loader::Piece::Kind::memory) return;
+    if (where.pieces[0].value < f.sp || where.pieces[0].value >= f.caller_sp) return;
+    for (Slot& s : claims_.words_of(where.pieces[0].value, p_.shape(v.type), role_of(v), v.name)) {
+      s.live = false;
+      claims_.claim(std::move(s));
+    }
+  }
+
   // --- registers ---
 
   void add_register(const loader::Variable& v, const Shape& shape, const loader::Piece& piece, uint64_t size) {
@@ -561,8 +620,7 @@ class Assignment {
   void registers() {
     const Frame& f = frame(0);
     if (!f.innermost || !out_.standing.thread) return;
-    const isa::Reg context = context_register(p_.isa());
-    const uint64_t funcval = out_.standing.thread->cpu.r[context];
+    const uint64_t funcval = context();
     const uint64_t code = g_.word(funcval);
     const bool entering = f.pc == f.function->f.entry;
     if (next_) passed(*next_, Role::outgoing, false);
@@ -574,9 +632,9 @@ class Assignment {
                                         (next_ && code == next_->f.entry) || g_.jmpdefer_closure() == funcval);
     if (context_holds && !objects_.funcval_name(funcval).empty()) {
       RegisterRole x;
-      x.reg = register_name(context, amd64()), x.name = "closure", x.role = Role::closure;
+      x.reg = register_name(context_register(p_.isa()), amd64()), x.name = "closure", x.role = Role::closure;
       x.value = objects_.funcval_name(funcval);
-      put(std::move(x), context, nullptr);
+      put(std::move(x), context_register(p_.isa()), nullptr);
     }
     if (!amd64() && !f.entered) {
       RegisterRole x;

@@ -51,6 +51,7 @@ struct Slot {
   bool readable = true;
   bool pointer = false;  // its word may be an address of data
   bool stale = false;    // not written since its frame was opened, as far as that is known
+  bool live = true;      // false: a variable's place at other points of its function
   int object = -1;       // whose field it is: of Roles::objects
   uint64_t end() const { return address + size; }
 };

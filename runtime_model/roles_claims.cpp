@@ -133,13 +133,10 @@ void Claims::claim_rest(uint64_t lo, uint64_t hi, Role role, const std::function
   }
 }
 
-std::vector<Slot> Claims::take(uint64_t lo) {
-  for (OfFrame& f : frames_) {
-    if (f.lo != lo) continue;
-    std::sort(f.slots.begin(), f.slots.end(), [](const Slot& a, const Slot& b) { return a.address < b.address; });
-    return std::move(f.slots);
-  }
-  return {};
+std::vector<Slot> Claims::take(size_t n) {
+  std::vector<Slot>& slots = frames_.at(n).slots;
+  std::sort(slots.begin(), slots.end(), [](const Slot& a, const Slot& b) { return a.address < b.address; });
+  return std::move(slots);
 }
 
 }  // namespace deferscope::model

@@ -13,7 +13,7 @@ class Claims {
  public:
   Claims(const Guest& guest, const StackPlaces& places) : g_(guest), places_(places) {}
 
-  // Bytes that are to be claimed: those of one frame. Frames come by rising address.
+  // Bytes that are to be claimed: those of one frame.
   void add_frame(uint64_t lo, uint64_t hi) { frames_.push_back({lo, hi, {}, std::vector<bool>(hi - lo)}); }
 
   // False: they lie in no frame, or part of them is taken.
@@ -25,8 +25,8 @@ class Claims {
   bool holds(uint64_t address) const { return frame_of(address, 1) != nullptr; }
   bool taken(uint64_t address) const;
 
-  // By address, of the frame that begins at lo.
-  std::vector<Slot> take(uint64_t lo);
+  // By address, of the n-th frame.
+  std::vector<Slot> take(size_t n);
 
   // The words of a value, filled in: what claim_value claims.
   std::vector<Slot> words_of(uint64_t at, const Shape& shape, Role role, const std::string& name) const;

@@ -71,7 +71,7 @@ class Drawer {
   DrawnWord word(const model::Slot& s, uint64_t offset) const {
     DrawnWord w;
     w.address = address(s.address), w.offset = static_cast<int64_t>(offset), w.size = s.size, w.role = s.role;
-    w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale;
+    w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale, w.live = s.live;
     w.value = loader::printable(value(s.value, s.word, s.pointer));
     w.from_end = r_.stack_hi - s.address;
     if (s.pointer && s.word >= kNoPointer) w.points = s.word;
@@ -103,26 +103,28 @@ class Drawer {
 
   std::string value(const std::string& text, uint64_t word, bool pointer) const {
     if (!pointer || word < kNoPointer) return text;
-    const bool plain = text.starts_with("0x") || text.find(".SP+") != std::string::npos ||
-                       text.find(") 0x") != std::string::npos || text.starts_with("stack.hi-");
     const std::string name = pointed_at(word);
-    if (!name.empty() || plain) {
-      const bool stack = r_.stack_hi && g_.on_stack(r_.standing.who.g, word);
-      std::string where = o_.relative ? name : fmt::format("{:x}", word);
-      if (!o_.relative && !name.empty()) where += fmt::format(" ({})", name);
-      if (o_.relative && name.empty()) where = stack ? (plain ? text : "stack") : elsewhere(word);
-      const bool told = !plain && text != name && text.size() > 2;
-      return fmt::format("→ {}{}", where, told ? "  " + text : "");
-    }
-    return text;
+    const bool on_stack = r_.stack_hi && g_.on_stack(r_.standing.who.g, word);
+    const bool number = text.starts_with("0x") || text.find(") 0x") != std::string::npos;
+    const bool place = text.find(".SP+") != std::string::npos || text.starts_with("stack.hi-");
+    if (name.empty() && !number && !place) return text;
+    if (name.empty() && !on_stack) return elsewhere(text, word);
+    if (o_.relative) return "→ " + (name.empty() ? text : name);
+    const std::string what = !number && !place && text != name ? text : name;
+    return fmt::format("→ {:x}{}", word, what.empty() ? "" : fmt::format(" ({})", what));
   }
 
-  // An address that is not drawn, without its number.
-  std::string elsewhere(uint64_t a) const {
+  // What is not drawn: code, function values, data, the heap.
+  std::string elsewhere(const std::string& text, uint64_t a) const {
+    if (const model::Location& l = p_.location(a); l.function) return p_.describe(a);
+    uint64_t code = 0;
+    if (!g_.read(a, &code, 8)) return text;
+    if (const model::Location& l = p_.location(code); l.function && l.offset == 0)
+      return model::readable(l.function->name()) + "·f";
     const auto s = p_.image().symbol_at(a, loader::SymbolSource::symtab);
     if (s && s->size && a - s->address < s->size)
-      return a == s->address ? std::string(s->name) : fmt::format("{}+{}", s->name, a - s->address);
-    return p_.image().memory().bytes_from(a).empty() ? "elsewhere" : "data";
+      return fmt::format("→ {}{}", s->name, a == s->address ? "" : fmt::format("+{}", a - s->address));
+    return o_.relative ? "→ elsewhere" : fmt::format("→ {:x}", a);
   }
 
   const model::Guest& g_;

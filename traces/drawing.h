@@ -20,7 +20,7 @@ struct DrawnWord {
   model::Role role = model::Role::unknown;
   std::string name, of, type;
   std::string value;  // "→ …": it points there
-  bool stale = false;
+  bool stale = false, live = true;
   std::string object;              // "_defer #1": whose field it is
   std::string id, target;          // target: the id of the word that it points at; empty: none
   std::vector<std::string> marks;  // "SP", "BP", "FP"

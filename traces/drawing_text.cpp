@@ -52,7 +52,7 @@ class Text {
       : out_(out), d_(d), o_(o), two_(d.moments.size() > 1), columns_(o.columns && two_) {
     left_ = d.relative ? 8 : 21;
     const size_t room = std::max<size_t>(o.width, 40) - left_;
-    value_ = columns_ ? room / 2 : std::min<size_t>(room * 2 / 5, widest());
+    value_ = std::min<size_t>(columns_ ? room * 3 / 10 : room * 2 / 5, widest());
   }
 
   void write() {
@@ -61,7 +61,7 @@ class Text {
     for (const DrawnFrame& f : d_.frames) frame(f);
     for (const DrawnBox& b : d_.boxes) box(b);
     registers();
-    for (const std::string& n : d_.notes) line("note: " + n);
+    for (const std::string& n : d_.notes) note(n);
   }
 
  private:
@@ -69,6 +69,19 @@ class Text {
     std::string t = cut(s, std::max<size_t>(o_.width, 40));
     t.erase(t.find_last_not_of(' ') + 1);
     out_ += t + "\n";
+  }
+
+  // Broken between words.
+  void note(const std::string& n) {
+    std::string at = "note:";
+    for (size_t i = 0; i <= n.size();) {
+      const size_t end = std::min(n.find(' ', i), n.size());
+      const std::string word = n.substr(i, end - i);
+      if (columns_of(at) + 1 + columns_of(word) > o_.width) line(std::exchange(at, "     "));
+      at += " " + word;
+      i = end + 1;
+    }
+    line(at);
   }
 
   static std::string moment(const DrawnMoment& m) {
@@ -79,18 +92,10 @@ class Text {
     const DrawnMoment& m = d_.moments.front();
     const std::string tail = fmt::format("{}{}", m.line.empty() ? "" : m.line + "  ",
                                          m.goroutine ? fmt::format("g{}  {}", m.goroutine, d_.program) : d_.program);
-    if (!two_) {
-      line(fmt::format("{}  {}", moment(m), tail));
-    } else if (!columns_) {
-      line(fmt::format("{}  {}", moment(m), tail));
-      line("  → " + moment(d_.moments.back()));
-    } else {
-      line(tail);
-      line(std::string(left_, ' ') + padded("BEFORE " + moment(m), value_) + "AFTER " + moment(d_.moments.back()));
-    }
-    if (columns_) return;
-    line(padded(d_.relative ? "" : "address", d_.relative ? 0 : 13) + padded("SP+", 8) + padded("word", value_ + 2) +
-         "what");
+    line(fmt::format("{}{}  {}", columns_ ? "before " : "", moment(m), tail));
+    if (two_) line((columns_ ? "after  " : "  → ") + moment(d_.moments.back()));
+    line(padded(d_.relative ? "" : "address", d_.relative ? 0 : 13) + padded("SP+", 8) +
+         (columns_ ? padded("before", value_ + 2) + padded("after", value_ + 2) : padded("word", value_ + 2)) + "what");
   }
 
   // "── main.f ───────────── frame 64 bytes ──".
@@ -122,7 +127,7 @@ class Text {
   std::string value(const DrawnWord& w, bool was, bool both) const {
     const std::string now = w.stale ? "stale" : w.value;
     if (was) return !w.before ? "" : w.was_value.empty() ? now : w.was_value;
-    if (!w.after) return "╳ " + w.was_value;
+    if (!w.after) return w.was_value;
     if (!both || w.was_value.empty()) return now;
     return fmt::format("{} → {}", without_arrow(w.was_value), without_arrow(now));
   }
@@ -170,29 +175,22 @@ class Text {
       return;
     }
     const std::string left = left_of(f, *r.words[0]);
-    if (columns_) return sides(r, left);
     std::string right = what(r);
-    const bool stale =
-        std::any_of(r.words.begin(), r.words.end(), [](auto* w) { return w->stale && !says_little(*w); });
-    if (stale) right += "  (not written yet)";
-    std::string m = mark(marks(r, false));
-    if (two_) {
-      for (const std::string& x : marks(r, true)) m += fmt::format("  ◁ {} before", x);
-    }
-    line(left + padded(values(r, false, true), value_) + "  " + right + m);
-  }
-
-  void sides(const DrawnRow& r, const std::string& left) {
-    const auto cell = [&](bool was) {
-      const std::string v = values(r, was, false);
-      const std::string m = mark(marks(r, was));
-      return padded(fmt::format("{}  {}", v, what(r)), value_ - 2 - columns_of(m)) + m;
+    const auto any = [&](auto is) {
+      return std::any_of(r.words.begin(), r.words.end(), [&](auto* w) { return !says_little(*w) && is(*w); });
     };
+    if (any([](auto& w) { return w.stale; }))
+      right += "  (not written yet)";
+    else if (any([](auto& w) { return !w.live; }))
+      right += "  (not live here)";
+    std::string m = mark(marks(r, false));
+    if (two_ && marks(r, true) != marks(r, false))
+      for (const std::string& x : marks(r, true)) m += fmt::format("  ◁ {} before", x);
+    if (!columns_) return line(left + padded(values(r, false, true), value_) + "  " + right + m);
     const DrawnWord& w = *r.words[0];
-    const bool changed = std::any_of(r.words.begin(), r.words.end(), [](auto* x) { return !x->was_value.empty(); });
-    std::string before = w.before ? cell(true) : "", after = w.after ? cell(false) : "╳";
-    if (w.before && w.after && !changed) after = "same" + mark(marks(r, false));
-    line(left + padded(before, value_) + after);
+    const bool changed = any([](auto& x) { return !x.was_value.empty(); });
+    const std::string after = !w.after ? "╳" : w.before && !changed ? "same" : values(r, false, false);
+    line(left + padded(values(r, true, false), value_) + "  " + padded(after, value_) + "  " + right + m);
   }
 
   void box(const DrawnBox& b) {
@@ -217,13 +215,16 @@ class Text {
   void registers() {
     if (d_.registers.empty()) return;
     rule("registers", "");
+    size_t width = 0;
+    for (const DrawnRegister& r : d_.registers) width = std::max(width, columns_of(r.value));
+    width = std::min(width, o_.width / 2);
     for (const bool before : {true, false}) {
       if (before && !two_) continue;
       for (const DrawnRegister& r : d_.registers) {
         if (two_ && (before ? !r.before : !r.after)) continue;
         const std::string role = r.role == Role::link_register ? "" : std::string("  ") + model::to_string(r.role);
         line(fmt::format("{}{} {}  {}{}{}", padded(two_ ? (before ? "before" : "after") : "", two_ ? 8 : 0),
-                         padded(r.reg, 4), padded(r.value, value_), r.name, role == "  " + r.name ? "" : role,
+                         padded(r.reg, 4), padded(r.value, width), r.name, role == "  " + r.name ? "" : role,
                          r.of.empty() ? "" : " of " + r.of));
       }
     }
