@@ -22,6 +22,7 @@ constexpr size_t kChainFrames = 200;
 constexpr uint64_t kMaxCopied = 1024;  // bytes of arguments that deferproc copies
 constexpr uint64_t kPrologue = 160;    // bytes
 constexpr uint64_t kMaxCode = 1 << 20;
+constexpr uint64_t kMaxFrame = 1 << 18;  // bytes of a frame that are given roles, from its upper end
 constexpr uint64_t kWord = 8;
 
 uint64_t aligned(uint64_t v, uint64_t to) { return to > 1 ? (v + to - 1) / to * to : v; }
@@ -122,6 +123,11 @@ class Assignment {
       f.frame = frame(i), f.lo = f.frame.sp, f.hi = f.frame.caller_sp;
       // What was pushed between two frames for a signal's sake.
       if (const Frame* c = caller(i); c && c->sp > f.hi && c->sp - f.hi <= 2 * kWord) f.hi = c->sp;
+      if (f.hi - f.lo > kMaxFrame) {
+        out_.notes.push_back(fmt::format("of the {} bytes of {} the upper {} are told", f.hi - f.lo,
+                                         name_of(f.frame.function), kMaxFrame));
+        f.lo = f.hi - kMaxFrame;
+      }
       out_.frames.push_back(std::move(f));
     }
     const Frame& last = frame(drawn_ - 1);

@@ -10,15 +10,19 @@ namespace deferscope::session {
 namespace {
 
 constexpr size_t kDeepest = 16;    // frames that are drawn unasked
-constexpr size_t kMoreBelow = 64;  // frames that may be opened below those of the first moment
+constexpr size_t kMoreBelow = 64;  // frames at most at a second moment
+constexpr size_t kMostFrames = 1000;
 constexpr uint64_t kMostOfStep = 1000;
 
 bool of_user(const Frame& f) { return f.function && f.function->origin == model::Origin::user; }
 
 size_t frames_for(const std::vector<Frame>& all) {
-  for (size_t i = 0; i < all.size(); ++i)
-    if (of_user(all[i])) return i + 1 < all.size() && of_user(all[i + 1]) ? i + 2 : i + 1;
-  return std::min<size_t>(3, all.size());
+  const auto user = static_cast<size_t>(std::find_if(all.begin(), all.end(), of_user) - all.begin());
+  size_t n = user == all.size() ? std::min<size_t>(3, all.size()) : user + 1;
+  if (n < all.size() && of_user(all[n])) ++n;
+  // More than a return address.
+  while (n < all.size() && all[n - 1].caller_sp - all[0].sp <= 16) ++n;
+  return n;
 }
 
 traces::Drawing draw_now(Session& s, size_t frames, bool relative) {
@@ -27,7 +31,7 @@ traces::Drawing draw_now(Session& s, size_t frames, bool relative) {
   if (s.time().state().exited) throw Error("the guest has ended: there is no stack to draw");
   const Standing standing = s.focus().standing();
   if (!frames) frames = frames_for(s.reader().trace(standing, kDeepest).frames);
-  model::Roles roles = model::roles_of(*guest, s.tracker(), standing, frames);
+  model::Roles roles = model::roles_of(*guest, s.tracker(), standing, std::min(frames, kMostFrames));
   if (roles.frames.empty()) throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
   find_stale(s.time(), s.reader(), roles);
   traces::DrawOptions o;
@@ -67,7 +71,15 @@ traces::Drawing draw_until(Session& s, const DrawnView& view, emu::Position late
   const Who who = s.focus().who();
   s.time().seek(later);
   s.focus().choose(who);
-  return traces::between(std::move(before), draw_now(s, before.frames.size() + kMoreBelow, view.relative));
+  // From the same frame on.
+  const auto outermost = std::find_if(before.frames.begin(), before.frames.end(), [](auto& f) { return f.whole; });
+  const model::Unwound u = s.reader().trace(s.focus().standing(), kMoreBelow);
+  const uint64_t hi = s.reader().guest()->stack_hi(who.g);
+  const auto below = [&](const Frame& f) {
+    return outermost == before.frames.end() || hi - f.caller_sp >= outermost->from_end;
+  };
+  const auto frames = static_cast<size_t>(std::count_if(u.frames.begin(), u.frames.end(), below));
+  return traces::between(std::move(before), draw_now(s, std::max<size_t>(frames, 1), view.relative));
 }
 
 emu::Position behind_step(Session& s) {

@@ -23,7 +23,7 @@ class Watched {
     finish();
     std::string unknown;
     for (const FrameRoles& f : roles_.frames)
-      if (f.whole && !f.slots.empty() && !looked_at(f)) unknown += (unknown.empty() ? "" : ", ") + name(f);
+      if (f.whole && may_be_stale(f) && !looked_at(f)) unknown += (unknown.empty() ? "" : ", ") + name(f);
     if (!unknown.empty())
       roles_.notes.push_back(
           fmt::format("opened more than {} instructions ago, so that words that it never wrote are not told: {}",
@@ -39,6 +39,9 @@ class Watched {
   };
 
   static std::string name(const FrameRoles& f) { return model::readable(f.frame.function->name()); }
+  static bool may_be_stale(const FrameRoles& f) {
+    return std::any_of(f.slots.begin(), f.slots.end(), [](auto& s) { return s.role != Role::return_address; });
+  }
   bool looked_at(const FrameRoles& f) const {
     return std::any_of(opened_.begin(), opened_.end(), [&](const Opened& o) { return o.frame == &f; });
   }

@@ -73,6 +73,8 @@ def main():
             bad.write_bytes(renamed(guest.read_bytes()))
             for verb in (["info", bad], ["info", "--json", bad], ["defers", bad], ["defers", "--json", bad], ["disasm", bad, "main.main"],
                          ["disasm", "--json", bad, "main.main"], ["disasm", "-s", "main.", bad], ["snap", "--at", "660000", bad, "panic-nested"],
+                         ["draw", "--at", "runtime.gopanic", bad, "panic-custom"], ["draw", "--at", "runtime.gopanic", "--style", "svg", bad, "panic-custom"],
+                         ["draw", "--at", "runtime.gopanic", "--style", "json", bad, "panic-custom"],
                          ["run", "--events", "--scope", "all", bad, "panic-custom"], ["run", "--events=%s" % events, "--snapshots", snapshots, bad, "panic-nested"],
                          ["run", "--events=%s" % events.with_suffix(".txt"), bad, "panic-nested"], ["step", "-c", stepping, bad, "panic-custom"],
                          ["step", "-c", "break runtime.gopanic; c; panics; bt; c; panics; defers; dp 1; q", bad, "panic-nested"],
@@ -81,7 +83,7 @@ def main():
                 tried += 1
                 done = subprocess.run([args.program, *verb], capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
                 own = verb[0] != "run" and not (verb[0] == "step" and "panic-nested" in verb)  # else the guest's output is there too
-                outputs = [(done.stdout, "--json" in verb or verb[0] == "snap" and done.returncode == 0)] if own else []
+                outputs = [(done.stdout, "--json" in verb or (verb[0] == "snap" or "json" in verb) and done.returncode == 0)] if own else []
                 outputs += [(done.stderr, False)]
                 for f in (events, snapshots, events.with_suffix(".txt")):
                     if f.exists():

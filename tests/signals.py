@@ -153,7 +153,7 @@ def waiting_for_a_reader_of_events(bench, number):
 
 
 def other_verbs(bench, number):
-    for args in (["snap", "--at", "event:99999999", bench.guest, "bench-all"], ["step", "-c", "c; c; c", bench.guest, "bench-all"]):
+    for args in (["snap", "--at", "event:99999999", bench.guest, "bench-all"], ["draw", "--at", "event:99999999", bench.guest, "bench-all"], ["step", "-c", "c; c; c", bench.guest, "bench-all"]):
         if number == signal.SIGINT and args[0] == "step":
             continue  # a command of its own: tests/unit/cli_step_test.cpp
         run = bench.start(*args)
@@ -183,6 +183,7 @@ def timeouts(bench, _):
         (["run", "--timeout", "1", bench.guest, "list"], 125, line, {"stdout": write}),
         (["run", "--timeout", "1", "--events=/dev/fd/%d" % write, bench.guest, "bench-all"], 125, "deferscope: --timeout", {"pass_fds": [write]}),
         (["snap", "--timeout", "1", "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
+        (["draw", "--timeout", "1", "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
         (["step", "--timeout", "1", "-c", "c main.main; c; c; c", bench.guest, "bench-all"], 2, line, {}),
     ):
         run = bench.start(*args, stderr=subprocess.PIPE, **more)

@@ -73,7 +73,7 @@ class Drawer {
     w.address = address(s.address), w.offset = static_cast<int64_t>(offset), w.size = s.size, w.role = s.role;
     w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale, w.live = s.live;
     w.value = loader::printable(value(s.value, s.word, s.pointer));
-    w.from_end = r_.stack_hi - s.address;
+    w.from_end = r_.stack_hi - s.address, w.word = s.word;
     if (s.pointer && s.word >= kNoPointer) w.points = s.word;
     if (s.object >= 0) w.object = r_.objects[static_cast<size_t>(s.object)].title;
     if (s.address <= r_.standing.sp && r_.standing.sp < s.end()) w.marks.emplace_back("SP");

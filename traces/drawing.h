@@ -30,6 +30,7 @@ struct DrawnWord {
   std::string was_name, was_value;   // empty: as at the second
   std::vector<std::string> was_marks;
 
+  uint64_t word = 0;      // its bytes
   uint64_t points = 0;    // the address that it points at; for making arrows
   uint64_t from_end = 0;  // distance of its address from the stack's upper end: equal where the stack has moved
 };

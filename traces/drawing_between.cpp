@@ -16,7 +16,7 @@ bool same_place(const DrawnWord& a, const DrawnWord& b) { return a.from_end == b
 void remember(DrawnWord& now, const DrawnWord& was) {
   if (was.stale && now.stale) {
     now.was_value.clear();
-  } else if (was.stale || now.stale || was.value != now.value) {
+  } else if (was.stale || now.stale || (was.value != now.value && was.word != now.word)) {
     now.was_value = was.stale ? "stale" : was.value;
   }
   now.was_marks = was.marks;
@@ -40,7 +40,26 @@ void remember_all(DrawnWord& now, const Words& was, uint64_t low_from_end) {
   now.was_name = names;
 }
 
+// The parts of a word that had names are still there: nothing but the names is gone.
+bool parts_stay(const DrawnWord& now, const Words& parts) {
+  return parts.size() > 1 && anonymous(now) && now.size == 8 &&
+         std::all_of(parts.begin(), parts.end(), [&](const DrawnWord& x) {
+           const uint64_t at = (now.from_end - x.from_end) * 8,
+                          mask = x.size < 8 ? (uint64_t{1} << x.size * 8) - 1 : ~uint64_t{0};
+           return x.role == model::Role::padding || (now.word >> at & mask) == (x.word & mask);
+         });
+}
+
 Words merged(Words now, const Words& was) {
+  for (size_t i = 0; i < now.size(); ++i) {
+    Words parts;
+    for (const DrawnWord& x : was)
+      if (x.from_end <= now[i].from_end && x.from_end + now[i].size > now[i].from_end) parts.push_back(x);
+    if (!parts_stay(now[i], parts)) continue;
+    now.erase(now.begin() + static_cast<ptrdiff_t>(i));
+    now.insert(now.begin() + static_cast<ptrdiff_t>(i), parts.begin(), parts.end());
+    i += parts.size() - 1;
+  }
   for (DrawnWord& w : now) {
     const auto same = std::find_if(was.begin(), was.end(), [&](const DrawnWord& x) { return same_place(x, w); });
     if (same != was.end())
@@ -81,7 +100,22 @@ void set_fate(DrawnFrame& f, Fate fate) {
   f.fate = fate;
   for (DrawnWord& w : f.words) {
     w.before = fate != Fate::opened, w.after = fate != Fate::dropped;
-    if (fate == Fate::dropped) w.was_marks = std::exchange(w.marks, {}), w.was_value = w.value;
+    if (fate == Fate::dropped) w.was_marks = std::exchange(w.marks, {}), w.was_value = w.stale ? "stale" : w.value;
+  }
+}
+
+// A return address that was rewritten lies in a frame that is dropped and in one that is opened.
+void remember_return(DrawnFrame& opened, const std::vector<DrawnFrame>& was) {
+  constexpr int64_t kCall = 8;  // bytes at most
+  for (DrawnWord& w : opened.words) {
+    if (w.role != model::Role::return_address) continue;
+    for (const DrawnFrame& f : was)
+      for (const DrawnWord& x : f.words) {
+        const auto moved = static_cast<int64_t>(w.word - x.word);
+        if (x.role != w.role || !same_place(x, w) || moved == 0 || moved > kCall || moved < -kCall) continue;
+        w.before = true, w.was_value = x.value;
+        w.name += moved < 0 ? " −" + std::to_string(-moved) : " +" + std::to_string(moved);
+      }
   }
 }
 
@@ -93,8 +127,12 @@ void merge_frames(Drawing& out, std::vector<DrawnFrame> was, std::vector<DrawnFr
     out.frames.push_back(std::move(f));
     ++common;
   }
+  for (size_t i = common; i < now.size(); ++i) {
+    set_fate(now[i], Fate::opened);
+    remember_return(now[i], was);
+  }
   for (size_t i = common; i < was.size(); ++i) set_fate(was[i], Fate::dropped), out.frames.push_back(std::move(was[i]));
-  for (size_t i = common; i < now.size(); ++i) set_fate(now[i], Fate::opened), out.frames.push_back(std::move(now[i]));
+  for (size_t i = common; i < now.size(); ++i) out.frames.push_back(std::move(now[i]));
 }
 
 void merge_boxes(Drawing& out, std::vector<DrawnBox> was, std::vector<DrawnBox> now) {

@@ -180,7 +180,7 @@ class Text {
       return std::any_of(r.words.begin(), r.words.end(), [&](auto* w) { return !says_little(*w) && is(*w); });
     };
     if (any([](auto& w) { return w.stale; }))
-      right += "  (not written yet)";
+      right += any([](auto& w) { return !w.live; }) ? "  (not written)" : "  (not written yet)";
     else if (any([](auto& w) { return !w.live; }))
       right += "  (not live here)";
     std::string m = mark(marks(r, false));

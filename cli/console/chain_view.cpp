@@ -177,30 +177,4 @@ std::vector<std::string> deferred_lines(const Console& c, uint64_t number) {
   return out;
 }
 
-std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c) {
-  std::vector<std::pair<uint64_t, std::string>> out;
-  const auto r = c.session.chains();
-  if (!r) return out;
-  size_t n = 0;
-  for (const model::ChainEntry& e : r->chain.entries) {
-    ++n;
-    if (e.slot_address) out.emplace_back(e.slot_address, fmt::format("closure in slot {}", e.slot));
-    for (size_t i = 0; e.record && i < e.raw.size();) {  // fields that share a word, as siz, started and heap do
-      const uint32_t word = e.raw[i].offset & ~7u;
-      std::string fields;
-      for (; i < e.raw.size() && (e.raw[i].offset & ~7u) == word; ++i)
-        fields += fmt::format("{}{}{}", fields.empty() ? "" : ", ", e.raw[i].name,
-                              e.raw[i].size < 8 ? " " + field_value(e.raw[i]) : "");
-      out.emplace_back(
-          e.record + word,
-          fmt::format("_defer {}: {}", e.number ? event_number(e.number, e.owner) : std::to_string(n), fields));
-    }
-  }
-  for (const model::OpenFrame& o : r->chain.open_frames)
-    out.emplace_back(o.bits_address & ~uint64_t{7},
-                     fmt::format("deferBits {} in byte {}", o.valid ? fmt::format("{:08b}", o.bits) : "(stale)",
-                                 o.bits_address & 7));
-  return out;
-}
-
 }  // namespace deferscope::cli

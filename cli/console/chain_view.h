@@ -17,7 +17,4 @@ std::vector<std::string> panic_lines(const Console& c, uint64_t g);
 // One deferred call of the goroutine in focus with its captured words: `deferred N`, counting from 1.
 std::vector<std::string> deferred_lines(const Console& c, uint64_t number);
 
-// Fields of the records that lie on the stack, for drawings: (address, "_defer.fn").
-std::vector<std::pair<uint64_t, std::string>> record_names(const Console& c);
-
 }  // namespace deferscope::cli

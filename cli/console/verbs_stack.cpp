@@ -2,12 +2,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "cli/console/chain_view.h"
 #include "cli/console/source.h"
 #include "cli/console/verbs.h"
 #include "loader/printable.h"
+#include "session/drawings.h"
 #include "session/operands.h"
 
 namespace deferscope::cli {
@@ -229,49 +233,44 @@ void list(Console& c, const std::string& a) {
   }
 }
 
-// --- draw: the stack around SP, a word a row, high addresses above ---
-
-struct StackName {
-  uint64_t address;
+void write_drawing(const std::string& path, const traces::Drawing& d) {
   std::string text;
-};
-
-std::vector<StackName> stack_names(const Console& c, const std::vector<model::Frame>& frames) {
-  std::vector<StackName> out;
-  for (size_t i = 0; i < frames.size(); ++i) {
-    const model::Frame& f = frames[i];
-    if (!f.function) continue;
-    const std::string name = model::readable(f.function->name());
-    out.push_back({f.sp, i == 0 ? "◀ SP" : fmt::format("◀ SP of {} at its call", name)});
-    if (f.return_slot) out.push_back({f.return_slot, fmt::format("{} returns here", name)});
-  }
-  out.push_back({c.session.focus().standing().fp, c.session.reader().amd64() ? "◀ BP" : "◀ R29"});
-  for (const auto& [address, text] : record_names(c)) out.push_back({address, text});
-  return out;
+  if (path.ends_with(".json"))
+    traces::append_drawings_json(text, {d});
+  else if (path.ends_with(".svg"))
+    traces::append_drawings_svg(text, {d});
+  else
+    traces::append_drawing_text(text, d, {});
+  std::ofstream f(path, std::ios::binary);
+  f << text;
+  f.flush();
+  if (!f)
+    throw session::Error(
+        fmt::format("{}: {}{}", path, std::strerror(errno), errno == EACCES ? " (step --save DIR allows it)" : ""));
 }
 
+// draw [FRAMES] [-o FILE]
 void draw(Console& c, const std::string& a) {
-  const uint64_t rows = a.empty() ? 24 : std::min<uint64_t>(parse_count(a), 4096);
-  const auto frames = c.session.focus().frames(8);
-  const auto names = stack_names(c, frames);
-  const uint64_t sp = c.session.focus().standing().sp, low = (sp & ~uint64_t{7}) - 32;
-  std::string owner;
-  for (uint64_t i = rows; i-- > 0;) {
-    const uint64_t at = low + i * 8;
-    const auto v = c.session.reader().word(at);
-    if (!v) continue;
-    // A line between two frames.
-    for (const model::Frame& f : frames)
-      if (f.function && f.caller_sp == at + 8 && i + 1 < rows)
-        c.say(mark('d', fmt::format("  ──────────────────────────────────── {}", model::readable(f.function->name()))));
-    std::string text;
-    for (const StackName& n : names)
-      if (n.address == at) text += "  " + n.text;
-    const std::string value = c.session.reader().of(*v);
-    const std::string left =
-        fmt::format("  {:#x}  SP{:<+6} {:#018x}  {}", at, static_cast<int64_t>(at - sp), *v, value);
-    c.say(at == sp ? mark('b', left) + mark('w', text) : (at < sp ? mark('d', left) : left) + mark('w', text));
+  session::DrawnView view;
+  std::string file;
+  const auto words = split_words(a);
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != "-o")
+      view.frames = parse_count(words[i]);
+    else if (++i < words.size())
+      file = words[i];
+    else
+      throw session::Error("draw -o FILE: .svg, .json, or text");
   }
+  view.relative = file.ends_with(".svg");
+  const traces::Drawing d = session::draw_here(c.session, view);
+  if (!file.empty()) {
+    write_drawing(file, d);
+    return c.say("drawn to " + file);
+  }
+  std::string text;
+  traces::append_drawing_text(text, d, {c.options.width ? std::min<size_t>(c.options.width, 100) : 100, false});
+  c.print(text);
 }
 
 void stack(Console& c, const std::string& a) { bt(c, a.empty() ? "-full" : a); }
@@ -325,7 +324,8 @@ constexpr Command kStackVerbs[] = {
     {"defers", "[GOROUTINE]", "What is pending, in the order in which it will run, and what is running", "defers",
      defers},
     {"panics", "[GOROUTINE]", "The panics at work", "panics", panics},
-    {"draw", "[ROWS]", "The stack around SP, one word a row", "draw 16", draw},
+    {"draw", "[FRAMES] [-o FILE]", "The stack, word by word with roles and names; FILE: .svg, .json or text", "draw 2",
+     draw},
     {"dis disassemble disass", "[-a BEGIN END | WHERE]", "Instructions of this function, or of another",
      "dis runtime.gopanic", dis},
     {"list ls l", "[WHERE]", "Source lines (below --source or --source-map)", "list main.main", list},

@@ -12,3 +12,7 @@ if(NOT DEFERSCOPE_SANITIZE)
   add_test(NAME debuggers.delve COMMAND Python3::Interpreter ${debuggers} delve ${debuggers_flags})
   set_tests_properties(debuggers.gdb debuggers.delve PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 1800)
 endif()
+
+# What every word of a stack is for.
+deferscope_test(roles_test SOURCES unit/roles_test.cpp LIBS deferscope_runtime_model fmt::fmt LABELS guests)
+target_compile_definitions(roles_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")

@@ -32,6 +32,13 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
 endif()
 
+# Drawings of stacks: golden ones, JSON against its schema and SVG, names against DWARF as pyelftools reads it.
+if(NOT DEFERSCOPE_SANITIZE)
+  add_test(NAME draw COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/draw.py --program $<TARGET_FILE:deferscope>
+                             --stories ${guests_parent}/guests-stories)
+  set_tests_properties(draw PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
+endif()
+
 # Guests that lie about their own state.
 deferscope_test(hostile_guest_test SOURCES unit/hostile_guest_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Checks `deferscope draw`: drawings of the articles' moments against golden ones (tests/drawings/), every JSON drawing against its schema and
+against itself (words fill their frames, arrows lead to words), SVG pictures against their JSON (texts, no arrow over a word), and names of
+variables against DWARF as pyelftools reads it.
+
+    tests/draw.py --program build/release/deferscope --guests build/guests-core --stories build/guests-stories [--update] [--source]
+"""
+import argparse, json, os, pathlib, re, subprocess, sys, tempfile
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+RELEASES = ["1.12.17", "1.13.15", "1.14.15", "1.17.13", "1.22.12", "1.27.4"]
+BOTH = ["amd64", "arm64"]
+
+# Golden drawings: name, guest (HELLO: the demo's program), its arguments, flags.
+HELLO = "hello"
+GOLDEN = [("jmpdefer_1.13_amd64.txt", HELLO, [], ["--at", "jmpdefer#1", "--columns", "before,after"]),
+          ("jmpdefer_1.13_amd64.svg", HELLO, [], ["--at", "jmpdefer#1", "--columns", "before,after", "--style", "svg"]),
+          ("steps_1.13_amd64.txt", HELLO, [], ["--at", "main.main", "--steps", "--relative"])]
+for release in RELEASES:
+    for arch in BOTH:
+        GOLDEN.append(("result_%s_%s.txt" % (release.rsplit(".", 1)[0], arch), "stories_%s_linux_%s_opt_dwarf" % (release, arch), ["named"],
+                       ["--at", "main.namedAddressed.func1"]))
+for release, arch in [("1.12.17", "amd64"), ("1.27.4", "arm64")]:
+    GOLDEN.append(("result_%s_%s.svg" % (release.rsplit(".", 1)[0], arch), "stories_%s_linux_%s_opt_dwarf" % (release, arch), ["named"],
+                   ["--at", "main.namedAddressed.func1", "--style", "svg"]))
+
+# Moments whose JSON is checked in every way: argument, flags.
+MOMENTS = [("named", ["--at", "main.namedAddressed.func1"]), ("named", ["--at", "main.namedLooped+%d", "--frames", "3"]),
+           ("named", ["--at", "runtime.deferproc#3"]), ("named", ["--at", "runtime.gopanic#1", "--columns", "before,after"]),
+           ("wraps", ["--at", "60%"]), ("goexit", ["--at", "runtime.Goexit#1", "--frames", "4"])]
+
+
+class Checks:
+    def __init__(self, args):
+        self.args, self.failures, self.counts = args, [], {}
+        self.folder = tempfile.TemporaryDirectory()
+        self.hello = pathlib.Path(self.folder.name, "hello")
+        subprocess.run([args.program, "demo", "--extract", self.hello], check=True, stdout=subprocess.DEVNULL)
+        self.hello.chmod(0o755)
+
+    def fail(self, what):
+        self.failures.append(what)
+
+    def count(self, what, n=1):
+        self.counts[what] = self.counts.get(what, 0) + n
+
+    def guest(self, name):
+        return self.hello if name == HELLO else pathlib.Path(self.args.stories, name)
+
+    def draw(self, guest, arguments, flags):
+        done = subprocess.run([self.args.program, "draw", *flags, str(guest), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=300)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    # --- golden drawings ---
+
+    def golden(self):
+        for name, guest, arguments, flags in GOLDEN:
+            path = ROOT / "tests/drawings" / name
+            status, out, err = self.draw(self.guest(guest), arguments, flags)
+            if status:
+                self.fail("%s: exit status %d: %s" % (name, status, err.strip()))
+                continue
+            if self.args.update:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(out)
+            expected = path.read_text() if path.exists() else ""
+            if out != expected:
+                line = next((i for i, (a, b) in enumerate(zip(out.split("\n"), expected.split("\n"))) if a != b), 0)
+                self.fail("%s: line %d is\n    %s\n  but was\n    %s" % (name, line + 1, out.split("\n")[line], (expected.split("\n") + [""])[line]))
+            for i, row in enumerate(out.split("\n")) if name.endswith(".txt") else []:
+                if len(row) > 100:
+                    self.fail("%s: line %d has %d columns" % (name, i + 1, len(row)))
+            self.count("golden drawings")
+
+    # --- JSON ---
+
+    def words(self, drawing):
+        for frame in drawing["frames"]:
+            for word in frame["words"]:
+                yield frame, word
+        for box in drawing["boxes"]:
+            for word in box["fields"]:
+                yield box, word
+
+    def consistent(self, name, data):
+        for drawing in data["drawings"]:
+            ids = [w["id"] for _, w in self.words(drawing)]
+            if len(drawing["moments"]) == 1:
+                if len(set(ids)) != len(ids):
+                    self.fail("%s: two words have one id" % name)
+                for frame in drawing["frames"]:
+                    inside = [w for w in frame["words"] if w["offset"] >= 0]
+                    if frame["whole"] and frame["stack"] == "goroutine":
+                        widths = sum(w["size"] for w in inside)
+                        if widths != frame["size"] and widths != frame["size"] + 16:
+                            self.fail("%s: the words of %s are %d bytes, its frame %d" % (name, frame["function"], widths, frame["size"]))
+                    for high, low in zip(inside, inside[1:]):
+                        if low["offset"] + low["size"] != high["offset"]:
+                            self.fail("%s: %s: a gap or overlap below %+d" % (name, frame["function"], high["offset"]))
+                    self.count("words", len(frame["words"]))
+            for _, word in self.words(drawing):
+                if word["target"] and word["target"] not in ids:
+                    self.fail("%s: %s points at %s, which is not drawn" % (name, word["id"], word["target"]))
+
+    # --- SVG ---
+
+    def picture(self, name, text):
+        root = xml.fromstring(text)
+        if root.find(SVG + "title") is None or not root.find(SVG + "desc").text:
+            self.fail("%s: no title or description" % name)
+        words = []
+        for group in root.iter(SVG + "g"):
+            rect = group.find(SVG + "rect")
+            if group.get("class", "").startswith("word") and rect is not None:
+                x, y, w, h = (float(rect.get(k)) for k in ("x", "y", "width", "height"))
+                words.append((x, y, x + w, y + h))
+                for label in group.findall(SVG + "text"):
+                    if label.get("class") != "offset" and not x <= float(label.get("x")) < x + w:
+                        self.fail("%s: a text stands outside its word" % name)
+        for path in root.iter(SVG + "path"):
+            if path.get("class") != "arrow":
+                continue
+            self.count("arrows")
+            x1, y1, lane, y2, x2 = map(float, re.fullmatch(r"M([-\d.]+) ([-\d.]+)H([-\d.]+)V([-\d.]+)H([-\d.]+)", path.get("d")).groups())
+            for line in [(min(x1, lane), y1, max(x1, lane), y1), (lane, min(y1, y2), lane, max(y1, y2)), (min(x2, lane), y2, max(x2, lane), y2)]:
+                for left, top, right, bottom in words:
+                    if line[0] < right and left < line[2] and line[1] < bottom and top < line[3] or left < line[0] == line[2] < right and line[1] < bottom and top < line[3]:
+                        self.fail("%s: an arrow crosses a word" % name)
+        if re.search(r"https?://(?!www\.w3\.org/2000/svg)", text):
+            self.fail("%s: it names something outside" % name)
+        self.count("pictures")
+        return " ".join("".join(t.itertext()) for t in root.iter(SVG + "text"))
+
+    def moments(self):
+        try:
+            import jsonschema
+            schema = jsonschema.Draft202012Validator(json.loads((ROOT / "traces/schema/drawing.json").read_text()))
+        except (ImportError, AttributeError):
+            schema = None
+        for release in RELEASES:
+            for arch in BOTH:
+                guest = "stories_%s_linux_%s_opt_dwarf" % (release, arch)
+                for argument, flags in MOMENTS:
+                    flags = [f % 20 if "%d" in f else f for f in flags]
+                    name = "%s %s %s" % (guest, argument, " ".join(flags))
+                    status, out, err = self.draw(self.guest(guest), [argument], flags + ["--style", "json"])
+                    if status and re.search(r"never reached|is shorter|no function|ended before|no such|within|begins an instruction|not reached", err):
+                        self.count("moments that the program has not")
+                        continue
+                    if status:
+                        self.fail("%s: exit status %d: %s" % (name, status, err.strip()))
+                        continue
+                    data = json.loads(out)
+                    for error in list(schema.iter_errors(data))[:3] if schema else []:
+                        self.fail("%s: %s: %s" % (name, "/".join(map(str, error.absolute_path)), error.message[:200]))
+                    self.consistent(name, data)
+                    self.count("JSON drawings")
+                    status, svg, err = self.draw(self.guest(guest), [argument], flags + ["--style", "svg"])
+                    shown = self.picture(name, svg)
+                    for drawing in data["drawings"]:
+                        for frame in drawing["frames"]:
+                            if frame["function"].split("[")[0] not in shown:
+                                self.fail("%s: the picture does not name %s" % (name, frame["function"]))
+        self.counts["schema" if schema else "schema NOT checked: no python3-jsonschema"] = 1
+
+    # A relative drawing says nothing of where a run's memory lies.
+    def relative(self):
+        guest = self.guest("stories_1.27.4_linux_amd64_opt_dwarf")
+        at = ["--at", "main.namedAddressed.func1", "--style", "text"]
+        one, other = (self.draw(guest, ["named"], at + ["--relative", "--seed", seed])[1] for seed in ("1", "2"))
+        first, second = (self.draw(guest, ["named"], at + ["--seed", seed])[1] for seed in ("1", "2"))
+        body = lambda text: "\n".join(line for line in text.split("\n") if not line.startswith("@"))
+        if first == second:
+            self.fail("two seeds place the stack alike: nothing is tested")
+        if body(one) != body(other):
+            self.fail("relative drawings of two runs differ:\n%s\n%s" % (one, other))
+        self.count("relative")
+
+    # --- names ---
+
+    def names(self):
+        try:
+            from elftools.elf.elffile import ELFFile
+        except ImportError:
+            self.counts["names NOT checked: no python3-pyelftools"] = 1
+            return
+        sys.path.insert(0, str(ROOT / "tests/oracle"))
+        from variables import Variables
+        for release in RELEASES:
+            for arch in BOTH:
+                guest = "stories_%s_linux_%s_opt_dwarf" % (release, arch)
+                with open(self.guest(guest), "rb") as file:
+                    variables = Variables(ELFFile(file))
+                    for argument, flags in MOMENTS:
+                        if "--columns" in flags or any("%" in f for f in flags):
+                            continue
+                        status, out, _ = self.draw(self.guest(guest), [argument], flags + ["--style", "json"])
+                        for drawing in json.loads(out)["drawings"] if not status else []:
+                            self.names_agree("%s %s" % (guest, " ".join(flags)), drawing, variables)
+
+    def names_agree(self, name, drawing, variables):
+        for i, frame in enumerate(drawing["frames"]):
+            if frame["stack"] != "goroutine":
+                continue
+            function, _, offset = frame["place"].partition("+")
+            cfa = int(frame["sp"], 16) + frame["size"]
+            around = {w["offset"] + int(frame["sp"], 16): w for w in frame["words"]}
+            for up in drawing["frames"][:i]:
+                around.update({w["offset"] + int(up["sp"], 16): w for w in up["words"] if w["offset"] >= 0})
+            innermost = i == len(drawing["frames"]) - 1
+            for variable, role, offset_from_cfa, size in variables.at(function, int(offset or 0), innermost):
+                word = around.get(cfa + offset_from_cfa)
+                if word is None or not frame["whole"] and offset_from_cfa < 0:
+                    continue
+                self.count("names")
+                # Records are named by their fields, parts by the variable and themselves.
+                if word["object"] or word["role"] in ("frame pointer", "return address", "closure slot", "deferBits"):
+                    continue
+                if re.split(r"[.\[+]", word["name"] or "")[0] != variable:
+                    self.fail("%s: %s at CFA%+d of %s is drawn as %s (%s)" % (name, variable, offset_from_cfa, function, word["name"], word["role"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--stories", default=str(ROOT / "build/guests-stories"))
+    parser.add_argument("--update", action="store_true", help="write tests/drawings anew")
+    args = parser.parse_args()
+    if not os.path.isdir(args.stories):
+        print("no guests in %s" % args.stories)
+        return 77
+    checks = Checks(args)
+    checks.golden()
+    checks.moments()
+    checks.relative()
+    checks.names()
+    print("\n".join(checks.failures[:40]))
+    print("draw: %s; %d failures" % (", ".join("%s: %d" % c for c in sorted(checks.counts.items())), len(checks.failures)))
+    return 1 if checks.failures or not checks.counts.get("golden drawings") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
