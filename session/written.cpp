@@ -138,7 +138,8 @@ class Watched {
       std::vector<uint8_t> now(o.bytes.size());
       reader_.state().memory.peek(o.frame->lo, now.data(), now.size());
       for (model::Slot& s : o.frame->slots) {
-        if (s.role == Role::return_address) continue;
+        // The caller wrote these before: with its CALL; on arm64 its own prologue.
+        if (s.role == Role::return_address || (s.role == Role::saved_fp && !s.of.empty())) continue;
         bool written = false;
         for (uint64_t i = s.address - o.frame->lo; i < s.end() - o.frame->lo; ++i)
           written = written || o.written[i] || now[i] != o.bytes[i];

@@ -27,7 +27,7 @@ for release, arch in [("1.12.17", "amd64"), ("1.27.4", "arm64")]:
                    ["--at", "main.namedAddressed.func1", "--style", "svg"]))
 
 # Moments whose JSON is checked in every way: argument, flags.
-MOMENTS = [("named", ["--at", "main.namedAddressed.func1"]), ("named", ["--at", "main.namedLooped+%d", "--frames", "3"]),
+MOMENTS = [("named", ["--at", "main.namedAddressed.func1"]), ("named", ["--at", "main.namedLooped.func1#2", "--frames", "3"]),
            ("named", ["--at", "runtime.deferproc#3"]), ("named", ["--at", "runtime.gopanic#1", "--columns", "before,after"]),
            ("wraps", ["--at", "60%"]), ("goexit", ["--at", "runtime.Goexit#1", "--frames", "4"])]
 
@@ -137,14 +137,15 @@ class Checks:
     def moments(self):
         try:
             import jsonschema
-            schema = jsonschema.Draft202012Validator(json.loads((ROOT / "traces/schema/drawing.json").read_text()))
+            rules = json.loads((ROOT / "traces/schema/drawing.json").read_text())
+            rules.pop("$id")  # older releases of jsonschema take references within it for addresses
+            schema = jsonschema.Draft202012Validator(rules)
         except (ImportError, AttributeError):
             schema = None
         for release in RELEASES:
             for arch in BOTH:
                 guest = "stories_%s_linux_%s_opt_dwarf" % (release, arch)
                 for argument, flags in MOMENTS:
-                    flags = [f % 20 if "%d" in f else f for f in flags]
                     name = "%s %s %s" % (guest, argument, " ".join(flags))
                     status, out, err = self.draw(self.guest(guest), [argument], flags + ["--style", "json"])
                     if status and re.search(r"never reached|is shorter|no function|ended before|no such|within|begins an instruction|not reached", err):
@@ -219,8 +220,9 @@ class Checks:
                 # Records are named by their fields, parts by the variable and themselves.
                 if word["object"] or word["role"] in ("frame pointer", "return address", "closure slot", "deferBits"):
                     continue
-                if re.split(r"[.\[+]", word["name"] or "")[0] != variable:
-                    self.fail("%s: %s at CFA%+d of %s is drawn as %s (%s)" % (name, variable, offset_from_cfa, function, word["name"], word["role"]))
+                drawn = word["name"] or ""
+                if drawn != variable and re.split(r"[.\[+]", drawn)[0] != variable:
+                    self.fail("%s: %s at CFA%+d of %s is drawn as %s (%s)" % (name, variable, offset_from_cfa, function, drawn, word["role"]))
 
 
 def main():

@@ -1,12 +1,12 @@
 """Where DWARF says that variables of Go functions lie, read with pyelftools: another reader than deferscope's, for its tests."""
 from elftools.dwarf.dwarf_expr import DWARFExprParser
-from elftools.dwarf.locationlists import LocationEntry, LocationParser
+from elftools.dwarf.locationlists import LocationEntry
 
 
 class Variables:
     def __init__(self, elf):
         self.dwarf = elf.get_dwarf_info()
-        self.parser = LocationParser(self.dwarf.location_lists())
+        self.lists = self.dwarf.location_lists()
         self.functions = {}
         for unit in self.dwarf.iter_CUs():
             for die in unit.get_top_DIE().iter_children():
@@ -61,9 +61,10 @@ class Variables:
                 yield name, child.tag, places.pop(), 8
 
     def place(self, unit, die, pc):
-        location = self.parser.parse_from_attribute(die.attributes["DW_AT_location"], unit["version"], die)
-        if not isinstance(location, list):
-            return self.frame_offset(unit, location.loc_expr)
+        value = die.attributes["DW_AT_location"].value
+        if isinstance(value, list):
+            return self.frame_offset(unit, value)
+        location = self.lists.get_location_list_at_offset(value, die)
         base = unit.get_top_DIE().attributes["DW_AT_low_pc"].value if "DW_AT_low_pc" in unit.get_top_DIE().attributes else 0
         for entry in location:
             if not isinstance(entry, LocationEntry):
