@@ -71,9 +71,11 @@ class Assignment {
     for (size_t i = 0; i < drawn_; ++i) claim_call(frame(i).caller_sp + above(), *frame(i).function, true);
     call_at_hand();
     for (size_t i = 0; i < drawn_; ++i) variables(frame(i));
+    registers();
+    for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
+    captured_variables();
     for (size_t i = 0; i < drawn_; ++i) places_elsewhere(frame(i));
     for (size_t i = 0; i < drawn_; ++i) space_for_calls(frame(i));
-    registers();
     for (size_t i = 0; i < out_.frames.size(); ++i) {
       FrameRoles& f = out_.frames[i];
       claims_.claim_rest(f.lo, f.hi, Role::unknown, [](uint64_t) { return std::string(); });
@@ -223,7 +225,8 @@ class Assignment {
       const uint64_t at = r.record.at(out_.stack_hi);
       if (!r.record || !(claims_.holds(at) || of_drawn(out_.stack_hi - r.owner.depth))) continue;
       const bool linked = is_linked(at);
-      objects_.defer_record(at, r.number, r.owner.function, linked ? "running, linked" : "running, unlinked");
+      objects_.defer_record(at, r.number, r.owner.function, linked ? "running, linked" : "running, unlinked",
+                            p_.function_at(r.entry));
     }
     for (const ChainEntry& e : chain_.entries) {
       if (!e.record || !(claims_.holds(e.record) || of_drawn(e.sp))) continue;
@@ -234,7 +237,7 @@ class Assignment {
                           : e.running    ? "running, linked"
                           : e.slot >= 0  ? "for the open-coded defers"
                                          : "pending";
-      objects_.defer_record(e.record, e.slot >= 0 ? 0 : e.number, e.owner, state);
+      objects_.defer_record(e.record, e.slot >= 0 ? 0 : e.number, e.owner, state, e.deferred.function);
     }
     for (const OpenFrame& o : chain_.open_frames)
       if (o.record && of_drawn(o.sp)) objects_.defer_record(o.record, 0, o.function, "for the open-coded defers");
@@ -338,6 +341,11 @@ class Assignment {
     for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
   }
 
+  // A variable or argument that is a function value.
+  void note_closure(const Shape& shape, uint64_t word) {
+    if (shape.kind == ShapeKind::function || shape.name == "*runtime.funcval") closures_.push_back(word);
+  }
+
   void closure(uint64_t funcval) {
     if (!funcval || (claims_.holds(funcval) && claims_.taken(funcval))) return;
     const int index = objects_.closure(funcval);
@@ -345,6 +353,24 @@ class Assignment {
     const Object& o = objects_.all()[static_cast<size_t>(index)];
     if (o.in_frame)
       for (const Slot& s : o.fields) claims_.claim(s);
+  }
+
+  // Where "&t" in a closure points lies t.
+  void captured_variables() {
+    for (const Object& o : objects_.all())
+      for (const Slot& s : o.fields)
+        if (o.kind == Object::closure && s.name.starts_with('&') && s.type.starts_with('*') && claims_.holds(s.word))
+          captured_variable(s.word, s.name.substr(1), p_.shape(s.type.substr(1)));
+  }
+
+  void captured_variable(uint64_t at, const std::string& name, const Shape& shape) {
+    for (size_t i = 0; i < drawn_; ++i) {
+      if (at < frame(i).sp || at >= frame(i).caller_sp) continue;
+      Role role = Role::local;
+      for (const Parameter& x : p_.signature(*frame(i).function).all)
+        if (x.name == name) role = x.result ? Role::result : Role::argument;
+      claims_.claim_value(at, shape, role, name);
+    }
   }
 
   // --- calls ---
@@ -357,6 +383,7 @@ class Assignment {
     const auto claim = [&](uint64_t at, const Shape& shape, Role role, const std::string& name) {
       for (Slot& s : claims_.words_of(at, shape, entered ? role : Role::outgoing, name)) {
         s.of = name_of(&f);
+        note_closure(shape, s.word);
         claims_.claim(std::move(s));
       }
     };
@@ -539,6 +566,7 @@ class Assignment {
         s.of = v.inlined_from, s.stale = later;
         if (where.pieces.size() > 1) s.value.clear();  // the whole does not lie together
         if (s.role == Role::argument && p_.register_abi() && s.address >= f.caller_sp) s.role = Role::spill;
+        if (f.entered && !later) note_closure(shape, s.word);
         claims_.claim(std::move(s));
       }
     }
@@ -589,6 +617,7 @@ class Assignment {
     for (const RegisterRole& known : out_.registers)
       if (known.reg == x.reg) return;
     x.word = out_.standing.thread->cpu.r[r];
+    if (shape) note_closure(*shape, x.word);
     const auto* bytes = reinterpret_cast<const uint8_t*>(&x.word);
     x.pointer = !shape || shape->kind == ShapeKind::pointer || shape->kind == ShapeKind::function ||
                 shape->kind == ShapeKind::unknown;

@@ -34,7 +34,7 @@ class Parts {
       case Kind::slice: return words({".ptr", ".len", ".cap"});
       case Kind::interface: return words({s.methods ? ".tab" : ".type", ".data"});
       case Kind::array:
-        for (uint64_t i = 0; i < s.count && left_ && depth < 8; ++i)
+        for (uint64_t i = 0; i < s.count && s.items->size && left_ && depth < 8; ++i)
           visit(*s.items, fmt::format("{}[{}]", name, i), at + i * s.items->size, depth + 1);
         return;
       case Kind::structure:

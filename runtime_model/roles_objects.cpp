@@ -119,7 +119,8 @@ void Objects::add_arguments(Object& o, uint64_t siz, const Function* deferred) {
   }
 }
 
-int Objects::defer_record(uint64_t address, uint64_t number, const Function* owner, const std::string& state) {
+int Objects::defer_record(uint64_t address, uint64_t number, const Function* owner, const std::string& state,
+                          const Function* deferred) {
   if (const int known = find(address); known >= 0) return known;
   const uint64_t size = g_.program().layouts().size(S::defer_);
   std::vector<uint8_t> bytes(size);
@@ -133,7 +134,7 @@ int Objects::defer_record(uint64_t address, uint64_t number, const Function* own
   add_fields(o, S::defer_, Role::defer_record);
   if (arguments) {
     const uint64_t fn = g_.field(address, F::defer_fn);
-    add_arguments(o, siz, fn ? g_.program().location(g_.word(fn)).function : nullptr);
+    add_arguments(o, siz, fn ? g_.program().location(g_.word(fn)).function : deferred);
   }
   return add(std::move(o));
 }

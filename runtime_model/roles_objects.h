@@ -12,7 +12,9 @@ class Objects {
   Objects(const Guest& guest, const Claims& claims) : g_(guest), claims_(claims) {}
 
   // The index of what lies at that address, made at the first time; -1: nothing that can be read.
-  int defer_record(uint64_t address, uint64_t number, const Function* owner, const std::string& state);
+  // `deferred`: what it was for, where its fn is cleared already.
+  int defer_record(uint64_t address, uint64_t number, const Function* owner, const std::string& state,
+                   const Function* deferred = nullptr);
   int panic_record(uint64_t address, const std::string& title, const std::string& value);
   // Of a closure that captures nothing there is no more to say than its name: -1.
   int closure(uint64_t funcval);

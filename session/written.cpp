@@ -36,6 +36,7 @@ class Watched {
     emu::Position at = 0;
     std::vector<uint8_t> bytes;  // of the frame, then
     std::vector<bool> written;   // by byte
+    bool spills = false;         // only where its callee keeps arguments: opened with that
   };
 
   static std::string name(const FrameRoles& f) { return model::readable(f.frame.function->name()); }
@@ -43,7 +44,7 @@ class Watched {
     return std::any_of(f.slots.begin(), f.slots.end(), [](auto& s) { return s.role != Role::return_address; });
   }
   bool looked_at(const FrameRoles& f) const {
-    return std::any_of(opened_.begin(), opened_.end(), [&](const Opened& o) { return o.frame == &f; });
+    return std::any_of(opened_.begin(), opened_.end(), [&](const Opened& o) { return o.frame == &f && !o.spills; });
   }
   uint64_t hi() const { return reader_.guest()->stack_hi(who_.g); }
 
@@ -65,18 +66,25 @@ class Watched {
     clear();
     time_.seek(here_ - std::min(here_, kWatchedInstructions));
     time_.machine().set_hooks(entries);
-    std::map<FrameRoles*, Opened> last;
+    std::map<FrameRoles*, Opened> last, spills;
     while (time_.position() < here_) {
       const emu::Position from = time_.position();
       const emu::Stop s = time_.run(here_);
       if (s.kind != emu::Stop::Hook || time_.position() >= here_) break;
       const auto f = by_depth.find(reader_.who().same(who_) ? hi() - reader_.guest()->caller_sp() : 0);
-      if (f != by_depth.end() && f->second->frame.function->f.entry == reader_.pc() && hi() == roles_.stack_hi)
+      if (f != by_depth.end() && f->second->frame.function->f.entry == reader_.pc() && hi() == roles_.stack_hi) {
         last[f->second] = open(*f->second);
+        FrameRoles* caller = f->second + 1;
+        if (caller < roles_.frames.data() + roles_.frames.size() && caller->lo == f->second->frame.caller_sp) {
+          spills[f->second] = open(*caller);
+          spills[f->second].spills = true;
+        }
+      }
       if (time_.position() == from) time_.run(from + 1);
     }
-    for (auto& [f, o] : last) opened_.push_back(std::move(o));
-    std::sort(opened_.begin(), opened_.end(), [](const Opened& a, const Opened& b) { return a.at < b.at; });
+    for (auto* all : {&last, &spills})
+      for (auto& [f, o] : *all) opened_.push_back(std::move(o));
+    std::stable_sort(opened_.begin(), opened_.end(), [](const Opened& a, const Opened& b) { return a.at < b.at; });
   }
 
   Opened open(FrameRoles& f) const {
@@ -139,6 +147,7 @@ class Watched {
       reader_.state().memory.peek(o.frame->lo, now.data(), now.size());
       for (model::Slot& s : o.frame->slots) {
         // The caller wrote these before: with its CALL; on arm64 its own prologue.
+        if (o.spills && s.role != Role::spill) continue;
         if (s.role == Role::return_address || (s.role == Role::saved_fp && !s.of.empty())) continue;
         bool written = false;
         for (uint64_t i = s.address - o.frame->lo; i < s.end() - o.frame->lo; ++i)

@@ -39,6 +39,11 @@ for release, arch in [("1.12.17", "amd64"), ("1.27.4", "arm64")]:
     GOLDEN.append(("result_%s_%s.svg" % (release.rsplit(".", 1)[0], arch), "stories_%s_linux_%s_opt_dwarf" % (release, arch), ["named"],
                    ["--at", "main.namedAddressed.func1", "--style", "svg"]))
 
+# The first article's function, built from source (--source, as `./dev test --all` does).
+DEFERFUNC = ["--go", "1.12", "--target", "linux/amd64", "--at", "main.DeferFunc1+77", "--to", "main.DeferFunc1.func1+9"]
+SOURCE = ROOT / "tests/drawings/deferfunc.go"
+FROM_SOURCE = [("deferfunc_1.12_amd64.txt", DEFERFUNC), ("deferfunc_1.12_amd64.svg", DEFERFUNC + ["--style", "svg"])]
+
 # Moments whose JSON is checked in every way: argument, flags.
 MOMENTS = [("named", ["--at", "main.namedAddressed.func1"]), ("named", ["--at", "main.namedLooped.func1#2", "--frames", "3"]),
            ("named", ["--at", "runtime.deferproc#3"]), ("named", ["--at", "runtime.gopanic#1", "--columns", "before,after"]),
@@ -70,9 +75,10 @@ class Checks:
     # --- golden drawings ---
 
     def golden(self):
-        for name, guest, arguments, flags in GOLDEN:
+        of_source = [(name, SOURCE, [], flags) for name, flags in FROM_SOURCE] if self.args.source else []
+        for name, guest, arguments, flags in of_source or GOLDEN:
             path = ROOT / "tests/drawings" / name
-            status, out, err = self.draw(self.guest(guest), arguments, flags)
+            status, out, err = self.draw(guest if of_source else self.guest(guest), arguments, flags)
             if status:
                 self.fail("%s: exit status %d: %s" % (name, status, err.strip()))
                 continue
@@ -231,15 +237,17 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--stories", default=str(ROOT / "build/guests-stories"))
     parser.add_argument("--update", action="store_true", help="write tests/drawings anew")
+    parser.add_argument("--source", action="store_true", help="the drawing of the first article, with Go's own toolchain")
     args = parser.parse_args()
     if not os.path.isdir(args.stories):
         print("no guests in %s: skipped" % args.stories)
         return 77
     checks = Checks(args)
     checks.golden()
-    checks.moments()
-    checks.relative()
-    checks.names()
+    if not args.source:
+        checks.moments()
+        checks.relative()
+        checks.names()
     print("\n".join(checks.failures[:40]))
     print("draw: %s; %d failures" % (", ".join("%s: %d" % c for c in sorted(checks.counts.items())), len(checks.failures)))
     return 1 if checks.failures or not checks.counts.get("golden drawings") else 0

@@ -52,7 +52,10 @@ class Text {
       : out_(out), d_(d), o_(o), two_(d.moments.size() > 1), columns_(o.columns && two_) {
     left_ = d.relative ? 8 : 21;
     const size_t room = std::max<size_t>(o.width, 40) - left_;
-    value_ = std::min<size_t>(columns_ ? room * 3 / 10 : room * 2 / 5, widest());
+    size_t value = 8, other = 8;
+    widest(value, other);
+    const size_t left = room > other + 2 ? room - other - 2 : 0;
+    value_ = columns_ ? std::min(room * 3 / 10, value) : std::min(std::max(room * 2 / 5, left), value);
   }
 
   void write() {
@@ -169,12 +172,8 @@ class Text {
     return out;
   }
 
-  void row(const DrawnFrame& f, const DrawnRow& r) {
-    if (r.hidden) {
-      line(padded("", left_) + fmt::format("… {} words: {}", r.hidden + 1, words_for(*r.words[0])));
-      return;
-    }
-    const std::string left = left_of(f, *r.words[0]);
+  // Names, marks, and what is to be known of the value.
+  std::string right_of(const DrawnRow& r) const {
     std::string right = what(r);
     const auto any = [&](auto is) {
       return std::any_of(r.words.begin(), r.words.end(), [&](auto* w) { return !says_little(*w) && is(*w); });
@@ -186,11 +185,21 @@ class Text {
     std::string m = mark(marks(r, false));
     if (two_ && marks(r, true) != marks(r, false))
       for (const std::string& x : marks(r, true)) m += fmt::format("  ◁ {} before", x);
-    if (!columns_) return line(left + padded(values(r, false, true), value_) + "  " + right + m);
+    return right + m;
+  }
+
+  void row(const DrawnFrame& f, const DrawnRow& r) {
+    if (r.hidden) {
+      line(padded("", left_) + fmt::format("… {} words: {}", r.hidden + 1, words_for(*r.words[0])));
+      return;
+    }
+    const std::string left = left_of(f, *r.words[0]);
+    const std::string right = right_of(r);
+    if (!columns_) return line(left + padded(values(r, false, true), value_) + "  " + right);
     const DrawnWord& w = *r.words[0];
-    const bool changed = any([](auto& x) { return !x.was_value.empty(); });
+    const bool changed = std::any_of(r.words.begin(), r.words.end(), [](auto* x) { return !x->was_value.empty(); });
     const std::string after = !w.after ? "╳" : w.before && !changed ? "same" : values(r, false, false);
-    line(left + padded(values(r, true, false), value_) + "  " + padded(after, value_) + "  " + right + m);
+    line(left + padded(values(r, true, false), value_) + "  " + padded(after, value_) + "  " + right);
   }
 
   void box(const DrawnBox& b) {
@@ -230,12 +239,13 @@ class Text {
     }
   }
 
-  size_t widest() const {
-    size_t most = 8;
+  void widest(size_t& value, size_t& other) const {
     for (const DrawnFrame& f : d_.frames)
-      for (const DrawnRow& r : rows_of(f.words))
-        if (!r.hidden) most = std::max(most, columns_of(values(r, false, true)));
-    return most;
+      for (const DrawnRow& r : rows_of(f.words)) {
+        if (r.hidden) continue;
+        value = std::max(value, columns_of(values(r, false, true)));
+        other = std::max(other, columns_of(right_of(r)));
+      }
   }
 
   std::string& out_;
