@@ -12,6 +12,11 @@ bool anonymous(const DrawnWord& w) { return w.name.empty() && w.object.empty(); 
 
 bool same_place(const DrawnWord& a, const DrawnWord& b) { return a.from_end == b.from_end && a.size == b.size; }
 
+// Of a record that has got its number since.
+bool same_field(const DrawnWord& a, const DrawnWord& b) {
+  return a.name == b.name && a.role == b.role && !a.object.empty() && !b.object.empty();
+}
+
 // `now` gets what `was` says of the earlier moment. A name that only one of them has holds for both.
 void remember(DrawnWord& now, const DrawnWord& was) {
   if (was.stale && now.stale) {
@@ -22,7 +27,7 @@ void remember(DrawnWord& now, const DrawnWord& was) {
   now.was_marks = was.marks;
   if (anonymous(now) && !anonymous(was)) {
     now.name = was.name, now.of = was.of, now.role = was.role, now.object = was.object;
-  } else if (!anonymous(was) && words_for(now) != words_for(was)) {
+  } else if (!anonymous(was) && !same_field(now, was) && words_for(now) != words_for(was)) {
     now.was_name = words_for(was);
   }
 }
