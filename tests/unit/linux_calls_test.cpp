@@ -58,6 +58,8 @@ TEST_P(Calls, StackHoldsArgumentsEnvironmentAndAuxv) {
   for (uint64_t at = env + 8; p.get<uint64_t>(at) != 0; at += 16) aux[p.get<uint64_t>(at)] = p.get<uint64_t>(at + 8);
   EXPECT_EQ(aux[6], kPage);
   EXPECT_EQ(aux[9], 0x400800u);
+  // AT_HWCAP: CPUID leaf 1's EDX; FP, ASIMD, AES, PMULL, SHA1, SHA2, CRC32, ATOMICS, CPUID.
+  EXPECT_EQ(aux[16], p.amd64() ? isa::default_cpu_model(isa::Isa::x86_64).cpuid(1, 0).edx : 0x9fbu);
   EXPECT_TRUE(p.m.memory.check_read(aux[25], 16));
   EXPECT_EQ(aux.count(33), 0u);  // no vDSO
 }
