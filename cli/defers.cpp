@@ -31,7 +31,7 @@ ordered_json offsets(const model::FunctionDefers& d, const std::vector<uint64_t>
 ordered_json site_json(const model::Program& p, const model::FunctionDefers& d, const model::DeferSite& s) {
   ordered_json j;
   j["offset"] = s.pc - d.function->f.entry;
-  j["line"] = p.location(s.pc).line;
+  j["line"] = p.location(s.statement()).line;
   j["storage"] = model::to_string(s.storage);
   j["by"] = s.how;
   j["deferred"] = s.deferred.empty() ? ordered_json(nullptr) : ordered_json(model::readable(s.deferred));
@@ -78,7 +78,7 @@ void print_text(const model::Program& p, const model::FunctionDefers& d) {
              d.reason.empty() ? "" : fmt::format("   not open-coded: {}", d.reason));
   for (const auto& s : d.sites) {
     const std::string what = s.deferred.empty() ? "(known when it runs)" : model::readable(s.deferred);
-    fmt::print("  +{:<5} line {:<4} {:<10} {:<24} {}{}\n", s.pc - d.function->f.entry, p.location(s.pc).line,
+    fmt::print("  +{:<5} line {:<4} {:<10} {:<24} {}{}\n", s.pc - d.function->f.entry, p.location(s.statement()).line,
                model::to_string(s.storage), s.how, s.how == "runtime.deferrangefunc" ? "(opens the list)" : what,
                s.wraps.empty() ? "" : fmt::format(" → {}", model::readable(s.wraps)));
   }

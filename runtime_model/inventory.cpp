@@ -143,7 +143,9 @@ void add_bit_sites(const Program& p, FunctionDefers& d, std::map<uint64_t, std::
     for (int slot = 0; bits != fresh.end() && slot < 8; ++slot) {
       if (!(bits->second >> slot & 1)) continue;
       const std::string f = std::has_single_bit(bits->second) ? funcval_before[b.pc] : std::string();
-      d.sites.push_back({b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f), slot});
+      const uint64_t stated = std::has_single_bit(bits->second) ? 0 : b.stated[static_cast<size_t>(slot)];
+      d.sites.push_back(
+          {b.pc, Storage::open_coded, fmt::format("deferBits |= 1<<{}", slot), f, wraps(p, f), slot, stated});
     }
     for (const SlotStore& x : b.pending) {
       if ((covered | b.sets) >> x.slot & 1) continue;

@@ -19,6 +19,9 @@ struct DeferSite {
   std::string deferred;  // the function, where the code says it; empty: not known before it runs
   std::string wraps;     // what it stands for, if it is a wrapper
   int slot = -1;         // open-coded: which bit, where the code says it
+  uint64_t stated = 0;   // code of the defer statement, where that is not at pc; else 0
+
+  uint64_t statement() const { return stated ? stated : pc; }
 };
 
 struct FunctionDefers {

@@ -168,6 +168,7 @@ void Program::add_bit_store(OpenCoded& o, const Insn& i, const FrameStore& s, st
     if (s.constant && !b.initial && !(s.value >> x.slot & 1)) b.starts = std::max(b.starts, x.slot);
   if (b.starts >= 0) o.dropped.insert(o.dropped.end(), slots.begin(), slots.end());
   if (!s.constant) b.pending = slots;
+  for (const SlotStore& x : slots) b.stated[static_cast<size_t>(x.slot)] = x.at;
   slots.clear();
   o.stores.push_back(b);
 }

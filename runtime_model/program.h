@@ -1,6 +1,7 @@
 // A Go program as the runtime model knows it before it runs: layouts, mechanisms, functions with their origin, their
 // open-coded defers, what a wrapper stands for. Built once, filled when asked; one thread at a time.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -43,6 +44,9 @@ struct BitStore {
   int starts = -1;
   // The same where the stored value is in a register, so that only running tells: slots stored since the store before.
   std::vector<SlotStore> pending;
+  // Where it sets several bits, because the compiler dropped the stores before it: of each the store of its closure,
+  // which stands at the defer statement. 0: not known.
+  std::array<uint64_t, 8> stated{};
 };
 
 // FUNCDATA_OpenCodedDeferInfo of one function. Offsets are subtracted from varp.

@@ -177,11 +177,11 @@ class Tracker final : public emu::Machine::Companion {
   void exits(G& g, const FrameId& f);
   uint64_t count(G& g, Counted what, Name function, uint64_t line);
   uint64_t count_panic(G& g, const Event& e);
-  void count_defer(G& g, const FrameId& owner, Defer& d, PendingPush& p);
+  void count_defer(G& g, const FrameId& owner, Defer& d, PendingPush& p, uint64_t stated = 0);
   uint64_t depth_of(const G& g, uint64_t sp) const;
   uint64_t number_of(const Event& push);
   uint64_t registered_at(const PendingPush& p) const;
-  void push(G& g, Event& e, FrameId owner, Deferred what);
+  void push(G& g, Event& e, FrameId owner, Deferred what, uint64_t stated = 0);
   // `arguments`: ≤ 1.17, what it is called with.
   void start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint64_t return_pc,
              std::vector<uint8_t> arguments = {});
@@ -194,7 +194,7 @@ class Tracker final : public emu::Machine::Companion {
   void add_reflected();
   Defer defer_of(const G& g, const Running& r);
   void bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address, Registrar by,
-                      uint64_t funcval, const SlotStore* store = nullptr);
+                      uint64_t funcval, const SlotStore* store = nullptr, uint64_t stated = 0);
   int register_pending(G& g, const Hook& h, uint8_t before, uint8_t after, uint64_t bits_address);
   void bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits_address);
   uint64_t slot_word(const Function& f, uint64_t varp, int slot) const;

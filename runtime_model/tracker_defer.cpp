@@ -67,7 +67,8 @@ uint64_t Tracker::registered_at(const PendingPush& p) const {
   return call ? call : p.site;
 }
 
-void Tracker::push(G& g, Event& e, FrameId owner, Deferred what) {
+// `stated`: code of the defer statement, if that is not where it is registered.
+void Tracker::push(G& g, Event& e, FrameId owner, Deferred what, uint64_t stated) {
   Defer& d = *e.defer();
   owner.call = count_call(g, owner, false);
   own(e, owner);
@@ -85,7 +86,7 @@ void Tracker::push(G& g, Event& e, FrameId owner, Deferred what) {
   p.site = d.site;
   p.record = anchored(d.record, d.storage == Storage::stack, g.hi);
   d.site = registered_at(p);
-  count_defer(g, owner, d, p);
+  count_defer(g, owner, d, p, stated);
   ++state_->held;
   g.pushed.push_back(p);
   emit(e);  // last: who asks at the event sees it pending
@@ -178,8 +179,11 @@ void Tracker::on_bit_store(const Hook& h) {
   if (missed >= 0) return bit_started(*g, h, missed, before, after, at);
   const uint8_t set = after & static_cast<uint8_t>(~before), cleared = before & static_cast<uint8_t>(~after);
   const uint64_t varp = at + p_.open_coded(*h.function)->bits_offset;
-  for (int i = 0; i < 8; ++i)
-    if (set & (1 << i)) bit_registered(*g, h, i, before, after, at, Registrar::bits, slot_word(*h.function, varp, i));
+  const bool several = !std::has_single_bit(set);
+  for (size_t i = 0; i < b.stated.size(); ++i)
+    if (set & (1 << i))
+      bit_registered(*g, h, static_cast<int>(i), before, after, at, Registrar::bits,
+                     slot_word(*h.function, varp, static_cast<int>(i)), nullptr, several ? b.stated[i] : 0);
   if (cleared && !set) bit_started(*g, h, std::bit_width(cleared) - 1, before, after, at);
 }
 
@@ -232,7 +236,7 @@ std::vector<uint8_t> Tracker::slot_arguments(const Function& f, uint64_t varp, i
 }
 
 void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits, Registrar by,
-                             uint64_t funcval, const SlotStore* store) {
+                             uint64_t funcval, const SlotStore* store, uint64_t stated) {
   Event e = make<DeferPush>(g);
   Defer& d = e.as<DeferPush>().defer;
   d.site = store ? store->at : h.pc;
@@ -242,7 +246,7 @@ void Tracker::bit_registered(G& g, const Hook& h, int slot, uint8_t before, uint
   d.slot = slot;
   d.bits = bits_of(bits, before, after);
   d.argument_bytes = slot_arguments(*h.function, bits + p_.open_coded(*h.function)->bits_offset, slot);
-  push(g, e, {h.function, e.sp, g.hi - e.sp, h.pc}, read_deferred(guest_, funcval));
+  push(g, e, {h.function, e.sp, g.hi - e.sp, h.pc}, read_deferred(guest_, funcval), stated);
 }
 
 void Tracker::bit_started(G& g, const Hook& h, int slot, uint8_t before, uint8_t after, uint64_t bits) {

@@ -94,8 +94,8 @@ uint64_t Tracker::count(G& g, Counted what, Name function, uint64_t line) {
   return state_->uncounted ? 0 : g.counts.next(what, function, line, state_->counted);
 }
 
-void Tracker::count_defer(G& g, const FrameId& owner, Defer& d, PendingPush& p) {
-  const int32_t line = p_.location(d.site).line;
+void Tracker::count_defer(G& g, const FrameId& owner, Defer& d, PendingPush& p, uint64_t stated) {
+  const int32_t line = p_.location(stated ? stated : uint64_t{d.site}).line;
   p.line = static_cast<uint32_t>(std::max(0, line));
   p.call = owner.call;
   p.ordinal = count(g, Counted::defers, naming_.function(owner), p.line);

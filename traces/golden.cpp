@@ -26,8 +26,8 @@ std::string section(std::string_view name) { return fmt::format("\n[{}]\n", prin
 // The deferred function and values stand by themselves: they are compared where both sides have them.
 void append_defer(std::string& out, const Texts& texts, const Happening& h) {
   const Fields values = fields_of(texts[h.values]);
-  const std::string_view f = field(values, kFunction);
-  out += fmt::format("\t{}\t{}", f.empty() ? kUnknown : printable(f), deed_text(texts, h));
+  const std::string f = deferred_text(texts, h);
+  out += fmt::format("\t{}\t{}", f.empty() ? kUnknown : f, deed_text(texts, h));
   bool complete = false;
   for (const auto& [key, value] : values) {
     complete |= key == kComplete;

@@ -124,6 +124,29 @@ bool is_quoted(std::string_view value) { return value.starts_with('"'); }
 
 std::string plain_value(const std::string& value) { return is_quoted(value) ? value : without_places(value); }
 
+// The function that a function literal is written in, without the numbers by which compilers tell its literals apart
+// and without the function that it was inlined into: each release counts and names them in its own way.
+// "main.f.g.func2", "main.g.func1" and "main.g.1" are "main.g.func"; lines say which of them it is.
+std::string plain_name(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789", kMade[] = {".func", "-range", "."};
+  const auto numbered = [&](std::string_view text) {  // how long it is without a literal's number; 0: it has none
+    const size_t digits = text.find_last_not_of(kDigits) + 1;
+    if (digits == text.size()) return size_t{0};
+    for (const std::string_view made : kMade)
+      if (text.substr(0, digits).ends_with(made)) return digits - made.size();
+    return size_t{0};
+  };
+  std::string_view owner = name;
+  while (const size_t size = numbered(owner)) owner = owner.substr(0, size);
+  if (owner.size() == name.size()) return std::string(name);
+  const size_t type = owner.find('['), path = owner.substr(0, type).rfind('/');
+  const size_t package = owner.find('.', path == owner.npos ? 0 : path);
+  size_t last = owner.substr(0, type).rfind('.');
+  if (last != owner.npos && last > 0 && owner[last - 1] == ')') last = owner.rfind(".(", last);  // (*T).m
+  if (package == owner.npos || last == owner.npos || last <= package) return fmt::format("{}.func", owner);
+  return fmt::format("{}{}.func", owner.substr(0, package), owner.substr(last));
+}
+
 // Where code stands in the source, as the trace tells it.
 SourcePlace source_of(TraceNames& names, uint64_t pc) {
   SourcePlace out;
@@ -226,7 +249,11 @@ class Teller {
         return;
       std::string& to = as == As::how ? told_.how : as == As::subject ? told_.subject : told_.outcome;
       text_.clear();
-      if (write(v)) put_field(to, key, text_);
+      if (!write(v)) return;
+      if constexpr (as != As::how && (std::is_same_v<T, model::Name> || std::is_same_v<T, model::NameOrNull>))
+        put_name(to, key, text_);
+      else
+        put_field(to, key, text_);
     }
   }
 
@@ -249,6 +276,12 @@ class Teller {
     if (!ignores(path_, key)) put(to, path_, value);
     path_.resize(begin);
   }
+  // The name itself is kept for texts.
+  void put_name(std::string& to, std::string_view key, std::string_view name) {
+    const std::string plain = plain_name(name);
+    put_field(to, key, plain);
+    if (plain != name) put_field(told_.evidence, key, name);
+  }
 
   // The value as text; false: there is none.
   template <class T>
@@ -266,7 +299,7 @@ class Teller {
       text_ = std::to_string(v.value);
       return v.value >= 0;
     } else if constexpr (std::is_same_v<T, Name> || std::is_same_v<T, NameOrNull>) {
-      text_ = v ? plain_name(v.text()) : "?";
+      text_ = v ? v.text() : "?";
     } else if constexpr (std::is_base_of_v<std::string, T>) {
       text_ = plain_value(v);
       return !v.empty();
@@ -288,13 +321,11 @@ class Teller {
     text_ = std::to_string(all.size());
     return !all.empty();
   }
-  static std::string plain_name(std::string_view name) { return std::string(name); }
-
   // A defer is its statement. What that defers is compared where it is known: of a wrapper into which it was inlined it
   // is not.
   void deferred(const model::DeferredFunction& d) {
     const model::Name name = d.wraps ? d.wraps : d.wrapper ? model::NameOrNull() : d.symbol;
-    if (!d.funcval || name) put_field(told_.values, "function", name ? plain_name(name.text()) : "nil");
+    if (!d.funcval || name) put_name(told_.values, "function", name ? name.text() : "nil");
     if (name != d.symbol && event_->kind() == EventKind::defer_push) put_field(told_.how, "through", d.symbol.text());
     const size_t begin = path_.size();
     path_ += "function.";
@@ -407,8 +438,10 @@ void Teller::learn(const Event& e) {
     const auto& s = e.as<model::GoroutineStart>();
     std::string& file = files_[e.frame.function.id()];
     if (file.empty()) file = source_of(names_, s.site).file;
-    std::string name = fmt::format("{} (go at {}:{} in {}", s.function ? s.function.text() : "?", base(file),
-                                   s.line.value, e.frame.function ? e.frame.function.text() : "?");
+    // Lines of a library are the release's.
+    const std::string at = e.origin == model::Origin::user ? fmt::format("at {}:{} ", base(file), s.line.value) : "";
+    std::string name = fmt::format("{} (go {}in {}", s.function ? s.function.text() : "?", at,
+                                   e.frame.function ? e.frame.function.text() : "?");
     if (s.ordinal > 1) name += fmt::format(", {}.", s.ordinal.value);
     name += ")";
     const auto creator = strand_names_.find(e.goid);
@@ -438,6 +471,15 @@ void Teller::forget(const Event& e) {
 }
 
 void Teller::mechanism(const Event& e, uint32_t subject) {
+  if (told_.evidence.find("frame.function") != std::string::npos) {
+    std::string real;  // here lines do not tell function literals apart
+    const Fields names = fields_of(told_.evidence);
+    for (const auto& [key, value] : fields_of(told_.subject)) {
+      const std::string_view name = field(names, key);
+      put(real, key, name.empty() ? value : name);
+    }
+    subject = texts_.id(real);
+  }
   Count& c = mechanism_[uint64_t{subject} << 32 | texts_.id(told_.how)];
   ++c.count;
   c.mechanism = is_mechanism(e.kind());
@@ -473,8 +515,9 @@ void Teller::output(const model::Output& o, bool report) {
       return;
     }
     const std::string_view whole = std::string_view(text).substr(at, end - at);
-    traced_ |= report && whole.starts_with("goroutine ");
-    if (!report)
+    const bool its_own = report || (stream == 1 && whole.starts_with("runtime: "));
+    traced_ |= report && (whole.starts_with("goroutine ") || whole == "runtime stack:");
+    if (!its_own)
       line(stream, whole);
     else if (!traced_ && !whole.empty())
       line(stream, without_places(whole));

@@ -14,7 +14,13 @@ using loader::printable;
 // The fields of a happening, each said once: what no sentence has a word for is said behind it.
 class Said {
  public:
-  explicit Said(std::string_view text) : fields_(fields_of(text)) {}
+  // Names as the program has them, which are among the evidence where others are compared.
+  Said(const Texts& texts, uint32_t part, const Happening& h) : fields_(fields_of(texts[part])) {
+    if (!h.evidence) return;
+    const Fields names = fields_of(texts[h.evidence]);
+    for (auto& [key, value] : fields_)
+      if (const std::string_view name = field(names, key); !name.empty()) value = name;
+  }
   std::string operator()(std::string_view key) {
     for (auto it = fields_.begin(); it != fields_.end(); ++it)
       if (it->first == key) {
@@ -123,17 +129,19 @@ std::string place_text(const Texts& texts, const Happening& h) {
   return printable(!line.empty() ? line : !other.empty() ? other : field(fields, "place"));
 }
 
+std::string deferred_text(const Texts& texts, const Happening& h) { return Said(texts, h.values, h)(kFunction); }
+
 std::string subject_text(const Texts& texts, const Happening& h) {
-  Said said(texts[h.subject]);
+  Said said(texts, h.subject, h);
   said("defer.line"), said("go_line");
-  const std::string_view f = field(fields_of(texts[h.values]), kFunction);
+  const std::string f = deferred_text(texts, h);
   const bool golden = field(fields_of(texts[h.subject]), "event") == kGoldenEvent;
-  const std::string text = subject(said, f.empty() && !golden ? "what a wrapper calls" : printable(f));
+  const std::string text = subject(said, f.empty() && !golden ? "what a wrapper calls" : f);
   return text + said.rest();
 }
 
 std::string deed_text(const Texts& texts, const Happening& h) {
-  Said who(texts[h.subject]), how(texts[h.outcome]);
+  Said who(texts, h.subject, h), how(texts, h.outcome, h);
   const std::string event = who("event"), owner = who("frame.function");
   who("defer.line");
   const std::string does = event == "defer.push"    ? "is deferred"
@@ -149,7 +157,7 @@ std::string deed_text(const Texts& texts, const Happening& h) {
 }
 
 std::string outcome_text(const Texts& texts, const Happening& h) {
-  Said said(texts[h.outcome]);
+  Said said(texts, h.outcome, h);
   const std::string text = outcome(field(fields_of(texts[h.subject]), "event"), said, texts[h.values]);
   return text + said.rest();
 }

@@ -8,6 +8,8 @@ namespace deferscope::traces {
 
 // "main.go:12": of the defer or go statement; empty: it has none.
 std::string place_text(const Texts& texts, const Happening& h);
+// The deferred function; empty: it is not known.
+std::string deferred_text(const Texts& texts, const Happening& h);
 // What and whose: "main.f defers main.g", "recover() in main.h".
 std::string subject_text(const Texts& texts, const Happening& h);
 // How it came out: "stops panic boom", "x: 1 → 4"; empty where there is nothing to say.

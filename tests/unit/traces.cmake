@@ -24,6 +24,11 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(diff PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 1200)
   deferscope_all_test(diff.all python3 ${PROJECT_SOURCE_DIR}/tests/diff.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
                       --stories ${guests_parent}/guests-stories --all)
+  # Semantics over all releases, instruction sets and ways to build, against the native record, and docs/releases.md.
+  set(releases_test ${PROJECT_SOURCE_DIR}/tests/releases.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS})
+  add_test(NAME releases COMMAND Python3::Interpreter ${releases_test} check evidence --sample --results ${PROJECT_BINARY_DIR}/releases-sample)
+  set_tests_properties(releases PROPERTIES LABELS release TIMEOUT 900)
+  deferscope_all_test(releases.all ${Python3_EXECUTABLE} ${releases_test} sweep check page evidence --source --results ${PROJECT_BINARY_DIR}/releases)
   add_test(NAME trace COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/trace.py --program $<TARGET_FILE:deferscope>
                               --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(trace PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 900)
