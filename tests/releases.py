@@ -29,6 +29,7 @@ import matrix  # noqa: E402
 PAGE = ROOT / "docs/releases.md"
 SECONDS = 600
 LEFT_OUT = ("bench-", "addr", "crash-memory")  # much time and no defers; how much memory the host gives
+FIRST = ("defer-", "goexit-", "panic-", "rangefunc-", "recover-", "crash-", "fault-")
 SAMPLE = "recover-inlined recover-methodvalue goexit-recovered panic-values defer-closure defer-mixed rangefunc-defer".split()
 SOURCE = "tests/guests/src/cases"
 failures = 0
@@ -123,7 +124,7 @@ def storages(args, case, build):
 
 def sweep(args, only=None):
     of = builds_of_cases(args)
-    wanted = [c for c in of if (not only or c in only) and not (args.keep and result_path(args, c).exists())]
+    wanted = [c for c in sorted(of, key=lambda c: (not c.startswith(FIRST), c)) if (not only or c in only) and not (args.keep and result_path(args, c).exists())]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for _ in pool.map(lambda c: compare(args, c, of[c]), wanted):
             pass
@@ -235,17 +236,19 @@ MACHINERY = [
      "A `defer` that runs once a call keeps its `_defer` record in its function's frame: no allocation, `runtime.deferprocStack` links it.",
      [("defer.storage", "heap", "stack"), ("defer.registered_by", "runtime.deferproc", "runtime.deferprocStack")]),
     ("Open-coded defers",
-     "A function with at most eight defers, none in a loop, has no records: a bit in its frame says what is registered, and it calls the deferred "
+     "A function with few defers and exits, and no defer in a loop, has no records: a bit in its frame says what is registered, and it calls the deferred "
      "functions itself at its exit. A panic finds them by scanning the stack.",
      [("defer.storage", ".*", ".*open-coded"), ("defer.registered_by", "runtime.deferproc.*", "(deferBits|slot).*"),
       ("discarded", ".*", ".*runOpenDeferFrame.*")]),
-    ("A recovery returns through deferreturn",
-     "A function that recovered goes on at its call of `deferreturn`, not behind the call that registered, which would return 1.",
-     [("resumes", "deferproc", "deferreturn"), ("returns_1", "true", "false")]),
+    ("A recovery no longer returns 1",
+     "A recovered function goes on at its call of `deferreturn` always; `deferproc` and its like have no result that says whether a panic was recovered.",
+     [("returns_1", "true", "false")]),
+    ("A recovery returns through deferreturn", "A function that recovered goes on at its call of `deferreturn`, not behind the call that registered.",
+     [("resumes", "deferproc", "deferreturn")]),
     ("jmpdefer is gone",
      "`deferreturn` calls deferred functions in a loop and stays on the stack. Before, `jmpdefer` replaced its frame by the deferred function's and rewrote the "
      "return address, so that each returned into the next call of `deferreturn`.",
-     [("defer.run_by", "(.*, )?jmpdefer(, .*)?", "(.*, )?deferreturn(, .*)?"), ("jmpdefer", "yes", "")]),
+     [("jmpdefer", "yes", ""), ("defer.run_by", "(.*, )?jmpdefer(, .*)?", "(.*, )?deferreturn(, .*)?")]),
     ("Wrappers are counted as function literals", "The closures around deferred calls have names like function literals: `funcN`, no longer `dwrap·N`.",
      [("defer.through", ".*F.dwrap.N.*", ".*F.funcN.*")]),
     ("deferwrap: wrappers have names of their own",
@@ -267,7 +270,7 @@ STORAGES = {
                   "A `defer` in the body of a loop over a function belongs to the function around the loop: `runtime.deferrangefunc` opens a list there, "
                   "`runtime.deferprocat` adds to it from the loop's body."),
 }
-# Behaviour: from which release on a change can be that one, what it is called, and of the first event that differs its sentence before and after.
+# Behaviour: the minor release that changed it, what it is called, what it means, and of the first event that differs its sentence before and after.
 BEHAVIOUR = [
     (13, "Bounds errors say index and length", "The value of the panic has both.", ".* panics: .*out of range", r".* panics: .*out of range \[.*"),
     (14, "Goexit survives a recovery in a deferred function",
@@ -283,6 +286,13 @@ BEHAVIOUR = [
      r"recover\(\) in .* returns nil.*", r"recover\(\) in .* stops.*"),
     (19, "A panic while a panic is printed says its value", "", "fatal error: panic while printing panic value", "fatal error: panic while printing panic value: .*"),
     (23, "Panics indent their further lines", "The lines of a printed panic value begin with a tab, so that none looks like a goroutine's.", "lines", r".*t?lines"),
+    (14, "Stack overflows say where the stack is", "", "nothing of it", "runtime: sp=.*"),
+    (24, "Recovering in an inlined range-over-func loop leaves the caller too",
+     "A function literal that defers in the body of a range-over-func loop is inlined, and its defers are registered for the function around it: they run, and a recovery returns, "
+     "at the end of that one. Here `after` is never printed.", r"\S+ defers .*|nothing of it", r"\S+ defers .*|nothing of it"),
+    (26, "Defers of range-over-func loops stay in their function", "The change of 1.24 is mended.", r"\S+ defers .*|nothing of it", r"\S+ defers .*|nothing of it"),
+    (25, "An unhashable key of some maps panics with another error", "Its message has no longer the prefix `runtime error: `.",
+     ".*hash of unhashable type.*", ".*unhashableTypeError.*"),
     (25, "Panics that were raised again say so", "`[recovered, repanicked]`, and the value once.", r".*\[recovered\]", r".*\[recovered, repanicked\]"),
     (26, "A helper recovers no more", "golang/go#73916 is mended: such programs end again, as before 1.22.", r"recover\(\) in .* stops.*", r"recover\(\) in .* returns nil.*"),
     (26, "Panics print floats shortest", "The value of an uncaught panic is printed as 2.5, no longer +2.500000e+000.", r".* panics: .*e\+\d+.*", ".* panics: .*"),
@@ -291,7 +301,7 @@ BEHAVIOUR = [
 DERIVED = re.compile(r"defer\.(slot|bits\..*|stale)|steps|discarded_frames|deferreturn\.enter|transfer|what|stack\.move")
 COUNTED = ("jmpdefer", "recovery.jump")
 AREAS = ["behaviour", "machinery"]
-LINES = 12  # of an evidence
+LINES = 8  # of an evidence, some more or less
 
 
 def patterns(field, before, after):
@@ -324,6 +334,7 @@ class Change:
         self.cases = {}    # name -> (how much differs, its builds before and after)
         self.fields = {}   # of the mechanism: those of the rule that leads, and others
         self.isas = set()
+        self.again = False  # an older release began with it
         self.storage = None  # new, and a function that has it
 
     def add(self, case, size, before, after):
@@ -334,7 +345,7 @@ class Change:
         return self.area == "behaviour" or not self.title.startswith("`")
 
     def witness(self):
-        case = min(self.cases, key=lambda c: (self.cases[c][0], c))
+        case = min(self.cases, key=lambda c: (self.cases[c][0], c.startswith("crash-"), c))
         return case, self.cases[case][1], self.cases[case][2]
 
 
@@ -347,8 +358,8 @@ def machinery(field, before, after):
 
 
 def behaviour(release, before, after):
-    for since, title, note, x, y in BEHAVIOUR:
-        if number(release) >= since and re.fullmatch(x, before) and re.fullmatch(y, after):
+    for changed, title, note, x, y in BEHAVIOUR:
+        if number(release) == changed and re.fullmatch(x, before) and re.fullmatch(y, after):
             return title, note
     return "%s → %s" % (masked(before), masked(after)), ""
 
@@ -390,7 +401,17 @@ def changes(cases):
                 of.add(case.name, len(case.rows), first, first)
                 of.isas.add("arm64")
         known |= set(case.storages) | {s for m in case.mechanism if m["field"] == "defer.storage" for v in m["values"] for s in patterns("defer.storage", v, "")[0].split(", ")}
-    return {release: list(of.values()) for release, of in sorted(found.items(), key=lambda r: number(r[0]))}
+    for of in found.values():
+        for c in of.values():
+            if c.fields and not any(c.fields.values()):  # not the change itself
+                c.title, c.note = "%s, as in “%s”" % (", ".join("`%s`" % f for f in sorted(c.fields)), c.title), ""
+    titles = set()
+    out = {release: list(of.values()) for release, of in sorted(found.items(), key=lambda r: number(r[0]))}
+    for of in out.values():
+        for c in of:
+            c.again = c.title in titles
+        titles |= {c.title for c in of}
+    return out
 
 
 # --- the page ---
@@ -423,8 +444,11 @@ def evidence(args, change):
     if change.area == "machinery":
         return mechanism_lines(lines[lines.index("MECHANISM") + 1:], change)
     lines = [line for line in lines if not line.startswith(("  … ", "MECHANISM"))]
-    more = len(lines) - LINES
-    return lines[:LINES] + (["… %d lines more" % more] if more > 0 else [])
+    if len(lines) <= LINES:
+        return lines
+    output = next((i for i, line in enumerate(lines) if line.startswith(("@@ standard", "@@ the end"))), len(lines))
+    head, tail = lines[:min(output, LINES - 3)], [line for line in lines[output:] if not line.startswith("  ")][:3]
+    return head + ["… %d lines more" % (len(lines) - len(head) - len(tail))] + tail
 
 
 def mechanism_lines(lines, change):
@@ -441,7 +465,7 @@ def mechanism_lines(lines, change):
         return any(line[1:].strip().startswith(f + ":") for f in fields)
 
     best = next((b for b in blocks if any(told(line, leads) for line in b)), blocks[0])
-    return [best[0]] + [line for line in best[1:] if told(line, change.fields)][:LINES]
+    return [best[0]] + [line for line in best[1:] if told(line, change.fields)][:LINES - 2]
 
 
 def anchor(title):
@@ -449,7 +473,8 @@ def anchor(title):
 
 
 def title_of(change):
-    return "Go %s: %s" % (short(change.release), change.title)
+    again = "" if not change.again else "on arm64 too: " if change.isas == {"arm64"} else "more: "
+    return "Go %s: %s" % (short(change.release), again + change.title)
 
 
 HEAD = """# What each Go release changed
@@ -457,7 +482,7 @@ HEAD = """# What each Go release changed
 Defer, panic, recover and Goexit from Go 1.12 to 1.27: found by comparing every case of the guests (`tests/guests/src/cases`) over the last patch of each
 release, for linux/amd64 and linux/arm64, event by event (docs/comparing.md). *Behaviour* is what a program can tell: which deferred functions run, in
 which order, for which panic, what is recovered and printed. *Machinery* is how the runtime and the compiler do it: what profiles, stack traces, debuggers
-and tools that read memory see. Both instruction sets behave alike everywhere; where machinery came to one later, its section says so.
+and tools that read memory see, by its fields in docs/events.md. Both instruction sets behave alike everywhere; where machinery came to one later, its section says so.
 
 Generated by `./dev releases` from the comparison; a test runs what it prints. Each section: the shortest case that shows the change, the command that
 compares the two releases from source, and what it prints (`-` before, `+` after). A case that behaves in another way is not counted for machinery.
@@ -469,8 +494,8 @@ compares the two releases from source, and what it prints (`-` before, `+` after
 
 def section(args, change):
     case, before, after = change.witness()
-    isas = "" if len(change.isas) > 1 else " On %s alone." % next(iter(change.isas))
-    what = (change.note + " " if change.note else "") + "Shown by %s.%s" % (plural(len(change.cases), "case"), isas)
+    isas = "" if len(change.isas) > 1 else " On %s only." % next(iter(change.isas))
+    what = (change.note + " " if change.note and not change.again else "") + "Shown by %s.%s" % (plural(len(change.cases), "case"), isas)
     lines = "\n".join(line.rstrip() for line in evidence(args, change))
     shown = "deferscope defers --go %s %s %s" % (short(after.release), SOURCE, change.storage[1]) if change.storage else command(change.area, case, before, after)
     return "### %s\n\n%s\n\n```diff\n$ %s\n%s\n```\n" % (title_of(change), what, shown, lines)
@@ -518,7 +543,7 @@ def page(args):
     releases = sorted({b.release for c in kept_cases(args) for b in c.builds}, key=number)[1:]
     text = HEAD
     for release in releases:
-        cells = ["; ".join("[%s](#%s)" % (c.title, anchor(title_of(c))) for c in found.get(release, []) if c.area == area and c.named()) or "–" for area in AREAS]
+        cells = ["; ".join("[%s](#%s)" % (title_of(c).partition(": ")[2], anchor(title_of(c))) for c in found.get(release, []) if c.area == area and c.named()) or "–" for area in AREAS]
         text += "| %s | %s |\n" % (short(release), " | ".join(cells))
     for release in releases:
         of = sorted(found.get(release, []), key=lambda c: (AREAS.index(c.area), -len(c.cases)))
@@ -527,8 +552,10 @@ def page(args):
         rest = [c for c in of if not c.named()]
         if rest:
             text += "\n### Go %s: smaller changes of machinery\n\n" % short(release)
-        for c in rest:
-            text += "- %s: %s; `%s`\n" % (c.title, plural(len(c.cases), "case"), command(c.area, *c.witness()))
+        for field in dict.fromkeys(c.title.split(":")[0] for c in rest):
+            same = [c for c in rest if c.title.split(":")[0] == field]
+            what = "; ".join("%s (%s)" % (c.title.partition(": ")[2] or "other", plural(len(c.cases), "case")) for c in same)
+            text += "- %s: %s. `%s`\n" % (field, what, command(same[0].area, *same[0].witness()))
     text += go_lines(args)
     PAGE.write_text(text)
     print("releases: %s: %d lines" % (PAGE.name, text.count("\n")))
