@@ -173,6 +173,7 @@ void add_check(CLI::App& app, Action& action) {
                "The golden text, then the program or Go source and its arguments (none: the golden's); or a folder: "
                "each NAME.golden with the program NAME or the source NAME.go in it")
       .required();
+  verb.statuses("0 same or written, 1 different, 2 trouble: a usage error, or a golden or program that cannot be had");
   verb.example("deferscope check --update hello.golden ./hello-defer && deferscope check hello.golden ./hello-defer");
   verb.does([flags] { return Checker(*flags).run(); });
 }

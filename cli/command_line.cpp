@@ -82,7 +82,12 @@ Option Verb::program(const char* name, std::vector<std::string>& to, const char*
 
 void Verb::behind_dashes(std::vector<std::string>& to) { verbs_with_dashes[app_.get_name()] = &to; }
 
-void Verb::example(const char* line) { app_.footer(std::string("Example:\n  ") + line); }
+void Verb::statuses(const char* text) { app_.footer(std::string("Exit status:\n  ") + text); }
+
+void Verb::example(const char* line) {
+  const std::string before = app_.get_footer();
+  app_.footer(before + (before.empty() ? "" : "\n\n") + "Example:\n  " + line);
+}
 
 void Verb::does(std::function<int()> what) {
   app_.callback([&action = action_, what = std::move(what)] { action = what; });

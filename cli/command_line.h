@@ -50,7 +50,8 @@ class Verb {
   Option program(const char* name, std::vector<std::string>& to, const char* help);
   // What stands behind a "--" is not read as words of ours.
   void behind_dashes(std::vector<std::string>& to);
-  // A command line that does something, for the end of --help.
+  // The end of --help: what the verb's exit status means, then a command line that does something.
+  void statuses(const char* text);
   void example(const char* line);
   // What the verb does if it is chosen; returns the exit status.
   void does(std::function<int()> what);

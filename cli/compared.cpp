@@ -28,6 +28,7 @@
 #include "loader/printable.h"
 #include "traces/event_schema.h"
 #include "traces/trace_reader.h"
+#include "traces/zstd_stream.h"
 
 namespace deferscope::cli {
 namespace {
@@ -254,10 +255,12 @@ void name_columns(std::vector<traces::Column>& columns) {
 
 bool is_trace(const std::string& path) {
   if (path == "-") return true;
-  char first = 0;
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat st {};
-  return file >= 0 && fstat(file, &st) == 0 && S_ISREG(st.st_mode) && ::read(file, &first, 1) == 1 && first == '{';
+  if (file < 0 || fstat(file, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+  char first[4];
+  const size_t n = read_some(file, first, sizeof first, path);
+  return n > 0 && (first[0] == '{' || traces::is_zstd({first, n}));
 }
 
 std::vector<traces::Column> columns_of(const std::vector<std::string>& inputs, const GuestFlags& flags,

@@ -75,6 +75,7 @@ void add_diff(CLI::App& app, Action& action) {
       .required()
       .values(1, 1000);
   verb.behind_dashes(flags->guest.command);
+  verb.statuses("0 same, 1 different, 2 trouble: a usage error, or fewer than two runs to compare");
   verb.example("deferscope diff --go 1.21,1.25,1.26 prog.go");
   verb.does([flags] { return diff(*flags); });
 }

@@ -91,6 +91,7 @@ void add_show(CLI::App& app, Action& action) {
   verb.option("--scope", flags->scope, "Whose defers are shown").one_of({"user", "std", "all"});
   add_filter_flags(verb, flags->filter);
   verb.option("FILE", flags->file, "The trace; -: standard input").required();
+  verb.statuses("0, also for a prefix (a line says that it is one); 2 for what is no trace, or is damaged");
   verb.example("deferscope trace -o out.jsonl.zst ./hello-defer && deferscope show --kind defer.start out.jsonl.zst");
   verb.does([flags] { return show(*flags); });
 }

@@ -45,6 +45,7 @@ void add_trace(CLI::App& app, Action& action) {
   verb.option("--max-trace", trace.max_trace_mib, "Most that may be written").unit("MIB").show_default();
   add_guest_flags(verb, flags->run.guest);
   verb.flag("--stats", flags->run.stats, "Print instructions, wall time and memory to stderr");
+  verb.statuses("the guest's; 125 with one line for deferscope's own failures");
   verb.example("deferscope trace -o out.pftrace --level call ./hello-defer");
   verb.does([flags] {
     return own_failures_are_125([&] {

@@ -172,7 +172,9 @@ def inputs(bench):
     old, new = bench.guest("amd64", "1.21"), bench.guest("amd64", "1.22")
     a, b = bench.trace("a.jsonl", old, "recover-inlined"), bench.trace("b.jsonl", new, "recover-inlined")
     programs = bench.diff_json("--argv0", "cases", old, new, "--", "recover-inlined")
-    for words, stdin in (((a, b), b""), ((a, "-"), b.read_bytes()), ((a, "--argv0", "cases", new, "--", "recover-inlined"), b"")):
+    packed = bench.trace("b.jsonl.zst", new, "recover-inlined")
+    expect(packed.stat().st_size < b.stat().st_size / 4, "b.jsonl.zst is not compressed")
+    for words, stdin in (((a, b), b""), ((a, "-"), b.read_bytes()), ((a, packed), b""), ((a, "-"), packed.read_bytes()), ((a, "--argv0", "cases", new, "--", "recover-inlined"), b"")):
         said = bench.diff_json(*words, stdin=stdin)
         expect([said[k] for k in ("differences", "mechanism")] == [programs[k] for k in ("differences", "mechanism")],
                "%s is compared otherwise than the programs" % (words,))
@@ -235,6 +237,17 @@ def options(bench):
     expect(any("line=" in line for line in lines), "no annotation has a line: %s" % lines)
 
 
+def reasons(bench):
+    """What is proved besides who called recover: a nil function was deferred, what nil became as a panic's value."""
+    stories = {release_of(p): str(p) for p in pathlib.Path(bench.args.stories).resolve().glob("stories_*_linux_amd64_*")}
+    old, new = bench.trace("old.jsonl", stories["1.18.10"], "panicnil-crash"), bench.trace("new.jsonl", stories["1.21.13"], "panicnil-crash")
+    why = sum((d["why"] for d in bench.diff_json(old, new)["differences"]), [])
+    expect("WHY   go1.18.10  the panic's value is nil" in why and "WHY   go1.21.13  panic(nil) panics with a *runtime.PanicNilError" in why, "panic(nil): %s" % why)
+    nil, other = bench.trace("nil.jsonl", stories["1.27.4"], "nilfunc-crash"), bench.trace("other.jsonl", stories["1.27.4"], "once")
+    why = sum((d["why"] for d in bench.diff_json(other, nil)["differences"] if d["event"] == "panic.start"), [])
+    expect(why and all(w.endswith("the deferred function is nil: its call panics") for w in why), "a nil function: %s" % why)
+
+
 # --- check ---
 
 
@@ -254,6 +267,8 @@ def check(bench):
         expect(status == 0 and out.startswith("same: "), "check %s: %d %s%s" % (words, status, out, err))
     status, out, _ = bench.call("check", folder / "prog.golden", bench.guest("amd64", "1.25"))
     expect(status == 1 and re.search(r"^- ", out, re.M) and re.search(r"^\+ ", out, re.M), "1.25 against the golden of 1.27: %d %s" % (status, out))
+    why = re.findall(r"^  WHY   (.*)$", out, re.M)
+    expect(why and all(w.startswith("go1.25.14  recover ← main.inlinedHelper ← ") for w in why), "no WHY of the run alone:\n%s" % out)
     junit = bench.folder / "check.xml"
     status, out, _ = bench.call("check", "--junit", junit, "--github", folder / "prog.golden", bench.guest("amd64", "1.25"))
     expect(status == 1 and out.startswith("::error "), "check --github: %s" % out)
@@ -277,7 +292,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, pathlib.Path(folder))
-        for part in (inputs, prefixes, options, check, mechanism, releases):
+        for part in (inputs, prefixes, options, reasons, check, mechanism, releases):
             try:
                 part(bench)
             except Exception as e:

@@ -9,6 +9,7 @@ Every command line of theirs runs in a fresh folder that holds the names which t
   ./dev WORD                  is a word of ./dev;
   cmake …                     is parsed as far as its preset.
 docs/releases.md is left to tests/releases.py: its commands take Go of many releases.
+Code blocks of a language (```sh, ```yaml) belong to other tests: tests/ci.py.
 --update writes what $ commands print now into the page: read the diff.
 """
 import argparse
@@ -31,11 +32,13 @@ MEANING = {"BIN": "./BIN", "WHERE": "main.main", "FILE": "out.txt", "FILE.jsonl"
 
 def blocks(text):
     """The code blocks, fenced or indented, as lists of lines."""
-    out, block, fenced = [], [], False
+    out, block, fenced, plain = [], [], False, True
     for line in text.split("\n") + [""]:
         if line.startswith("```"):
             fenced = not fenced
-            if not fenced:
+            if fenced:
+                plain = line == "```"
+            elif plain:
                 out.append(block)
             block = []
         elif fenced:

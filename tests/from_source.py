@@ -35,7 +35,7 @@ elif args[0] == "version":
 elif args[:3] == ["list", "-m", "-versions"]:
     if os.environ.get("NO_NETWORK"):
         fail("go: no route")
-    print("go 1.13 1.13.15 1.13.2 1.27.4 1.27rc1 1.28rc1")
+    print("go 1.13 1.13.15 1.13.2 1.26.11 1.27.4 1.27rc1 1.28rc1")
 elif args[0] == "list":
     source = args[-1] if args[-1] != "." else "p.go"
     if not os.path.exists(source):
@@ -50,8 +50,8 @@ elif args[0] == "list":
         print("m.test\\tmain\\t/cache/t")
 elif args[0] in ("build", "test"):
     out = args[args.index("-o") + 1]
-    arch, minor = os.environ["GOARCH"], release.split(".")[1]
-    shutil.copy(next(guests.glob("cases_1.%%s*_linux_%%s_opt_syms" %% (minor, arch))), out)
+    arch, minor = os.environ.get("GOARCH", "amd64"), release.split(".")[1]
+    shutil.copy(min(guests.glob("cases*_1.%%s*_linux_%%s_opt_syms" %% (minor, arch))), out)
 else:
     fail("unknown: %%r" %% args)
 """

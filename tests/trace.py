@@ -92,6 +92,27 @@ def compressed(bench):
         expect(status == 2 and re.search(r"damaged|column|:\d+:", err), "damage is not seen: %d %s" % (status, err))
 
 
+def started_by_other_names(bench):
+    """./p and its absolute path: the same trace with one --argv0; without it argv[0] differs, and where its bytes move the stack's begin."""
+    place = bench.folder / "started"
+    place.mkdir()
+    shutil.copy(bench.guest("1.27", "amd64"), place / "p")
+    for level in ("defer", "call"):
+        told = []
+        for name in ("./p", str(place / "p")):
+            for flags in ([], ["--argv0", "p"]):
+                out = place / ("%d.jsonl" % len(told))
+                bench.call("trace", "-o", out, "--level", level, *flags, name, "panic-nested", cwd=place)
+                told.append(out.read_bytes())
+        relative, named, absolute, same = told
+        expect(named == same, "level %s: --argv0 does not make them alike" % level)
+        header, events, end = trace_lines.split(relative)
+        header2, events2, end2 = trace_lines.split(absolute)
+        expect(header.pop("arguments")[0] == "./p" and header2.pop("arguments")[0] == str(place / "p"), "arguments are not those given")
+        expect(header == header2, "level %s: the headers differ in more than the arguments" % level)
+        expect(events == events2 and end == end2, "level %s: the events differ" % level)
+
+
 def chosen(bench):
     guest, case = bench.guest("1.27", "amd64"), "panic-nested"
     whole = bench.events(guest, case)
@@ -415,7 +436,7 @@ def said_by_the_program(bench):
     expect(len(sequences) == 1, "releases differ: %d sequences" % len(sequences))
 
 
-PARTS = [as_run_writes_it, compressed, chosen, refused, calls, all_calls, as_the_schema_says, blocks_do_not_matter, timelines, ends_from_outside, full, broken_pipe]
+PARTS = [as_run_writes_it, compressed, started_by_other_names, chosen, refused, calls, all_calls, as_the_schema_says, blocks_do_not_matter, timelines, ends_from_outside, full, broken_pipe]
 
 
 def main():

@@ -47,6 +47,12 @@ std::string title(const ComparedStrand& s) {
   return s.kind == Strand::goroutine ? "goroutine " + printable(s.name) : s.name;
 }
 
+// A reason is given once, however many rows it explains.
+void add_reasons(std::vector<std::string>& to, std::vector<std::string> lines) {
+  for (std::string& line : lines)
+    if (std::find(to.begin(), to.end(), line) == to.end()) to.push_back(std::move(line));
+}
+
 // --- two columns ---
 
 class Unified {
@@ -84,7 +90,7 @@ class Unified {
     std::vector<std::string> reasons;
     const auto differences = [&] {
       to(gone), to(came);
-      for (const std::string& line : reasons) to(line + "\n");
+      for (const std::string& line : reasons) to("  " + line + "\n");
       gone.clear(), came.clear(), reasons.clear();
     };
     for (; row < end; ++row) {
@@ -98,7 +104,7 @@ class Unified {
       }
       if (a) gone += "- " + line_of(c_.texts(), s_, *a) + "\n";
       if (b) came += "+ " + line_of(c_.texts(), s_, *b) + "\n";
-      for (std::string& line : why(c_, s_, row)) reasons.push_back("  " + line);
+      add_reasons(reasons, why(c_, s_, row));
     }
     differences();
   }
@@ -256,8 +262,7 @@ class Matrix {
     if (s.kind == Strand::goroutine) text = padded(place_text(c_.texts(), *any), kPlace) + " " + text;
     table_.row("  " + text, std::move(cells), of);
     if (same) return;
-    const std::vector<std::string> lines = why(c_, s, row);
-    reasons_.insert(reasons_.end(), lines.begin(), lines.end());
+    add_reasons(reasons_, why(c_, s, row));
   }
 
   const Comparison& c_;
@@ -360,28 +365,45 @@ void write_given(const TextSink& to, const Comparison& c) {
   }
 }
 
+// Evidence as a sentence; "": it proves nothing.
+std::string proof(const Fields& evidence) {
+  std::string callers, decided, captured;
+  for (const auto& [key, value] : evidence) {
+    if (key == kProvesNilFunction) return "the deferred function is nil: its call panics";
+    if (key == kProvesNilValue)
+      return value == "nil" ? "the panic's value is nil" : fmt::format("panic(nil) panics with a {}", printable(value));
+    const bool address = value.starts_with('&');
+    if (key == kProvesCapture)
+      captured += fmt::format("{}{} by {}", captured.empty() ? "captures " : ", ", printable(value.substr(address)),
+                              address ? "address" : "value");
+    if (key == "caller" && !value.ends_with("(runs defers)"))
+      callers += (callers.empty() ? "" : " ← ") + printable(value);
+    if (key == "decided_by") decided = printable(value);
+  }
+  if (callers.empty()) return captured;
+  return fmt::format("recover ← {} ← the panic{}", callers,
+                     decided.empty() ? "" : fmt::format(": {} passes for the deferred function", decided));
+}
+
 }  // namespace
 
 std::vector<std::string> why(const Comparison& c, const ComparedStrand& s, size_t row) {
   std::vector<std::string> out;
   const std::vector<int> of = c.classes(s, row);
   int before = -1;
+  bool alone = false;  // one line says enough
   for (size_t i = 0; i < of.size(); ++i) {
+    const bool golden = c.columns()[i].usable() && c.columns()[i].story.header.go.empty();
+    alone |= golden;  // it keeps no evidence
     const Happening* const h = c.at(s, row, i);
     if (!h || !h->evidence || of[i] < 0 || of[i] == before) continue;
     before = of[i];
-    std::string callers, decided;
-    for (const auto& [key, value] : fields_of(c.texts()[h->evidence])) {
-      if (key == "caller" && !value.ends_with("(runs defers)"))
-        callers += (callers.empty() ? "" : " ← ") + printable(value);
-      if (key == "decided_by") decided = printable(value);
-    }
-    if (callers.empty()) continue;
-    std::string line = fmt::format("WHY   {}  recover ← {} ← the panic", c.columns()[i].label, callers);
-    if (!decided.empty()) line += fmt::format(": {} passes for the deferred function", decided);
-    out.push_back(std::move(line));
+    const Fields evidence = fields_of(c.texts()[h->evidence]);
+    alone |= std::any_of(evidence.begin(), evidence.end(), [](const auto& f) { return f.first == kProvesNilFunction; });
+    if (const std::string text = proof(evidence); !text.empty())
+      out.push_back(fmt::format("WHY   {}  {}", c.columns()[i].label, text));
   }
-  if (out.size() < 2) out.clear();  // one column says nothing of why the others are other
+  if (out.size() < 2 && !alone) out.clear();  // one column says nothing of why the others are other
   return out;
 }
 

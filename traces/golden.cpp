@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
@@ -194,6 +195,14 @@ Golden read_golden(const std::string& name, std::string_view text, SharedTexts& 
 Story told_as_golden(const Story& story, SharedTexts& texts, bool mechanism) {
   Golden golden = read_golden("the run", golden_text(story, texts.texts, {}, mechanism), texts);
   Story& out = golden.story;
+  // A line each: the run's evidence stays with them.
+  size_t told = 0;
+  for (const Strand& strand : story.strands) {
+    if (strand.happenings.empty() || told == out.strands.size()) continue;
+    std::vector<Happening>& lines = out.strands[told++].happenings;
+    for (size_t i = 0; i < std::min(lines.size(), strand.happenings.size()); ++i)
+      lines[i].evidence = strand.happenings[i].evidence;
+  }
   out.header = story.header, out.end = story.end, out.damage = story.damage;
   std::map<std::string, SourcePlace, std::less<>> places;
   for (const auto& [subject, place] : story.places)

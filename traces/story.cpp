@@ -87,6 +87,9 @@ constexpr bool is_mechanism(EventKind k) {
 // Before the names of variables that a deferred function changed.
 const std::string kVariable = "variable ";
 
+// What panic(nil) panics with since go 1.21.
+constexpr std::string_view kPanicNilError = "*runtime.PanicNilError";
+
 constexpr std::string_view kAnAddress = "0x…";
 
 // Addresses and places in frames, which differ by run and build, without their numbers: "(*int) 0xc000012345" and
@@ -180,6 +183,7 @@ struct Goroutine {
   size_t strand = SIZE_MAX;
   std::vector<uint64_t> pending;  // ids of defer.push
   std::vector<uint64_t> panics;   // ids of panic.start and goexit, all that were
+  bool calls_nil = false;         // a nil deferred function is being called
 };
 
 class Teller {
@@ -204,6 +208,7 @@ class Teller {
     event_ = &e;
     model::for_each_event_field(e, [this](auto row, const auto& v) { (*this)(row, v); });
     relate(e);
+    prove(e);
     forget(e);
     const std::lock_guard hold(lock_);
     const uint32_t subject = texts_.id(told_.subject);
@@ -262,6 +267,7 @@ class Teller {
   void learn(const Event& e);
   void forget(const Event& e);
   void relate(const Event& e);
+  void prove(const Event& e);
   void mechanism(const Event& e, uint32_t subject);
   void place(const Event& e, uint32_t subject);
   void output(const model::Output& o, bool report);
@@ -355,7 +361,11 @@ class Teller {
 
   void values(std::string_view, const std::vector<model::Captured>& all) {
     if (event_->kind() != EventKind::defer_push) return;  // that one tells them
-    for (const model::Captured& c : all) value(c.name.text(), bool(c.type), plain_value(c.shown));
+    for (const model::Captured& c : all) {
+      const std::string_view name = c.name.text();
+      value(name, bool(c.type), plain_value(c.shown));
+      if (c.type && is_name(name)) put(told_.evidence, kProvesCapture, name);
+    }
   }
   void values(std::string_view, const model::ListOrNull<model::TypedValue>& all) {
     for (const model::TypedValue& v : all) value(v.name, !v.type.empty(), plain_value(v.value));
@@ -461,6 +471,17 @@ void Teller::relate(const Event& e) {
     put(told_.outcome, "order", "its registration was not seen");
   else if (at != pending.rbegin())
     put(told_.outcome, "order", fmt::format("before {} registered later", at - pending.rbegin()));
+}
+
+// What explains a panic without comparing it with anything: a nil function was deferred, or nil was the panic's value.
+void Teller::prove(const Event& e) {
+  const model::Defer* d = e.defer();
+  bool& calls_nil = goroutines_[e.goid].calls_nil;
+  const bool nil = d ? d->function.funcval == 0 : e.kind() == EventKind::panic_start && calls_nil;
+  if (nil) put(told_.evidence, kProvesNilFunction, "");
+  calls_nil = nil && e.kind() == EventKind::defer_start;
+  if (const model::Panic* p = e.panic(); p && (p->value == "nil" || p->value.starts_with(kPanicNilError)))
+    put(told_.evidence, kProvesNilValue, p->value == "nil" ? "nil" : kPanicNilError);
 }
 
 void Teller::forget(const Event& e) {

@@ -53,6 +53,10 @@ struct Happening {
 inline constexpr std::string_view kFunction = "defer.function";
 // Among values: no other effect than these.
 inline constexpr std::string_view kComplete = "complete";
+// Among evidence: a variable that the closure captured (`&name`: its address), that the deferred function is nil, and
+// what nil as a panic's value became. (Callers of recover stand there as "caller" and "decided_by".)
+inline constexpr std::string_view kProvesCapture = "captured", kProvesNilFunction = "nil function",
+                                  kProvesNilValue = "nil value";
 // The "event" of a golden's line (golden.h), which has a "text", and may have a "place".
 inline constexpr std::string_view kGoldenEvent = "golden";
 // Whether two happenings are the same: values are compared where both have them.

@@ -85,7 +85,7 @@ class Plain {
     size_t have = 0;
     for (size_t got = 1; got && have < sizeof kMagic; have += got) got = source_(buffer_.data() + have, kPiece - have);
     in_ = {buffer_.data(), have, 0};
-    if (have < sizeof kMagic || std::memcmp(buffer_.data(), kMagic, sizeof kMagic) != 0) return;
+    if (!is_zstd({buffer_.data(), have})) return;
     context_ = ZSTD_createDCtx();
     if (!context_) throw std::bad_alloc();
     ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kMaxWindowLog);
@@ -107,6 +107,10 @@ class Plain {
 };
 
 }  // namespace
+
+bool is_zstd(std::string_view begin) {
+  return begin.size() >= sizeof kMagic && std::memcmp(begin.data(), kMagic, sizeof kMagic) == 0;
+}
 
 std::function<size_t(char*, size_t)> plain(std::string name, std::function<size_t(char*, size_t)> source) {
   const auto reader = std::make_shared<Plain>(std::move(name), std::move(source));

@@ -23,6 +23,9 @@ class Compressor {
   std::unique_ptr<Stream> stream_;
 };
 
+// Whether a file that begins so is one of Zstandard's.
+bool is_zstd(std::string_view begin);
+
 // As TraceReader::Source. What `source` gives, decompressed if it begins as a frame of Zstandard: several frames are
 // one text, and one that is cut off ends the text where its last whole block does. Throws TraceError for damage.
 std::function<size_t(char*, size_t)> plain(std::string name, std::function<size_t(char*, size_t)> source);

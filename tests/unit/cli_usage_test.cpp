@@ -39,7 +39,8 @@ TEST(Usage, WrongWordsGiveOneLineThatSaysWhereHelpIs) {
 
 TEST(Usage, HelpOfEveryVerbGoesToStdout) {
   for (const char* verb :
-       {"", "completion", "defers", "demo", "disasm", "draw", "info", "run", "show", "snap", "step"}) {
+       {"", "check", "completion", "defers", "demo", "diff", "disasm", "draw", "info", "run", "show", "snap", "step",
+        "trace"}) {
     const Output o = run_command(std::string(DEFERSCOPE_BINARY " ") + verb + " --help 2>&-");
     EXPECT_EQ(o.status, 0) << verb;
     EXPECT_NE(o.text.find(std::string("Usage: deferscope ") + verb), std::string::npos) << o.text;
@@ -52,6 +53,27 @@ TEST(Usage, CompletionScriptsLoadInTheirShell) {
                   " completion bash)\"; COMP_WORDS=(deferscope r); COMP_CWORD=1; _deferscope; echo ${COMPREPLY[@]}'");
   EXPECT_EQ(o.status, 0);
   EXPECT_EQ(o.text, "run\n");
+}
+
+// What is kept, shown and compared: an example and the exit statuses, and each flag of --help is completed.
+TEST(Usage, VerbsOfTracesSayHowTheyEndAndAreCompleted) {
+  const Output completion = run_command(DEFERSCOPE_BINARY " completion bash");
+  for (const std::string verb : {"check", "diff", "show", "trace"}) {
+    const std::string help = run_command(DEFERSCOPE_BINARY " " + verb + " --help").text;
+    EXPECT_NE(help.find("Exit status:\n  "), std::string::npos) << help;
+    EXPECT_NE(help.find("Example:\n  deferscope "), std::string::npos) << help;
+    const size_t begin = completion.text.find(" " + verb + ") words=\"");
+    ASSERT_NE(begin, std::string::npos) << completion.text;
+    const std::string words = completion.text.substr(begin, completion.text.find('\n', begin) - begin);
+    size_t flags = 0;
+    for (size_t at = 0; (at = help.find("--", at)) != std::string::npos;) {
+      const size_t end = help.find_first_not_of("abcdefghijklmnopqrstuvwxyz-0123456789", at);
+      const std::string flag = help.substr(at, end - at);
+      if (flag.size() > 2) ++flags, EXPECT_NE(words.find(flag), std::string::npos) << verb << ": " << flag;
+      at = end;
+    }
+    EXPECT_GT(flags, 8U) << help;
+  }
 }
 
 }  // namespace

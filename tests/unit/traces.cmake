@@ -63,3 +63,11 @@ add_test(NAME from_source COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tes
 set_tests_properties(from_source PROPERTIES LABELS guests TIMEOUT 600)
 deferscope_all_test(from_source.real python3 ${PROJECT_SOURCE_DIR}/tests/from_source.py --program $<TARGET_FILE:deferscope>
                     --guests ${DEFERSCOPE_GUESTS} --real)
+
+# The job of docs/ci.md, as printed: with the same two kinds of go.
+if(NOT DEFERSCOPE_SANITIZE)
+  set(ci_test ${PROJECT_SOURCE_DIR}/tests/ci.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS})
+  add_test(NAME ci COMMAND Python3::Interpreter ${ci_test})
+  set_tests_properties(ci PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
+  deferscope_all_test(ci.real python3 ${ci_test} --real)
+endif()
