@@ -407,6 +407,7 @@ class Teller {
   std::string path_, text_;
   std::unordered_map<uint64_t, Goroutine> goroutines_;
   std::unordered_map<uint64_t, std::string> strand_names_;  // by goid
+  std::unordered_map<std::string, uint64_t> by_libraries_;  // goroutines that they made, by name
   std::unordered_map<uint64_t, std::string> panic_values_;  // by id
   std::unordered_map<uintptr_t, std::string> files_;        // by a function's Name
   struct Count {
@@ -448,14 +449,16 @@ void Teller::learn(const Event& e) {
     const auto& s = e.as<model::GoroutineStart>();
     std::string& file = files_[e.frame.function.id()];
     if (file.empty()) file = source_of(names_, s.site).file;
-    // Lines of a library are the release's.
-    const std::string at = e.origin == model::Origin::user ? fmt::format("at {}:{} ", base(file), s.line.value) : "";
-    std::string name = fmt::format("{} (go {}in {}", s.function ? s.function.text() : "?", at,
-                                   e.frame.function ? e.frame.function.text() : "?");
-    if (s.ordinal > 1) name += fmt::format(", {}.", s.ordinal.value);
-    name += ")";
     const auto creator = strand_names_.find(e.goid);
-    if (creator != strand_names_.end() && creator->second != "main") name += " of " + creator->second;
+    std::string of = creator != strand_names_.end() && creator->second != "main" ? " of " + creator->second : "";
+    std::string name = fmt::format("{} (go ", s.function ? s.function.text() : "?");
+    // Lines of libraries are each release's own: there it is the function's go statements that are counted.
+    const bool user = e.origin == model::Origin::user;
+    if (user) name += fmt::format("at {}:{} ", base(file), s.line.value);
+    name += fmt::format("in {}", e.frame.function ? e.frame.function.text() : "?");
+    const uint64_t ordinal = user ? s.ordinal.value : ++by_libraries_[name + of];
+    if (ordinal > 1) name += fmt::format(", {}.", ordinal);
+    name += ")" + of;
     strand_names_[s.started] = s.function == "runtime.main" ? "main" : name;
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Events against what the programs say themselves: tests/oracle/said.py --program PATH [--go RELEASES] FILE.go…
+"""Events against what the programs say themselves: tests/oracle/said.py --program PATH [--go RELEASES] FILE.go|FOLDER…
 
 Each program is built twice with each release: as it is, for `deferscope run --events`, and with its source rewritten (instrument/) so that it says when a
 defer is registered, when a deferred function literal begins, when it panics and when recover stops that; this one runs natively. Both must tell the same
@@ -11,6 +11,7 @@ import collections
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,22 +34,22 @@ def story(lines):
     return sorted(tuple(t) for t in told.values())
 
 
-def said_natively(binary, folder):
-    done = subprocess.run([binary], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+def said_natively(binary, folder, arguments):
+    done = subprocess.run([binary, *arguments], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
     literals, lines = set(), []
     for line in done.stderr.decode(errors="replace").splitlines():
         at = line.find("@@ ")
         if at < 0:
             continue
-        goroutine, what, number = line[at + 3 :].split()[:3]
+        goroutine, what, place = line[at + 3 :].split()[:3]
         if what == "pushlit":
-            literals.add(int(number))
+            literals.add(place)
             what = "push"
-        lines.append((goroutine, (what, 0 if what == "recover" else int(number))))
+        lines.append((goroutine, (what, "" if what == "recover" else place)))
     return done.returncode, literals, lines
 
 
-def said_by_events(path, name, literals):
+def said_by_events(path, names, literals):
     pushed, lines = {}, []
     for e in trace_lines.events(pathlib.Path(path).read_text()):
         kind = e["event"]
@@ -56,54 +57,80 @@ def said_by_events(path, name, literals):
             continue
         if kind == "defer.push":
             site = e["defer"]["site"]
-            if not site or not site["file"].endswith("/" + name):
+            if not site or not site["file"] or os.path.basename(site["file"]) not in names:
                 continue
-            pushed[e["id"]] = site["line"]
-            lines.append((e["goroutine"], ("push", site["line"])))
+            place = pushed[e["id"]] = "%s:%d" % (os.path.basename(site["file"]), site["line"])
+            lines.append((e["goroutine"], ("push", place)))
         elif kind == "defer.start" and pushed.get(e["defer"]["id"]) in literals:
             lines.append((e["goroutine"], ("run", pushed[e["defer"]["id"]])))
-        elif kind == "panic.start":
-            lines.append((e["goroutine"], ("panic", e["frame"])))
         elif kind == "panic.recovered":
-            lines.append((e["goroutine"], ("recover", 0)))
+            lines.append((e["goroutine"], ("recover", "")))
     return lines
 
 
-def without_own_panics(native, events):
-    """Panics that no statement makes (nil maps) are in the events alone, those of library code too: both sides keep pushes, runs and recoveries."""
-    keep = lambda lines: [(g, w) for g, w in lines if w[0] != "panic"]
-    return keep(native), keep(events)
+class Program:
+    """A source, as it is and as it says what it does, for one release. `trouble`: why there is none."""
+
+    def __init__(self, options, source, release, folder):
+        self.options, self.release, self.folder, self.trouble = options, release, folder, None
+        files = [f for f in sorted(source.glob("*.go")) if not f.name.endswith("_test.go")] if source.is_dir() else [source]
+        self.names = {f.name for f in files}
+        own, self.other = folder / "own", folder / "other"
+        for place in (own, self.other):
+            place.mkdir()
+            (place / "go.mod").write_text("module said\n\ngo %s\n" % ".".join(release[2:].split(".")[:2]))
+        for f in files:
+            (own / f.name).write_bytes(f.read_bytes())
+        self.input = own if source.is_dir() else own / source.name
+        if subprocess.run([options.instrument, self.other, *sorted(own.glob("*.go"))], capture_output=True).returncode:
+            self.trouble = "cannot be rewritten"
+            return
+        built = subprocess.run(["go", "build", "-o", "p", *([] if source.is_dir() else [source.name])], cwd=self.other, env=go_env(release), capture_output=True, text=True)
+        if built.returncode:
+            self.trouble = "does not build: " + built.stderr.strip().splitlines()[-1][:100]
+
+    def cases(self):
+        """A program of several files takes the name of one of its cases (`list` has them)."""
+        if len(self.names) == 1:
+            return [()]
+        listed = subprocess.run([self.other / "p", "list"], capture_output=True, text=True).stdout
+        return [(name,) for name in listed.split()]
+
+    def natively(self, case):
+        """(status, literals, what it says), or why not."""
+        try:
+            first, second = (said_natively(self.other / "p", self.other, case) for _ in range(2))
+        except subprocess.TimeoutExpired:
+            return "native run takes too long"
+        if first[0] < 0:
+            return "ends natively by signal %d" % -first[0]
+        if first[:2] != second[:2] or story(first[2]) != story(second[2]):
+            return "two native runs differ"
+        return first
+
+    def compare(self, case):
+        """None: both tell the same."""
+        native = self.natively(case)
+        if isinstance(native, str):
+            return native
+        status, literals, lines = native
+        events = self.folder / "events.jsonl"
+        command = [self.options.program, "run", "--go", self.release[2:], "--max-instructions", "1000000000", "--events=%s" % events, self.input, *case]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return "takes too long"
+        if run.returncode != status:
+            return "ends with %d, natively %d: %s" % (run.returncode, status, run.stderr.strip().splitlines()[-1:] if run.stderr else "")
+        # Panics are told by one side alone: those that no statement makes, and libraries' that deferred functions meet.
+        a = [(g, w) for g, w in lines if w[0] != "panic"]
+        b = said_by_events(events, self.names, literals)
+        if self.options.kinds:
+            a, b = ([(g, (w[0],)) for g, w in side] for side in (a, b))
+        return difference(story(a), story(b))
 
 
-def compare(options, source, release, folder):
-    own, other = folder / "own", folder / "other"
-    for place in (own, other):
-        place.mkdir()
-        (place / "go.mod").write_text("module said\n\ngo %s\n" % ".".join(release[2:].split(".")[:2]))
-    name = source.name
-    (own / name).write_bytes(source.read_bytes())
-    made = subprocess.run([options.instrument, own / name], capture_output=True)
-    if made.returncode:
-        return "cannot be rewritten"
-    (other / name).write_bytes(made.stdout)
-    built = subprocess.run(["go", "build", "-o", "p", name], cwd=other, env=go_env(release), capture_output=True, text=True)
-    if built.returncode:
-        return "does not build: " + built.stderr.strip().splitlines()[-1][:100]
-    try:
-        status, literals, native = said_natively(other / "p", other)
-    except subprocess.TimeoutExpired:
-        return "native run takes too long"
-    events = folder / "events.jsonl"
-    try:
-        run = subprocess.run([options.program, "run", "--go", release[2:], "--max-instructions", "1000000000", "--events=%s" % events, own / name], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return "takes too long"
-    if run.returncode != status:
-        return "ends with %d, natively %d: %s" % (run.returncode, status, run.stderr.strip().splitlines()[-1:] if run.stderr else "")
-    a, b = without_own_panics(native, said_by_events(events, name, literals))
-    if options.kinds:
-        a, b = ([(g, (w[0],)) for g, w in lines] for lines in (a, b))
-    a, b = story(a), story(b)
+def difference(a, b):
     if a == b:
         return None
     for one in a:
@@ -121,7 +148,7 @@ def main():
     parser.add_argument("--program", required=True, type=pathlib.Path)
     parser.add_argument("--go", default="1.13.15,1.17.13,1.21.13,1.27.4")
     parser.add_argument("--kinds", action="store_true", help="compare what happens, not the lines")
-    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("files", nargs="+", type=pathlib.Path, help="programs of one file, and folders of programs that take the name of a case")
     options = parser.parse_args()
     options.program = options.program.resolve()
     counts = collections.Counter()
@@ -131,13 +158,15 @@ def main():
         subprocess.run(["go", "build", "-o", options.instrument, pathlib.Path(__file__).parent / "instrument" / "main.go"], check=True, env={**go_env("local"), "GO111MODULE": "off"})
         for source in options.files:
             for release in options.go.split(","):
-                place = folder / ("%d" % sum(counts.values()))
+                place = folder / "program"
                 place.mkdir()
-                why = compare(options, source.resolve(), "go" + release, place)
-                subprocess.run(["rm", "-rf", place])
-                counts["same" if why is None else "different" if why.startswith("DIFFERENT") else "passed over"] += 1
-                if why:
-                    print("%s go%s: %s" % (source, release, why), flush=True)
+                program = Program(options, source.resolve(), "go" + release, place)
+                for case in [()] if program.trouble else program.cases():
+                    why = program.trouble or program.compare(case)
+                    counts["same" if why is None else "different" if why.startswith("DIFFERENT") else "passed over"] += 1
+                    if why:
+                        print("%s go%s: %s" % (" ".join([str(source), *case]), release, why), flush=True)
+                shutil.rmtree(place)
     print(", ".join("%d %s" % (n, w) for w, n in sorted(counts.items())))
     return 1 if counts["different"] else 0
 

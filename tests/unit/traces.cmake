@@ -71,3 +71,8 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(ci PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
   deferscope_all_test(ci.real python3 ${ci_test} --real)
 endif()
+
+# What the events tell, beside what the programs themselves say of their defers.
+set(guests_source ${PROJECT_SOURCE_DIR}/tests/guests/src)
+deferscope_all_test(said python3 ${PROJECT_SOURCE_DIR}/tests/oracle/said.py --program $<TARGET_FILE:deferscope> ${guests_source}/stories
+                    ${guests_source}/tricky ${guests_source}/golines ${guests_source}/recover73916 ${guests_source}/defer1 ${guests_source}/defer_ret)

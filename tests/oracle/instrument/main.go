@@ -1,9 +1,10 @@
-// instrument FILE: the same Go program, but it says what its defers do as they do it: lines on standard error that begin with @@.
+// instrument OUT FILE…: the same Go program, written to the folder OUT, but it says what its defers do as they do it: lines on standard error that begin
+// with @@.
 //
-//	@@ goroutine push LINE      a defer statement has registered its call; pushlit: it is that of a function literal
-//	@@ goroutine run LINE       a deferred function literal begins
-//	@@ goroutine panic LINE     the builtin panic is about to be called
-//	@@ goroutine recover LINE   recover has returned something
+//	@@ goroutine push FILE:LINE      a defer statement has registered its call; pushlit: it is that of a function literal
+//	@@ goroutine run FILE:LINE       a deferred function literal begins
+//	@@ goroutine panic FILE:LINE     the builtin panic is about to be called
+//	@@ goroutine recover FILE:LINE   recover has returned something
 //
 // What panics by itself (a nil map) and deferred functions that are no literals say nothing: the reader leaves them out on the other side too.
 // The source is edited, not printed anew: lines and directives stay where they are.
@@ -15,11 +16,13 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"sort"
+	"strconv"
 )
 
 const saying = `
-func said__(what string, line int) {
+func said__(what, line string) {
 	var text [32]byte
 	n := said_runtime__.Stack(text[:], false)
 	id := text[10:n]
@@ -31,8 +34,8 @@ func said__(what string, line int) {
 	}
 	print("@@ ", string(id), " ", what, " ", line, "\n")
 }
-func said_panic__(v interface{}, line int) interface{} { said__("panic", line); return v }
-func said_recover__(v interface{}, line int) interface{} {
+func said_panic__(v interface{}, line string) interface{} { said__("panic", line); return v }
+func said_recover__(v interface{}, line string) interface{} {
 	if v != nil {
 		said__("recover", line)
 	}
@@ -54,7 +57,11 @@ func insert(at token.Pos, format string, args ...interface{}) {
 	edits = append(edits, edit{set.Position(at).Offset, fmt.Sprintf(format, args...)})
 }
 
-func line(n ast.Node) int { return set.Position(n.Pos()).Line }
+// line is a Go string, quoted.
+func line(n ast.Node) string {
+	p := set.PositionFor(n.Pos(), false)
+	return fmt.Sprintf("%q", filepath.Base(p.Filename)+":"+strconv.Itoa(p.Line))
+}
 
 func builtin(c *ast.CallExpr, name string, args int) bool {
 	id, ok := c.Fun.(*ast.Ident)
@@ -74,10 +81,10 @@ func visit(n ast.Node) bool {
 	case *ast.DeferStmt:
 		what := "push"
 		if lit, ok := n.Call.Fun.(*ast.FuncLit); ok {
-			insert(lit.Body.Lbrace+1, ` said__("run", %d);`, line(n))
+			insert(lit.Body.Lbrace+1, ` said__("run", %s);`, line(n))
 			what = "pushlit"
 		}
-		insert(n.End(), `; said__(%q, %d)`, what, line(n))
+		insert(n.End(), `; said__(%q, %s)`, what, line(n))
 		called(n.Call)
 		return false
 	case *ast.GoStmt:
@@ -86,36 +93,53 @@ func visit(n ast.Node) bool {
 	case *ast.CallExpr:
 		if builtin(n, "panic", 1) {
 			insert(n.Args[0].Pos(), "said_panic__(")
-			insert(n.Args[0].End(), ", %d)", line(n))
+			insert(n.Args[0].End(), ", %s)", line(n))
 		}
 		if builtin(n, "recover", 0) {
 			insert(n.Pos(), "said_recover__(")
-			insert(n.End(), ", %d)", line(n))
+			insert(n.End(), ", %s)", line(n))
 		}
 	}
 	return true
 }
 
-func main() {
-	source, err := os.ReadFile(os.Args[1])
-	if err == nil {
-		var file *ast.File
-		if file, err = parser.ParseFile(set, os.Args[1], source, parser.ParseComments); err == nil {
-			insert(file.Name.End(), `; import said_runtime__ "runtime"`)
-			ast.Inspect(file, visit)
-		}
-	}
+func rewritten(path string, first bool) ([]byte, error) {
+	source, err := os.ReadFile(path)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return nil, err
 	}
+	file, err := parser.ParseFile(set, path, source, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	edits = nil
+	if first {
+		insert(file.Name.End(), `; import said_runtime__ "runtime"`)
+	}
+	ast.Inspect(file, visit)
 	sort.SliceStable(edits, func(i, j int) bool { return edits[i].at < edits[j].at })
+	var out []byte
 	done := 0
 	for _, e := range edits {
-		os.Stdout.Write(source[done:e.at])
-		os.Stdout.WriteString(e.text)
+		out = append(append(out, source[done:e.at]...), e.text...)
 		done = e.at
 	}
-	os.Stdout.Write(source[done:])
-	os.Stdout.WriteString(saying)
+	out = append(out, source[done:]...)
+	if first {
+		out = append(out, saying...)
+	}
+	return out, nil
+}
+
+func main() {
+	for i, path := range os.Args[2:] {
+		text, err := rewritten(path, i == 0)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(os.Args[1], filepath.Base(path)), text, 0o666)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 }
