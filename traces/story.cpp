@@ -478,6 +478,7 @@ void Teller::relate(const Event& e) {
 
 // What explains a panic without comparing it with anything: a nil function was deferred, or nil was the panic's value.
 void Teller::prove(const Event& e) {
+  if (is_mechanism(e.kind())) return;  // the signal's way to the panic
   const model::Defer* d = e.defer();
   bool& calls_nil = goroutines_[e.goid].calls_nil;
   const bool nil = d ? d->function.funcval == 0 : e.kind() == EventKind::panic_start && calls_nil;

@@ -63,7 +63,7 @@ def said_by_events(path, names, literals):
             lines.append((e["goroutine"], ("push", place)))
         elif kind == "defer.start" and pushed.get(e["defer"]["id"]) in literals:
             lines.append((e["goroutine"], ("run", pushed[e["defer"]["id"]])))
-        elif kind == "panic.recovered":
+        elif kind == "panic.recovered" and e["panic"]["value"] != "nil":  # of that recover returns nothing to say
             lines.append((e["goroutine"], ("recover", "")))
     return lines
 
