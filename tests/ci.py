@@ -105,7 +105,7 @@ def real_go_lines(r):
     """What the go line decides, and which toolchains it refuses."""
     shutil.copy(ROOT / "tests/guests/src/golines/main.go", r.repository)
     said = r.shell("set -e\n" + GO_LINES, 1)
-    for part in ("captures i by address", "captures i by value", "loop variable 3", "loop variable 0"):
+    for part in ("the deferred function captures i by address", "the deferred function captures i by value", "loop variable 3", "loop variable 0"):
         expect(part in said, "%r is not in\n%s" % (part, said))
     r.shell("go mod edit -go=1.27")
     said = r.shell("deferscope diff --semantics --go 1.26,1.27 .", 2)

@@ -59,6 +59,21 @@ std::string counted(const std::map<std::string, uint64_t>& values) {
   return out;
 }
 
+// A variable of which one has the address, the other the value.
+bool captures_otherwise(const Fields& a, const Fields& b) {
+  const auto has = [](const Fields& f, std::string_view name, bool address) {
+    return std::any_of(f.begin(), f.end(), [&](const auto& field) {
+      const auto& [key, value] = field;
+      return key == kProvesCapture && value.starts_with('&') == address && value.substr(address) == name;
+    });
+  };
+  return std::any_of(a.begin(), a.end(), [&](const auto& field) {
+    const auto& [key, value] = field;
+    const bool address = value.starts_with('&');
+    return key == kProvesCapture && has(b, value.substr(address), !address);
+  });
+}
+
 }  // namespace
 
 Comparison::Comparison(const std::vector<Column>& columns, const Texts& texts)
@@ -151,7 +166,10 @@ void Comparison::compare(ComparedStrand& s) {
     for (size_t row = n; row > 0 && !s.ends[c]; --row)
       if (at(s, row - 1, c)) s.ends[c] = row;
   for (size_t row = 0; row < n; ++row) {
-    if (alike(s, row)) continue;
+    if (alike(s, row)) {
+      note_captures(s, row);
+      continue;
+    }
     const std::vector<int> of = classes(s, row);
     int before = -1;
     bool differs = false;
@@ -173,6 +191,17 @@ bool Comparison::alike(const ComparedStrand& s, size_t row) const {
     if (!first || !own || !same(texts_, *first, *own)) return false;
   }
   return first;
+}
+
+void Comparison::note_captures(const ComparedStrand& s, size_t row) {
+  for (size_t c = 1; c < columns_.size(); ++c) {
+    const Happening &a = *at(s, row, c - 1), &b = *at(s, row, c);
+    if (!a.evidence || !b.evidence || a.evidence == b.evidence) continue;
+    if (!looked_at_.insert({a.subject, a.evidence, b.evidence}).second) continue;
+    if (!captures_otherwise(fields_of(texts_[a.evidence]), fields_of(texts_[b.evidence]))) continue;
+    recaptured_.emplace_back(&s, row);
+    return;
+  }
 }
 
 void Comparison::compare_mechanism() {

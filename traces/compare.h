@@ -1,6 +1,8 @@
 // Stories beside each other: what is the same happening, and which columns differ.
 #pragma once
+#include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +58,10 @@ class Comparison {
   std::vector<int> classes(const ComparedStrand& s, size_t row) const;
   size_t semantic_differences() const { return semantic_; }
   size_t mechanism_differences() const { return mechanic_; }
+  // Rows that are alike, one of a statement, though a variable is captured by its address in one column and by its
+  // value in another.
+  using Row = std::pair<const ComparedStrand*, size_t>;
+  const std::vector<Row>& recaptured() const { return recaptured_; }
   // Columns that differ in semantics from the comparable one before.
   const std::vector<bool>& changed() const { return changed_; }
   // How many stories there are to compare.
@@ -66,6 +72,7 @@ class Comparison {
   void fill(ComparedStrand& s);
   void compare(ComparedStrand& s);
   bool alike(const ComparedStrand& s, size_t row) const;
+  void note_captures(const ComparedStrand& s, size_t row);
   void compare_mechanism();
 
   const std::vector<Column>& columns_;
@@ -73,6 +80,8 @@ class Comparison {
   std::vector<ComparedStrand> strands_;
   std::vector<ComparedMechanism> mechanism_;
   std::vector<bool> changed_;
+  std::vector<Row> recaptured_;
+  std::set<std::array<uint32_t, 3>> looked_at_;  // subjects, with evidence of neighbours
   size_t semantic_ = 0, mechanic_ = 0;
 };
 

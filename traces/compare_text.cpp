@@ -385,9 +385,27 @@ std::string proof(const Fields& evidence) {
                      decided.empty() ? "" : fmt::format(": {} passes for the deferred function", decided));
 }
 
+// What is printed may come from variables that deferred functions see otherwise.
+std::vector<std::string> captures(const Comparison& c) {
+  std::vector<std::string> out;
+  for (const auto& [strand, row] : c.recaptured()) {
+    std::string before;
+    for (size_t i = 0; i < c.columns().size(); ++i) {
+      const Happening& h = *c.at(*strand, row, i);
+      const std::string text = h.evidence ? proof(fields_of(c.texts()[h.evidence])) : "";
+      if (text.empty() || text == before) continue;
+      before = text;
+      add_reasons(out, {fmt::format("WHY   {}  {}: the deferred function {}", c.columns()[i].label,
+                                    place_text(c.texts(), h), text)});
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> why(const Comparison& c, const ComparedStrand& s, size_t row) {
+  if (s.kind == Strand::output) return captures(c);
   std::vector<std::string> out;
   const std::vector<int> of = c.classes(s, row);
   int before = -1;
