@@ -432,6 +432,7 @@ std::string strand_text(const Comparison& c, const ComparedStrand& s, size_t a, 
 }
 
 std::string verdict(const Comparison& c, const CompareTextOptions& o) {
+  if (c.usable() < 2) return "trouble: fewer than two runs to compare";
   const size_t semantic = c.semantic_differences(), mechanic = c.mechanism_differences();
   if (!semantic && (!mechanic || o.semantics))
     return fmt::format("same: {}{}", plural(c.usable(), "run"), mechanic ? ", but for mechanism" : "");
