@@ -101,6 +101,14 @@ def test_job(r):
     expect(golden.read_text() == text, "--update does not write what was there")
 
 
+def real_goldens_hold(r):
+    """On other releases, another instruction set and with -trimpath: a test binary's goroutines are the testing package's."""
+    r.shell("set -e\n" + ONCE)
+    for build in ("GOTOOLCHAIN=go1.25.14", "GOARCH=arm64 GOFLAGS=-trimpath", "GOTOOLCHAIN=go1.27.4"):
+        said = r.shell("export CGO_ENABLED=0 %s && go build -o defers/hello . && go test -c -o defers/hello.test . && deferscope check defers" % build)
+        expect(said.count("same: ") == 2, "%s: %s" % (build, said))
+
+
 def real_go_lines(r):
     """What the go line decides, and which toolchains it refuses."""
     shutil.copy(ROOT / "tests/guests/src/golines/main.go", r.repository)
