@@ -85,7 +85,7 @@ class Program:
         if subprocess.run([options.instrument, self.other, *sorted(own.glob("*.go"))], capture_output=True).returncode:
             self.trouble = "cannot be rewritten"
             return
-        built = subprocess.run(["go", "build", "-o", "p", *([] if source.is_dir() else [source.name])], cwd=self.other, env=go_env(release), capture_output=True, text=True)
+        built = subprocess.run(["go", "build", "-o", "p", *([] if source.is_dir() else [source.name, "said__.go"])], cwd=self.other, env=go_env(release), capture_output=True, text=True)
         if built.returncode:
             self.trouble = "does not build: " + built.stderr.strip().splitlines()[-1][:100]
 

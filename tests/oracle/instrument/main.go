@@ -1,4 +1,4 @@
-// instrument OUT FILE…: the same Go program, written to the folder OUT, but it says what its defers do as they do it: lines on standard error that begin
+// instrument OUT FILE…: the same Go program, written to the folder OUT with a file said__.go, but it says what its defers do as they do it: lines on standard error that begin
 // with @@.
 //
 //	@@ goroutine push FILE:LINE      a defer statement has registered its call; pushlit: it is that of a function literal
@@ -22,6 +22,8 @@ import (
 )
 
 const saying = `
+import said_runtime__ "runtime"
+
 func said__(what, line string) {
 	var text [32]byte
 	n := said_runtime__.Stack(text[:], false)
@@ -103,7 +105,7 @@ func visit(n ast.Node) bool {
 	return true
 }
 
-func rewritten(path string, first bool) ([]byte, error) {
+func rewritten(path string) ([]byte, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -113,9 +115,6 @@ func rewritten(path string, first bool) ([]byte, error) {
 		return nil, err
 	}
 	edits = nil
-	if first {
-		insert(file.Name.End(), `; import said_runtime__ "runtime"`)
-	}
 	ast.Inspect(file, visit)
 	sort.SliceStable(edits, func(i, j int) bool { return edits[i].at < edits[j].at })
 	var out []byte
@@ -124,22 +123,23 @@ func rewritten(path string, first bool) ([]byte, error) {
 		out = append(append(out, source[done:e.at]...), e.text...)
 		done = e.at
 	}
-	out = append(out, source[done:]...)
-	if first {
-		out = append(out, saying...)
-	}
-	return out, nil
+	return append(out, source[done:]...), nil
 }
 
 func main() {
-	for i, path := range os.Args[2:] {
-		text, err := rewritten(path, i == 0)
+	out := os.Args[1]
+	err := os.WriteFile(filepath.Join(out, "said__.go"), []byte("package main\n"+saying), 0o666)
+	for _, path := range os.Args[2:] {
+		var text []byte
 		if err == nil {
-			err = os.WriteFile(filepath.Join(os.Args[1], filepath.Base(path)), text, 0o666)
+			text, err = rewritten(path)
 		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(out, filepath.Base(path)), text, 0o666)
 		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
