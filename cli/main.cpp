@@ -28,6 +28,7 @@ constexpr AddVerb kVerbs[] = {
     add_disasm,      //
     add_draw,        //
     add_info,        //
+    add_report,      //
     add_run,         //
     add_show,        //
     add_snap,        //

@@ -22,6 +22,7 @@ void add_disasm(CLI::App& app, Action& action);      // disasm.cpp: the text of 
 void add_draw(CLI::App& app, Action& action);        // draw.cpp: the stack at a moment
 void add_demo(CLI::App& app, Action& action);        // demo.cpp: the main job on a program that we carry
 void add_info(CLI::App& app, Action& action);        // info.cpp: what a binary says about itself
+void add_report(CLI::App& app, Action& action);      // report.cpp: a whole run as one page
 void add_show(CLI::App& app, Action& action);        // show.cpp: a trace as text
 void add_snap(CLI::App& app, Action& action);        // snap.cpp: the defers at a moment
 void add_run(CLI::App& app, Action& action);         // run.cpp: the main job

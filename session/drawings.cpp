@@ -25,7 +25,7 @@ size_t frames_for(const std::vector<Frame>& all) {
   return n;
 }
 
-traces::Drawing draw_now(Session& s, size_t frames, bool relative) {
+traces::Drawing draw_now(Session& s, size_t frames, const DrawnView& view) {
   const model::Guest* guest = s.reader().guest();
   if (!guest) throw Error("this program is no Go program that the model reads");
   if (s.time().state().exited) throw Error("the guest has ended: there is no stack to draw");
@@ -33,9 +33,9 @@ traces::Drawing draw_now(Session& s, size_t frames, bool relative) {
   if (!frames) frames = frames_for(s.reader().trace(standing, kDeepest).frames);
   model::Roles roles = model::roles_of(*guest, s.tracker(), standing, std::min(frames, kMostFrames));
   if (roles.frames.empty()) throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
-  find_stale(s.time(), s.reader(), roles);
+  if (view.stale) find_stale(s.time(), s.reader(), roles);
   traces::DrawOptions o;
-  o.relative = relative;
+  o.relative = view.relative;
   o.position = s.time().position();
   if (!standing.at_call) o.instruction = s.reader().instruction_text(standing.pc);
   return traces::draw(*guest, roles, o);
@@ -63,10 +63,10 @@ class Back {
 
 }  // namespace
 
-traces::Drawing draw_here(Session& s, const DrawnView& view) { return draw_now(s, view.frames, view.relative); }
+traces::Drawing draw_here(Session& s, const DrawnView& view) { return draw_now(s, view.frames, view); }
 
 traces::Drawing draw_until(Session& s, const DrawnView& view, emu::Position later) {
-  traces::Drawing before = draw_now(s, view.frames, view.relative);
+  traces::Drawing before = draw_now(s, view.frames, view);
   const Back back(s);
   const Who who = s.focus().who();
   s.time().seek(later);
@@ -79,7 +79,7 @@ traces::Drawing draw_until(Session& s, const DrawnView& view, emu::Position late
     return outermost == before.frames.end() || hi - f.caller_sp >= outermost->from_end;
   };
   const auto frames = static_cast<size_t>(std::count_if(u.frames.begin(), u.frames.end(), below));
-  return traces::between(std::move(before), draw_now(s, std::max<size_t>(frames, 1), view.relative));
+  return traces::between(std::move(before), draw_now(s, std::max<size_t>(frames, 1), view));
 }
 
 emu::Position behind_step(Session& s) {

@@ -11,6 +11,7 @@ namespace deferscope::session {
 struct DrawnView {
   size_t frames = 0;  // 0: up to the innermost frame of the user's, and its caller if that is the user's too
   bool relative = false;
+  bool stale = true;  // whether words that were never written are looked for, which runs the guest again
 };
 
 // What follows stands where it stood afterwards and clears hooks and watchpoints; throws Error if the program is no Go

@@ -1,0 +1,91 @@
+// A run's events with what stands around each of them, as the data of a report's page (deferscope.report/1): drawing,
+// chain, registers, frames, explanations, output; and windows of single instructions around the user's events. Drawings,
+// frames and texts repeat all the time, so everything is kept once in tables.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/report/tables.h"
+#include "session/session.h"
+#include "traces/drawing.h"
+#include "traces/event_text.h"
+
+namespace deferscope::cli {
+
+struct MomentsOptions {
+  uint64_t events = 10'000;  // at most
+  uint64_t windows = 100;
+  size_t bytes = 4'600'000;  // of the data; details of later events are left out first
+  std::function<std::optional<std::vector<std::string>>(const std::string& path)> source;  // its lines, if allowed
+};
+
+class Moments {
+ public:
+  explicit Moments(const MomentsOptions& options) : options_(options) {}
+
+  // Options::event of the session. Events that come before begin() are kept until then.
+  void see(const model::Event& e);
+  // Takes the session, which stands where it was made.
+  void begin(session::Session& session);
+  // Runs to the end of the guest, or to the last event that is taken.
+  void run();
+  // The data. `command`: the words behind the flags of `deferscope step` that reproduce the run.
+  std::string json(const std::string& name, const std::string& command) const;
+  uint64_t events() const { return events_.size(); }
+
+ private:
+  // Listed in part if it is long: around these instructions.
+  struct Listed {
+    const model::Function* function;
+    std::set<uint64_t> used;  // offsets
+  };
+  struct Window {
+    size_t event;  // its place in events_
+    emu::Position from, at;
+    bool draws;
+    std::vector<std::string> steps;
+  };
+
+  bool full() const { return events_.size() >= options_.events || bytes() > options_.bytes; }
+  size_t bytes() const;
+  void take(const model::Event& e);
+  void want_window(const model::Event& e);
+  void walk(Window& w);
+  std::string registers(std::vector<uint64_t>& last) const;
+  std::string lines_of(const model::Event& e);
+  size_t text(std::string_view s) { return texts_.add_text(s); }
+  size_t why();
+  size_t drawing();
+  void words(const std::vector<traces::DrawnWord>& all, Row& out);
+  size_t stack();
+  size_t chain(const model::Event& e);
+  size_t function(uint64_t pc, uint64_t* offset);
+  void output(const model::Event& e);
+  void append_functions(std::string& out) const;
+  void append_notes(std::string& out) const;
+
+  const MomentsOptions options_;
+  session::Session* session_ = nullptr;
+  std::unique_ptr<traces::ProgramNames> names_;
+  std::unique_ptr<traces::EventText> event_text_;
+  std::vector<model::Event> early_;
+  Table texts_, rows_, frames_, boxes_, drawings_, stacks_, chains_, whys_;
+  std::map<const model::Function*, size_t> function_numbers_;
+  std::vector<Listed> functions_;
+  std::vector<std::string> events_;
+  std::vector<Window> windows_;
+  std::vector<uint64_t> registers_;  // at the last event
+  std::vector<std::string> outputs_;
+  size_t bytes_ = 0;  // of events, windows and outputs
+  uint64_t left_out_ = 0, undrawn_ = 0, unread_ = 0, windows_left_out_ = 0;
+  bool cut_ = false;  // the run was not followed to its end
+  std::string ending_;
+};
+
+}  // namespace deferscope::cli

@@ -1,0 +1,393 @@
+#!/usr/bin/env python3
+"""Checks the page of `deferscope report`: its data against a trace of the same run and against itself, its HTML, its size, what guests may
+write into it, the command lines under its figures; and in a headless browser its timeline, keys, search, links, dark mode and narrow screens.
+
+    tests/report.py --program build/release/deferscope --guests build/guests-core --stories build/guests-stories [--browser] [--shots DIR]
+
+--browser fails where Debian's chromium, chromium-driver and python3-selenium are missing, else that part is skipped by name.
+"""
+import argparse, html.parser, json, os, pathlib, re, shlex, shutil, subprocess, sys, tempfile, time
+
+# Debian's packages are Debian's python3's, which need not be the first on PATH.
+DEBIAN = "/usr/bin/python3"
+if os.path.realpath(sys.executable) != os.path.realpath(DEBIAN) and os.path.exists(DEBIAN):
+    os.execv(DEBIAN, [DEBIAN, *sys.argv])
+
+HOSTILE = "</script><img src=x onerror='document.title=1'><!--\u202e"
+# Guest, its arguments, flags of report.
+HELLO = "hello"
+RUNS = [(HELLO, [], []), ("stories_1.12.17_linux_amd64_opt_dwarf", ["named"], []), ("stories_1.27.4_linux_arm64_opt_dwarf", ["named"], []),
+        ("stories_1.14.15_linux_amd64_opt_dwarf", ["goexit"], []), ("cases_1.27.4_linux_amd64_opt_syms", ["system-args", HOSTILE], [])]
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+MOST = 5_000_000
+
+
+class Shape(html.parser.HTMLParser):
+    """Whether the tags balance; the scripts' texts; every address that an attribute could load."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.errors, self.loads, self.scripts, self.ids = [], [], [], [], set()
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("src", "href", "action", "data", "srcset", "poster"):
+                self.loads.append((tag, name, value))
+            if name == "id":
+                if value in self.ids:
+                    self.errors.append("id %s twice" % value)
+                self.ids.add(value)
+        if tag == "script":
+            self.scripts.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.errors.append("</%s> closes %s" % (tag, self.open[-1:]))
+        else:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open[-1:] == ["script"]:
+            self.scripts[-1] += data
+
+
+class Page:
+    def __init__(self, text):
+        self.text, self.shape = text, Shape()
+        self.shape.feed(text)
+        self.shape.close()
+        self.data = json.loads(self.shape.scripts[0])
+
+    def events(self):
+        d = self.data
+        for e in d["events"]:
+            yield {"event": d["kinds"][e[0]], "origin": d["origins"][e[1]], "goroutine": e[2], "position": e[3]}
+
+
+class Checks:
+    def __init__(self, args):
+        self.args, self.failures = args, []
+        self.folder = tempfile.TemporaryDirectory()
+        self.hello = pathlib.Path(self.folder.name, "hello-defer")
+        subprocess.run([args.program, "demo", "--extract", self.hello], check=True, stdout=subprocess.DEVNULL)
+        self.hello.chmod(0o755)
+
+    def check(self, good, what):
+        if not good:
+            self.failures.append(what)
+            print("FAILED: " + what)
+
+    def guest(self, name):
+        if name == HELLO:
+            return self.hello
+        for folder in (self.args.guests, self.args.stories):
+            if (path := pathlib.Path(folder, name)).is_file():
+                return path
+        raise SystemExit("no guest " + name)
+
+    def run(self, *words):
+        return subprocess.run([self.args.program, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+
+    def page(self, name, guest, arguments, flags):
+        path = pathlib.Path(self.folder.name, name + ".html")
+        start = time.monotonic()
+        done = self.run("report", "-o", path, *flags, guest, *arguments)
+        self.check(done.returncode == 0, "%s: status %d, %s" % (name, done.returncode, done.stderr.decode()[:300]))
+        print("%s: %.2f s, %d bytes" % (name, time.monotonic() - start, path.stat().st_size))
+        return path, Page(path.read_text())
+
+    # --- one page ---
+    def html_of(self, name, page):
+        shape = page.shape
+        self.check(not shape.errors and not shape.open, "%s: tags: %s %s" % (name, shape.errors, shape.open))
+        self.check(all(value.startswith("#") for _, _, value in shape.loads), "%s: loads %s" % (name, shape.loads))
+        self.check(len(shape.scripts) == 2, "%s: %d scripts" % (name, len(shape.scripts)))
+        own = page.text.replace(shape.scripts[0], "").replace("http://www.w3.org/2000/svg", "")
+        for word in ("http:", "https:", "//cdn", "@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "sendBeacon", "innerHTML",
+                     "document.write", "eval("):
+            self.check(word not in own, "%s: has %s" % (name, word))
+        self.check("default-src 'none'" in own and "connect-src" not in own, name + ": no policy that forbids the network")
+        self.check(len(page.text.encode()) < MOST, "%s: %d bytes" % (name, len(page.text.encode())))
+        try:
+            import html5lib
+        except ImportError:
+            return
+        parser = html5lib.HTMLParser(strict=False)
+        parser.parse(page.text)
+        self.check(not parser.errors, "%s: html5lib: %s" % (name, parser.errors[:3]))
+
+    def references(self, name, page):
+        """Every number leads to something; the user's events have all that a moment shows."""
+        d = page.data
+        words = lambda rows: [self.check(0 <= r < len(d["rows"]), name + ": row") for r in rows]
+        for row in d["rows"]:
+            self.check(row[3] < len(d["texts"]) and row[4] < len(d["texts"]) and row[2] < len(d["roles"]), "%s: word %s" % (name, row))
+        for f in d["frames"]:
+            words(f[5])
+        for b in d["boxes"]:
+            words(b[2])
+        for x in filter(None, d["drawings"]):
+            size = sum(len(d["frames"][f][5]) for f in x[0]) + sum(len(d["boxes"][b][2]) for b in x[1])
+            self.check(len(x[3]) % 2 == 0 and all(k < size for k in x[3]), name + ": an arrow leads nowhere")
+        listed = [{line[0] for line in f[2]} for f in d["functions"]]
+        at = lambda f, o: self.check(o in listed[f] or d["functions"][f][0] == "?", "%s: %s+%d is not listed" % (name, d["functions"][f][0], o))
+        drawn = 0
+        for e in d["events"]:
+            at(e[7], e[8])
+            if d["origins"][e[1]] == "user":
+                self.check(len(e) == 14, name + ": a user's event without details")
+                stack = d["stacks"][e[9]]
+                for k in range(0, len(stack), 2):
+                    at(stack[k], stack[k + 1])
+                drawn += e[12] >= 0 and d["drawings"][e[12]] is not None
+        self.check(drawn > 0, name + ": nothing is drawn")
+        for event, steps in d["windows"].items():
+            position = d["events"][int(event)][3]
+            self.check(any(s[0] == position for s in steps), "%s: event %s is not in its window" % (name, event))
+            for s in steps:
+                at(s[1], s[2])
+
+    def against_trace(self, name, page, guest, arguments):
+        trace = pathlib.Path(self.folder.name, "trace.jsonl")
+        self.run("trace", "-o", trace, "--stdin", "/dev/null", guest, *arguments)
+        told = [json.loads(line) for line in trace.read_text().splitlines()]
+        told = [{k: e[k] for k in ("event", "origin", "goroutine", "position")} for e in told if e.get("schema") == "deferscope.event/1"]
+        self.check(list(page.events()) == told, "%s: its events are not the trace's (%d, %d)" % (name, len(page.data["events"]), len(told)))
+        self.check(sum(e["origin"] == "user" for e in told) > 0, name + ": no event of the user's")
+
+    def drawings(self, name, page, guest, arguments):
+        """The page's drawing of an event is `draw`'s."""
+        d = page.data
+        of = [e for e in d["events"] if len(e) == 14 and d["origins"][e[1]] == "user" and e[12] >= 0 and d["drawings"][e[12]]]
+        for e in of[:: max(1, len(of) // 3)]:
+            done = self.run("draw", "--at", e[3], "--style", "json", "--relative", guest, *arguments)
+            drawing = json.loads(done.stdout)["drawings"][0]
+            ours = [[d["texts"][d["frames"][f][0]], [d["rows"][r][0] for r in d["frames"][f][5]],
+                     [d["rows"][r][5] for r in d["frames"][f][5]]] for f in d["drawings"][e[12]][0]]
+            theirs = [[f["function"], [w["offset"] for w in f["words"]], [w["value"] for w in f["words"]]] for f in drawing["frames"]]
+            self.check(ours == theirs, "%s: the drawing at %d is not draw's" % (name, e[3]))
+
+    def commands(self, name, page, arguments):
+        """Lines as they stand under the figures."""
+        d = page.data
+        self.check(shlex.split(d["command"])[-len(arguments):] == [str(a) for a in arguments] or not arguments, name + ": " + d["command"])
+        e = next(e for e in d["events"] if d["origins"][e[1]] == "user")
+        place = d["functions"][e[7]][0]
+        for verbs in ("", "; draw", "; defers", "; regs", "; frame 1; dis"):
+            line = "step -c 'goto %d%s' %s" % (e[3], verbs, d["command"])
+            done = self.run(*shlex.split(line))
+            self.check(done.returncode == 0 and place in done.stdout.decode(), "%s: %s: %s" % (name, line, done.stderr.decode()))
+
+    # --- the browser ---
+    def browse(self, pages, large):
+        browser = Browser(self)
+        try:
+            for name, path in pages:
+                browser.look(name, path)
+            browser.hostile(dict(pages)["hostile"])
+            browser.smooth(large)
+        finally:
+            browser.driver.quit()
+
+
+class Browser:
+    def __init__(self, checks):
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+        options = webdriver.ChromeOptions()
+        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"):
+            options.add_argument(word)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.check, self.shots = checks.check, pathlib.Path(checks.args.shots)
+        self.shots.mkdir(parents=True, exist_ok=True)
+
+    def js(self, text, *values):
+        return self.driver.execute_script("return " + text, *values)
+
+    def press(self, keys):
+        self.driver.find_element("tag name", "body").send_keys(keys)
+
+    def size(self, width, height=900):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+    def dark(self, on):
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]})
+
+    def open(self, path, anchor=""):
+        self.driver.get("about:blank")
+        self.driver.get(path.as_uri() + anchor)
+
+    def shot(self, name):
+        self.driver.save_screenshot(str(self.shots / (name + ".png")))
+
+    def quiet(self, name, path):
+        """No request but the page itself, no script error."""
+        asked = [json.loads(x["message"])["message"] for x in self.driver.get_log("performance")]
+        urls = {m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"}
+        self.check(all(u.split("#")[0] in (path.as_uri(), "about:blank") for u in urls), "%s: requests %s" % (name, urls))
+        said = [x["message"] for x in self.driver.get_log("browser")]
+        self.check(not said, "%s: the browser says %s" % (name, said))
+
+    def look(self, name, path):
+        from selenium.webdriver.common.keys import Keys
+        self.size(1600), self.dark(False), self.open(path)
+        title = lambda: self.js("document.getElementById('title').textContent")
+        first = title()
+        self.check(first and self.js("document.querySelectorAll('#code .here').length") == 1, name + ": no code at the first event")
+        self.check(self.js("document.querySelectorAll('#drawing .word').length") > 3, name + ": no drawing")
+        # Keys: there and back, by instruction, by defer, to the ends.
+        self.press(Keys.ARROW_RIGHT)
+        self.check(self.js("event") == self.js("shown[1]"), name + ": right")
+        self.press(Keys.ARROW_LEFT)
+        self.check(title() == first, name + ": left")
+        before = self.js("here().position")
+        self.press(".")
+        self.check(self.js("step") >= 0 and self.js("here().position") > before, name + ": the next instruction")
+        self.press(",")
+        self.check(self.js("here().position") == before, name + ": the instruction before")
+        self.press(Keys.END)
+        self.check(self.js("event") == self.js("shown[shown.length - 1]"), name + ": End")
+        self.press(Keys.HOME)
+        self.press("]")
+        self.check(self.js("subjectOf(event)") == self.js("subjectOf(shown[0])"), name + ": the same defer's next event")
+        # The timeline: a click goes there; zoom keeps what is chosen in view.
+        self.press(Keys.HOME)
+        self.driver.execute_script("const r = $('plot').getBoundingClientRect(); $('plot').dispatchEvent(new MouseEvent('click', {clientX: r.right - 12, "
+                                   "clientY: r.top + 8, bubbles: true}))")
+        self.check(self.js("event") == self.js("shown[shown.length - 1]"), name + ": a click on the timeline's end")
+        self.press("+")
+        self.check(self.js("view[0] <= indexOf(event) && indexOf(event) < view[1]"), name + ": zoom")
+        self.press("0")
+        # A link to a moment.
+        self.open(path, "#defer-1-run")
+        self.check(self.js("kindOf(event)") == "defer.start" and self.js("subjectOf(event)") == "defer-1", name + ": #defer-1-run")
+        self.shot(name + "-1600")
+        # Search.
+        self.press("/")
+        self.driver.switch_to.active_element.send_keys("return")
+        found = self.js("shown.length")
+        self.check(0 < found < self.js("events.length") and "found" in self.js("$('count').textContent"), name + ": search")
+        self.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+        self.check(self.js("shown.length") > found, name + ": search is left")
+        # Scope.
+        self.driver.execute_script("$('scope').value = 'all'; refilter()")
+        self.check(self.js("shown.length") == self.js("events.length"), name + ": all events")
+        # Dark, narrow, paper.
+        self.dark(True), self.open(path, "#defer-1-run")
+        self.check(self.luminance("background-color") < .2 < .6 < self.luminance("color"), name + ": dark")
+        self.contrast(name + ", dark")
+        self.shot(name + "-dark")
+        self.dark(False), self.size(360, 780), self.open(path, "#defer-1-run")
+        self.check(self.js("document.documentElement.scrollWidth") <= 360, "%s: %d wide at 360" % (name, self.js("document.documentElement.scrollWidth")))
+        self.contrast(name)
+        self.size(360, self.js("document.documentElement.scrollHeight"))
+        self.shot(name + "-360")
+        self.names(name)
+        self.quiet(name, path)
+
+    def luminance(self, of):
+        parts = re.findall(r"[\d.]+", self.js("getComputedStyle(document.body).getPropertyValue(arguments[0])", of))[:3]
+        linear = [c / 12.92 if c <= .03928 else ((c + .055) / 1.055) ** 2.4 for c in (float(p) / 255 for p in parts)]
+        return .2126 * linear[0] + .7152 * linear[1] + .0722 * linear[2]
+
+    def contrast(self, name):
+        """WCAG's 4.5 of every text on what lies behind it."""
+        poor = self.js("""(() => {
+          const rgb = s => (s.match(/[\\d.]+/g) || []).map(Number);
+          const light = c => c.slice(0, 3).map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+            .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+          const mix = (top, below, a) => top.slice(0, 3).map((v, i) => v * a + below[i] * (1 - a));
+          const poor = [];
+          for (const e of document.querySelectorAll('body *')) {
+            if (e.tagName === 'SCRIPT' || ![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length) continue;
+            if (e.disabled) continue;
+            let b = e, back = [0, 0, 0, 0], opacity = 1;
+            for (let x = e; x; x = x.parentElement) opacity *= getComputedStyle(x).opacity;
+            while (b) { back = rgb(getComputedStyle(b).backgroundColor); if (back.length === 3 || back[3] > 0) break; b = b.parentElement; }
+            const front = mix(rgb(getComputedStyle(e).color), back, opacity), a = light(front), c = light(back);
+            const ratio = (Math.max(a, c) + .05) / (Math.min(a, c) + .05);
+            if (ratio < 4.5) poor.push(e.tagName + '.' + e.className + ' ' + ratio.toFixed(2) + ' ' + e.textContent.slice(0, 20));
+          }
+          return poor.slice(0, 8);
+        })()""")
+        self.check(not poor, "%s: contrast: %s" % (name, poor))
+
+    def names(self, name):
+        """What can be used by keyboard has a name for screen readers."""
+        bare = self.js("""[...document.querySelectorAll('button, input, select, [tabindex]')].filter(e =>
+          !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label'))).map(e => e.outerHTML.slice(0, 80))""")
+        self.check(not bare, "%s: without a name: %s" % (name, bare))
+
+    def hostile(self, path):
+        self.size(1600), self.open(path)
+        self.press("\ue010")  # End
+        self.check("onerror" in self.js("document.getElementById('output').textContent"), "hostile: what the guest printed is not shown")
+        self.check(self.js("document.querySelectorAll('img').length") == 0 and self.driver.title != "1", "hostile: the guest's text became HTML")
+        self.quiet("hostile", path)
+
+    def smooth(self, path):
+        self.size(1600), self.dark(False), self.open(path)
+        n = self.js("events.length")
+        self.press("\ue011")  # Home
+        each = self.js("(() => { const t = performance.now(); for (let k = 0; k < 40; ++k) move('event', 1), document.body.offsetHeight; "
+                       "return (performance.now() - t) / 40; })()")
+        self.driver.execute_script("go(shown[shown.length >> 1])")
+        print("large page: %d events, %.1f ms a move" % (n, each))
+        self.check(each < 60, "a move takes %.1f ms" % each)
+        self.check(self.js("document.querySelectorAll('#rows .row').length") < 100, "more rows than are seen")
+        self.check(self.js("document.querySelectorAll('*').length") < 5000, "more elements than are seen")
+        self.shot("large-1600")
+        self.quiet("large", path)
+
+
+def has_browser():
+    try:
+        import selenium
+    except ImportError:
+        return False
+    return bool(shutil.which("chromium") and os.path.exists("/usr/bin/chromedriver"))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", default="build/release/deferscope")
+    parser.add_argument("--guests", default="build/guests-core")
+    parser.add_argument("--stories", default="build/guests-stories")
+    parser.add_argument("--browser", action="store_true")
+    parser.add_argument("--shots", default="build/report")
+    checks = Checks(parser.parse_args())
+    args = checks.args
+    pages = []
+    for guest, arguments, flags in RUNS:
+        name = "hostile" if HOSTILE in arguments else "-".join([guest.replace("_linux", ""), *arguments])
+        path, page = checks.page(name, checks.guest(guest), arguments, flags)
+        pages.append((name, path))
+        checks.html_of(name, page)
+        checks.references(name, page)
+        checks.against_trace(name, page, checks.guest(guest), arguments)
+        checks.commands(name, page, arguments)
+        checks.drawings(name, page, checks.guest(guest), arguments)
+    # A page that is cut says so.
+    _, page = checks.page("cut", checks.hello, [], ["--max-events", "5"])
+    checks.check(len(page.data["events"]) == 5 and any("--max-events" in n for n in page.data["notes"]), "a page that is cut does not say so")
+    large, page = checks.page("large", checks.guest(LARGE[0]), LARGE[1], [])
+    checks.html_of("large", page)
+    checks.references("large", page)
+    if has_browser():
+        checks.browse([p for p in pages if p[0] in ("hostile", "hello", "stories_1.12.17_amd64_opt_dwarf-named")], large)
+    elif args.browser:
+        checks.check(False, "no browser: apt-get install chromium chromium-driver python3-selenium")
+    else:
+        print("browser: skipped (chromium, chromium-driver, python3-selenium)")
+    print("%d failures" % len(checks.failures))
+    return 1 if checks.failures else 0
+
+
+# Some 10,000 events.
+LARGE = ("cases_1.27.4_linux_amd64_opt_syms", ["bench-recovers"])
+
+if __name__ == "__main__":
+    sys.exit(main())
