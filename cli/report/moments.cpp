@@ -17,7 +17,8 @@ using session::Session;
 using traces::DrawnWord;
 
 constexpr unsigned kFrames = 12;        // of a stack
-constexpr size_t kEntries = 24;         // of a chain
+constexpr size_t kEntries = 12;         // of a chain
+constexpr size_t kBoxes = 8;            // of a drawing
 constexpr size_t kLineBytes = 240;      // of a line of text
 constexpr size_t kOutputBytes = 2'000;  // of one event's
 constexpr size_t kAround = 20;          // instructions before and behind one that is used, of a long function
@@ -83,7 +84,7 @@ std::string subject_of(const Event& e) {
 
 size_t Moments::bytes() const {
   size_t n = bytes_;
-  for (const Table* t : {&texts_, &rows_, &frames_, &boxes_, &drawings_, &stacks_, &chains_, &whys_}) n += t->bytes();
+  for (const Table* t : {&texts_, &rows_, &frames_, &boxes_, &drawings_, &stacks_, &entries_, &chains_, &whys_}) n += t->bytes();
   return n;
 }
 
@@ -111,6 +112,7 @@ void Moments::begin(Session& s) {
 void Moments::run() {
   constexpr emu::Position kStretch = 1'000'000;
   Session& s = *session_;
+  s.time().machine().set_hooks({});  // those that led to main.main
   emu::Stop stop;
   do {
     stop = s.time().run(s.time().position() + kStretch);
@@ -235,6 +237,8 @@ size_t Moments::drawing() {
   } catch (const session::Error&) {
     return ++unread_, none;
   }
+  const size_t more = d.boxes.size() - std::min(d.boxes.size(), kBoxes);
+  d.boxes.resize(d.boxes.size() - more);
   Row frames, boxes, registers, arrows;
   std::map<std::string, size_t> numbers;
   for (const auto& f : d.frames)
@@ -261,6 +265,7 @@ size_t Moments::drawing() {
   for (const auto& r : d.registers)
     registers.number(text(fmt::format("{} = {}   {}{}{}", r.reg, cut(r.value, kLineBytes), r.name,
                                       r.of.empty() ? "" : " of ", r.of)));
+  if (more) registers.number(text(fmt::format("… and {} more records and closures", more)));
   Row row;
   row.piece(frames.json()).piece(boxes.json()).piece(registers.json()).piece(arrows.json());
   return drawings_.add(row.json());
@@ -296,7 +301,8 @@ size_t Moments::chain(const Event& e) {
   Row running, pending, panics, notes;
   for (const model::Running& r : tracker.running(g->id)) {
     const model::Function* f = r.target ? r.target : reader.function(r.entry);
-    running.piece(Row().number(label(r.number, r.owner.function)).number(name(f)).number(text(to_string(r.by))).json());
+    running.number(entries_.add(
+        Row().number(label(r.number, r.owner.function)).number(name(f)).number(text(to_string(r.by))).json()));
   }
   for (size_t i = 0; i < std::min(c.entries.size(), kEntries); ++i) {
     const model::ChainEntry& x = c.entries[i];
@@ -305,7 +311,7 @@ size_t Moments::chain(const Event& e) {
     row.number(name(x.deferred.target ? x.deferred.target : x.deferred.function));
     row.number(text(to_string(x.storage))).number(name(x.owner));
     row.number(text(x.stale ? "stale" : x.unlinked ? "called next" : x.incomplete ? "half filled" : ""));
-    pending.piece(row.json());
+    pending.number(entries_.add(row.json()));
   }
   for (const model::PanicEntry& p : c.panics) {
     const char* how = p.recovered ? "recovered" : p.aborted ? "aborted" : p.goexit ? "Goexit" : "";
@@ -503,7 +509,7 @@ std::string Moments::json(const std::string& name, const std::string& command) c
     out += ",\n";
   };
   table("texts", texts_), table("rows", rows_), table("frames", frames_), table("boxes", boxes_);
-  table("drawings", drawings_), table("stacks", stacks_), table("chains", chains_), table("whys", whys_);
+  table("drawings", drawings_), table("stacks", stacks_), table("entries", entries_), table("chains", chains_), table("whys", whys_);
   list("events", events_), list("output", outputs_);
   out += "\"windows\":{";
   bool first = true;

@@ -75,7 +75,7 @@ class Moments {
   std::unique_ptr<traces::ProgramNames> names_;
   std::unique_ptr<traces::EventText> event_text_;
   std::vector<model::Event> early_;
-  Table texts_, rows_, frames_, boxes_, drawings_, stacks_, chains_, whys_;
+  Table texts_, rows_, frames_, boxes_, drawings_, stacks_, entries_, chains_, whys_;
   std::map<const model::Function*, size_t> function_numbers_;
   std::vector<Listed> functions_;
   std::vector<std::string> events_;

@@ -369,6 +369,7 @@ function arrows(canvas, words, pairs) {
 
 function chain() {
   const e = events[event], body = $('chain').querySelector('.body'), c = e[CHAIN] === undefined ? null : D.chains[e[CHAIN]];
+  const entries = c => c.map(x => D.entries[x]);
   const part = (title, items, write, ordered) => items.length ?
     [make('h4', {}, title), make(ordered ? 'ol' : 'ul', {}, ...items.map(x => make('li', {}, ...write(x))))] : [];
   const t = n => texts[n];
@@ -377,8 +378,8 @@ function chain() {
   else {
     const all = [
       ...part('Panicking, newest first', c[2], p => [t(p[0]) || 'Goexit', soft(t(p[1]) ? '  ' + t(p[1]) : '')]),
-      ...part('Running, outermost first', c[0], r => [(t(r[0]) + ' ').trimStart() + t(r[1]), soft('  by ' + t(r[2]))]),
-      ...part('Pending, next to run first', c[1], p => [(t(p[0]) + ' ').trimStart() + t(p[1]),
+      ...part('Running, outermost first', entries(c[0]), r => [(t(r[0]) + ' ').trimStart() + t(r[1]), soft('  by ' + t(r[2]))]),
+      ...part('Pending, next to run first', entries(c[1]), p => [(t(p[0]) + ' ').trimStart() + t(p[1]),
         soft('  ' + t(p[2]) + ', of ' + t(p[3]) + (t(p[4]) ? ', ' + t(p[4]) : ''))], true),
       ...c[3].map(n => make('p', {class: 'note'}, t(n)))];
     body.replaceChildren(...(all.length ? all : [make('p', {class: 'note'}, 'Nothing is pending and nothing runs.')]));
