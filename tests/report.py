@@ -17,7 +17,7 @@ HOSTILE = "</script><img src=x onerror='document.title=1'><!--\u202e"
 # Guest, its arguments, flags of report.
 HELLO = "hello"
 RUNS = [(HELLO, [], []), ("stories_1.12.17_linux_amd64_opt_dwarf", ["named"], []), ("stories_1.27.4_linux_arm64_opt_dwarf", ["named"], []),
-        ("stories_1.14.15_linux_amd64_opt_dwarf", ["goexit"], []), ("cases_1.27.4_linux_amd64_opt_syms", ["system-args", HOSTILE], [])]
+        ("stories_1.14.15_linux_amd64_opt_dwarf", ["goexit"], []), ("cases_1.27.4_linux_amd64_opt_syms", ["os-args", HOSTILE], [])]
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 MOST = 5_000_000
 
@@ -181,12 +181,12 @@ class Checks:
             self.check(done.returncode == 0 and place in done.stdout.decode(), "%s: %s: %s" % (name, line, done.stderr.decode()))
 
     # --- the browser ---
-    def browse(self, pages, large):
+    def browse(self, pages, hostile, large):
         browser = Browser(self)
         try:
             for name, path in pages:
                 browser.look(name, path)
-            browser.hostile(dict(pages)["hostile"])
+            browser.hostile(hostile)
             browser.smooth(large)
         finally:
             browser.driver.quit()
@@ -377,7 +377,8 @@ def main():
     checks.html_of("large", page)
     checks.references("large", page)
     if has_browser():
-        checks.browse([p for p in pages if p[0] in ("hostile", "hello", "stories_1.12.17_amd64_opt_dwarf-named")], large)
+        checks.browse([p for p in pages if p[0] in ("hello", "stories_1.12.17_amd64_opt_dwarf-named")],
+                      dict(pages)["hostile"], large)
     elif args.browser:
         checks.check(False, "no browser: apt-get install chromium chromium-driver python3-selenium")
     else:

@@ -68,6 +68,7 @@ std::string title_of(const Event& e) {
       return fmt::format("go {}", model::readable(e.as<model::GoroutineStart>().function.text()));
     case EventKind::output: return e.as<model::Output>().descriptor == 2 ? "writes to standard error" : "prints";
     case EventKind::exit: return fmt::format("exit {}", e.as<model::Exit>().status);
+    case EventKind::transfer: return to_string(e.as<model::Transfer>().what);
     default: return to_string(e.kind());
   }
 }
@@ -131,7 +132,7 @@ void Moments::take(const Event& e) {
     event_text_->pass_over(e);
     return;
   }
-  const bool details = has_details(e), room = bytes() < options_.bytes / 10 * 9;
+  const bool details = has_details(e), room = bytes() < options_.drawn;
   uint64_t offset = 0;
   Row row;
   row.number(static_cast<uint64_t>(e.kind())).number(static_cast<uint64_t>(e.origin)).number(e.goid);
@@ -362,7 +363,7 @@ void Moments::walk(Window& w) {
       uint64_t offset = 0;
       Row row;
       row.number(s.time().position()).number(function(s.reader().pc(), &offset)).number(offset).number(why());
-      const bool room = w.draws && bytes() < options_.bytes / 10 * 9;
+      const bool room = w.draws && bytes() < options_.bytes / 20 * 19;
       row.piece(room ? std::to_string(drawing()) : "-1").piece(registers(last));
       w.steps.push_back(row.json());
       bytes_ += w.steps.back().size() + 2;

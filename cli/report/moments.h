@@ -21,7 +21,8 @@ namespace deferscope::cli {
 struct MomentsOptions {
   uint64_t events = 10'000;  // at most
   uint64_t windows = 100;
-  size_t bytes = 4'600'000;  // of the data; details of later events are left out first
+  size_t bytes = 4'500'000;  // of the data, at most
+  size_t drawn = 2'300'000;  // behind that much of it events have no drawings
   std::function<std::optional<std::vector<std::string>>(const std::string& path)> source;  // its lines, if allowed
 };
 

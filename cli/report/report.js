@@ -140,6 +140,8 @@ function scrollToEvent() {
 
 // --- the timeline: a row a goroutine, an event a mark, evenly spaced ---
 
+// Where marks have no room an event is a dash, at the height of its kind.
+const bandOf = i => Math.max(0, ['defer.push', 'defer.start', 'panic'].findIndex(k => kindOf(i).startsWith(k)) + 1) % 4;
 const LEFT = 46, LANE = 24, AXIS = 20, MOST_ROWS = 200;
 function timeline() {
   const canvas = $('plot').querySelector('canvas'), style = getComputedStyle(document.documentElement);
@@ -158,15 +160,16 @@ function timeline() {
     c.fillRect(LEFT, k * LANE + LANE - 1, width - LEFT, 1);
   });
   const [from, to] = view, pitch = (width - LEFT - 8) / (to - from), x = k => LEFT + 4 + (k - from + .5) * pitch;
-  const taken = new Map();  // by row: up to which pixel a mark stands
+  const taken = new Map();  // by row and band: up to which pixel a mark stands
   c.textAlign = 'center', c.fillStyle = colour('--ink');
   const glyphs = pitch >= 9;
   for (let k = Math.max(0, Math.floor(from)); k < Math.min(shown.length, Math.ceil(to)); ++k) {
     const i = shown[k], row = rowOf.get(events[i][GOROUTINE]);
-    if (row === undefined || (!glyphs && taken.get(row) === Math.floor(x(k)))) continue;
-    taken.set(row, Math.floor(x(k)));
+    const band = bandOf(i), key = row * 4 + band;
+    if (row === undefined || (!glyphs && taken.get(key) === Math.floor(x(k)))) continue;
+    taken.set(key, Math.floor(x(k)));
     if (glyphs) c.fillText(markOf(i)[0], x(k), row * LANE + LANE / 2);
-    else c.fillRect(Math.floor(x(k)), row * LANE + 5, Math.max(1, Math.min(3, pitch - 1)), LANE - 11);
+    else c.fillRect(Math.floor(x(k)), row * LANE + 4 + band * 4, Math.max(1, Math.min(4, pitch - 1)), 4);
   }
   c.fillStyle = colour('--soft'), c.font = '11px ' + colour('--mono');
   for (let at = LEFT + 44; at < width - 30; at += 130) {
