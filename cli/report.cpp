@@ -110,8 +110,7 @@ void add_report(CLI::App& app, Action& action) {
   auto flags = std::make_shared<ReportFlags>();
   verb.option("-o,--output", flags->out, "Where the page goes (-: standard output)").unit("FILE").required();
   verb.option("--max-events", flags->moments.events, "Most events that the page has").unit("N").show_default();
-  verb.option("--windows", flags->moments.windows,
-              "Around how many of the user's events single instructions are kept")
+  verb.option("--windows", flags->moments.windows, "Around how many of the user's events single instructions are kept")
       .unit("N")
       .show_default();
   verb.option("--source", flags->source_dirs, "Source files may be read below DIR and shown (repeatable)")

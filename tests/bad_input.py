@@ -22,7 +22,7 @@ import trace_lines
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASES = "1.13.15 1.20.7 1.27.4".split()
 VERBS = {"run": ["run"], "info": ["info"], "disasm": ["disasm"], "defers": ["defers"], "snap": ["snap", "--at", "0"], "draw": ["draw", "--at", "0"],
-         "step": ["step", "-c", "si"]}
+         "report": ["report", "-o", "-"], "step": ["step", "-c", "si"]}
 
 
 class Failed(Exception):
@@ -167,7 +167,9 @@ def flags(bench):
     for args in (["snap", guest], ["snap", "--at", "nowhere at all", guest], ["info"], ["disasm", "-s", "(", guest], ["defers", "--nothing", guest],
                  ["step", "-x", bench.folder / "none", guest], ["nothing"], ["snap", "--at", "no.such.function", guest, "list"],
                  ["draw", guest], ["draw", "--at", "nowhere at all", guest], ["draw", "--at", "end", guest, "list"], ["draw", "--at", "1", "--style", "png", guest],
-                 ["draw", "--at", "main.main", "-o", bench.folder / "no" / "dir.svg", guest], ["draw", "--at", "main.main", "--to", "1", guest]):
+                 ["draw", "--at", "main.main", "-o", bench.folder / "no" / "dir.svg", guest], ["draw", "--at", "main.main", "--to", "1", guest],
+                 ["report", guest], ["report", "-o", bench.folder / "no" / "dir.html", guest, "list"], ["report", "-o", bench.folder, guest, "list"],
+                 ["report", "-o", "-", "--source", bench.folder / "none", guest, "list"]):
         bench.refused(args, 2, ".")
 
 

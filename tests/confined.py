@@ -63,7 +63,8 @@ def every_verb(bench):
     guest = bench.guest
     for args in (["run", guest, "defer-mixed"], ["run", "--events=%s" % (bench.folder / "e.jsonl"), "--snapshots", bench.folder / "s.jsonl", guest, "defer-mixed"],
                  ["run", "--events", guest, "defer-mixed"], ["run", "--max-instructions", "1", guest, "list"], ["demo"],
-                 ["snap", "--at", "event:3", guest, "defer-mixed"], ["draw", "--at", "event:3", guest, "defer-mixed"], ["step", "-c", "c; rsi; list; bt; c", guest, "defer-mixed"], ["step", "-c", "si"]):
+                 ["snap", "--at", "event:3", guest, "defer-mixed"], ["draw", "--at", "event:3", guest, "defer-mixed"],
+                 ["report", "-o", "-", guest, "defer-mixed"], ["step", "-c", "c; rsi; list; bt; c", guest, "defer-mixed"], ["step", "-c", "si"]):
         lines, done = bench.traced(*args)
         at = wall(lines)
         behind = [line for line in lines[at:] if OPENS.search(line)]

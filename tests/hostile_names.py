@@ -74,7 +74,7 @@ def main():
             for verb in (["info", bad], ["info", "--json", bad], ["defers", bad], ["defers", "--json", bad], ["disasm", bad, "main.main"],
                          ["disasm", "--json", bad, "main.main"], ["disasm", "-s", "main.", bad], ["snap", "--at", "660000", bad, "panic-nested"],
                          ["draw", "--at", "runtime.gopanic", bad, "panic-custom"], ["draw", "--at", "runtime.gopanic", "--style", "svg", bad, "panic-custom"],
-                         ["draw", "--at", "runtime.gopanic", "--style", "json", bad, "panic-custom"],
+                         ["draw", "--at", "runtime.gopanic", "--style", "json", bad, "panic-custom"], ["report", "-o", "-", bad, "panic-custom"],
                          ["run", "--events", "--scope", "all", bad, "panic-custom"], ["run", "--events=%s" % events, "--snapshots", snapshots, bad, "panic-nested"],
                          ["run", "--events=%s" % events.with_suffix(".txt"), bad, "panic-nested"], ["step", "-c", stepping, bad, "panic-custom"],
                          ["step", "-c", "break runtime.gopanic; c; panics; bt; c; panics; defers; dp 1; q", bad, "panic-nested"],

@@ -265,6 +265,20 @@ class Browser:
         self.open(path, "#defer-1-run")
         self.check(self.js("kindOf(event)") == "defer.start" and self.js("subjectOf(event)") == "defer-1", name + ": #defer-1-run")
         self.shot(name + "-1600")
+        # jmpdefer by its instructions: what each changes is marked, and what the next one does is said.
+        if self.js("slugs.has('defer-1-jump')"):
+            self.open(path, "#defer-1-jump")
+            self.check(self.js("step") < 0 and not self.js("document.querySelector('[data-move=step][data-by=\"-1\"]').disabled"), name + ": no window")
+            changed = 0
+            while self.js("moved('step', -1) !== null"):
+                self.press(",")
+            while "jmpdefer" in self.js("D.functions[here().function][0]"):
+                changed += self.js("document.querySelectorAll('#drawing .changed').length")
+                self.check(self.js("document.querySelectorAll('#code .why').length") > 0, name + ": an instruction without explanation")
+                if "SUBQ" in self.js("document.querySelector('#code .here').textContent"):
+                    self.shot(name + "-jmpdefer")
+                self.press(".")
+            self.check(changed > 0, name + ": jmpdefer changes no word")
         # Search.
         self.press("/")
         self.driver.switch_to.active_element.send_keys("return")

@@ -153,7 +153,8 @@ def waiting_for_a_reader_of_events(bench, number):
 
 
 def other_verbs(bench, number):
-    for args in (["snap", "--at", "event:99999999", bench.guest, "bench-all"], ["draw", "--at", "event:99999999", bench.guest, "bench-all"], ["step", "-c", "c; c; c", bench.guest, "bench-all"]):
+    for args in (["snap", "--at", "event:99999999", bench.guest, "bench-all"], ["draw", "--at", "event:99999999", bench.guest, "bench-all"],
+                 ["report", "-o", "-", bench.guest, "bench-all"], ["step", "-c", "c; c; c", bench.guest, "bench-all"]):
         if number == signal.SIGINT and args[0] == "step":
             continue  # a command of its own: tests/unit/cli_step_test.cpp
         run = bench.start(*args)

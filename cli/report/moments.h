@@ -1,6 +1,6 @@
 // A run's events with what stands around each of them, as the data of a report's page (deferscope.report/1): drawing,
-// chain, registers, frames, explanations, output; and windows of single instructions around the user's events. Drawings,
-// frames and texts repeat all the time, so everything is kept once in tables.
+// chain, registers, frames, explanations, output; and windows of single instructions around the user's events.
+// Drawings, frames and texts repeat all the time, so everything is kept once in tables.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -84,7 +84,7 @@ class Moments {
   std::vector<uint64_t> registers_;  // at the last event
   std::vector<std::string> outputs_;
   size_t bytes_ = 0;  // of events, windows and outputs
-  uint64_t left_out_ = 0, undrawn_ = 0, unread_ = 0, windows_left_out_ = 0;
+  uint64_t left_out_ = 0, undrawn_ = 0, windows_left_out_ = 0;
   bool cut_ = false;  // the run was not followed to its end
   std::string ending_;
 };

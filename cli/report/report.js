@@ -176,12 +176,12 @@ function timeline() {
     const k = Math.min(shown.length - 1, Math.max(0, Math.round((at - LEFT - 4) / pitch + from - .5)));
     if (shown.length) c.fillText('@' + grouped(events[shown[k]][POSITION]), at, height - AXIS / 2);
   }
-  const k = indexOf(event);
+  const k = indexOf(event), ring = Math.max(8, Math.min(14, pitch / 2));
   if (shown[k] === event && k + 1 > from && k < to) {
     c.fillStyle = c.strokeStyle = colour('--accent'), c.lineWidth = 2;
     c.fillRect(x(k) - 1, 0, 2, height - AXIS);
-    c.strokeRect(x(k) - Math.max(8, pitch / 2), (rowOf.get(events[event][GOROUTINE]) || 0) * LANE + 2,
-      2 * Math.max(8, pitch / 2), LANE - 5);
+    c.strokeRect(x(k) - ring, (rowOf.get(events[event][GOROUTINE]) || 0) * LANE + 2,
+      2 * ring, LANE - 5);
   }
   const plot = $('plot');
   plot.setAttribute('aria-valuemax', shown.length);

@@ -38,8 +38,8 @@ TEST(Usage, WrongWordsGiveOneLineThatSaysWhereHelpIs) {
 }
 
 TEST(Usage, HelpOfEveryVerbGoesToStdout) {
-  for (const char* verb : {"", "check", "completion", "defers", "demo", "diff", "disasm", "draw", "info", "run", "show",
-                           "snap", "step", "trace"}) {
+  for (const char* verb : {"", "check", "completion", "defers", "demo", "diff", "disasm", "draw", "info", "report",
+                           "run", "show", "snap", "step", "trace"}) {
     const Output o = run_command(std::string(DEFERSCOPE_BINARY " ") + verb + " --help 2>&-");
     EXPECT_EQ(o.status, 0) << verb;
     EXPECT_NE(o.text.find(std::string("Usage: deferscope ") + verb), std::string::npos) << o.text;

@@ -46,6 +46,15 @@ if(NOT DEFERSCOPE_SANITIZE)
                       --stories ${guests_parent}/guests-stories --source)
 endif()
 
+# Pages of runs: data, HTML, and their use in a browser where one is installed; by `./dev test --all` everywhere.
+if(NOT DEFERSCOPE_SANITIZE)
+  set(report_test ${PROJECT_SOURCE_DIR}/tests/report.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
+                  --stories ${guests_parent}/guests-stories --shots ${guests_parent}/report)
+  add_test(NAME report COMMAND Python3::Interpreter ${report_test})
+  set_tests_properties(report PROPERTIES LABELS release TIMEOUT 600)
+  deferscope_all_test(report.browser python3 ${report_test} --browser)
+endif()
+
 # Guests that lie about their own state.
 deferscope_test(hostile_guest_test SOURCES unit/hostile_guest_test.cpp LIBS deferscope_traces PkgConfig::nlohmann_json fmt::fmt LABELS guests)
 target_compile_definitions(hostile_guest_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
