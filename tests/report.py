@@ -149,6 +149,18 @@ class Checks:
             for s in steps:
                 at(s[1], s[2])
 
+    def printable(self, name, page):
+        """No text of the guest acts on the reader's screen."""
+        def strings(x):
+            if isinstance(x, str):
+                yield x
+            elif isinstance(x, (list, dict)):
+                for y in x.values() if isinstance(x, dict) else x:
+                    yield from strings(y)
+        acts = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+        bad = [x for x in strings([page.data, page.text]) if acts.search(x)]
+        self.check(not bad, "%s: %s" % (name, ascii([x[:80] for x in bad[:3]])))
+
     def against_trace(self, name, page, guest, arguments):
         trace = pathlib.Path(self.folder.name, "trace.jsonl")
         self.run("trace", "-o", trace, "--stdin", "/dev/null", guest, *arguments)
@@ -381,6 +393,7 @@ def main():
         pages.append((name, path))
         checks.html_of(name, page)
         checks.references(name, page)
+        checks.printable(name, page)
         checks.against_trace(name, page, checks.guest(guest), arguments)
         checks.commands(name, page, arguments)
         checks.drawings(name, page, checks.guest(guest), arguments)

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "cli/console/source.h"
+#include "loader/printable.h"
 #include "session/drawings.h"
 #include "traces/prediction.h"
 
@@ -181,7 +182,7 @@ std::string Moments::lines_of(const Event& e) {
     }
     if (const size_t own = number.empty() ? std::string::npos : text.find(number); own != std::string::npos)
       text.replace(own, number.size(), "#% ");
-    if (!text.empty()) out.number(texts_.add_text(text));
+    if (!text.empty()) out.number(this->text(text));
   }
   return out.json();
 }
@@ -193,13 +194,16 @@ void Moments::output(const Event& e) {
   const std::string_view all = text.empty() ? std::string_view(bytes) : text;
   const std::string_view shown = cut(all, kOutputBytes);
   Row row;
-  row.number(events_.size() - 1).number(o.descriptor).text(shown);
+  row.number(events_.size() - 1).number(o.descriptor).text(loader::printable_lines(shown));
   row.number(all.size() - shown.size());
   outputs_.push_back(row.json());
   bytes_ += outputs_.back().size() + 2;
 }
 
 // --- what stands around a moment ---
+
+// Nothing in it acts on a reader's screen.
+size_t Moments::text(std::string_view s) { return texts_.add_text(loader::printable(s)); }
 
 size_t Moments::why() {
   Row row;
@@ -228,7 +232,7 @@ void Moments::words(const std::vector<DrawnWord>& all, Row& out) {
     const unsigned flags = (w.stale ? kStale : 0) | (w.live ? kLive : 0) | (traces::says_little(w) ? kSaysLittle : 0);
     row.signed_number(w.offset).number(w.size).number(static_cast<uint64_t>(w.role));
     row.number(text(w.object.empty() ? traces::words_for(w) : w.object + "." + w.name)).number(text(w.type));
-    row.text(cut(w.value, kLineBytes)).number(flags);
+    row.text(loader::printable(cut(w.value, kLineBytes))).number(flags);
     for (const std::string& m : w.marks) row.text(m);
     rows.number(rows_.add(row.json()));
   }
@@ -430,7 +434,7 @@ void Moments::append_functions(std::string& out) const {
   out += "\"functions\":[";
   for (const Listed& l : functions_) {
     Row row;
-    row.text(l.function ? model::readable(l.function->name()) : "?");
+    row.text(l.function ? loader::printable(model::readable(l.function->name())) : "?");
     row.number(l.function ? static_cast<uint64_t>(l.function->origin) : 0);
     std::vector<Line> lines;
     if (l.function) {
@@ -459,7 +463,7 @@ void Moments::append_functions(std::string& out) const {
   std::vector<std::string_view> by_number(files.size());
   for (const auto& [file, number] : files) by_number[number] = file;
   Row names;
-  for (const std::string_view file : by_number) names.text(base_name(file));
+  for (const std::string_view file : by_number) names.text(loader::printable(base_name(file)));
   out.pop_back();
   out += names.json() + ",\n\"source\":{";
   bool first = true;
@@ -504,11 +508,11 @@ std::string Moments::json(const std::string& name, const std::string& command) c
   for (isa::Reg r = 0; r < (reader.amd64() ? 16 : 31); ++r)
     registers.text(traces::register_name(reader.state().isa, r));
   if (!reader.amd64()) registers.text("SP");
-  traces::append_json_string(out, name);
+  traces::append_json_string(out, loader::printable(name));
   out += ",\n\"release\":";
   traces::append_json_string(out, fmt::format("{} {}/{}", go.version.text, go.goos, go.goarch));
   out += ",\n\"command\":";
-  traces::append_json_string(out, command);
+  traces::append_json_string(out, loader::printable(command));
   out += ",\n\"kinds\":" + kinds.json() + ",\n\"origins\":" + origins.json() + ",\n\"roles\":" + roles.json();
   out += ",\n\"registers\":" + registers.json() + ",\n";
   const auto list = [&](const char* key, const std::vector<std::string>& all) {

@@ -60,7 +60,7 @@ class Moments {
   void walk(Window& w);
   std::string registers(std::vector<uint64_t>& last) const;
   std::string lines_of(const model::Event& e);
-  size_t text(std::string_view s) { return texts_.add_text(s); }
+  size_t text(std::string_view s);
   size_t why();
   size_t drawing();
   void words(const std::vector<traces::DrawnWord>& all, Row& out);

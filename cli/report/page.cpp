@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "loader/printable.h"
+
 // page_data.S
 #define PART(name) extern "C" const char deferscope_report_##name##_begin[], deferscope_report_##name##_end[];
 PART(html)
@@ -44,7 +46,7 @@ std::string page_of(const std::string& title, const std::string& data) {
     out += html.substr(0, at);
     if (at == std::string_view::npos || end == std::string_view::npos) return out;
     const std::string_view name = html.substr(at + 2, end - at - 2);
-    if (name == "title") out += escaped(title);
+    if (name == "title") out += escaped(loader::printable(title));
     if (name == "style") out.append(deferscope_report_css_begin, deferscope_report_css_end);
     if (name == "data") out += within_script(data);
     if (name == "script") out.append(deferscope_report_js_begin, deferscope_report_js_end);
