@@ -363,7 +363,9 @@ class Browser:
 
     def smooth(self, small, path):
         self.size(1600), self.dark(False)
-        usual, each = self.move_time(small), self.move_time(path)
+        usual = self.move_time(small)
+        self.quiet("small", small)
+        each = self.move_time(path)
         n = self.js("events.length")
         self.driver.execute_script("go(shown[shown.length >> 1])")
         print("large page: %d events, %.1f ms a move; a small page: %.1f ms" % (n, each, usual))
