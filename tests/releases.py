@@ -165,7 +165,9 @@ def kept_cases(args, only=None):
 
 # Differences that the native record cannot show: case, release, and why they are real.
 KNOWN = [
+    ("go121-once", r"1\.2[257]", "statements of sync.OnceValue, inlined, are on other lines"),
     ("gc-finalizer", "1.25", "the runtime's goroutine that runs finalizers has another name: runtime.runFinalizers"),
+    ("go-afterfunc", "1.14", "a timer's function runs in a goroutine that another one starts: the timers' own goroutine is gone"),
     ("go-context", "1.21", "a context's cancel function is another function literal of the library"),
     ("panic-goroutines", "1.13", "the value of a bounds failure has index and length; the guest does not print it"),
     ("panic-values|panic-custom|recover-.*|defer-.*", "1.26", "the runtime prints a float's shortest digits: 2.5, no longer +2.500000e+000"),
@@ -184,7 +186,7 @@ def native(records, build, case):
 
 
 def known(case, release):
-    return next((why for cases, since, why in KNOWN if re.fullmatch(cases, case) and since == short(release)), None)
+    return next((why for cases, since, why in KNOWN if re.fullmatch(cases, case) and re.fullmatch(since, short(release))), None)
 
 
 def told(case, a, b):
@@ -401,6 +403,7 @@ def changes(cases):
                 of_both = same_literals(case.mechanism, a, b)
                 seen = [(m["field"], str(m["about"]), *patterns(m["field"], m["values"][a], m["values"][b])) for m in of_both]
                 seen = [s for s in seen if s[2] != s[3] and not DERIVED.fullmatch(s[0])]
+                told = sum(20 + len(m["values"][a]) + len(m["values"][b]) for m in of_both if m["values"][a] != m["values"][b])
                 kept_elsewhere = {s[1] for s in seen if s[0] == "defer.storage"}  # who runs those follows from it
                 for field, about, x, y in seen:
                     if about in kept_elsewhere and field not in ("defer.storage", "defer.registered_by"):
@@ -408,7 +411,7 @@ def changes(cases):
                     title, note, leads = machinery(field, x, y)
                     of = change(after.release, "machinery", title, note)
                     of.fields[field] = of.fields.get(field, False) or leads
-                    of.add(case.name, len(seen) + (0 if leads else 1000), before, after)
+                    of.add(case.name, told + (0 if leads else 10**6), before, after)
     known = set()
     for case in sorted(cases, key=lambda c: min(number(b.release) for b in c.builds)):
         first = next(b for b in case.builds if b.usual("amd64"))
