@@ -4,9 +4,10 @@ write into it, the command lines under its figures; and in a headless browser it
 
     tests/report.py --program build/release/deferscope --guests build/guests-core --stories build/guests-stories [--browser] [--shots DIR]
 
---browser fails where Debian's chromium, chromium-driver and python3-selenium are missing, else that part is skipped by name.
+--browser fails where Debian's chromium, chromium-driver and python3-selenium are missing, else that part is skipped by name; it also lets
+axe-core look at the pages where there is npm.
 """
-import argparse, html.parser, json, os, pathlib, re, shlex, shutil, subprocess, sys, tempfile, time
+import argparse, html.parser, json, os, pathlib, re, shlex, shutil, subprocess, sys, tarfile, tempfile, time
 
 # Debian's packages are Debian's python3's, which need not be the first on PATH.
 DEBIAN = "/usr/bin/python3"
@@ -199,6 +200,10 @@ class Checks:
         try:
             for name, path in pages:
                 browser.look(name, path)
+            if self.args.browser and shutil.which("npm"):
+                script = axe_core(self.folder.name)
+                for name, path in [*pages, ("large", large)]:
+                    browser.axe(name, path, script)
             browser.hostile(hostile)
             browser.smooth(dict(pages)["hello"], large)
         finally:
@@ -348,6 +353,17 @@ class Browser:
           !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label'))).map(e => e.outerHTML.slice(0, 80))""")
         self.check(not bare, "%s: without a name: %s" % (name, bare))
 
+    def axe(self, name, path, script):
+        """What axe-core finds."""
+        for dark in (False, True):
+            self.size(1400), self.dark(dark), self.open(path)
+            self.driver.execute_script(script)
+            found = self.driver.execute_async_script(
+                "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']})"
+                ".then(r => done(r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes[0].html.slice(0, 100))))")
+            self.check(not found, "%s: axe: %s" % (name, found))
+        self.driver.get_log("performance"), self.driver.get_log("browser")  # axe's own
+
     def hostile(self, path):
         self.size(1600), self.open(path)
         self.press("\ue010")  # End
@@ -374,6 +390,13 @@ class Browser:
         self.check(self.js("document.querySelectorAll('*').length") < 5000, "more elements than are seen")
         self.shot("large-1600")
         self.quiet("large", path)
+
+
+def axe_core(folder):
+    """The checker of accessibility, from npm."""
+    subprocess.run(["npm", "pack", "--silent", "axe-core@4.14.1"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    with tarfile.open(pathlib.Path(folder, "axe-core-4.14.1.tgz")) as packed:
+        return packed.extractfile("package/axe.min.js").read().decode()
 
 
 def has_browser():
