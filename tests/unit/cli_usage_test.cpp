@@ -49,7 +49,7 @@ TEST(Usage, HelpOfEveryVerbGoesToStdout) {
 TEST(Usage, CompletionScriptsLoadInTheirShell) {
   const Output o =
       run_command("bash -c 'eval \"$(" DEFERSCOPE_BINARY
-                  " completion bash)\"; COMP_WORDS=(deferscope r); COMP_CWORD=1; _deferscope; echo ${COMPREPLY[@]}'");
+                  " completion bash)\"; COMP_WORDS=(deferscope ru); COMP_CWORD=1; _deferscope; echo ${COMPREPLY[@]}'");
   EXPECT_EQ(o.status, 0);
   EXPECT_EQ(o.text, "run\n");
 }
