@@ -68,7 +68,7 @@ class Checks:
         return self.hello if name == HELLO else pathlib.Path(self.args.stories, name)
 
     def draw(self, guest, arguments, flags):
-        done = subprocess.run([self.args.program, "draw", *flags, str(guest), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([self.args.program, "draw", "--argv0", "/guest", *flags, str(guest), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=300)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
