@@ -5,6 +5,7 @@
 #include "loader/printable.h"
 #include "traces/json_writer.h"
 #include "traces/story_text.h"
+#include "traces/typeset.h"
 
 namespace deferscope::traces {
 namespace {
@@ -51,20 +52,6 @@ void json_row(JsonWriter& w, const Comparison& c, const ComparedStrand& s, size_
   w.list("why");
   for (const std::string& line : why(c, s, row)) w.item(line);
   w.end_list().close();
-}
-
-std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
 }
 
 // Of a workflow command: its message, or a property of it.
@@ -138,7 +125,7 @@ std::string junit_trouble(const std::string& suite, const std::string& what) {
       "  <testsuite name=\"{0}\" tests=\"1\" failures=\"0\" errors=\"1\">\n    <testcase classname=\"{0}\" "
       "name=\"run\">\n"
       "      <error message=\"{1}\"/>\n    </testcase>\n  </testsuite>\n",
-      xml(printable(suite)), xml(printable(what)));
+      markup(printable(suite)), markup(printable(what)));
 }
 
 std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, const std::string& suite) {
@@ -147,12 +134,13 @@ std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, c
   const auto add = [&](const std::string& pair, const std::string& name, const char* kind, const std::string& message,
                        const std::string& text) {
     ++tests;
-    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml(pair), xml(name));
+    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", markup(pair), markup(name));
     if (!*kind) {
       cases += "/>\n";
       return;
     }
-    cases += fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", kind, xml(message), xml(text));
+    cases +=
+        fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", kind, markup(message), markup(text));
   };
   size_t before = SIZE_MAX;
   for (size_t i = 0; i < c.columns().size(); ++i) {
@@ -181,7 +169,7 @@ std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, c
     before = i;
   }
   return fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n{}  </testsuite>\n",
-                     xml(suite), tests, failures, errors, cases);
+                     markup(suite), tests, failures, errors, cases);
 }
 
 std::string comparison_annotations(const Comparison& c, const CompareTextOptions& o,

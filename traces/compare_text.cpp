@@ -8,27 +8,15 @@
 
 #include "loader/printable.h"
 #include "traces/story_text.h"
+#include "traces/typeset.h"
 
 namespace deferscope::traces {
 namespace {
 
 using loader::printable;
 
-// Characters, not bytes.
-size_t width_of(std::string_view s) {
-  return static_cast<size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string cut(const std::string& text, size_t most) {
-  if (width_of(text) <= most) return text;
-  size_t end = 0;
-  for (size_t n = 0; n < most; ++end)
-    if ((text[end] & 0xc0) != 0x80 && ++n == most) break;
-  return text.substr(0, end) + "…";
-}
-
 std::string padded(std::string text, size_t width) {
-  const size_t own = width_of(text);
+  const size_t own = columns_of(text);
   if (own < width) text.append(width - own, ' ');
   return text;
 }
@@ -131,7 +119,7 @@ class Table {
     for (size_t c = 0; c < labels_.size(); ++c) groups.emplace_back(c, c);
     size_t text = 0;
     for (const Row& r : rows_)
-      if (!r.whole) text = std::max(text, width_of(r.text));
+      if (!r.whole) text = std::max(text, columns_of(r.text));
     text = std::min(text, std::max<size_t>(width / 2, 24));
     if (text + total(groups) > width) groups = folded();
     if (text + total(groups) > width && width > text)
@@ -161,9 +149,9 @@ class Table {
     return g.first == g.second ? labels_[g.first] : fmt::format("{} – {}", labels_[g.first], labels_[g.second]);
   }
   size_t cell_width(std::pair<size_t, size_t> g) const {
-    size_t most = width_of(label(g));
+    size_t most = columns_of(label(g));
     for (const Row& r : rows_)
-      if (!r.whole) most = std::max(most, std::min(width_of(r.cells[g.first]), most_) + 2);
+      if (!r.whole) most = std::max(most, std::min(columns_of(r.cells[g.first]), most_) + 2);
     return most + 2;
   }
   size_t total(const Groups& groups) const {

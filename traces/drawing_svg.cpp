@@ -9,6 +9,7 @@
 
 #include "traces/drawing.h"
 #include "traces/event_text.h"
+#include "traces/typeset.h"
 
 namespace deferscope::traces {
 namespace {
@@ -42,37 +43,6 @@ constexpr std::array<Look, static_cast<size_t>(Role::count)> kLooks = {{{"RE", "
 constexpr int kRow = 22, kFont = 13, kLane = 9, kMargin = 16, kHeading = 26;
 constexpr double kColumn = 7.85;  // of a monospaced letter
 constexpr size_t kOffsetColumns = 7, kLetterColumns = 4, kMostValue = 44, kMostWhat = 52;
-
-size_t columns_of(std::string_view s) {
-  return static_cast<size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string cut(const std::string& s, size_t width) {
-  if (columns_of(s) <= width) return s;
-  std::string out;
-  size_t n = 0;
-  for (size_t i = 0; i < s.size() && n + 1 < width; ++n) {
-    size_t end = i + 1;
-    while (end < s.size() && (s[end] & 0xc0) == 0x80) ++end;
-    out.append(s, i, end - i);
-    i = end;
-  }
-  return out + "…";
-}
-
-std::string escaped(std::string_view s) {
-  std::string out;
-  for (const char c : s) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 int pixels(size_t columns) { return static_cast<int>(static_cast<double>(columns) * kColumn + 0.999); }
 
@@ -278,7 +248,7 @@ class Figure {
   }
 
   static void text(std::string& out, const char* css, int x, int y, const std::string& s) {
-    out += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\">{}</text>\n", css, x, y, escaped(s));
+    out += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\">{}</text>\n", css, x, y, markup(s));
   }
 
   void write(std::string& out, const Block& b, int x, int width) const {
@@ -288,26 +258,26 @@ class Figure {
     for (const Cell& c : b.cells) {
       const auto role = static_cast<size_t>(c.role);
       out += fmt::format("<g class=\"word{}{}\" id=\"{}-{}\">", c.gone ? " gone" : "", c.fresh ? " fresh" : "", index_,
-                         c.ids.empty() ? "" : escaped(c.ids[0]));
+                         c.ids.empty() ? "" : markup(c.ids[0]));
       out +=
           fmt::format("<rect class=\"r{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", role, x, c.y, width, kRow);
       if (c.stale)
         out += fmt::format("<rect class=\"stale\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", x, c.y, width, kRow);
       const int y = c.y + kRow - 7;
       const int end = x - (box ? 4 : 4 + left_);
-      out += fmt::format("<text class=\"offset\" x=\"{}\" y=\"{}\">{}</text>", end, y, escaped(c.offset));
+      out += fmt::format("<text class=\"offset\" x=\"{}\" y=\"{}\">{}</text>", end, y, markup(c.offset));
       out += fmt::format("<text class=\"letters\" x=\"{}\" y=\"{}\">{}</text>", x + 4, y, kLooks[role].letters);
       out += fmt::format("<text x=\"{}\" y=\"{}\">", x + pixels(kLetterColumns), y);
       if (c.was.empty()) {
-        out += escaped(cut(c.value, value));
+        out += markup(cut(c.value, value));
       } else {
         const std::string was = cut(c.was, value / 2);
-        out += fmt::format("<tspan class=\"old\">{}</tspan> → {}", escaped(was),
-                           escaped(cut(c.value, value - columns_of(was) - 3)));
+        out += fmt::format("<tspan class=\"old\">{}</tspan> → {}", markup(was),
+                           markup(cut(c.value, value - columns_of(was) - 3)));
       }
       out += "</text>";
       out += fmt::format("<text class=\"what\" x=\"{}\" y=\"{}\">{}</text></g>\n",
-                         x + pixels(kLetterColumns + value + 2), y, escaped(cut(c.what, what)));
+                         x + pixels(kLetterColumns + value + 2), y, markup(cut(c.what, what)));
     }
   }
 
@@ -442,7 +412,7 @@ void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings)
     if (x + needs > std::max(width, 480) && x > kMargin) x = kMargin, y += kRow;
     legend += fmt::format(
         "<rect class=\"r{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/><text x=\"{}\" y=\"{}\">{}</text>\n",
-        static_cast<size_t>(role), x, y - kRow + 7, needs - 8, kRow - 2, x + 5, y, escaped(label));
+        static_cast<size_t>(role), x, y - kRow + 7, needs - 8, kRow - 2, x + 5, y, markup(label));
     x += needs;
   }
   height = y + kMargin;
@@ -453,7 +423,7 @@ void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings)
       "height=\"{1}\" "
       "aria-labelledby=\"title desc\">\n<title id=\"title\">The stack at {2}, {3}</title>\n<desc "
       "id=\"desc\">{4}</desc>\n",
-      width, height, escaped(m.place), escaped(drawings.front().program), escaped(description));
+      width, height, markup(m.place), markup(drawings.front().program), markup(description));
   out += style();
   for (const Figure& f : figures) f.write(out);
   out += legend + "</svg>\n";

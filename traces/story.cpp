@@ -411,7 +411,7 @@ class Teller {
   std::unordered_map<uint64_t, std::string> panic_values_;  // by id
   std::unordered_map<uintptr_t, std::string> files_;        // by a function's Name
   struct Count {
-    uint64_t count = 0, instructions = UINT64_MAX;
+    uint64_t count = 0;
     bool mechanism = false;
   };
   std::unordered_map<uint64_t, Count> mechanism_;  // by subject and how
@@ -508,7 +508,6 @@ void Teller::mechanism(const Event& e, uint32_t subject) {
   Count& c = mechanism_[uint64_t{subject} << 32 | texts_.id(told_.how)];
   ++c.count;
   c.mechanism = is_mechanism(e.kind());
-  if (!e.shown.none()) c.instructions = std::min(c.instructions, e.position - e.shown.position);
 }
 
 // In the source: the defer or go statement, or what is shown.

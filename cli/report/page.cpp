@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "loader/printable.h"
+#include "traces/typeset.h"
 
 // page_data.S
 #define PART(name) extern "C" const char deferscope_report_##name##_begin[], deferscope_report_##name##_end[];
@@ -13,19 +14,6 @@ PART(js)
 
 namespace deferscope::cli {
 namespace {
-
-std::string escaped(std::string_view s) {
-  std::string out;
-  for (const char c : s) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 // JSON in a script element: no text in it may end the element or begin a comment.
 std::string within_script(std::string_view json) {
@@ -46,7 +34,7 @@ std::string page_of(const std::string& title, const std::string& data) {
     out += html.substr(0, at);
     if (at == std::string_view::npos || end == std::string_view::npos) return out;
     const std::string_view name = html.substr(at + 2, end - at - 2);
-    if (name == "title") out += escaped(loader::printable(title));
+    if (name == "title") out += traces::markup(loader::printable(title));
     if (name == "style") out.append(deferscope_report_css_begin, deferscope_report_css_end);
     if (name == "data") out += within_script(data);
     if (name == "script") out.append(deferscope_report_js_begin, deferscope_report_js_end);
