@@ -399,7 +399,7 @@ void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings)
     height = f.place(height);
     width = std::max(width, f.width());
     f.roles(used);
-    description += (description.empty() ? "" : " ") + f.described();
+    description.append(description.empty() ? "" : " ").append(f.described());
   }
   if (drawings.empty()) return;
   // What the letters mean, in rows.
