@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "emu/linux/call.h"
+#include "emu/posix/boot.h"
 #include "emu/posix/files.h"
-#include "emu/posix/host_files.h"
 #include "emu/posix/scratch.h"
 
 namespace deferscope::emu::linux_ {
@@ -47,71 +47,10 @@ enum Aux : uint64_t {
   AT_EXECFN = 31
 };
 
-uint8_t prot_of(const loader::Segment& seg) {
-  return static_cast<uint8_t>((seg.read ? kRead : 0) | (seg.write ? kWrite : 0) | (seg.exec ? kExec : 0));
-}
-
-// A segment as whole pages. What a first page holds before the segment's first byte comes from the segment before it,
-// if that ends in the same page; else it is zero.
-void map_segment(State& s, MachineState& m, const loader::Image& image, const loader::Segment& seg) {
-  if (seg.memsz == 0) return;
-  uint64_t begin = page_of(seg.vaddr);
-  const uint64_t end = page_up(seg.end());
-  const uint8_t prot = prot_of(seg);
-  auto owner = std::make_shared<const loader::Image>(image);
-  if (begin == seg.vaddr && !m.memory.any_mapped(begin, 1)) {
-    m.memory.map(begin, end - begin, prot, Backing{owner, seg.bytes}, image.path());
-    return;
-  }
-  // Unaligned: bytes are copied to a buffer that starts at the page. Each of many segments may be all of a file.
-  const size_t size = seg.vaddr - begin + seg.bytes.size();
-  if (!s.holdings.take(size)) throw emu::Error(image.path() + ": its segments need more memory than --memory allows");
-  auto bytes = std::make_shared<std::vector<uint8_t>>(size);
-  m.memory.peek(begin, bytes->data(), seg.vaddr - begin);
-  std::copy(seg.bytes.begin(), seg.bytes.end(), bytes->begin() + static_cast<std::ptrdiff_t>(seg.vaddr - begin));
-  const std::span<const uint8_t> view(*bytes);
-  m.memory.map(begin, end - begin, prot, Backing{std::move(bytes), view}, image.path());
-}
-
-uint64_t map_image(State& s, MachineState& m, const loader::Image& image) {
-  uint64_t end = 0;
-  for (const loader::Segment& seg : image.segments()) {
-    if (seg.end() > kLayouts[1].mmap_top)
-      throw emu::Error(fmt::format("{}: segment at {:#x} lies outside user space", image.path(), seg.vaddr));
-    map_segment(s, m, image, seg);
-    end = std::max(end, page_up(seg.end()));
-  }
-  return end;
-}
-
-// The first thread's stack, from its upper end down.
-class StackBuilder {
- public:
-  StackBuilder(MachineState& m, uint64_t top) : m_(m), sp_(top) {}
-  uint64_t bytes(const void* data, size_t n) {
-    sp_ -= n;
-    m_.memory.write(sp_, data, n);
-    return sp_;
-  }
-  uint64_t string(const std::string& s) { return bytes(s.c_str(), s.size() + 1); }
-  void align() { sp_ &= ~uint64_t{15}; }
-  uint64_t sp() const { return sp_; }
-
- private:
-  MachineState& m_;
-  uint64_t sp_;
-};
-
 }  // namespace
 
 std::vector<std::string> environment(const GuestOptions& options) {
-  std::vector<std::string> env(std::begin(kEnvironment), std::end(kEnvironment));
-  for (const std::string& kv : options.env) {
-    const std::string key = kv.substr(0, kv.find('=') + 1);
-    std::erase_if(env, [&](const std::string& e) { return e.starts_with(key); });
-    env.push_back(kv);
-  }
-  return env;
+  return merged_environment({std::begin(kEnvironment), std::end(kEnvironment)}, options.env);
 }
 
 namespace {
@@ -224,15 +163,6 @@ void make_first_thread(State& s, MachineState& m, uint64_t sp, uint64_t entry) {
   s.running = s.pid;
 }
 
-// The working directory stays the one that it was, whatever becomes of its name.
-void hold_start_directory(State& s, MachineState& m, HostPort& host) {
-  if (s.roots->empty() || s.cwd == "/") return;
-  Context c{s, m, host, 0};
-  OpenFile f;
-  if (!host_enter(c, s.cwd, f)) return;
-  if (const Result file = new_file(s, f)) change_directory(s, s.cwd, static_cast<int>(file.value()));
-}
-
 }  // namespace
 
 void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) {
@@ -249,7 +179,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   s.exe = options.exe_name.starts_with('/') ? options.exe_name : absolute_path(options.exe_path);
   s.roots = std::make_shared<const std::vector<GrantedRoot>>(host.files().paths().roots());
   s.cwd = host.files().start_directory(options.cwd);
-  s.brk_start = s.brk_end = map_image(s, m, image);
+  s.brk_start = s.brk_end = map_image(s, m, image, kLayouts[1].mmap_top);
   m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);
   set_limits(s);

@@ -28,6 +28,7 @@ struct Call : posix::Context {
 
 // What a call that waits leaves behind (posix::Operation): its row is made again, its result goes to the registers.
 Result resume_call(posix::Context& c);
+void answer_thread(posix::State& s, MachineState& m, size_t index, Result result);
 void answer(isa::Isa isa, isa::CpuState& cpu, Result result);
 
 using Handler = Result (*)(Call&);

@@ -60,7 +60,7 @@ Result collect(Call& c, WatchSet& set, uint64_t address, int64_t limit) {
   const uint64_t size = event_size(c.s);
   Readiness look(c.s, &c.host);
   c.host.work(set.items.size());
-  for (auto& [fd, item] : set.items) {
+  for (auto& [key, item] : set.items) {
     if (n >= limit) break;
     const Ready now = fresh(look, c.s, item, item.events & poll_bit::ET);
     if (now == 0) continue;
@@ -111,11 +111,11 @@ Result sys_epoll_ctl(Call& c) {
   item.wants = wanted(item.events);
   item.file = c.s.fds.at(fd).file;
   const int set = c.s.fds.at(c.fd()).file;
-  const auto it = ep->items.find(fd);
+  const auto it = ep->items.find({fd});
   switch (c.a[1]) {
     case kAdd:
       if (it != ep->items.end()) return Error::EXIST;
-      if (e = add_watch(c, set, fd, item); !e) return e;
+      if (e = add_watch(c, set, {fd}, item); !e) return e;
       break;
     case kModify:
       if (it == ep->items.end()) return Error::NOENT;
@@ -123,7 +123,7 @@ Result sys_epoll_ctl(Call& c) {
       break;
     case kDelete:
       if (it == ep->items.end()) return Error::NOENT;
-      drop_watch(c.s, set, fd);
+      drop_watch(c.s, set, {fd});
       break;
     default: return Error::INVAL;
   }

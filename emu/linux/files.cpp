@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "emu/linux/call.h"
+#include "emu/posix/directories.h"
 #include "emu/posix/paths.h"
 #include "emu/posix/pipes.h"
 
@@ -282,35 +283,7 @@ void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, c
   out += record;
 }
 
-Result list(Call& c, OpenFile& f, Directory& d) {
-  std::vector<DirEntry> entries;
-  if (const Result e = list_directory(c, f, entries); !e) return e;
-  d.records.clear();
-  uint64_t size = 0;
-  for (const DirEntry& x : entries) size += record_size(x.name);
-  if (!hold_content(c.s, f, size)) return Error::NOMEM;
-  c.host.work(entries.size());
-  for (const DirEntry& x : entries) {
-    const uint64_t inode = x.inode ? x.inode : inode_of(clean_path(f.path + "/" + x.name));
-    add_record(d.records, inode, d.records.size() + record_size(x.name), x.type, x.name);
-  }
-  d.listed = true;
-  return 0;
-}
-
-uint16_t record_length(const std::string& records, uint64_t at) {
-  uint16_t length = 0;
-  std::memcpy(&length, records.data() + at + 16, 2);
-  return length;
-}
-
-// An offset is a cookie that only getdents64 gives; lseek may set any. The list goes on at the next record.
-void to_record(OpenFile& f, Directory& d) {
-  uint64_t at = 0;
-  while (at < d.records.size() && at < f.offset) at += record_length(d.records, at);
-  f.offset = at;
-  d.sought = false;
-}
+constexpr RecordForm kRecords = {record_size, add_record, 16};
 
 }  // namespace
 
@@ -318,21 +291,11 @@ Result sys_getdents64(Call& c) {
   constexpr uint64_t kMost = 1 << 20;
   OpenFile* f = opened_file(c.s, c.fd());
   if (!f) return Error::BADF;
-  auto* d = f->as<Directory>();
-  if (!d) return Error::NOTDIR;
-  if (!d->listed)
-    if (const Result e = list(c, *f, *d); !e) return e;
-  if (d->sought) to_record(*f, *d);
-  const uint64_t room = std::min<uint64_t>(c.a[2] & 0xffffffff, kMost);
-  uint64_t end = f->offset;
-  while (end < d->records.size()) {
-    const uint16_t length = record_length(d->records, end);
-    if (end + length - f->offset > room) break;
-    end += length;
-  }
-  if (end == f->offset) return end < d->records.size() ? Error::INVAL : kOk;
-  const Result done = copy_out(c, c.a[1], d->records.substr(f->offset, end - f->offset));
-  if (done) f->offset = end;
+  std::string records;
+  if (const Result e = next_records(c, *f, kRecords, std::min<uint64_t>(c.a[2] & 0xffffffff, kMost), records); !e)
+    return e;
+  const Result done = copy_out(c, c.a[1], records);
+  if (done) f->offset += records.size();
   return done;
 }
 

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "emu/linux/boot.h"
@@ -13,8 +12,7 @@
 #include "emu/linux/syscall_table.h"
 #include "emu/linux/vsyscall.h"
 #include "emu/posix/file_maps.h"
-#include "emu/posix/host_files.h"
-#include "emu/posix/timers.h"
+#include "emu/posix/process.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -41,16 +39,12 @@ class Linux final : public Os {
   }
   void system_call(MachineState& m, HostPort& host) override;
   void fault(MachineState& m, HostPort& host, const isa::Outcome& outcome) override;
-  void wake_due(MachineState& m, HostPort& host) override;
-  uint64_t next_due_ns(const MachineState& m) const override { return next_ns(m, false); }
-  uint64_t next_wake_ns(const MachineState& m) const override { return next_ns(m, true); }
+  void wake_due(MachineState& m, HostPort& host) override { posix::wake_due(s_, m, host); }
+  uint64_t next_due_ns(const MachineState& m) const override { return next_ns(s_, m, false); }
+  uint64_t next_wake_ns(const MachineState& m) const override { return next_ns(s_, m, true); }
   void deliver_signals(MachineState& m, HostPort& host) override;
   uint64_t copy_bytes() const override { return sizeof *this + s_.holdings.held - shared_bytes(); }
-  uint64_t shared_bytes() const override {  // pieces of files in /tmp, and what stands behind mappings
-    uint64_t n = s_.scratch.used / Contents::kPiece * Contents::kPieceCost;
-    for (const MappedFile& f : s_.mapped_files) n += f.bytes->size();
-    return n;
-  }
+  uint64_t shared_bytes() const override { return posix::shared_bytes(s_); }
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
   std::string call_name(uint64_t number) const override;
   std::vector<std::string> environment(const GuestOptions& options) const override {
@@ -61,19 +55,6 @@ class Linux final : public Os {
   void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }
 
  private:
-  // Around whatever may change what the process holds: the machine's budget and ours know of each other.
-  class Budget {
-   public:
-    Budget(State& s, MachineState& m) : s_(s), m_(m) { s.holdings.pages = m.memory.own_bytes(); }
-    ~Budget() { m_.memory.set_other_bytes(s_.holdings.held); }
-    Budget(const Budget&) = delete;
-    Budget& operator=(const Budget&) = delete;
-
-   private:
-    State& s_;
-    MachineState& m_;
-  };
-  uint64_t next_ns(const MachineState& m, bool only_wakers) const;
 
   State s_;
 };
@@ -85,7 +66,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
   isa::CpuState& cpu = m.cpu();
   const int row = find_syscall(column, cpu.r[kNumber[column]]);
   if (row < 0) throw Unsupported(unsupported_call(s_, cpu));
-  Call c(s_, {s_, m, host, m.current, {resume_call, answer, static_cast<unsigned>(row)}});
+  Call c(s_, {s_, m, host, m.current, {resume_call, answer_thread, static_cast<unsigned>(row)}});
   for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kArgs[column][i]];
   c.resume_by = std::exchange(c.info().resume_by, kNever);
   if (column == 0) {  // as the SYSCALL instruction leaves them
@@ -104,8 +85,7 @@ void Linux::system_call(MachineState& m, HostPort& host) {
     restore_mask(c);
     answer(s_.isa, c.cpu(), result);
   }
-  if (!s_.closed.empty()) host_close(c);
-  if (s_.io_changed) retry_io(s_, m, host);
+  settle_call(c);
 }
 
 void Linux::fault(MachineState& m, HostPort&, const isa::Outcome& outcome) {
@@ -113,39 +93,18 @@ void Linux::fault(MachineState& m, HostPort&, const isa::Outcome& outcome) {
   raise_fault(s_, m, outcome);
 }
 
-void Linux::wake_due(MachineState& m, HostPort& host) {
-  const Budget budget(s_, m);
-  host.work(m.threads.size() + s_.timers.size());
-  account(s_, m);
-  wake_sleepers(s_, m, host);
-  fire_timers(s_, m);
-  if (s_.io_changed) retry_io(s_, m, host);
-}
-
-uint64_t Linux::next_ns(const MachineState& m, bool only_wakers) const {
-  return std::min(next_timer_ns(s_, m, only_wakers), next_deadline(m));
-}
-
 void Linux::deliver_signals(MachineState& m, HostPort& host) {
   const Budget budget(s_, m);
   account(s_, m);
   s_.running = m.thread().tid;
   if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);
-  if (!m.exited || !m.memory.any_stored_page()) return;  // killed
-  Context c{s_, m, host, m.current};
-  write_back(c);
+  if (m.exited) write_back_all(s_, m, host);  // killed
 }
 
 std::string Linux::describe_thread(const MachineState& m, const Thread& t) const {
   (void)m;
-  if (t.status == ThreadStatus::Exited) return fmt::format("thread {} has ended", t.tid);
-  if (t.status == ThreadStatus::Runnable) return fmt::format("thread {} is runnable", t.tid);
-  const Wait& w = s_.threads.at(t.tid).wait;
-  const char* name = syscall_row(w.op.call).name;
-  if (w.kind == WaitKind::Key) return fmt::format("thread {} waits in {}({:#x})", t.tid, name, w.key);
-  if (w.kind == WaitKind::Io)
-    return fmt::format("thread {} waits in {}({})", t.tid, name, static_cast<int>(w.op.args[0]));
-  return fmt::format("thread {} waits in {}", t.tid, name);
+  const bool waits = t.status == ThreadStatus::Blocked;
+  return posix::describe_thread(s_, t, waits ? syscall_row(s_.threads.at(t.tid).wait.op.call).name : "");
 }
 
 std::string Linux::call_name(uint64_t number) const {
@@ -167,6 +126,10 @@ std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
 Result resume_call(Context& context) {
   Call c(static_cast<State&>(context.s), context);
   return syscall_row(c.op.call).handler(c);
+}
+
+void answer_thread(posix::State&, MachineState& m, size_t index, Result result) {
+  answer(m.isa, m.threads[index].cpu, result);
 }
 
 void answer(isa::Isa isa, isa::CpuState& cpu, Result result) {

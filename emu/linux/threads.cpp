@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "emu/linux/call.h"
+#include "emu/posix/process.h"
 
 namespace deferscope::emu::linux_ {
 
@@ -13,23 +14,6 @@ constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400, kSighand = 0x800, k
 constexpr uint64_t kThreadForm = kVm | kFs | kFiles | kSighand | kThread;
 constexpr uint64_t kKnown =
     kThreadForm | kSysvSem | kSetTls | kParentSetTid | kChildClearTid | kDetached | kChildSetTid | 0xff;
-
-size_t live_threads(const MachineState& m) {
-  return static_cast<size_t>(std::count_if(m.threads.begin(), m.threads.end(),
-                                           [](const Thread& t) { return t.status != ThreadStatus::Exited; }));
-}
-
-// The child takes the place of a thread that ended, or a new one.
-size_t place_thread(MachineState& m, const Thread& child) {
-  const auto it = std::find_if(m.threads.begin(), m.threads.end(),
-                               [](const Thread& t) { return t.status == ThreadStatus::Exited; });
-  if (it != m.threads.end()) {
-    *it = child;
-    return static_cast<size_t>(it - m.threads.begin());
-  }
-  m.threads.push_back(child);
-  return m.threads.size() - 1;
-}
 
 struct CloneArgs {
   uint64_t flags, stack, parent_tid, child_tid, tls;

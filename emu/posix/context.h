@@ -1,6 +1,7 @@
 // What the operations of emu/posix/ work on: the values, the way out to the host, and who calls. A system's own call
 // (emu/linux/call.h) is one, with its arguments.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "emu/posix/state.h"
@@ -51,6 +52,8 @@ uint64_t next_deadline(const MachineState& m);  // of the threads that wait
 void retry_io(State& s, MachineState& m, HostPort& host);
 // Threads that wait at `key` for one of these bits: wakes so many of them, the longest waiting first.
 int64_t wake_key(State& s, MachineState& m, uint64_t key, int64_t count, uint64_t bits);
+// The one that has waited there longest (its place in m.threads).
+std::optional<size_t> first_waiting(const State& s, const MachineState& m, uint64_t key);
 // So many of them go to another key instead, behind those that wait there.
 int64_t move_key(State& s, MachineState& m, uint64_t key, uint64_t to, int64_t count);
 // An operation that only time ends, and one that nothing ends but a signal or a wake-up.

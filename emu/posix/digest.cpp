@@ -39,7 +39,12 @@ struct AddKind {
   void operator()(const EventCounter& f) { d(f.count, f.semaphore); }
   void operator()(const WatchSet& f) {
     d(f.items.size());
-    for (const auto& [fd, i] : f.items) d(fd, i.wants, i.events, i.data, i.file, i.seen, i.disarmed);
+    for (const auto& [key, i] : f.items) {
+      d(key.fd, i.wants, i.events, i.data, i.file, i.seen, i.disarmed);
+      if (key.filter) d(key.filter);
+    }
+    for (const auto& [key, i] : f.others)
+      d(key.first, key.second, i.events, i.flags, i.data, i.fired, i.disarmed, i.expiry, i.interval);
   }
   void operator()(const SocketFile& f) { d(f.socket); }
 };

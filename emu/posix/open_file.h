@@ -1,9 +1,11 @@
 // An open file description: what dup shares. One type a kind, and what all of them have.
 #pragma once
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,6 +29,21 @@ struct Watch {
   int file = 0;
   uint64_t seen = 0;  // the file's `changes`, plus 1, when last reported
   bool disarmed = false;
+};
+
+// What a set knows an item by: a descriptor, and where a set can want several things of one (kqueue), which of them.
+struct WatchKey {
+  int fd = 0, filter = 0;
+  auto operator<=>(const WatchKey&) const = default;
+};
+
+// What a set waits for beside files: somebody says so, or time passes (kqueue's EVFILT_USER and EVFILT_TIMER).
+struct UserWatch {
+  uint32_t events = 0, flags = 0;  // the system's own
+  uint64_t data = 0;               // the guest's
+  bool fired = false, disarmed = false;
+  uint64_t expiry = kNoTime, interval = 0;  // ns of the machine's clock; without time nobody but the guest fires it
+  static constexpr uint64_t kNoTime = UINT64_MAX;
 };
 
 // --- kinds ---
@@ -67,7 +84,8 @@ struct EventCounter {
   bool semaphore = false;
 };
 struct WatchSet {
-  std::map<int, Watch> items;  // by descriptor
+  std::map<WatchKey, Watch> items;
+  std::map<std::pair<int, uint64_t>, UserWatch> others;  // by the system's own kind and the guest's number
 };
 struct SocketFile {
   int socket = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 
 #include "emu/posix/sockets.h"
 
@@ -26,7 +27,9 @@ bool Readiness::any_in(const WatchSet& set) {
     const Watch& item = entry.second;
     return !item.disarmed && (of(s_.files.at(item.file)) & (item.wants | kAlways));
   });
-  return sets_[&set] = any;
+  return sets_[&set] = any || std::any_of(set.others.begin(), set.others.end(), [](const auto& entry) {
+           return entry.second.fired && !entry.second.disarmed;
+         });
 }
 
 Ready Readiness::of(const OpenFile& f) {
@@ -54,7 +57,7 @@ void note_change(State& s, OpenFile& f) {
 
 namespace {
 
-using Items = std::map<int, Watch>;
+using Items = std::map<WatchKey, Watch>;
 
 void drop_watcher(State& s, int file, int set) {
   const auto it = s.files.find(file);
@@ -144,15 +147,26 @@ class NestingCheck {
 
 }  // namespace
 
-Result add_watch(Context& c, int set, int fd, const Watch& item) {
+Result add_watch(Context& c, int set, WatchKey key, const Watch& item) {
   if (const Result e = NestingCheck(c, set, item.file).run(); !e) return e;
   if (!c.s.holdings.take(cost::kWatch)) return Error::NOSPC;
-  items_of(c.s, set)[fd] = item;
+  items_of(c.s, set)[key] = item;
   c.s.files.at(item.file).watchers.push_back(set);
   return 0;
 }
 
-void drop_watch(State& s, int set, int fd) { drop_item(s, set, items_of(s, set).find(fd)); }
+void drop_watch(State& s, int set, WatchKey key) { drop_item(s, set, items_of(s, set).find(key)); }
+
+Result add_other(Context& c, int set, std::pair<int, uint64_t> key, const UserWatch& item) {
+  auto& others = c.s.files.at(set).as<WatchSet>()->others;
+  if (!others.contains(key) && !c.s.holdings.take(cost::kWatch)) return Error::NOSPC;
+  others[key] = item;
+  return 0;
+}
+
+void drop_other(State& s, int set, std::pair<int, uint64_t> key) {
+  if (s.files.at(set).as<WatchSet>()->others.erase(key)) s.holdings.give_back(cost::kWatch);
+}
 
 Ready fresh(Readiness& look, const State& s, const Watch& item, bool edge) {
   if (item.disarmed) return 0;
@@ -170,14 +184,17 @@ void forget_in_sets(State& s, int fd, int file) {
   const std::vector<int> sets = s.files.at(file).watchers;
   for (int set : sets) {
     Items& items = items_of(s, set);
-    const auto it = items.find(fd);
-    if (it != items.end() && it->second.file == file) drop_item(s, set, it);
+    const auto it = items.lower_bound({fd, INT_MIN});
+    if (it != items.end() && it->first.fd == fd && it->second.file == file) drop_item(s, set, it);
   }
 }
 
 void empty_set(State& s, int set) {
   Items& items = items_of(s, set);
   while (!items.empty()) drop_item(s, set, items.begin());
+  auto& others = s.files.at(set).as<WatchSet>()->others;
+  s.holdings.give_back(others.size() * cost::kWatch);
+  others.clear();
 }
 
 }  // namespace deferscope::emu::posix

@@ -30,8 +30,10 @@ void note_change(State& s, OpenFile& f);  // f's readiness may have changed
 // --- sets ---
 
 // Puts an item for the descriptor in a set; LOOP or INVAL where sets would nest too deep or too broad, NOSPC.
-Result add_watch(Context& c, int set, int fd, const Watch& item);
-void drop_watch(State& s, int set, int fd);
+Result add_watch(Context& c, int set, WatchKey key, const Watch& item);
+void drop_watch(State& s, int set, WatchKey key);
+Result add_other(Context& c, int set, std::pair<int, uint64_t> key, const UserWatch& item);  // NOSPC
+void drop_other(State& s, int set, std::pair<int, uint64_t> key);
 // What an item reports now; 0: nothing it wants. With `edge` what it reported stays silent until the file changes.
 Ready fresh(Readiness& look, const State& s, const Watch& item, bool edge);
 void mark_reported(const State& s, Watch& item, bool once);

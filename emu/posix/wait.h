@@ -9,12 +9,13 @@
 namespace deferscope::emu::posix {
 
 struct Context;
+struct State;
 
 // What a thread asked the system to do. `resume` goes on with it when what it waits for may have come (Context::woken
 // says why): it gives the call's result or waits on. `answer` puts the result where the guest looks for it.
 struct Operation {
   using Resume = Result (*)(Context& c);
-  using Answer = void (*)(isa::Isa isa, isa::CpuState& cpu, Result result);
+  using Answer = void (*)(State& s, MachineState& m, size_t index, Result result);  // of the thread with this index
   Resume resume = nullptr;
   Answer answer = nullptr;
   unsigned call = 0;  // the system's own number for it; it stands for both functions in the digest

@@ -66,7 +66,7 @@ void finish_wait(State& s, MachineState& m, size_t index, Result result) {
   t.wake_at = kNever;
   info.wait = Wait{};
   if (info.saved_mask) info.mask = *std::exchange(info.saved_mask, std::nullopt);
-  op.answer(m.isa, t.cpu, result);
+  op.answer(s, m, index, result);
 }
 
 void wake_sleepers(State& s, MachineState& m, HostPort& host) {
@@ -128,6 +128,11 @@ void retry_io(State& s, MachineState& m, HostPort& host) {
       again = again || s.io_changed;
     }
   }
+}
+
+std::optional<size_t> first_waiting(const State& s, const MachineState& m, uint64_t key) {
+  const std::vector<size_t> all = waiting_at(s, m, key, UINT64_MAX);
+  return all.empty() ? std::nullopt : std::optional(all.front());
 }
 
 int64_t wake_key(State& s, MachineState& m, uint64_t key, int64_t count, uint64_t bits) {
