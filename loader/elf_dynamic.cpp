@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
+#include "loader/patcher.h"
 #include "loader/printable.h"
 
 namespace deferscope::loader {
@@ -28,48 +28,11 @@ uint64_t tag(const Tags& tags, int64_t which) {
   return i == tags.end() ? 0 : i->second.front();
 }
 
-Segment* segment_at(Parts* parts, uint64_t vaddr) {  // they are in order
-  auto& all = parts->segments;
-  auto after =
-      std::upper_bound(all.begin(), all.end(), vaddr, [](uint64_t a, const Segment& s) { return a < s.vaddr; });
-  if (after == all.begin()) return nullptr;
-  Segment& s = *std::prev(after);
-  return vaddr - s.vaddr < s.bytes.size() ? &s : nullptr;
-}
-
 // File bytes from a (biased) address to its segment's end.
 Bytes bytes_from(Parts* parts, uint64_t vaddr) {
   const Segment* s = segment_at(parts, vaddr);
   return s ? s->bytes.subspan(static_cast<size_t>(vaddr - s->vaddr)) : Bytes{};
 }
-
-// Writes words into segments, each copied before its first change.
-class Patcher {
- public:
-  explicit Patcher(Parts* parts) : parts_(parts) {}
-
-  bool write(uint64_t vaddr, uint64_t value) {
-    if (!last_ || vaddr - last_->vaddr >= last_->bytes.size()) last_ = own(segment_at(parts_, vaddr));
-    if (!last_) return false;
-    uint64_t offset = vaddr - last_->vaddr;
-    if (last_->bytes.size() - offset < 8) return false;
-    std::memcpy(const_cast<uint8_t*>(last_->bytes.data()) + offset, &value, 8);  // our own copy, see own()
-    return true;
-  }
-
- private:
-  Segment* own(Segment* s) {
-    if (!s || owned_.contains(s)) return s;
-    parts_->relocated.emplace_back(s->bytes.begin(), s->bytes.end());
-    s->bytes = parts_->relocated.back();
-    owned_[s] = true;
-    return s;
-  }
-
-  Parts* parts_;
-  Segment* last_ = nullptr;
-  std::map<Segment*, bool> owned_;
-};
 
 // Applies the RELA table. Other relocation kinds need a dynamic linker: the first one makes the program not runnable.
 void relocate(Parts* parts, Bytes rela, const std::string& name) {

@@ -1,5 +1,6 @@
 // The formats that are read, and what is said of files of others.
 #include <elf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -9,7 +10,8 @@ namespace deferscope::loader {
 namespace {
 
 constexpr Format kFormats[] = {
-    {{ELFMAG, SELFMAG}, read_elf, read_elf_symbols},
+    {{ELFMAG, SELFMAG}, "an ELF", read_elf, read_elf_symbols},
+    {"\xcf\xfa\xed\xfe", "a Mach-O", read_macho, read_macho_symbols},
 };
 
 // Files that are something else get a line that says what.
@@ -19,9 +21,10 @@ struct Stranger {
 };
 constexpr Stranger kStrangers[] = {
     {"MZ", "Windows PE files are not supported; build with GOOS=linux"},
-    {"\xcf\xfa\xed\xfe", "Mach-O files are not supported yet; build with GOOS=linux"},
     {"\xca\xfe\xba\xbe", "Mach-O universal files are not supported yet; build with GOOS=linux"},
-    {"\xce\xfa\xed\xfe", "32-bit Mach-O files are not supported"},
+    {"\xce\xfa\xed\xfe", "a 32-bit Mach-O file; only amd64 and arm64 are supported (GOARCH=amd64 or arm64)"},
+    {"\xfe\xed\xfa\xcf", "a big-endian Mach-O file; only amd64 and arm64 are supported"},
+    {"\xfe\xed\xfa\xce", "a big-endian Mach-O file; only amd64 and arm64 are supported"},
     {std::string_view("\0asm", 4), "WebAssembly files are not supported; build with GOOS=linux"},
     {"!<arch>\n", "an archive, not a program; link it first (go build)"},
     {"go object ", "a Go object file, not a program; link it first (go build)"},
@@ -38,8 +41,9 @@ const Format& format_of(Bytes file, const std::string& name) {
   for (const Stranger& s : kStrangers)
     if (text.starts_with(s.magic)) throw Error(name + ": " + s.what);
   for (const Format& f : kFormats)
-    if (f.magic.starts_with(text)) throw Error(name + ": truncated: only the first bytes of an ELF header");
-  throw Error(name + ": not an ELF file");
+    if (f.magic.starts_with(text))
+      throw Error(fmt::format("{}: truncated: only the first bytes of {} header", name, f.article));
+  throw Error(name + ": neither an ELF nor a Mach-O file");
 }
 
 }  // namespace deferscope::loader

@@ -124,6 +124,7 @@ const std::vector<Section>& Image::sections() const { return body_->parts.sectio
 uint64_t Image::bias() const { return body_->parts.bias; }
 const ProgramHeaders& Image::program_headers() const { return body_->parts.headers; }
 const ElfInfo& Image::elf() const { return body_->parts.elf; }
+const MachOInfo& Image::macho() const { return body_->parts.macho; }
 uint64_t Image::file_size() const { return body_->file_size; }
 
 std::optional<std::string> Image::not_runnable() const {

@@ -35,7 +35,7 @@ struct Section {
   std::string name;
   uint64_t address = 0;  // relocated; 0 if it is not loaded
   uint64_t size = 0;     // in memory
-  uint64_t flags = 0;    // ELF sh_flags (0x800: compressed)
+  uint64_t flags = 0;    // as in the file: ELF sh_flags, Mach-O section_64 flags
   uint64_t fileoff = 0;
   Bytes bytes;  // as in the file: not relocated, not decompressed; empty for .bss
 };
@@ -53,6 +53,28 @@ struct ElfInfo {
   uint64_t tls_size = 0, tls_align = 0;  // PT_TLS: a thread's own block; 0: none
   std::string interpreter;               // PT_INTERP; empty if none
   std::vector<std::string> needed;       // DT_NEEDED
+};
+
+// A word that Darwin's dyld fills with the address of something in a library before the program starts.
+struct Import {
+  std::string name;      // as in the file, with its underscore: "_write", "_fdopendir$INODE64"
+  std::string library;   // install name; empty where any may have it
+  uint64_t pointer = 0;  // relocated address of the 8-byte word; it lies in a writable segment's memory
+  int64_t addend = 0;    // added to the address
+  bool weak = false;     // may be missing: then the word is 0
+  bool lazy = false;     // used by calls only
+};
+
+// What a Mach-O file says beyond that.
+struct MachOInfo {
+  uint32_t filetype = 0, flags = 0;    // MH_EXECUTE 2; MH_PIE 0x200000
+  uint32_t platform = 0;               // LC_BUILD_VERSION: 1 macOS; 0: not said
+  uint64_t header = 0;                 // relocated address of the Mach header
+  bool unixthread = false;             // starts as LC_UNIXTHREAD says (argc at the stack pointer), not by LC_MAIN
+  uint64_t stack_size = 0;             // LC_MAIN: of the first thread; 0: the system's own
+  std::string dynamic_linker;          // LC_LOAD_DYLINKER; empty if none
+  std::vector<std::string> libraries;  // install names, in the file's order
+  std::vector<Import> imports;         // in the file's order; the same name may stand here more than once
 };
 
 // What is known because a program is Go's.
@@ -80,7 +102,8 @@ struct SymbolAt {
 
 class Image {
  public:
-  // Reads the file once. Throws Error for everything that is not a 64-bit ELF program for x86-64 or arm64. A Go program
+  // Reads the file once. Throws Error for everything that is not a 64-bit ELF or Mach-O program for x86-64 or
+  // arm64. A Go program
   // of 2 MB takes well under 5 ms; tables are decoded when first asked for.
   static Image load(const std::string& path);
   // The same from bytes; `name` stands for the path in messages.
@@ -96,7 +119,8 @@ class Image {
   const Section* section(std::string_view name) const;  // the first with this name, or nullptr
   uint64_t bias() const;  // added to every address of the file; 0: it is where it was linked for
   const ProgramHeaders& program_headers() const;
-  const ElfInfo& elf() const;
+  const ElfInfo& elf() const;      // empty for other formats
+  const MachOInfo& macho() const;  // empty for other formats
   uint64_t file_size() const;
 
   // Why `run` must refuse, as the text behind "PATH: "; nothing if it can be run.

@@ -1,4 +1,4 @@
-// What a file-format reader (elf.cpp) hands to Image. Internal to the room.
+// What a file-format reader (elf.cpp, macho.cpp) hands to Image. Internal to the room.
 #pragma once
 #include <functional>
 #include <memory>
@@ -8,6 +8,16 @@
 #include "loader/image.h"
 
 namespace deferscope::loader {
+
+// Mach-O's symbol table, which is in no section: read when first asked for.
+struct SymbolBytes {
+  Bytes entries, names;
+  struct Range {
+    uint64_t start, end;  // relocated
+    bool code;
+  };
+  std::vector<Range> sections;  // as symbols count them
+};
 
 struct Parts {
   isa::Isa isa = isa::Isa::x86_64;
@@ -19,6 +29,8 @@ struct Parts {
   uint64_t bias = 0;
   ProgramHeaders headers;
   ElfInfo elf;
+  MachOInfo macho;
+  SymbolBytes symbols;
   std::optional<std::string> not_runnable;
 };
 
@@ -26,6 +38,7 @@ struct Parts {
 // Symbols are read when first asked for; a missing or unusable table gives none. All throw Error.
 struct Format {
   std::string_view magic;
+  const char* article;  // "an ELF", for messages
   Parts (*read)(Bytes file, const std::string& name);
   std::vector<Symbol> (*symbols)(const Parts& parts);
 };
@@ -34,6 +47,9 @@ const Format& format_of(Bytes file, const std::string& name);
 
 Parts read_elf(Bytes file, const std::string& name);
 std::vector<Symbol> read_elf_symbols(const Parts& parts);
+
+Parts read_macho(Bytes file, const std::string& name);
+std::vector<Symbol> read_macho_symbols(const Parts& parts);
 
 // Finds what makes a program Go's; nullptr and a reason if it is not.
 std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason);
