@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "emu/darwin/darwin.h"
 #include "emu/hash.h"
 #include "emu/linux/linux.h"
 #include "isa/arm64/lift.h"
@@ -30,12 +31,13 @@ struct System {
   isa::CpuModel (*cpu)(isa::CpuModel model);
   std::unique_ptr<Os> (*make)();
 };
-constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux}};
+constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux},
+                               {loader::Os::darwin, darwin::darwin_cpu, darwin::make_darwin}};
 
 const System& system_of(const loader::Image& image) {
   for (const System& s : kSystems)
     if (s.os == image.os()) return s;
-  throw Error(image.path() + ": only Linux programs can be run so far");
+  throw Error(image.path() + ": programs for this system cannot be run");
 }
 
 const loader::Image& runnable(const loader::Image& image) {
@@ -174,7 +176,15 @@ bool Machine::finish(const RunExit& exit) {
       break;
     case RunExit::HostCall:
       ++s.position;
-      s.os->host_call(s, recording_);
+      try {
+        s.os->host_call(s, recording_);
+      } catch (const Unsupported& e) {
+        --s.position;
+        unsupported(e.what());
+      } catch (const Interrupted&) {
+        --s.position;
+        return false;
+      }
       break;
     default: break;
   }

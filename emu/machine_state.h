@@ -167,13 +167,18 @@ class Os {
   virtual std::string call_name(uint64_t number) const = 0;
   // All that a guest with these options finds in its environment.
   virtual std::vector<std::string> environment(const GuestOptions& options) const = 0;
-  // A function bound to a guest address that is not memory (amd64's vsyscall page; later Darwin's imports): true if
-  // `pc` is one. It counts one instruction.
+  // A function bound to a guest address that is not memory (amd64's vsyscall page; Darwin's imports): true if `pc` is
+  // one. It counts one instruction. Throws emu::Unsupported as system_call does; pc then still stands at it.
   virtual bool is_host_call(uint64_t pc) const {
     (void)pc;
     return false;
   }
   virtual void host_call(MachineState& m, HostPort& host) { (void)m, (void)host; }
+  // What the function at `pc` is called ("_write"); "": there is none, or it has no name.
+  virtual std::string host_call_name(uint64_t pc) const {
+    (void)pc;
+    return {};
+  }
 };
 
 // A limit of the run was reached inside a system call or a wake-up: the run ends before its instruction.

@@ -12,12 +12,12 @@ namespace err {
 inline constexpr int PERM = 1, NOENT = 2, SRCH = 3, INTR = 4, IO = 5, NXIO = 6, BADF = 9, CHILD = 10, AGAIN = 11,
                      NOMEM = 12, ACCES = 13, FAULT = 14, BUSY = 16, EXIST = 17, XDEV = 18, NODEV = 19, NOTDIR = 20,
                      ISDIR = 21, INVAL = 22, NFILE = 23, MFILE = 24, NOTTY = 25, TXTBSY = 26, FBIG = 27, NOSPC = 28,
-                     SPIPE = 29, ROFS = 30, MLINK = 31, PIPE = 32, RANGE = 34, NAMETOOLONG = 36, NOSYS = 38,
-                     NOTEMPTY = 39, LOOP = 40, NODATA = 61, OVERFLOW = 75, NOTSOCK = 88, DESTADDRREQ = 89, MSGSIZE = 90,
-                     PROTOTYPE = 91, NOPROTOOPT = 92, PROTONOSUPPORT = 93, SOCKTNOSUPPORT = 94, OPNOTSUPP = 95,
-                     AFNOSUPPORT = 97, ADDRINUSE = 98, ADDRNOTAVAIL = 99, NETUNREACH = 101, CONNRESET = 104,
-                     NOBUFS = 105, ISCONN = 106, NOTCONN = 107, TIMEDOUT = 110, CONNREFUSED = 111, INPROGRESS = 115,
-                     DQUOT = 122;
+                     SPIPE = 29, ROFS = 30, MLINK = 31, PIPE = 32, RANGE = 34, DEADLK = 35, NAMETOOLONG = 36,
+                     NOSYS = 38, NOTEMPTY = 39, LOOP = 40, NODATA = 61, OVERFLOW = 75, NOTSOCK = 88, DESTADDRREQ = 89,
+                     MSGSIZE = 90, PROTOTYPE = 91, NOPROTOOPT = 92, PROTONOSUPPORT = 93, SOCKTNOSUPPORT = 94,
+                     OPNOTSUPP = 95, AFNOSUPPORT = 97, ADDRINUSE = 98, ADDRNOTAVAIL = 99, NETUNREACH = 101,
+                     CONNRESET = 104, NOBUFS = 105, ISCONN = 106, NOTCONN = 107, TIMEDOUT = 110, CONNREFUSED = 111,
+                     INPROGRESS = 115, DQUOT = 122;
 }  // namespace err
 
 int linux_errno(posix::Error error);

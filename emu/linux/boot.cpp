@@ -22,9 +22,6 @@ constexpr Layout kLayouts[2] = {{0x7ffffffff000, 0x7ffff7fff000}, {0xfffffffff00
 constexpr uint64_t kStackSize = 8 << 20;
 constexpr uint64_t kArgLimit = 2 << 20;  // bytes of argv and env
 
-// The environment every guest gets; --env adds to it or replaces.
-constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "USER=guest"};
-
 enum Aux : uint64_t {
   AT_NULL = 0,
   AT_PHDR = 3,
@@ -46,14 +43,6 @@ enum Aux : uint64_t {
   AT_HWCAP2 = 26,
   AT_EXECFN = 31
 };
-
-}  // namespace
-
-std::vector<std::string> environment(const GuestOptions& options) {
-  return merged_environment({std::begin(kEnvironment), std::end(kEnvironment)}, options.env);
-}
-
-namespace {
 
 std::string join_zero(const std::vector<std::string>& words) {
   std::string out;

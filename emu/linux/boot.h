@@ -5,9 +5,6 @@
 
 namespace deferscope::emu::linux_ {
 
-// All that the guest finds in its environment.
-std::vector<std::string> environment(const GuestOptions& options);
-
 void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options);
 
 }  // namespace deferscope::emu::linux_

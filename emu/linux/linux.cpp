@@ -11,6 +11,7 @@
 #include "emu/linux/faults.h"
 #include "emu/linux/syscall_table.h"
 #include "emu/linux/vsyscall.h"
+#include "emu/posix/boot.h"
 #include "emu/posix/file_maps.h"
 #include "emu/posix/process.h"
 
@@ -48,14 +49,13 @@ class Linux final : public Os {
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
   std::string call_name(uint64_t number) const override;
   std::vector<std::string> environment(const GuestOptions& options) const override {
-    return linux_::environment(options);
+    return posix::environment(options);
   }
   void digest(uint64_t& h) const override { digest_state(s_, h); }
   bool is_host_call(uint64_t pc) const override { return s_.amd64() && is_vsyscall(pc); }
   void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }
 
  private:
-
   State s_;
 };
 

@@ -49,8 +49,9 @@ uint64_t map_image(State& s, MachineState& m, const loader::Image& image, uint64
   return end;
 }
 
-std::vector<std::string> merged_environment(std::vector<std::string> env, const std::vector<std::string>& more) {
-  for (const std::string& kv : more) {
+std::vector<std::string> environment(const GuestOptions& options) {
+  std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "USER=guest"};
+  for (const std::string& kv : options.env) {
     const std::string key = kv.substr(0, kv.find('=') + 1);
     std::erase_if(env, [&](const std::string& e) { return e.starts_with(key); });
     env.push_back(kv);

@@ -28,8 +28,8 @@ class StackBuilder {
   uint64_t sp_;
 };
 
-// `fixed`, and the user's K=V behind it or in the place of the same K.
-std::vector<std::string> merged_environment(std::vector<std::string> fixed, const std::vector<std::string>& more);
+// What every guest gets, and what --env adds to it or replaces.
+std::vector<std::string> environment(const GuestOptions& options);
 // The working directory stays the one that it was, whatever becomes of its name.
 void hold_start_directory(State& s, MachineState& m, HostPort& host);
 

@@ -28,8 +28,8 @@ bool Readiness::any_in(const WatchSet& set) {
     return !item.disarmed && (of(s_.files.at(item.file)) & (item.wants | kAlways));
   });
   return sets_[&set] = any || std::any_of(set.others.begin(), set.others.end(), [](const auto& entry) {
-           return entry.second.fired && !entry.second.disarmed;
-         });
+                         return entry.second.fired && !entry.second.disarmed;
+                       });
 }
 
 Ready Readiness::of(const OpenFile& f) {

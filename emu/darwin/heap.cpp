@@ -1,0 +1,95 @@
+// What libSystem allocates for its callers: malloc itself, directory streams, lists of addresses. First fit in a region
+// of its own; who is where is part of the value.
+#include <algorithm>
+
+#include "emu/darwin/call.h"
+
+namespace deferscope::emu::darwin {
+namespace {
+
+constexpr uint64_t kUnit = 16, kGrow = 1 << 20;
+
+// The first free place; behind all blocks there is one.
+uint64_t free_place(const State& s, uint64_t size) {
+  uint64_t at = kHeapStart;
+  for (const auto& [address, n] : s.heap) {
+    if (address - at >= size) break;
+    at = address + n;
+  }
+  return at;
+}
+
+}  // namespace
+
+uint64_t heap_allocate(State& s, Memory& memory, uint64_t size) {
+  size = (std::max<uint64_t>(size, 1) + kUnit - 1) & ~(kUnit - 1);
+  if (size > kHeapLimit || size == 0) return 0;
+  const uint64_t at = free_place(s, size);
+  if (at + size > kHeapStart + kHeapLimit || !s.holdings.take(cost::kDescriptor)) return 0;
+  if (at + size > s.heap_end) {
+    const uint64_t end = (at + size + kGrow - 1) & ~(kGrow - 1);
+    memory.map(s.heap_end, end - s.heap_end, kRead | kWrite, {}, "[malloc]");
+    s.heap_end = end;
+  }
+  s.heap[at] = size;
+  return at;
+}
+
+bool heap_free(State& s, uint64_t address) {
+  if (!s.heap.erase(address)) return false;
+  s.holdings.give_back(cost::kDescriptor);
+  return true;
+}
+
+namespace {
+
+Result allocate(Call& c, uint64_t size) {
+  c.host.work(c.s.heap.size() / 16);
+  const uint64_t at = heap_allocate(c.s, c.memory(), size);
+  return at ? Result(static_cast<int64_t>(at)) : Error::NOMEM;
+}
+
+uint64_t size_of(const State& s, uint64_t address) {
+  const auto it = s.heap.find(address);
+  return it == s.heap.end() ? 0 : it->second;
+}
+
+// n bytes of memory are zero, as far as the guest could ever have written there.
+void clear(Memory& memory, uint64_t at, uint64_t n) {
+  const std::vector<uint8_t> zeros(std::min<uint64_t>(n, kPage));
+  for (uint64_t done = 0; done < n; done += zeros.size())
+    memory.poke(at + done, zeros.data(), std::min<uint64_t>(zeros.size(), n - done));
+}
+
+}  // namespace
+
+Result imp_malloc(Call& c) { return allocate(c, c.a[0]); }
+
+Result imp_calloc(Call& c) {
+  uint64_t size = 0;
+  if (__builtin_mul_overflow(c.a[0], c.a[1], &size)) return Error::NOMEM;
+  const Result at = allocate(c, size);
+  if (at) c.host.work(size / kPage), clear(c.memory(), static_cast<uint64_t>(at.value()), size);
+  return at;
+}
+
+Result imp_realloc(Call& c) {
+  const uint64_t old = size_of(c.s, c.a[0]);
+  if (old >= c.a[1] && c.a[1] != 0) return static_cast<int64_t>(c.a[0]);
+  const Result at = allocate(c, c.a[1]);
+  if (!at || old == 0) return at;
+  std::string bytes(std::min(old, c.a[1]), '\0');
+  c.host.work(bytes.size() / kPage);
+  c.memory().peek(c.a[0], bytes.data(), bytes.size());
+  c.memory().poke(static_cast<uint64_t>(at.value()), bytes.data(), bytes.size());
+  heap_free(c.s, c.a[0]);
+  return at;
+}
+
+Result imp_free(Call& c) {
+  if (c.a[0] != 0 && !heap_free(c.s, c.a[0]))
+    throw Unsupported("libSystem's _free was given an address that no _malloc gave: the call");
+  return 0;
+}
+
+}  // namespace deferscope::emu::darwin
