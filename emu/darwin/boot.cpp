@@ -47,7 +47,7 @@ Names name_imports(const State& s, const loader::MachOInfo& macho) {
     const int row = find_import(s.isa, i.name);
     if (row < 0 && i.weak) continue;
     names.place[i.name] = names.slots.size();
-    names.slots.push_back({i.name, row});
+    names.slots.push_back({i.name, i.library, row});
   }
   return names;
 }
@@ -68,7 +68,7 @@ std::map<std::string, uint64_t> make_data(State& s, MachineState& m) {
 void bind_imports(State& s, MachineState& m, const loader::Image& image) {
   Names names = name_imports(s, image.macho());
   uint64_t size = 0;
-  for (const ImportSlot& slot : names.slots) size += sizeof slot + 4 * slot.name.size() + 64;
+  for (const ImportSlot& slot : names.slots) size += sizeof slot + 4 * (slot.name.size() + slot.library.size()) + 64;
   if (!s.holdings.take(size)) throw emu::Error(image.path() + ": its imports need more memory than --memory allows");
   const auto data = make_data(s, m);
   for (const loader::Import& i : image.macho().imports) {

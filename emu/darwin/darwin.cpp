@@ -53,6 +53,12 @@ void tell_errno(posix::State& shared, MachineState& m, size_t index, Result resu
   leave(m, cpu);
 }
 
+// "/usr/lib/libSystem.B.dylib" as people say it.
+std::string library_name(const std::string& path) {
+  const std::string file = path.substr(path.rfind('/') + 1);
+  return file.empty() ? "libSystem" : file.substr(0, file.find('.'));
+}
+
 class Darwin final : public Os {
  public:
   std::unique_ptr<Os> clone() const override { return std::make_unique<Darwin>(*this); }
@@ -140,7 +146,8 @@ void Darwin::host_call(MachineState& m, HostPort& host) {
     return raise_fault(s_, m, fault);
   }
   if (slot.row < 0)
-    throw Unsupported(fmt::format("libSystem's {}, called from {:#x}, is not implemented: the call", slot.name, back));
+    throw Unsupported(fmt::format("{} of {}, called from {:#x}, is not implemented: the call", slot.name,
+                                  library_name(slot.library), back));
   const ImportRow& row = import_rows()[static_cast<size_t>(slot.row)];
   Call c(s_, {s_, m, host, m.current, {resume_call, answer_of(row.tells), static_cast<unsigned>(slot.row)}});
   for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kArgs[s_.amd64() ? 0 : 1][i]];

@@ -15,6 +15,7 @@ void digest_state(const State& s, uint64_t& h) {
   for (const auto& [key, destructor] : s.keys) d(key, destructor);
   d(s.isa, s.mmap_base, s.heap.size(), s.heap_end);
   for (const auto& [address, size] : s.heap) d(address, size);
+  for (const auto& [text, address] : s.texts) d(text, address);
   for (const RLimit& r : s.limits) d(r.soft, r.hard);
 }
 

@@ -39,8 +39,9 @@ struct EndedThread {
 
 // A place in the area of host calls: an import and what it stands for.
 struct ImportSlot {
-  std::string name;  // as the program has it, "_write"
-  int row = -1;      // of the table of imports; -1: not modelled
+  std::string name;     // as the program has it, "_write"
+  std::string library;  // where from; empty: any
+  int row = -1;         // of the table of imports; -1: not modelled
 };
 using ImportSlots = std::vector<ImportSlot>;
 
@@ -58,6 +59,7 @@ struct State : posix::State {
   uint64_t mmap_base = 0;                      // where a search for a free place begins
   std::map<uint64_t, uint64_t> heap;           // libSystem's own: sizes by address
   uint64_t heap_end = 0;
+  std::map<std::string, uint64_t> texts;        // in the heap, for good
   std::array<RLimit, rlimit::kCount> limits{};  // but of open files, which the shared state has
 
   bool amd64() const { return isa == isa::Isa::x86_64; }
