@@ -82,6 +82,11 @@ class Walk {
   // Of the thread `who` stands on: from its registers.
   static At registers(const Guest& g, const Standing& s) {
     At at{s.pc, s.sp, s.lr, s.at_call, StackKind::goroutine, 0};
+    if (s.thread && g.state().os->is_host_call(s.pc)) {  // in a function of the system, which has no frame: its caller
+      at.pc = g.program().amd64() ? g.word(s.sp) : s.lr;
+      at.sp += g.program().amd64() ? 8 : 0;
+      at.at_call = true;
+    }
     Walk(g, s, at, 0).place(at);
     return at;
   }

@@ -81,7 +81,10 @@ std::optional<Frame> Reader::frame0() const {
 
 std::string Reader::place(uint64_t at) const {
   const auto s = machine_.image().symbol_at(at);
-  if (!s) return fmt::format("{:#x}", at);
+  if (!s) {
+    const std::string name = state().os->host_call_name(at);
+    return name.empty() ? fmt::format("{:#x}", at) : name;
+  }
   const std::string name = model::readable(s->name);
   return s->offset ? fmt::format("{}+{}", name, s->offset) : name;
 }
@@ -130,6 +133,7 @@ std::string Reader::data_name(uint64_t at) const {
 
 std::string Reader::of(uint64_t v) const {
   if (v < 0x1000) return {};
+  if (std::string name = state().os->host_call_name(v); !name.empty()) return name;
   if (const auto s = machine_.image().symbol_at(v)) {
     if (s->kind == loader::SymbolKind::function || s->size == 0 || v - s->address < s->size) {
       if (s->kind == loader::SymbolKind::data)
@@ -168,7 +172,8 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
   std::string out;
   if (n == 0) {
     if (size) *size = amd64() ? 1 : 4;
-    return "not mapped";
+    const std::string name = state().os->host_call_name(at);
+    return name.empty() ? "not mapped" : "(" + name + " of the system)";
   }
   const isa::Isa isa = state().isa;
   isa::TextSize t;

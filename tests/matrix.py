@@ -58,7 +58,7 @@ def read_records(directory):
 
 
 def expected(records, guest, case):
-    """The build's own record, else that of amd64's same build, else the common one."""
+    """The record of the same build for Linux, else that of amd64's, else the common one."""
     by_who = records.get(case, {})
     for who in ("%(go)s/%(goarch)s/%(mode)s" % guest, "%(go)s/amd64/%(mode)s" % guest, "*"):
         if who in by_who:
@@ -75,6 +75,15 @@ def of_any_isa(result):
         err = re.sub(r"(runtime/(?:asm|memclr|memmove|sys_linux|rt0_linux)_)(amd64|arm64)\.s:\d+", r"\1?.s:?", err)
         err = re.sub(r"(?m)^(runtime\.call\d+)\(.*\)$", r"\1(...)", err)
         err = re.sub(r"\d+ frames elided", "? frames elided", err)
+    return status, out, err
+
+
+def of_any_os(result):
+    """A crash report without what differs by system: the runtime's files and functions below system calls, its signals' codes, and the
+    frames of a thread that waits."""
+    status, out, err = of_any_isa(result)
+    if err is not None:
+        err = re.sub(r"_(linux|darwin)(_amd64|_arm64)?\.(s|go):\d+", r"_?.\3:?", err)
     return status, out, err
 
 
@@ -111,7 +120,9 @@ def compared(guest, want, got):
     """The difference as the guest's oracle allows, "" if there is none."""
     if guest["go"].startswith("1.17.") and guest["goarch"] == "amd64":
         want, got = without_stale_words(want), without_stale_words(got)
-    if guest["oracle"] == "amd64":
+    if guest["goos"] == "darwin":
+        want, got = of_any_os(want), of_any_os(got)
+    elif guest["oracle"] == "amd64":
         want, got = of_any_isa(want), of_any_isa(got)
     elif want[2] and "+0x?" in want[2]:
         got = oracle.without_numbers(got)
@@ -119,7 +130,7 @@ def compared(guest, want, got):
 
 
 def guests(args):
-    """The Linux guests: of the core set's manifest, or of a folder by name."""
+    """The guests: of the core set's manifest, or of a folder by name (there Linux' only)."""
     found = []
     if args.more:
         for path in sorted(pathlib.Path(args.more).glob("*_linux_*")):
@@ -131,8 +142,7 @@ def guests(args):
                           "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
     else:
         for entry in json.loads((ROOT / "tests/guests/core/manifest.json").read_text()):
-            if entry["goos"] == "linux":
-                found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
+            found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
     return [g for g in found if args.only in g["file"]]
 
 
@@ -204,9 +214,10 @@ def report(results, shards, page, whole):
             for i in range(4):
                 have[i] += n[i]
     releases = sorted({k.split("/")[0] for k in counts}, key=lambda r: [int(x) for x in r.split(".")])
-    columns = ["amd64/opt", "amd64/nopt", "arm64/opt", "arm64/nopt"]
+    columns = ["linux/amd64/opt", "linux/amd64/nopt", "linux/arm64/opt", "linux/arm64/nopt", "darwin/amd64/opt", "darwin/arm64/opt"]
+    columns = [c for c in columns if any(k.endswith("/" + c) for k in counts)]
     text = ["# The matrix", "", WHOLE_PAGE if whole else CORE_PAGE, "",
-            "| Go | " + " | ".join("linux/" + c.replace("/opt", "").replace("/nopt", " -N -l") for c in columns) + " |",
+            "| Go | " + " | ".join(c.replace("/opt", "").replace("/nopt", " -N -l") for c in columns) + " |",
             "|---|" + "---|" * len(columns)]
     total = [0, 0, 0, 0]
     for release in releases:
@@ -255,9 +266,11 @@ def main():
     runs, counts, nameless = [], {}, []
     for guest in of_shard(guests(args), shard, shards):
         have = cases_of(args.program, guest)
-        key = "%(go)s/%(goarch)s/%(mode)s" % guest
+        key = "%(go)s/%(goos)s/%(goarch)s/%(mode)s" % guest
         n = counts.setdefault(key, [0, 0, 0, 0])
         for case in sorted((have or set()) | (set(records) if guest["program"].startswith("cases") else set())):
+            if case == "list" and guest["goos"] == "darwin":  # what the bigger program for Linux lists
+                continue
             if args.cases not in case or case in oracle.SKIPPED or not (args.all or args.more) and left_out(guest, case):
                 continue
             runs.append((guest, case, key, have is None or case == "list" or case in have))

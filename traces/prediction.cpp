@@ -183,6 +183,19 @@ void find_flow(Prediction& e, const Uop& u, const isa::CpuState& s, const OpWord
   }
 }
 
+// A function of the system itself (Os::host_call): what it does is not told, where it returns to is.
+void predict_host_call(const emu::MachineState& state, Prediction& e) {
+  e.flow.kind = Flow::HostCall;
+  e.flow.through = state.os->host_call_name(e.pc);
+  e.outcome.kind = isa::Outcome::Next;
+  e.flow.target = e.before.r[isa::kX30];
+  if (e.isa == isa::Isa::x86_64) {
+    state.memory.peek(e.before.r[isa::kRsp], &e.flow.target, 8);
+    e.after.r[isa::kRsp] += 8;
+  }
+  e.after.pc = e.flow.target;
+}
+
 }  // namespace
 
 const Change* Prediction::memory_change() const {
@@ -196,6 +209,10 @@ Prediction predict(const emu::MachineState& state, const isa::CpuModel& model, c
   e.isa = state.isa;
   e.before = e.after = state.thread().cpu;
   e.pc = e.before.pc;
+  if (state.os->is_host_call(e.pc)) {
+    predict_host_call(state, e);
+    return e;
+  }
   Aside bus(state.memory, e.reads);
   if (!lift_at(state, e)) {
     e.flow.kind = Flow::Fault;

@@ -58,11 +58,11 @@ struct MemoryRead {
 
 // Where execution goes on.
 struct Flow {
-  enum Kind : uint8_t { Next, Jump, Branch, Call, Return, Syscall, Fault, Again } kind = Next;
+  enum Kind : uint8_t { Next, Jump, Branch, Call, Return, Syscall, HostCall, Fault, Again } kind = Next;
   bool taken = true;      // Branch
   uint64_t target = 0;    // if taken (Branch: also if not)
   std::string condition;  // Branch: "equal (ZF = 1)", with the live flags
-  std::string through;    // Jump, Call: the register or word that held the target
+  std::string through;    // Jump, Call: the register or word that held the target; HostCall: the function's name
 };
 
 struct Prediction {

@@ -174,11 +174,12 @@ TEST(Session, PredictionsComeTrueAndHaveWords) {
       for (const std::string& w : words)
         ASSERT_TRUE(!w.empty() && w.find('?') == std::string::npos) << fmt::format("{:#x}: {}", pc, w);
       m.step();
-      if (e.flow.kind == traces::Flow::Syscall || e.flow.kind == traces::Flow::Fault || s.current != thread ||
-          s.thread().cpu.pc != e.after.pc) {
+      const bool of_system = e.flow.kind == traces::Flow::Syscall || e.flow.kind == traces::Flow::HostCall ||
+                             e.flow.kind == traces::Flow::Fault;
+      if (of_system || s.current != thread || s.thread().cpu.pc != e.after.pc) {
         // A system call, a signal or another thread came in between.
-        ASSERT_TRUE(e.flow.kind == traces::Flow::Syscall || e.flow.kind == traces::Flow::Fault || s.current != thread ||
-                    s.position % 20'000 == 0 || s.thread().cpu.r[isa::kRsp] != e.after.r[isa::kRsp] ||
+        ASSERT_TRUE(of_system || s.current != thread || s.position % 20'000 == 0 ||
+                    s.thread().cpu.r[isa::kRsp] != e.after.r[isa::kRsp] ||
                     s.thread().cpu.r[isa::kSp] != e.after.r[isa::kSp])
             << fmt::format("{:#x}", pc);
         continue;
