@@ -90,7 +90,7 @@ bool in_scope(const model::Function& f, const std::string& scope) {
 }
 
 int defers(const DefersFlags& flags) {
-  const model::Program p(loader::Image::load(flags.binary));
+  const model::Program p(load_program(flags.binary, flags.source));
   std::vector<model::FunctionDefers> all = model::inventory(p, flags.function);
   size_t hidden = 0;
   if (flags.function.empty())

@@ -114,7 +114,8 @@ std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::
   std::string text, gnu;
   std::optional<loader::Func> f;
   std::uint64_t pc = from;
-  for (const std::uint64_t padding = listing.padding_of(from, to); pc < padding;) {
+  const bool as_objdump = options.text.objdump_compat && !listing.stripped();
+  for (const std::uint64_t padding = as_objdump ? to : listing.padding_of(from, to); pc < padding;) {
     const std::span<const std::uint8_t> code = listing.bytes(pc, to);
     text.clear();
     gnu.clear();
@@ -347,7 +348,7 @@ int run(const Options& options) {
   if (options.range.size() == 1) throw loader::Error("disasm: give both START and END, or neither");
   if (!options.source_dir.empty() && !fs::is_directory(options.source_dir))
     throw loader::Error("disasm: --source " + options.source_dir + ": no such directory");
-  const loader::Image image = loader::Image::load(options.binary);
+  const loader::Image image = load_program(options.binary, options.built_by);
   const Listing listing(image);
   std::uint64_t from = listing.text_start(), to = listing.text_end();
   if (options.range.size() == 2) {

@@ -28,7 +28,7 @@ struct DrawFlags {
 class Run {
  public:
   explicit Run(const DrawFlags& flags) : flags_(flags) {
-    const loader::Image image = loader::Image::load(flags.guest.command.at(0));
+    const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
     auto m = std::make_unique<emu::Machine>(image, guest_options(flags.guest, image), flags.guest.block);
     machine_ = m.get();
     Grants grants = grants_of(flags.guest);

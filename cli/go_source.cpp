@@ -352,6 +352,14 @@ void add_source_flags(Verb& verb, SourceFlags& f) {
       .unit("GOOS/GOARCH");
   verb.option("--gcflags", f.gcflags, "Flags for the compiler that builds Go source: '-N -l'").unit("FLAGS");
   verb.flag("--test", f.test, "Build the test binary of Go source, as go test -c does");
+  verb.option("--arch", f.arch, "The program of a universal Mach-O file (default: this machine's, else the first)")
+      .unit("ARCH")
+      .one_of({"amd64", "arm64"});
+}
+
+loader::Image load_program(const std::string& path, const SourceFlags& flags) {
+  if (flags.arch.empty()) return loader::Image::load(path);
+  return loader::Image::load(path, flags.arch == "arm64" ? isa::Isa::arm64 : isa::Isa::x86_64);
 }
 
 Built program_at(const std::string& path, const SourceFlags& flags) {

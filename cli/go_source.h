@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/go_releases.h"
+#include "loader/image.h"
 
 namespace deferscope::cli {
 
@@ -15,6 +16,7 @@ struct SourceFlags {
   std::string target;  // GOOS/GOARCH; "": linux and the host's architecture
   std::string gcflags;
   bool test = false;  // the package's test binary
+  std::string arch;   // --arch: which program of a universal Mach-O file; "": this machine's
   bool given() const { return test || !go.empty() || !target.empty() || !gcflags.empty(); }
 };
 
@@ -30,6 +32,9 @@ struct Built {
 // a release that cannot be had or does not build it (its first complaint), flags that a program has no use for, several
 // releases where one is wanted.
 Built program_at(const std::string& path, const SourceFlags& flags);
+
+// Reads the program at `path`, which stands for itself here: Go source is built before. Throws loader::Error.
+loader::Image load_program(const std::string& path, const SourceFlags& flags);
 
 // The same for each release of flags.go (one without --go). What fails is said, and its column stays empty.
 struct BuiltColumn {

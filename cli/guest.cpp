@@ -149,7 +149,7 @@ Walls confine_unless_told(const GuestFlags& f, const Grants& grants) {
 }
 
 std::unique_ptr<emu::Machine> boot(const GuestFlags& f) {
-  const loader::Image image = loader::Image::load(f.command.at(0));
+  const loader::Image image = load_program(f.command.at(0), f.source);
   auto m = std::make_unique<emu::Machine>(image, guest_options(f, image), f.block);
   m->recording().set_sink(to_host(*m));
   m->recording().files().set_trouble(

@@ -1,5 +1,6 @@
 // `deferscope info BIN [--json]`: what a binary says about itself.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <iterator>
@@ -80,14 +81,43 @@ void add_go(Lines* out, const loader::GoProgram& go) {
     out->add("moduledata", "not recognised");
 }
 
+// "ELF PIE", "Mach-O executable".
+std::string kind_of(const Image& image) {
+  const bool mach = image.os() == loader::Os::darwin;
+  const bool pie = mach ? image.macho().flags & 0x200000 : image.elf().type == 3;
+  return fmt::format("{} {}", mach ? "Mach-O" : "ELF", pie ? "PIE" : "executable");
+}
+
+const std::string& linker_of(const Image& image) {
+  return image.os() == loader::Os::darwin ? image.macho().dynamic_linker : image.elf().interpreter;
+}
+
+const std::vector<std::string>& libraries_of(const Image& image) {
+  return image.os() == loader::Os::darwin ? image.macho().libraries : image.elf().needed;
+}
+
+void add_imports(Lines* out, const Image& image) {
+  constexpr size_t kWidth = 100;
+  const char* name = "imports";
+  std::string line;
+  for (const loader::Import& i : image.macho().imports) {
+    if (!line.empty() && line.size() + i.name.size() >= kWidth) out->add(name, line), name = "", line.clear();
+    line += (line.empty() ? "" : " ") + i.name;
+  }
+  if (!line.empty()) out->add(name, line);
+}
+
 std::string as_text(const Image& image) {
   Lines out;
   const loader::GoProgram* go = image.go();
   std::string target =
       go ? fmt::format("{} {}/{}", printable(go->version.text), printable(go->goos), printable(go->goarch))
          : fmt::format("{}/{}", to_string(image.os()), to_string(image.isa()));
-  out.head(fmt::format("{}: {}, ELF {}, {}", printable(image.path()), target,
-                       image.elf().type == 3 ? "PIE" : "executable", human_size(image.file_size())));
+  out.head(
+      fmt::format("{}: {}, {}, {}", printable(image.path()), target, kind_of(image), human_size(image.file_size())));
+  if (const auto& all = image.macho().architectures; !all.empty())
+    out.add("universal",
+            fmt::format("this is its program for {}; it has {}", to_string(image.isa()), fmt::join(all, ", ")));
   if (!go) out.add("go", "no: " + image.not_go());
   if (go)
     out.add("version", fmt::format("go1.{}{}, from {}", go->version.minor,
@@ -97,8 +127,9 @@ std::string as_text(const Image& image) {
   out.add("run", refused ? "no: " + printable(*refused) : "yes");
   out.add("entry", fmt::format("{:#x} {}", image.entry(), place(image, image.entry())));
   if (image.bias()) out.add("bias", fmt::format("{:#x} (position-independent)", image.bias()));
-  if (!image.elf().interpreter.empty()) out.add("interpreter", printable(image.elf().interpreter));
-  for (const std::string& library : image.elf().needed) out.add("needs", printable(library));
+  if (!linker_of(image).empty()) out.add("interpreter", printable(linker_of(image)));
+  for (const std::string& library : libraries_of(image)) out.add("needs", printable(library));
+  add_imports(&out, image);
   if (go) add_go(&out, *go);
   out.add("symbols", image.symbols().empty() ? "none (stripped)" : fmt::format("{}", image.symbols().all().size()));
   auto dwarf = loader::dwarf_version(image);
@@ -147,18 +178,28 @@ Json go_json(const loader::GoProgram& go) {
   return j;
 }
 
+Json imports_json(const Image& image) {
+  Json all = Json::array();
+  for (const loader::Import& i : image.macho().imports)
+    all.push_back({{"name", i.name}, {"library", i.library}, {"pointer", hex(i.pointer)}, {"weak", i.weak}});
+  return all;
+}
+
 std::string as_json(const Image& image) {
   Json j;
   j["schema"] = "deferscope.info/1";
   j["path"] = image.path();
   j["size"] = image.file_size();
-  j["format"] = "elf";
+  const bool mach = image.os() == loader::Os::darwin;
+  j["format"] = mach ? "macho" : "elf";
+  if (!image.macho().architectures.empty()) j["universal"] = image.macho().architectures;
   j["os"] = to_string(image.os());
   j["arch"] = to_string(image.isa());
   j["entry"] = {{"address", hex(image.entry())}, {"symbol", place(image, image.entry())}};
   j["bias"] = hex(image.bias());
-  j["interpreter"] = image.elf().interpreter;
-  j["needed"] = image.elf().needed;
+  j["interpreter"] = linker_of(image);
+  j["needed"] = libraries_of(image);
+  if (mach) j["imports"] = imports_json(image);
   auto refused = image.not_runnable();
   j["runnable"] = !refused;
   j["not_runnable"] = refused ? Json(*refused) : Json();
@@ -195,7 +236,7 @@ void add_info(CLI::App& app, Action& action) {
   verb.option("BIN", options->path, "The program, or Go source").required();
   verb.flag("--json", options->json, "As JSON (deferscope.info/1)");
   verb.does([options] {
-    Image image = Image::load(program_at(options->path, options->source).path);
+    Image image = load_program(program_at(options->path, options->source).path, options->source);
     std::string out = options->json ? as_json(image) : as_text(image);
     std::fwrite(out.data(), 1, out.size(), stdout);
     return 0;

@@ -1,5 +1,4 @@
-// See listing.h. What objdump does with symbols is in Go's src/cmd/internal/objfile/elf.go and
-// src/cmd/internal/disasm/disasm.go.
+// See listing.h. What objdump does with symbols is in Go's src/cmd/internal/disasm/disasm.go.
 #include "cli/listing.h"
 
 #include <algorithm>
@@ -9,13 +8,6 @@
 
 namespace deferscope::cli {
 namespace {
-
-using loader::get;
-
-constexpr std::uint64_t kAlloc = 2, kExec = 4, kWrite = 1;  // sh_flags
-
-// Elf64_Sym: name u32, info u8, other u8, shndx u16, value u64, size u64.
-constexpr std::size_t kSymSize = 24;
 
 // Markers that objdump drops, so that they do not hide the function at the same address.
 bool is_marker(std::string_view name) {
@@ -33,8 +25,8 @@ bool is_padding(std::span<const std::uint8_t> code, std::size_t end, isa::Isa is
 }  // namespace
 
 Listing::Listing(const loader::Image& image) : image_(image), bias_(image.bias()), go_(image.go()), isa_(image.isa()) {
-  const loader::Section* text = image.section(".text");
-  if (!text || text->bytes.empty()) throw loader::Error(image.path() + ": no .text section, so nothing to disassemble");
+  const loader::Section* text = image.text();
+  if (!text || text->bytes.empty()) throw loader::Error(image.path() + ": no text section, so nothing to disassemble");
   text_ = text->bytes;
   start_ = text->address - bias_;
   take_file_symbols(image);
@@ -46,35 +38,9 @@ Listing::Listing(const loader::Image& image) : image_(image), bias_(image.bias()
 }
 
 void Listing::take_file_symbols(const loader::Image& image) {
-  const loader::Section* table = image.section(".symtab");
-  const loader::Section* names = image.section(".strtab");
-  if (!table || !names) return;
-  struct Range {
-    std::uint64_t start, end;
-  };
-  std::vector<Range> code;
-  for (const loader::Section& s : image.sections())
-    if ((s.flags & (kAlloc | kExec | kWrite)) == (kAlloc | kExec))
-      code.push_back({s.address - bias_, s.address - bias_ + s.size});
-  std::sort(code.begin(), code.end(), [](const Range& a, const Range& b) { return a.start < b.start; });
-  for (size_t i = 1; i < code.size(); ++i) code[i].end = std::max(code[i].end, code[i - 1].end);
-  const auto is_code = [&](std::uint64_t address) {  // sections that lie in one another count as one
-    const auto after = std::upper_bound(code.begin(), code.end(), address,
-                                        [](std::uint64_t a, const Range& r) { return a < r.start; });
-    return after != code.begin() && address < std::prev(after)->end;
-  };
-  const std::size_t n = table->bytes.size() / kSymSize;
-  symbols_.reserve(n);
-  for (std::size_t i = 1; i < n; ++i) {  // entry 0 is reserved
-    const std::size_t at = i * kSymSize;
-    ListedSymbol s;
-    s.name = loader::printable_name(loader::c_string(names->bytes, *get<std::uint32_t>(table->bytes, at)).value_or(""));
-    s.address = *get<std::uint64_t>(table->bytes, at + 8);
-    s.size = *get<std::uint64_t>(table->bytes, at + 16);
-    const bool defined = *get<std::uint16_t>(table->bytes, at + 6) != 0;
-    s.code = defined && is_code(s.address);
-    symbols_.push_back(s);
-  }
+  symbols_ = image.listed_symbols();
+  const bool any_code = std::any_of(symbols_.begin(), symbols_.end(), [](const ListedSymbol& s) { return s.code; });
+  if (!any_code) return symbols_.clear();  // Darwin's linker keeps the imports in stripped files
   const auto by_address = [](const ListedSymbol& a, const ListedSymbol& b) { return a.address < b.address; };
   GoOrder(symbols_, by_address).sort();
   std::erase_if(symbols_, [](const ListedSymbol& s) { return is_marker(s.name); });
@@ -83,12 +49,12 @@ void Listing::take_file_symbols(const loader::Image& image) {
 void Listing::take_pclntab() {
   for (std::size_t i = 0; i < go_->funcs.size(); ++i) {
     const loader::Func f = go_->funcs.func(i);
-    symbols_.push_back({f.entry - bias_, f.end - f.entry, f.name, true});
+    symbols_.push_back({f.name, f.entry - bias_, f.end - f.entry, true});
   }
 }
 
 std::uint64_t Listing::padding_of(std::uint64_t from, std::uint64_t to) const {
-  if (!stripped_) return to;
+  if (!stripped_ && image_.os() != loader::Os::darwin) return to;  // Mach-O's symbols have no sizes
   const std::span<const std::uint8_t> code = bytes(from, to);
   std::size_t size = code.size();
   while (size > 0 && is_padding(code, size, isa_)) size -= isa_ == isa::Isa::x86_64 ? 1 : 4;

@@ -15,11 +15,7 @@
 
 namespace deferscope::cli {
 
-struct ListedSymbol {
-  std::uint64_t address = 0, size = 0;
-  std::string_view name;  // owned by the image
-  bool code = false;
-};
+using loader::ListedSymbol;
 
 class Listing : public isa::Symbols {
  public:
@@ -36,7 +32,7 @@ class Listing : public isa::Symbols {
   std::span<const std::uint8_t> bytes(std::uint64_t from, std::uint64_t to) const;
 
   // Where the padding at the end of the function [from, to) starts, to the byte: the last instruction may reach into
-  // what looks like it. `to` if there is none, or the size is known from the symbol table.
+  // what looks like it. `to` if there is none, or the symbol table says sizes (ELF's does).
   std::uint64_t padding_of(std::uint64_t from, std::uint64_t to) const;
 
   // The function of pclntab that holds `address`; nothing for code that is not Go's.

@@ -54,6 +54,7 @@ std::string command_of(const ReportFlags& flags) {
   for (const std::string& pair : f.env) add("--env", pair);
   add("--cwd", f.cwd), add("--stdin", f.stdin_path), add("--cpu", f.cpu);
   add("--go", f.source.go), add("--target", f.source.target), add("--gcflags", f.source.gcflags);
+  add("--arch", f.source.arch);
   if (f.source.test) out += "--test ";
   number("--cpus", f.cpus, usual.cpus), number("--seed", f.seed, usual.seed), number("--clock", f.clock, usual.clock);
   number("--memory", f.memory_mib, usual.memory_mib), number("--max-threads", f.max_threads, usual.max_threads);
@@ -64,7 +65,7 @@ std::string command_of(const ReportFlags& flags) {
 }
 
 std::string page(const ReportFlags& flags) {
-  const loader::Image image = loader::Image::load(flags.guest.command.at(0));
+  const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
   auto machine = std::make_unique<emu::Machine>(image, guest_options(flags.guest, image), flags.guest.block);
   const emu::Machine& m = *machine;
   Grants grants = grants_of(flags.guest);

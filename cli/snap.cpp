@@ -21,7 +21,7 @@ struct SnapFlags {
 };
 
 int snap(const SnapFlags& flags) {
-  const loader::Image image = loader::Image::load(flags.guest.command.at(0));
+  const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
   emu::Machine m(image, guest_options(flags.guest, image), flags.guest.block);
   const model::Program program(image);
   const auto id = traces::BinaryId::of(program);

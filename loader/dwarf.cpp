@@ -359,7 +359,7 @@ Dwarf::Dwarf(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Dwarf::~Dwarf() = default;
 
 std::unique_ptr<Dwarf> Dwarf::open(const Image& image) {
-  if (!image.section(".debug_info") && !image.section(".zdebug_info")) return nullptr;
+  if (!has_dwarf(image)) return nullptr;
   return std::unique_ptr<Dwarf>(new Dwarf(std::make_unique<State>(image)));
 }
 

@@ -1,4 +1,5 @@
-// Decompression of DWARF: `.zdebug_*` (Go to 1.18, Darwin always) and SHF_COMPRESSED (Go 1.19+), both zlib.
+// Decompression of DWARF: `.zdebug_*` (Go to 1.18), `__zdebug_*` (Darwin, always) and SHF_COMPRESSED (Go 1.19+), all
+// zlib.
 #include "loader/dwarf_sections.h"
 
 #include <elf.h>
@@ -15,6 +16,13 @@ constexpr std::string_view kWanted[] = {"info", "abbrev", "str",      "line_str"
 // All sections of a file together may become so large: a little for anybody, else so many times what they take. Go's
 // DWARF becomes three times as large, deflate could do a thousand.
 constexpr uint64_t kFree = 64 << 20, kRatio = 32;
+
+// A part as ELF and Mach-O spell it; names of Mach-O have room for 16 bytes.
+const Section* section_of(const Image& image, const char* prefix, std::string_view part) {
+  return image.section_of({fmt::format(".{}_{}", prefix, part), fmt::format("__{}_{}", prefix, part).substr(0, 16)});
+}
+const Section* plain_section(const Image& image, std::string_view part) { return section_of(image, "debug", part); }
+const Section* packed_section(const Image& image, std::string_view part) { return section_of(image, "zdebug", part); }
 
 // libdwarf reads a little beyond strings that do not end; these zeros stop it.
 constexpr size_t kPadding = 64;
@@ -66,16 +74,18 @@ std::vector<uint8_t> inflate_start(Bytes packed, size_t size) {
 
 }  // namespace
 
+bool has_dwarf(const Image& image) { return plain_section(image, "info") || packed_section(image, "info"); }
+
 std::vector<uint8_t> start_of_debug_info(const Image& image) {
   constexpr size_t kSize = 16;
-  if (const Section* s = image.section(".debug_info")) {
-    size_t header = s->flags & SHF_COMPRESSED ? sizeof(Elf64_Chdr) : 0;
+  if (const Section* s = plain_section(image, "info")) {
+    size_t header = s->compressed ? sizeof(Elf64_Chdr) : 0;
     if (s->bytes.size() < header) return {};
     Bytes rest = s->bytes.subspan(header);
     if (header) return inflate_start(rest, kSize);
     return {rest.begin(), rest.begin() + static_cast<ptrdiff_t>(std::min(kSize, rest.size()))};
   }
-  const Section* s = image.section(".zdebug_info");
+  const Section* s = packed_section(image, "info");
   return s && s->bytes.size() > 12 ? inflate_start(s->bytes.subspan(12), kSize) : std::vector<uint8_t>{};
 }
 
@@ -83,12 +93,12 @@ DwarfSections::DwarfSections(const Image& image) {
   uint64_t room = kFree;
   for (std::string_view part : kWanted) {
     DwarfSection section{fmt::format(".debug_{}", part), {}, nullptr};
-    if (const Section* plain = image.section(section.name)) {
-      if (plain->flags & SHF_COMPRESSED)
+    if (const Section* plain = plain_section(image, part)) {
+      if (plain->compressed)
         read_compressed(&section, plain->bytes, &room);
       else
         section.bytes = plain->bytes;
-    } else if (const Section* packed = image.section(fmt::format(".zdebug_{}", part))) {
+    } else if (const Section* packed = packed_section(image, part)) {
       read_zdebug(&section, packed->bytes, &room);
     } else {
       continue;

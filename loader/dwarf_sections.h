@@ -8,7 +8,8 @@
 
 namespace deferscope::loader {
 
-// One section, ready to read. `name` is the standard one (".debug_info") also where the file says .zdebug_info.
+// One section, ready to read. `name` is the standard one (".debug_info") also where the file says .zdebug_info or
+// __debug_info.
 struct DwarfSection {
   std::string name;
   Bytes bytes;
@@ -28,6 +29,7 @@ class DwarfSections {
   std::vector<DwarfSection> sections_;
 };
 
+bool has_dwarf(const Image& image);
 // The first bytes (at most 16) of .debug_info, decompressed; empty if there are none.
 std::vector<uint8_t> start_of_debug_info(const Image& image);
 

@@ -125,9 +125,32 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
     auto bytes = s->sh_type == SHT_NOBITS ? std::optional<Bytes>(Bytes{}) : slice(file, s->sh_offset, s->sh_size);
     if (!name || name->empty() || name->size() > kMaxSectionName || !bytes) continue;
     uint64_t address = s->sh_flags & SHF_ALLOC ? s->sh_addr + bias : 0;
-    sections.push_back({printable(*name), address, s->sh_size, s->sh_flags, s->sh_offset, *bytes});
+    const bool compressed = s->sh_flags & SHF_COMPRESSED;
+    sections.push_back({printable(*name), address, s->sh_size, s->sh_flags, s->sh_offset, compressed, *bytes});
   }
   return sections;
+}
+
+// The symbol table and its names.
+std::pair<const Section*, const Section*> symbol_sections(const Parts& parts) {
+  const Section *table = nullptr, *names = nullptr;
+  for (const Section& s : parts.sections) {
+    if (s.name == ".symtab") table = &s;
+    if (s.name == ".strtab") names = &s;
+  }
+  return {table, names};
+}
+
+// The addresses that nm takes for code, as in the file: [start, end) in order.
+std::vector<std::pair<uint64_t, uint64_t>> code_ranges(const Parts& parts) {
+  std::vector<std::pair<uint64_t, uint64_t>> code;
+  for (const Section& s : parts.sections)
+    if ((s.flags & (SHF_ALLOC | SHF_EXECINSTR | SHF_WRITE)) == (SHF_ALLOC | SHF_EXECINSTR))
+      code.emplace_back(s.address - parts.bias, s.address - parts.bias + s.size);
+  std::sort(code.begin(), code.end());
+  for (size_t i = 1; i < code.size(); i++)  // sections that lie in one another count as one
+    code[i].second = std::max(code[i].second, code[i - 1].second);
+  return code;
 }
 
 }  // namespace
@@ -158,11 +181,7 @@ Parts read_elf(Bytes file, const std::string& name) {
 
 std::vector<Symbol> read_elf_symbols(const Parts& parts) {
   std::vector<Symbol> symbols;
-  const Section *table = nullptr, *names = nullptr;
-  for (const Section& s : parts.sections) {
-    if (s.name == ".symtab") table = &s;
-    if (s.name == ".strtab") names = &s;
-  }
+  const auto [table, names] = symbol_sections(parts);
   if (!table || !names) return symbols;
   size_t count = table->bytes.size() / sizeof(Elf64_Sym);
   if (count > kMaxSymbols)
@@ -181,6 +200,28 @@ std::vector<Symbol> read_elf_symbols(const Parts& parts) {
       throw Error("corrupt: its symbols' names overlap without end");
     symbols.push_back({printable_name(*name), s.st_value + parts.bias, s.st_size,
                        type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
+  }
+  return symbols;
+}
+
+// What objdump does with symbols is in Go's src/cmd/internal/objfile/elf.go.
+std::vector<ListedSymbol> list_elf_symbols(const Parts& parts) {
+  std::vector<ListedSymbol> symbols;
+  const auto [table, names] = symbol_sections(parts);
+  if (!table || !names) return symbols;
+  const auto code = code_ranges(parts);
+  const auto is_code = [&](uint64_t address) {
+    const auto after = std::upper_bound(code.begin(), code.end(), address,
+                                        [](uint64_t a, const auto& range) { return a < range.first; });
+    return after != code.begin() && address < std::prev(after)->second;
+  };
+  const size_t count = table->bytes.size() / sizeof(Elf64_Sym);
+  symbols.reserve(count);
+  for (size_t i = 1; i < count; i++) {  // entry 0 is reserved
+    const auto s = *get<Elf64_Sym>(table->bytes, i * sizeof(Elf64_Sym));
+    const bool defined = s.st_shndx != SHN_UNDEF;
+    symbols.push_back({printable_name(c_string(names->bytes, s.st_name).value_or("")), s.st_value, s.st_size,
+                       defined && is_code(s.st_value)});
   }
   return symbols;
 }

@@ -10,8 +10,8 @@ namespace deferscope::loader {
 namespace {
 
 constexpr Format kFormats[] = {
-    {{ELFMAG, SELFMAG}, "an ELF", read_elf, read_elf_symbols},
-    {"\xcf\xfa\xed\xfe", "a Mach-O", read_macho, read_macho_symbols},
+    {{ELFMAG, SELFMAG}, "an ELF", read_elf, read_elf_symbols, list_elf_symbols},
+    {"\xcf\xfa\xed\xfe", "a Mach-O", read_macho, read_macho_symbols, list_macho_symbols},
 };
 
 // Files that are something else get a line that says what.
@@ -21,7 +21,7 @@ struct Stranger {
 };
 constexpr Stranger kStrangers[] = {
     {"MZ", "Windows PE files are not supported; build with GOOS=linux"},
-    {"\xca\xfe\xba\xbe", "Mach-O universal files are not supported yet; build with GOOS=linux"},
+    {"\xca\xfe\xba\xbe", "a universal Mach-O file in a universal Mach-O file"},
     {"\xce\xfa\xed\xfe", "a 32-bit Mach-O file; only amd64 and arm64 are supported (GOARCH=amd64 or arm64)"},
     {"\xfe\xed\xfa\xcf", "a big-endian Mach-O file; only amd64 and arm64 are supported"},
     {"\xfe\xed\xfa\xce", "a big-endian Mach-O file; only amd64 and arm64 are supported"},

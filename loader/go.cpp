@@ -74,7 +74,7 @@ std::vector<FuncTable::TextSection> text_sections(const Memory& memory, const Mo
 uint64_t text_base(const Image& image, const PclnHeader& header, const std::optional<ModuleData>& module) {
   if (module) return module->text;
   if (header.text_start != 0) return header.text_start;
-  const Section* text = image.section(".text");
+  const Section* text = image.text();
   return text ? text->address : 0;
 }
 

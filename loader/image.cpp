@@ -14,6 +14,7 @@
 #include <new>
 
 #include "loader/parts.h"
+#include "loader/universal.h"
 
 namespace deferscope::loader {
 
@@ -49,10 +50,14 @@ struct Image::Body {
   mutable std::string not_go;
 
   const Format* format = nullptr;
-  void read() {
-    const Bytes bytes{file.get(), file_size};
-    format = &format_of(bytes, path);
-    parts = format->read(bytes, path);
+  void read(std::optional<isa::Isa> wanted) {
+    const Chosen chosen = choose_program({file.get(), file_size}, path, wanted);
+    format = &format_of(chosen.bytes, path);
+    parts = format->read(chosen.bytes, path);
+    if (wanted && parts.isa != *wanted)
+      throw Error(
+          fmt::format("{}: a program for {}, not for {}", path, isa::to_string(parts.isa), isa::to_string(*wanted)));
+    parts.macho.architectures = chosen.architectures;
     memory = Memory(std::move(parts.segments));
   }
 };
@@ -97,21 +102,21 @@ FileBytes read_file(const std::string& path, size_t* size) {
 
 const char* to_string(Os os) { return os == Os::linux_ ? "linux" : "darwin"; }
 
-Image Image::load(const std::string& path) {
+Image Image::load(const std::string& path, std::optional<isa::Isa> isa) {
   auto body = std::make_shared<Body>();
   body->path = path;
   body->file = read_file(path, &body->file_size);
-  body->read();
+  body->read(isa);
   return Image(std::move(body));
 }
 
-Image Image::parse(std::vector<uint8_t> bytes, const std::string& name) {
+Image Image::parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa) {
   auto body = std::make_shared<Body>();
   body->path = name;
   body->file_size = bytes.size();
   body->file = room_for(bytes.size());
   std::copy(bytes.begin(), bytes.end(), body->file.get());
-  body->read();
+  body->read(isa);
   return Image(std::move(body));
 }
 
@@ -138,6 +143,14 @@ const Section* Image::section(std::string_view name) const {
     if (s.name == name) return &s;
   return nullptr;
 }
+
+const Section* Image::section_of(std::initializer_list<std::string_view> names) const {
+  for (std::string_view name : names)
+    if (const Section* s = section(name)) return s;
+  return nullptr;
+}
+
+std::vector<ListedSymbol> Image::listed_symbols() const { return body_->format->listed(body_->parts); }
 
 const SymbolTable& Image::symbols() const {
   std::call_once(body_->symbols_once, [this] { body_->symbols = SymbolTable(body_->format->symbols(body_->parts)); });

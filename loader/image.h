@@ -9,6 +9,7 @@
 // Everything is a view into the Image, which is a cheap, immutable value: copies share one body; views live as long as
 // any copy. Thread-safe. All addresses are relocated guest addresses.
 #pragma once
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,11 +34,12 @@ const char* to_string(Os os);  // "linux", "darwin": GOOS
 // A named part of the file. Section headers may lie; only those that stay inside the file are kept.
 struct Section {
   std::string name;
-  uint64_t address = 0;  // relocated; 0 if it is not loaded
-  uint64_t size = 0;     // in memory
-  uint64_t flags = 0;    // as in the file: ELF sh_flags, Mach-O section_64 flags
-  uint64_t fileoff = 0;
-  Bytes bytes;  // as in the file: not relocated, not decompressed; empty for .bss
+  uint64_t address = 0;     // relocated; 0 if it is not loaded
+  uint64_t size = 0;        // in memory
+  uint64_t flags = 0;       // as in the file: ELF sh_flags, Mach-O section_64 flags
+  uint64_t fileoff = 0;     // of a universal file: in the program's part of it
+  bool compressed = false;  // ELF SHF_COMPRESSED
+  Bytes bytes;              // as in the file: not relocated, not decompressed; empty for .bss
 };
 
 // The file's own list of its segments, as it lies in the program's memory.
@@ -67,14 +69,15 @@ struct Import {
 
 // What a Mach-O file says beyond that.
 struct MachOInfo {
-  uint32_t filetype = 0, flags = 0;    // MH_EXECUTE 2; MH_PIE 0x200000
-  uint32_t platform = 0;               // LC_BUILD_VERSION: 1 macOS; 0: not said
-  uint64_t header = 0;                 // relocated address of the Mach header
-  bool unixthread = false;             // starts as LC_UNIXTHREAD says (argc at the stack pointer), not by LC_MAIN
-  uint64_t stack_size = 0;             // LC_MAIN: of the first thread; 0: the system's own
-  std::string dynamic_linker;          // LC_LOAD_DYLINKER; empty if none
-  std::vector<std::string> libraries;  // install names, in the file's order
-  std::vector<Import> imports;         // in the file's order; the same name may stand here more than once
+  uint32_t filetype = 0, flags = 0;        // MH_EXECUTE 2; MH_PIE 0x200000
+  uint32_t platform = 0;                   // LC_BUILD_VERSION: 1 macOS; 0: not said
+  uint64_t header = 0;                     // relocated address of the Mach header
+  bool unixthread = false;                 // starts as LC_UNIXTHREAD says (argc at the stack pointer), not by LC_MAIN
+  uint64_t stack_size = 0;                 // LC_MAIN: of the first thread; 0: the system's own
+  std::vector<std::string> architectures;  // of a universal file: all that it holds; empty: it is none
+  std::string dynamic_linker;              // LC_LOAD_DYLINKER; empty if none
+  std::vector<std::string> libraries;      // install names, in the file's order
+  std::vector<Import> imports;             // in the file's order; the same name may stand here more than once
 };
 
 // What is known because a program is Go's.
@@ -105,9 +108,11 @@ class Image {
   // Reads the file once. Throws Error for everything that is not a 64-bit ELF or Mach-O program for x86-64 or
   // arm64. A Go program
   // of 2 MB takes well under 5 ms; tables are decoded when first asked for.
-  static Image load(const std::string& path);
+  // Of a universal file it reads the program for `isa`, which any other file must be for; without one, that for this
+  // machine's instruction set if there is one, else the first that it can.
+  static Image load(const std::string& path, std::optional<isa::Isa> isa = {});
   // The same from bytes; `name` stands for the path in messages.
-  static Image parse(std::vector<uint8_t> bytes, const std::string& name);
+  static Image parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa = {});
 
   const std::string& path() const;
   isa::Isa isa() const;
@@ -117,6 +122,9 @@ class Image {
   const std::vector<Segment>& segments() const { return memory().segments(); }
   const std::vector<Section>& sections() const;
   const Section* section(std::string_view name) const;  // the first with this name, or nullptr
+  // The section of the first of these names that there is: formats spell them in their own ways.
+  const Section* section_of(std::initializer_list<std::string_view> names) const;
+  const Section* text() const { return section_of({".text", "__text"}); }  // the program's code
   uint64_t bias() const;  // added to every address of the file; 0: it is where it was linked for
   const ProgramHeaders& program_headers() const;
   const ElfInfo& elf() const;      // empty for other formats
@@ -138,6 +146,9 @@ class Image {
 
   // The file's symbol table, read and sorted when first asked for; empty for stripped files.
   const SymbolTable& symbols() const;
+
+  // All entries of that table in the file's order, read each time. Throws Error where there are endlessly many.
+  std::vector<ListedSymbol> listed_symbols() const;
 
   // Name of an address in code or data. In code pclntab is asked first, because its names are the runtime's and are
   // there in stripped files; `prefer` symtab for the linker's names (the same for most functions; `F.abi0`,

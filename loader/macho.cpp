@@ -184,11 +184,13 @@ void Commands::section(const mach::SectionHeader& s, bool loaded) {
   const uint32_t type = s.flags & mach::kTypeMask;
   const bool zero = type == mach::kZeroFill || type == mach::kGbZeroFill || type == mach::kThreadZeroFill;
   const bool code = (s.flags & mach::kInstructions) != 0;
+  const bool text = fixed_name(s.segname) == "__TEXT" && fixed_name(s.sectname) == "__text";
   m_.sections.push_back(s);
-  m_.parts->symbols.sections.push_back({s.addr, s.size > UINT64_MAX - s.addr ? UINT64_MAX : s.addr + s.size, code});
+  m_.parts->symbols.sections.push_back(
+      {s.addr, s.size > UINT64_MAX - s.addr ? UINT64_MAX : s.addr + s.size, code, text});
   auto bytes = zero ? std::optional<Bytes>(Bytes{}) : slice(m_.file, s.offset, s.size);
   if (!bytes) return;
-  m_.parts->sections.push_back({fixed_name(s.sectname), loaded ? s.addr : 0, s.size, s.flags, s.offset, *bytes});
+  m_.parts->sections.push_back({fixed_name(s.sectname), loaded ? s.addr : 0, s.size, s.flags, s.offset, false, *bytes});
 }
 
 void Commands::thread(Bytes command) {

@@ -75,4 +75,24 @@ std::vector<Symbol> read_macho_symbols(const Parts& parts) {
   return symbols;
 }
 
+// What objdump does with symbols is in Go's src/cmd/internal/objfile/macho.go.
+std::vector<ListedSymbol> list_macho_symbols(const Parts& parts) {
+  const SymbolBytes& table = parts.symbols;
+  std::vector<ListedSymbol> symbols;
+  std::vector<uint64_t> starts;
+  for (uint64_t at = 0; at + sizeof(mach::Nlist) <= table.entries.size(); at += sizeof(mach::Nlist)) {
+    const auto s = *get<mach::Nlist>(table.entries, at);
+    if (s.type & mach::kStab) continue;
+    const bool text = s.sect != 0 && s.sect <= table.sections.size() && table.sections[s.sect - 1].text;
+    symbols.push_back(
+        {printable_name(without_underscore(c_string(table.names, s.strx).value_or(""))), s.value, 0, text});
+    starts.push_back(s.value);
+  }
+  std::sort(starts.begin(), starts.end());
+  for (ListedSymbol& s : symbols)
+    if (auto next = std::upper_bound(starts.begin(), starts.end(), s.address); next != starts.end())
+      s.size = *next - s.address;
+  return symbols;
+}
+
 }  // namespace deferscope::loader

@@ -19,8 +19,8 @@ struct Segment {
   uint64_t filesz = 0;   // == bytes.size()
   bool read = false, write = false, exec = false;
   bool sealed = false;  // Mach-O: loses `write` once the imports are filled in (SG_READ_ONLY)
-  std::string name;  // ELF: "LOAD0"…; Mach-O: "__TEXT"…
-  Bytes bytes;       // initial contents, relocated; owned by the Image
+  std::string name;     // ELF: "LOAD0"…; Mach-O: "__TEXT"…
+  Bytes bytes;          // initial contents, relocated; owned by the Image
 
   uint64_t end() const { return vaddr + memsz; }
 };

@@ -14,7 +14,8 @@ struct SymbolBytes {
   Bytes entries, names;
   struct Range {
     uint64_t start, end;  // relocated
-    bool code;
+    bool code;            // has instructions
+    bool text;            // __text of __TEXT
   };
   std::vector<Range> sections;  // as symbols count them
 };
@@ -41,15 +42,18 @@ struct Format {
   const char* article;  // "an ELF", for messages
   Parts (*read)(Bytes file, const std::string& name);
   std::vector<Symbol> (*symbols)(const Parts& parts);
+  std::vector<ListedSymbol> (*listed)(const Parts& parts);
 };
 // By the file's first bytes; throws a line that says what the file is instead.
 const Format& format_of(Bytes file, const std::string& name);
 
 Parts read_elf(Bytes file, const std::string& name);
 std::vector<Symbol> read_elf_symbols(const Parts& parts);
+std::vector<ListedSymbol> list_elf_symbols(const Parts& parts);
 
 Parts read_macho(Bytes file, const std::string& name);
 std::vector<Symbol> read_macho_symbols(const Parts& parts);
+std::vector<ListedSymbol> list_macho_symbols(const Parts& parts);
 
 // Finds what makes a program Go's; nullptr and a reason if it is not.
 std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason);

@@ -1,4 +1,4 @@
-// The file's own symbol table (ELF .symtab), as names and addresses.
+// The file's own symbol table (ELF .symtab, Mach-O LC_SYMTAB), as names and addresses.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -16,8 +16,17 @@ struct Symbol {
   SymbolKind kind = SymbolKind::data;
 };
 
+// The same as `go tool nm` lists it: as it stands in the file, undefined ones included.
+struct ListedSymbol {
+  std::string_view name;  // owned by the Image; may be empty
+  uint64_t address = 0;   // as in the file, not relocated
+  uint64_t size = 0;      // bytes; Mach-O has none: to the next address that any symbol has
+  bool code = false;      // nm's T
+};
+
 // Names are the linker's: `.abi0` behind assembly functions (1.17+), `F.dwrap.1` where pclntab writes `F·dwrap·1`, full
-// type arguments where pclntab writes `F[...]`. An empty table means a stripped file.
+// type arguments where pclntab writes `F[...]`. Mach-O: as debug/macho has them, so without the underscore that Go's
+// linker puts before names with a dot. An empty table means a stripped file.
 class SymbolTable {
  public:
   SymbolTable() = default;

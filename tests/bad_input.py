@@ -93,7 +93,7 @@ def foreign_files(bench):
     guest = bench.guest("1.20.7", "amd64").read_bytes()
     refused = [
         ("empty", b"", "empty"),
-        ("text", b"just text\n", "not an ELF file"),
+        ("text", b"just text\n", "neither an ELF nor a Mach-O file"),
         ("three bytes", b"\x7fEL", "truncated"),
         ("header cut", guest[:63], "truncated: 63 bytes"),
         ("program headers cut", guest[:100], "truncated"),

@@ -1,15 +1,22 @@
-// Signals: actions, masks, sending. Handlers are not called yet.
-#include <algorithm>
+// Signals: actions, masks, sending, delivery, return. Frames are in frame.cpp. Sources: bsd/kern/kern_sig.c, sendsig().
+#include <fmt/format.h>
 
+#include <utility>
+
+#include "emu/darwin/boot.h"
 #include "emu/darwin/call.h"
+#include "emu/darwin/frame.h"
 
 namespace deferscope::emu::darwin {
 namespace {
 
 using sig::bit;
 
+// si_code of a signal that somebody sent: 0, whatever headers say of SI_USER, but what sendsig() says of two.
+int code_of_sent(int signo) { return signo == sig::BUS ? sig::kBusAdrerr : signo == sig::TRAP ? sig::kTrapBrkpt : 0; }
+
 Signal from_self(const posix::State& s, int signo) {
-  return Signal{signo, 0, {static_cast<uint32_t>(s.pid) | uint64_t{kGuestUid} << 32, 0}};
+  return Signal{signo, code_of_sent(signo), {static_cast<uint32_t>(s.pid) | uint64_t{kGuestUid} << 32, 0}};
 }
 
 Signal from_timer(const Timer& t, int) { return Signal{t.signo}; }
@@ -29,23 +36,93 @@ const SignalRules kSignalRules = {
     .broken_pipe = sig::PIPE,
 };
 
+namespace {
+
+// The interrupted call: EINTR, or made again, for which pc still stands at an import. Functions that give their error's
+// number never tell of a signal.
+void leave_interrupted_call(State& s, MachineState& m, size_t index, const SigAction* handler) {
+  Thread& thread = m.threads[index];
+  ThreadInfo& t = s.threads.at(thread.tid);
+  const Wait wait = std::exchange(t.wait, Wait{});
+  t.interrupted = false;
+  const bool asked = wait.restart && handler && (handler->flags & sig::kRestart);
+  if (!handler || asked || wait.op.answer == answer_number) {
+    if (wait.op.answer == answer_bsd) thread.cpu.pc -= s.amd64() ? 2 : 4;
+    t.resume_by = wait.deadline;
+    return;
+  }
+  if (wait.remainder_at != 0)
+    m.memory.write_value(wait.remainder_at, timespec_of(wait.deadline > m.now_ns() ? wait.deadline - m.now_ns() : 0));
+  wait.op.answer(s, m, index, Error::INTR);
+}
+
+// A frame that cannot be written or read: SIGILL, which is not caught.
+void lose_stack(MachineState& m) { end_process(m, 0, sig::ILL); }
+
+void enter(State& s, MachineState& m, size_t index, const Signal& info, const SigAction& action) {
+  Thread& thread = m.threads[index];
+  ThreadInfo& t = s.threads.at(thread.tid);
+  ThreadExtra& extra = s.extras.at(thread.tid);
+  AltStack& alt = extra.altstack;
+  FrameContext f;
+  f.info = info;
+  f.handler = action.handler;
+  f.returns_to = special_address(s, kHandlerReturned);
+  f.onstack = alt.flags & sig::kSsOnstack;
+  f.stack = thread.cpu.r[s.amd64() ? isa::kRsp : isa::kSp];
+  f.mask = static_cast<uint32_t>(t.saved_mask.value_or(t.mask));
+  f.trapno = extra.trapno;
+  f.error_code = extra.error_code;
+  f.fault_address = extra.fault_address;
+  if ((action.flags & sig::kOnstack) && !f.onstack && !(alt.flags & sig::kSsDisable)) {
+    f.stack = alt.sp + alt.size;
+    f.stack_size = alt.size;
+    alt.flags |= sig::kSsOnstack;
+  }
+  t.saved_mask.reset();
+  t.resume_by = kNever;
+  if (!push_frame(m.memory, thread.cpu, f, s.amd64())) return lose_stack(m);
+  t.mask |= action.mask | (action.flags & sig::kNodefer ? 0 : bit(info.signo));
+  t.mask &= ~kSignalRules.unblockable;
+}
+
+void default_action(MachineState& m, const Signal& info) {
+  if (kSignalRules.ignored_by_default & bit(info.signo)) return;
+  if (kSignalRules.stop_by_default & bit(info.signo))
+    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
+  end_process(m, 0, info.signo);
+}
+
+}  // namespace
+
 void deliver(State& s, MachineState& m, HostPort&, size_t index) {
   ThreadInfo& t = s.threads.at(m.threads[index].tid);
   while (!m.exited) {
     const std::optional<Signal> info = take_signal(s, t, ~t.mask);
     if (!info) break;
-    const SigAction& action = s.actions[static_cast<size_t>(info->signo)];
-    if (action.handler == SigAction::kDefault && !(kSignalRules.ignored_by_default & bit(info->signo)))
-      end_process(m, 0, info->signo);
+    SigAction& action = s.actions[static_cast<size_t>(info->signo)];
+    if (action.handler == SigAction::kIgnore) continue;
+    if (action.handler == SigAction::kDefault) {
+      default_action(m, *info);
+      continue;
+    }
+    if (t.interrupted) leave_interrupted_call(s, m, index, &action);
+    const SigAction taken = action;
+    if (action.flags & sig::kResethand) action.handler = SigAction::kDefault;
+    enter(s, m, index, *info, taken);
   }
   if (m.exited || !t.interrupted) return;
-  // The call is made again: pc still stands at it.
-  t.interrupted = false;
-  t.resume_by = t.wait.deadline;
-  t.wait = Wait{};
+  if (t.saved_mask) t.mask = *std::exchange(t.saved_mask, std::nullopt);
+  leave_interrupted_call(s, m, index, nullptr);
 }
 
-void return_from_signal(State&, MachineState&) {}
+void return_from_signal(State& s, MachineState& m) {
+  FrameReturn f;
+  if (!pop_frame(m.memory, m.cpu(), f, s.amd64())) return lose_stack(m);
+  s.threads.at(m.thread().tid).mask = f.mask & ~kSignalRules.unblockable;
+  int32_t& flags = s.extras.at(m.thread().tid).altstack.flags;
+  flags = f.onstack ? flags | sig::kSsOnstack : flags & ~sig::kSsOnstack;
+}
 
 namespace {
 
@@ -74,16 +151,15 @@ Result imp_sigaction(Call& c) {
 }
 
 Result imp_pthread_sigmask(Call& c) {
-  constexpr int kBlock = 1, kUnblock = 2, kSet = 3;
   ThreadInfo& t = c.info();
   const auto old = static_cast<uint32_t>(t.mask);
   if (c.a[1] != 0) {
     uint32_t set = 0;
     if (!c.get(c.a[1], set)) return Error::FAULT;
     switch (c.i32()) {
-      case kBlock: t.mask |= mask_of(set); break;
-      case kUnblock: t.mask &= ~mask_of(set); break;
-      case kSet: t.mask = mask_of(set); break;
+      case sig::kBlock: t.mask |= mask_of(set); break;
+      case sig::kUnblock: t.mask &= ~mask_of(set); break;
+      case sig::kSetmask: t.mask = mask_of(set); break;
       default: return Error::INVAL;
     }
   }
@@ -97,12 +173,44 @@ Result imp_sigaltstack(Call& c) {
   };
   AltStack& a = c.extra().altstack;
   const StackT old{a.sp, a.size, a.flags, 0};
+  const bool onstack = a.flags & sig::kSsOnstack;
   if (c.a[0] != 0) {
     StackT next;
     if (!c.get(c.a[0], next)) return Error::FAULT;
-    a = AltStack{next.sp, next.size, next.flags};
+    if (next.flags & ~sig::kSsDisable) return Error::INVAL;
+    if (onstack) return next.flags & sig::kSsDisable ? Error::INVAL : Error::PERM;
+    if (!(next.flags & sig::kSsDisable) && next.size < sig::kMinStack) return Error::NOMEM;
+    if (c.a[1] != 0 && !c.put(c.a[1], old)) return Error::FAULT;
+    a = next.flags & sig::kSsDisable ? AltStack{a.sp, a.size, sig::kSsDisable} : AltStack{next.sp, next.size, 0};
+    return 0;
   }
   return c.a[1] == 0 || c.put(c.a[1], old) ? kOk : Error::FAULT;
+}
+
+Result imp_sigpending(Call& c) {
+  const uint64_t set = (pending_set(c.info().pending) | pending_set(c.s.pending)) & c.info().mask;
+  return c.put(c.a[0], static_cast<uint32_t>(set)) ? kOk : Error::FAULT;
+}
+
+namespace {
+
+// Waits for any signal that has a handler. A signal that is pending already interrupts at once.
+Result wait_for_signal(Call& c) {
+  c.op.resume = sleep_on;
+  c.block(WaitKind::Signal, kNever, false);
+  if (has_deliverable(c.s, c.thread().tid)) interrupt(c.s, c.m, c.index);
+  return kBlocked;
+}
+
+}  // namespace
+
+Result imp_pause(Call& c) { return wait_for_signal(c); }
+
+Result imp_sigsuspend(Call& c) {
+  uint32_t set = 0;
+  if (!c.get(c.a[0], set)) return Error::FAULT;
+  replace_mask(c, mask_of(set));
+  return wait_for_signal(c);
 }
 
 Result imp_raise(Call& c) {

@@ -7,8 +7,8 @@
 
 #include "loader/dwarf.h"
 #include "loader/dwarf_lists.h"
-#include "tests/unit/loader_compressed.h"
 #include "tests/unit/loader_guests.h"
+#include "tests/unit/loader_macho_wrap.h"
 
 namespace deferscope::test {
 namespace {
@@ -395,8 +395,28 @@ TEST(LoaderDwarf, DefinedTypesAreMadeOf) {
   if (tested == 0) GTEST_SKIP() << "no guest with DWARF";
 }
 
-// Types, variables and locations are the same when the sections are compressed, in both ways; so is a program's
-// version.
+// Types, variables and their places are those that `plain` has.
+void expect_same_dwarf(const Image& image, const Image& plain, const Dwarf& expected) {
+  auto dwarf = Dwarf::open(image);
+  ASSERT_TRUE(dwarf);
+  EXPECT_EQ(dwarf_version(image), expected.version());
+  EXPECT_EQ(dwarf->globals(), expected.globals());
+  for (const char* type : {"runtime.g", "runtime._defer", "runtime._panic"})
+    EXPECT_EQ(dwarf->struct_layout(type)->fields.size(), expected.struct_layout(type)->fields.size());
+  const FuncTable& funcs = plain.go()->funcs;
+  for (size_t i = 0; i < funcs.size(); i += 41) {
+    auto theirs = expected.function_at(funcs.func(i).entry), ours = dwarf->function_at(funcs.func(i).entry);
+    ASSERT_EQ(theirs.has_value(), ours.has_value());
+    if (!theirs) continue;
+    ASSERT_EQ(theirs->variables.size(), ours->variables.size());
+    for (size_t v = 0; v < theirs->variables.size(); v++)
+      for (uint64_t pc = theirs->entry; pc < theirs->end; pc += 1 + (theirs->end - theirs->entry) / 4)
+        EXPECT_EQ(spell(dwarf->locate(ours->variables[v], pc, frame())),
+                  spell(expected.locate(theirs->variables[v], pc, frame())));
+  }
+}
+
+// They are the same when the sections are compressed, in both ways, and in a Mach-O file; so is a program's version.
 TEST(LoaderDwarf, CompressedSectionsReadTheSame) {
   DEFERSCOPE_NEED_GUESTS(files);
   size_t tested = 0;
@@ -409,23 +429,13 @@ TEST(LoaderDwarf, CompressedSectionsReadTheSame) {
     for (Packing packing : {Packing::flagged, Packing::renamed}) {
       Image image = Image::parse(with_compressed_dwarf(read_guest(file), packing), "compressed");
       ASSERT_EQ(image.section(".zdebug_info") != nullptr, packing == Packing::renamed);
-      auto dwarf = Dwarf::open(image);
-      ASSERT_TRUE(dwarf);
-      EXPECT_EQ(dwarf_version(image), expected->version());
-      EXPECT_EQ(dwarf->globals(), expected->globals());
-      for (const char* type : {"runtime.g", "runtime._defer", "runtime._panic"})
-        EXPECT_EQ(dwarf->struct_layout(type)->fields.size(), expected->struct_layout(type)->fields.size());
-      const FuncTable& funcs = plain.go()->funcs;
-      for (size_t i = 0; i < funcs.size(); i += 41) {
-        auto theirs = expected->function_at(funcs.func(i).entry), ours = dwarf->function_at(funcs.func(i).entry);
-        ASSERT_EQ(theirs.has_value(), ours.has_value());
-        if (!theirs) continue;
-        ASSERT_EQ(theirs->variables.size(), ours->variables.size());
-        for (size_t v = 0; v < theirs->variables.size(); v++)
-          for (uint64_t pc = theirs->entry; pc < theirs->end; pc += 1 + (theirs->end - theirs->entry) / 4)
-            EXPECT_EQ(spell(dwarf->locate(ours->variables[v], pc, frame())),
-                      spell(expected->locate(theirs->variables[v], pc, frame())));
-      }
+      expect_same_dwarf(image, plain, *expected);
+    }
+    for (bool compressed : {false, true}) {
+      Image image = Image::parse(as_macho(read_guest(file), compressed), "Mach-O");
+      ASSERT_TRUE(image.section(compressed ? "__zdebug_info" : "__debug_info"));
+      ASSERT_EQ(image.os(), Os::darwin);
+      expect_same_dwarf(image, plain, *expected);
     }
     tested++;
   }

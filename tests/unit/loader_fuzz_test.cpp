@@ -4,8 +4,8 @@
 
 #include "loader/dwarf.h"
 #include "loader/image.h"
-#include "tests/unit/loader_elf_builder.h"
 #include "tests/unit/loader_guests.h"
+#include "tests/unit/loader_macho_builder.h"
 
 namespace deferscope::test {
 namespace {
@@ -16,6 +16,7 @@ using namespace loader;
 void look_at_everything(const Image& image) {
   (void)image.symbols().at(image.entry());
   (void)image.not_runnable();
+  (void)image.listed_symbols();
   const GoProgram* go = image.go();
   if (!go) return;
   (void)image.uses_cgo();
@@ -49,16 +50,47 @@ TEST(LoaderFuzz, FlippedBitsOfASmallFile) {
   }
 }
 
+TEST(LoaderFuzz, FlippedBitsOfASmallMachO) {
+  const ByteVector whole = chained_macho().build();
+  uint32_t commands;
+  std::memcpy(&commands, &whole[20], 4);
+  const std::pair<size_t, size_t> parts[] = {{0, 32 + commands}, {0x1000, 0x40}, {kSmallLinkedit, 0xc0}};
+  for (auto [start, size] : parts)
+    for (size_t bit = 8 * start; bit < 8 * (start + size); bit++) {
+      ByteVector file = whole;
+      file[bit / 8] ^= static_cast<uint8_t>(1 << (bit % 8));
+      survive(std::move(file));
+    }
+}
+
 TEST(LoaderFuzz, EveryTruncationOfASmallFile) {
-  ByteVector whole = small_elf().build();
-  for (size_t size = 0; size < whole.size(); size += size < 0x100 ? 1 : 61)
-    survive({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)});
+  for (const ByteVector& whole : {small_elf().build(), chained_macho().build()})
+    for (size_t size = 0; size < whole.size(); size += size < 0x100 ? 1 : 61)
+      survive({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)});
+}
+
+// Counts that no file has: nothing is allocated by them, and no time is lost.
+TEST(LoaderFuzz, CountsOfAMachOThatLie) {
+  const ByteVector whole = chained_macho().build();
+  for (size_t at = 0; at + 4 <= 0x300; at += 4)
+    for (uint32_t value : {0u, 1u, 0x7fffffffu, 0x80000000u, 0xffffffffu, 0xfffffff8u}) {
+      ByteVector file = whole;
+      put(&file, at, value);
+      survive(std::move(file));
+      put(&(file = whole), kSmallLinkedit + at, value);
+      survive(std::move(file));
+    }
 }
 
 // Where damage hurts most: file offsets of the headers, pclntab, moduledata, build info, symbol table and section
 // headers.
 std::vector<std::pair<size_t, size_t>> sore_spots(const Image& image, size_t file_size) {
   std::vector<std::pair<size_t, size_t>> spots = {{0, 0x40 + 56 * 8}, {file_size > 4096 ? file_size - 4096 : 0, 4096}};
+  if (image.os() == Os::darwin) {
+    spots[0].second = 0x1000;  // the load commands; then opcodes, symbols, indirect symbols
+    for (const Segment& s : image.segments())
+      if (s.name == "__LINKEDIT") spots.emplace_back(s.fileoff, s.filesz), spots.emplace_back(s.fileoff, 64);
+  }
   auto add = [&](uint64_t address, uint64_t size) {
     if (const Segment* s = image.memory().segment_at(address))
       if (address - s->vaddr < s->filesz) spots.emplace_back(s->fileoff + (address - s->vaddr), size);
@@ -68,16 +100,16 @@ std::vector<std::pair<size_t, size_t>> sore_spots(const Image& image, size_t fil
   add(go->pclntab.functab, go->pclntab.nfunc * 16);
   add(go->pclntab.address, go->pclntab.table.size());
   add(go->moduledata->address, go->moduledata->size);
-  for (const char* name : {".go.buildinfo", ".text"})
+  for (const char* name : {".go.buildinfo", ".text", "__go_buildinfo", "__text", "__nl_symbol_ptr"})
     if (const Section* s = image.section(name)) add(s->address, s->size);
   return spots;
 }
 
 TEST(LoaderFuzz, DamagedGuests) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   std::mt19937 random(20261121);
   auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
-  for (size_t round = 0; round < 100; round++) {
+  for (size_t round = 0; round < 160; round++) {
     const std::string& path = files[below(files.size())];
     SCOPED_TRACE(path);
     ByteVector file = read_guest(path);
@@ -114,7 +146,7 @@ void look_at_dwarf(const Image& image) {
 }
 
 TEST(LoaderFuzz, DamagedDwarf) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   std::mt19937 random(20261122);
   auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   size_t tested = 0;
@@ -125,7 +157,7 @@ TEST(LoaderFuzz, DamagedDwarf) {
     Image whole = Image::parse(file, path);
     std::vector<std::pair<uint64_t, uint64_t>> spots;
     for (const Section& s : whole.sections())
-      if (s.size > 0 && s.bytes.size() == s.size && (s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_")))
+      if (s.size > 0 && s.bytes.size() == s.size && s.name.find("debug_") != s.name.npos)
         spots.emplace_back(s.fileoff, s.size);
     if (spots.empty()) continue;
     tested++;

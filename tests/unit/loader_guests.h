@@ -13,38 +13,45 @@
 
 namespace deferscope::test {
 
-// All ELF files below a folder, sorted; empty if there is no such folder.
-inline std::vector<std::string> elf_files(const std::filesystem::path& root) {
+// How files of programs begin.
+inline constexpr std::string_view kElf(
+    "\x7f"
+    "ELF",
+    4),
+    kMachO("\xcf\xfa\xed\xfe", 4);
+
+// All files below a folder that begin so, sorted; empty if there is no such folder.
+inline std::vector<std::string> files_with(std::string_view magic, const std::filesystem::path& root) {
   namespace fs = std::filesystem;
   std::vector<std::string> files;
   std::error_code none;
   for (auto i = fs::recursive_directory_iterator(root, none); i != fs::recursive_directory_iterator();
        i.increment(none)) {
     if (!i->is_regular_file(none)) continue;
-    char magic[4] = {};
-    std::ifstream(i->path(), std::ios::binary).read(magic, 4);
-    if (std::string(magic, 4) ==
-        "\x7f"
-        "ELF")
-      files.push_back(i->path().string());
+    char start[4] = {};
+    std::ifstream(i->path(), std::ios::binary).read(start, 4);
+    if (std::string_view(start, 4) == magic) files.push_back(i->path().string());
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
+inline std::vector<std::string> elf_files(const std::filesystem::path& root) { return files_with(kElf, root); }
+
 // Those below DEFERSCOPE_GUESTS (environment, else CMake's variable). For tests that look for a certain guest.
-inline std::vector<std::string> all_guest_files() {
+inline std::vector<std::string> all_guest_files(std::string_view magic = kElf) {
   const char* from_environment = std::getenv("DEFERSCOPE_GUESTS");
-  return elf_files(from_environment ? from_environment : DEFERSCOPE_GUESTS_DEFAULT);
+  return files_with(magic, from_environment ? from_environment : DEFERSCOPE_GUESTS_DEFAULT);
 }
 
 // Instrumented code is ten times as slow: under the sanitizers tests take the core guests of one release for each
 // mechanism of defer and release ABI, by turns for both instruction sets. In Release they take all.
 inline bool in_sanitizers_sample([[maybe_unused]] const std::string& name) {
 #ifdef __SANITIZE_ADDRESS__
-  constexpr std::array<std::string_view, 6> kSample = {"_1.12.17_linux_amd64_", "_1.13.15_linux_amd64_",
-                                                       "_1.13.15_linux_arm64_", "_1.17.13_linux_amd64_",
-                                                       "_1.20.7_linux_arm64_",  "_1.27.4_linux_amd64_"};
+  constexpr std::array<std::string_view, 9> kSample = {
+      "_1.12.17_linux_amd64_",  "_1.13.15_linux_amd64_", "_1.13.15_linux_arm64_",
+      "_1.17.13_linux_amd64_",  "_1.20.7_linux_arm64_",  "_1.27.4_linux_amd64_",
+      "_1.12.17_darwin_amd64_", "_1.20.7_darwin_arm64_", "_1.27.4_darwin_amd64_"};
   return std::any_of(kSample.begin(), kSample.end(), [&](auto part) { return name.find(part) != std::string::npos; });
 #else
   return true;
@@ -52,12 +59,19 @@ inline bool in_sanitizers_sample([[maybe_unused]] const std::string& name) {
 }
 
 // For tests that run over all of them.
-inline std::vector<std::string> guest_files() {
-  std::vector<std::string> files = all_guest_files();
+inline std::vector<std::string> guest_files(std::string_view magic = kElf) {
+  std::vector<std::string> files = all_guest_files(magic);
   if (!std::getenv("DEFERSCOPE_GUESTS"))
     std::erase_if(files, [](const std::string& path) {
       return !in_sanitizers_sample(std::filesystem::path(path).filename().string());
     });
+  return files;
+}
+
+// Both formats.
+inline std::vector<std::string> program_files() {
+  std::vector<std::string> files = guest_files(), mach = guest_files(kMachO);
+  files.insert(files.end(), mach.begin(), mach.end());
   return files;
 }
 
@@ -73,4 +87,8 @@ inline std::vector<uint8_t> read_guest(const std::string& path) {
 // Binds `files` to the guests, or skips the test visibly.
 #define DEFERSCOPE_NEED_GUESTS(files)                               \
   std::vector<std::string> files = deferscope::test::guest_files(); \
+  if (files.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS to a folder of Go programs"
+// The same with those for macOS.
+#define DEFERSCOPE_NEED_PROGRAMS(files)                               \
+  std::vector<std::string> files = deferscope::test::program_files(); \
   if (files.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS to a folder of Go programs"

@@ -14,15 +14,25 @@ namespace {
 
 using namespace loader;
 
-// A file's bytes with its section headers made unreachable: only program headers and the bytes themselves are left.
+// A file's bytes with its section headers made unreachable: only segments and the bytes themselves are left.
 std::vector<uint8_t> without_sections(const std::string& path) {
   std::vector<uint8_t> bytes = read_guest(path);
+  if (bytes[0] == 0xcf) {  // Mach-O: each LC_SEGMENT_64 (0x19) has none
+    const auto u32 = [&](size_t at) {
+      uint32_t n;
+      std::memcpy(&n, &bytes[at], 4);
+      return n;
+    };
+    for (size_t at = 32; at < 32 + u32(20); at += u32(at + 4))
+      if (u32(at) == 0x19) std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(at) + 64, 4, uint8_t{0});  // nsects
+    return bytes;
+  }
   for (size_t at : {0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f, 0x3c, 0x3d}) bytes[at] = 0;  // e_shoff, e_shnum
   return bytes;
 }
 
 TEST(LoaderGuests, EveryGuestIsRecognised) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
@@ -35,13 +45,14 @@ TEST(LoaderGuests, EveryGuestIsRecognised) {
     EXPECT_GE(go->version.minor, go->moduledata->oldest_minor);
     EXPECT_LE(go->version.minor, go->moduledata->newest_minor);
     EXPECT_EQ(go->goarch, to_string(image.isa()));
+    EXPECT_EQ(go->goos, to_string(image.os()));
     EXPECT_TRUE(go->funcs.find_first("main.main"));
     EXPECT_FALSE(go->build.path.empty());
   }
 }
 
 TEST(LoaderGuests, SectionHeadersMakeNoDifference) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image with = Image::load(file), without = Image::parse(without_sections(file), file);
@@ -63,7 +74,7 @@ TEST(LoaderGuests, SectionHeadersMakeNoDifference) {
 }
 
 TEST(LoaderGuests, ModuledataAgreesWithTheRuntimesSymbols) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
@@ -97,7 +108,11 @@ TEST(LoaderGuests, ModuledataAgreesWithTheRuntimesSymbols) {
       }
     auto first = image.symbols().find("runtime.firstmoduledata");
     ASSERT_TRUE(first);
-    EXPECT_EQ(first->size, m.size);
+    if (image.os() == Os::linux_) {
+      EXPECT_EQ(first->size, m.size);
+    } else {
+      EXPECT_GE(first->size, m.size) << "Mach-O: up to the next symbol";
+    }
   }
 }
 
@@ -124,7 +139,7 @@ std::string plain_dots(std::string_view name) {
 }
 
 TEST(LoaderGuests, PclntabAndSymbolTableNameTheSameFunctions) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
@@ -137,9 +152,11 @@ TEST(LoaderGuests, PclntabAndSymbolTableNameTheSameFunctions) {
       if (!f || f->entry != s.address) continue;
       checked++;
       std::string expected = runtime_spelling(std::string(s.name), image.go()->version.minor);
+      if (image.os() == Os::darwin && expected.find('.') == std::string::npos) expected.erase(0, 1);  // "_cmpbody"
       if (plain_dots(f->name) != plain_dots(expected) && different++ < 5)
         ADD_FAILURE() << f->name << " in pclntab, " << s.name << " in the symbol table";
-      if (f->end < s.address + s.size) ADD_FAILURE() << s.name << " ends too early";
+      const bool marker = image.os() == Os::darwin && expected.find('.') == std::string::npos;  // go:textfipsend
+      if (f->end < s.address + s.size && !marker) ADD_FAILURE() << s.name << " ends too early";
     }
     EXPECT_GT(checked, funcs.size() / 2);
     EXPECT_EQ(different, 0u);
@@ -147,7 +164,7 @@ TEST(LoaderGuests, PclntabAndSymbolTableNameTheSameFunctions) {
 }
 
 TEST(LoaderGuests, EveryFunctionDecodesAndIsFoundByItsAddressAndName) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
@@ -195,7 +212,7 @@ constexpr FuncIdRow kFuncIds[] = {
     {12, 16, 2, 18, 9}, {17, 17, 7, 9, 19}, {18, 21, 7, 9, 18}, {22, 24, 8, 10, 19}, {25, 27, 8, 10, 20}};
 
 TEST(LoaderGuests, FuncIdsAreTheVersions) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);
@@ -210,7 +227,7 @@ TEST(LoaderGuests, FuncIdsAreTheVersions) {
 }
 
 TEST(LoaderGuests, DataSymbolsAreNamed) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Image image = Image::load(file);

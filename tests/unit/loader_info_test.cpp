@@ -31,7 +31,7 @@ TEST(Info, BadFilesGiveOneLineAndStatus2) {
   EXPECT_EQ(missing.output, "deferscope: /no/such/file: No such file or directory\n");
   Result text = info("LICENSE");
   EXPECT_EQ(text.status, 2);
-  EXPECT_EQ(text.output, "deferscope: LICENSE: not an ELF file\n");
+  EXPECT_EQ(text.output, "deferscope: LICENSE: neither an ELF nor a Mach-O file\n");
   EXPECT_EQ(info("").status, 2);
 }
 
@@ -43,7 +43,7 @@ TEST(Info, AnElfFileThatIsNotGoIsDescribed) {
 }
 
 TEST(Info, JsonSaysTheSameAsTextAndIsStable) {
-  DEFERSCOPE_NEED_GUESTS(files);
+  DEFERSCOPE_NEED_PROGRAMS(files);
   for (const std::string& file : files) {
     SCOPED_TRACE(file);
     Result text = info("'" + file + "'"), json = info("--json '" + file + "'");
@@ -53,7 +53,15 @@ TEST(Info, JsonSaysTheSameAsTextAndIsStable) {
     auto j = nlohmann::json::parse(json.output, nullptr, false);
     ASSERT_TRUE(j.is_object()) << json.output;
     EXPECT_EQ(j["schema"], "deferscope.info/1");
-    std::string target = j["go"]["version"]["text"].get<std::string>() + " linux/" + j["arch"].get<std::string>();
+    const std::string os = j["os"].get<std::string>();
+    std::string target = j["go"]["version"]["text"].get<std::string>() + " " + os + "/" + j["arch"].get<std::string>();
+    EXPECT_EQ(j["format"], os == "darwin" ? "macho" : "elf");
+    EXPECT_EQ(j.contains("imports"), os == "darwin");
+    if (os == "darwin") {
+      EXPECT_NE(text.output.find(" _write"), std::string::npos) << text.output;
+      EXPECT_EQ(j["needed"][0], "/usr/lib/libSystem.B.dylib");
+      EXPECT_GT(j["imports"].size(), 40u);
+    }
     EXPECT_NE(text.output.find(target), std::string::npos) << text.output;
     EXPECT_NE(text.output.find(j["entry"]["address"].get<std::string>()), std::string::npos) << text.output;
     EXPECT_NE(text.output.find(std::to_string(j["go"]["pclntab"]["functions"].get<int>()) + ", pclntab"),

@@ -1,5 +1,5 @@
 # The runtime model over real programs: below the folder DEFERSCOPE_GUESTS.
-deferscope_test(runtime_model_test SOURCES unit/runtime_model_test.cpp unit/runtime_markers_test.cpp unit/runtime_cases_test.cpp unit/runtime_identity_test.cpp unit/runtime_lines_test.cpp unit/runtime_shared_test.cpp unit/runtime_values_test.cpp LIBS deferscope_runtime_model fmt::fmt LABELS guests)
+deferscope_test(runtime_model_test SOURCES unit/runtime_model_test.cpp unit/runtime_markers_test.cpp unit/runtime_cases_test.cpp unit/runtime_identity_test.cpp unit/runtime_lines_test.cpp unit/runtime_macho_test.cpp unit/runtime_shared_test.cpp unit/runtime_values_test.cpp LIBS deferscope_runtime_model fmt::fmt LABELS guests)
 target_compile_definitions(runtime_model_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 
 # Records as gdb and delve read them from the running program. Skipped where the tool is not here; delve, which has to be built, runs with
