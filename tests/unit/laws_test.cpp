@@ -37,13 +37,15 @@ const std::vector<std::string> kLong = {"bench-", "crash-memory", "crash-overflo
 bool everything() { return std::getenv("DEFERSCOPE_ALL") != nullptr; }
 
 // The guests of a release: the optimised one, and the one with -N -l where the core set has it.
-std::vector<std::string> guest_paths(const std::string& release, const std::string& arch) {
+// `target`: the instruction set, of Linux, or "darwin_" and the instruction set.
+std::vector<std::string> guest_paths(const std::string& release, const std::string& target) {
   const char* named = std::getenv("DEFERSCOPE_GUESTS");
   const std::string folder = named ? named : DEFERSCOPE_GUESTS_DEFAULT;
   std::vector<std::string> paths;
   for (const char* mode : {"_opt_syms", "_nopt_dwarf"})
     for (const char* program : {"/casessmall_", "/cases_"})
-      if (const std::string path = folder + program + release + "_linux_" + arch + mode;
+      if (const std::string path =
+              folder + program + release + (target.starts_with("darwin") ? "_" : "_linux_") + target + mode;
           std::filesystem::exists(path)) {
         paths.push_back(path);
         break;
@@ -316,17 +318,29 @@ TEST_P(Laws, SeeksBackAndForth) {
   }
 }
 
+const auto test_name = [](const auto& p) {
+  std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+};
+
+// Of macOS a sample: the system is the same for all releases, its calls differ.
+INSTANTIATE_TEST_SUITE_P(DarwinAmd64, Laws,
+                         ::testing::Combine(::testing::Values("1.12.17", "1.17.13", "1.26.11"),
+                                            ::testing::Values("darwin_amd64")),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(DarwinArm64, Laws,
+                         ::testing::Combine(::testing::Values("1.16.15", "1.20.7", "1.27.4"),
+                                            ::testing::Values("darwin_arm64")),
+                         test_name);
+
 INSTANTIATE_TEST_SUITE_P(Guests, Laws,
                          ::testing::Combine(::testing::Values("1.12.17", "1.13.15", "1.14.15", "1.15.15", "1.16.15",
                                                               "1.17.13", "1.18.10", "1.19.13", "1.20.7", "1.21.13",
                                                               "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.11",
                                                               "1.27.4"),
                                             ::testing::Values("amd64", "arm64")),
-                         [](const auto& p) {
-                           std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
+                         test_name);
 
 }  // namespace
 }  // namespace deferscope

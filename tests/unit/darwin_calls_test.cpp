@@ -1,0 +1,452 @@
+// Calls to libSystem, driven directly, on both instruction sets.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "darwin_harness.h"
+#include "emu/darwin/abi.h"
+#include "emu/darwin/import_table.h"
+
+namespace deferscope::emu::darwin {
+namespace {
+
+constexpr uint64_t kBuf = Process::kBuffer;
+
+TEST(ImportTable, NamesAreUniqueOnEachIsa) {
+  for (const char* isa : {"amd64", "arm64"}) {
+    std::map<std::string, int> seen;
+    std::map<int, std::string> numbers;
+    for (const ImportRow& row : import_rows()) {
+      if (row.isa[0] != '\0' && std::string(row.isa) != isa) continue;
+      EXPECT_EQ(seen[row.name]++, 0) << row.name;
+      if (row.bsd < 0) continue;
+      EXPECT_TRUE(numbers.emplace(row.bsd, row.name).second) << row.name << " and " << numbers[row.bsd];
+    }
+  }
+}
+
+class Imports : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(BothIsas, Imports, testing::Values(true, false),
+                         [](const auto& i) { return i.param ? "amd64" : "arm64"; });
+
+TEST_P(Imports, WhatIsNotModelledFailsByNameWhenItIsCalled) {
+  Process p(GetParam());
+  try {
+    p.call("unheard_of");
+    FAIL() << "it was called";
+  } catch (const Unsupported& e) {
+    EXPECT_NE(std::string(e.what()).find("_unheard_of of libSystem, called from 0x100000810"), std::string::npos)
+        << e.what();
+  }
+  EXPECT_EQ(p.m.cpu().pc, p.imports["_unheard_of"]);
+  EXPECT_EQ(p.imports["_perhaps"], 0u) << "weak";
+}
+
+TEST_P(Imports, PlacesAreNoMemoryAndHaveNames) {
+  Process p(GetParam());
+  EXPECT_TRUE(p.m.os->is_host_call(p.imports["_write"]));
+  EXPECT_FALSE(p.m.os->is_host_call(p.imports["_write"] + 4));
+  EXPECT_FALSE(p.m.memory.is_mapped(p.imports["_write"], 1));
+  EXPECT_EQ(p.m.os->host_call_name(p.imports["_write"]), "_write");
+  EXPECT_EQ(p.m.os->host_call_name(p.imports["_write"] + 4), "");
+  EXPECT_EQ(p.call("mmap", {p.imports["_write"] & ~uint64_t{0xffff}, 1 << 16, 3, 0x1012, ~0ull, 0}), -1) << "MAP_FIXED";
+  EXPECT_EQ(p.error(0), err::NOMEM);
+}
+
+TEST_P(Imports, MainGetsItsArguments) {
+  GuestOptions options;
+  options.argv = {"a", "bc"};
+  options.env = {"K=v"};
+  Process p(GetParam(), options);
+  const auto& r = p.m.cpu().r;
+  const uint64_t argv = r[p.amd64() ? isa::kRsi : 1], envp = r[p.amd64() ? isa::kRdx : 2],
+                 apple = r[p.amd64() ? isa::kRcx : 3];
+  EXPECT_EQ(r[p.amd64() ? isa::kRdi : 0], 2u);
+  std::string text;
+  ASSERT_TRUE(p.m.memory.read_string(p.get<uint64_t>(argv + 8), text));
+  EXPECT_EQ(text, "bc");
+  EXPECT_EQ(p.get<uint64_t>(argv + 16), 0u);
+  EXPECT_EQ(envp, argv + 24);
+  uint64_t at = envp;
+  for (; p.get<uint64_t>(at) != 0; at += 8) ASSERT_TRUE(p.m.memory.read_string(p.get<uint64_t>(at), text));
+  EXPECT_EQ(text, "K=v");
+  EXPECT_EQ(apple, at + 8);
+  ASSERT_TRUE(p.m.memory.read_string(p.get<uint64_t>(apple), text));
+  EXPECT_EQ(text, "executable_path=/nowhere/tiny");
+}
+
+TEST_P(Imports, MainsReturnEndsTheProcess) {
+  Process p(GetParam());
+  isa::CpuState& cpu = p.m.cpu();
+  cpu.pc = p.amd64() ? p.get<uint64_t>(cpu.r[isa::kRsp]) : cpu.r[isa::kX30];
+  ASSERT_TRUE(p.m.os->is_host_call(cpu.pc));
+  cpu.r[p.amd64() ? isa::kRax : 0] = 3;
+  p.m.os->host_call(p.m, p.host);
+  EXPECT_TRUE(p.m.exited);
+  EXPECT_EQ(p.m.exit_status, 3);
+}
+
+TEST_P(Imports, CallsReturnToTheirCaller) {
+  Process p(GetParam());
+  const uint64_t sp = p.m.cpu().r[p.amd64() ? isa::kRsp : isa::kSp];
+  EXPECT_EQ(p.call("getpid"), 1000);
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn);
+  EXPECT_EQ(p.m.cpu().r[p.amd64() ? isa::kRsp : isa::kSp], sp);
+}
+
+TEST_P(Imports, ErrorsAreToldAsTheFunctionTellsThem) {
+  Process p(GetParam());
+  EXPECT_EQ(p.call("close", {77}), -1);
+  EXPECT_EQ(p.error(0), err::BADF);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("__error")), p.get<uint64_t>(p.m.cpu().r[isa::kGsBase] + 8));
+  EXPECT_EQ(p.call(p.amd64() ? "fdopendir$INODE64" : "fdopendir", {77}), 0);
+  EXPECT_EQ(p.call("pthread_mutex_lock", {kBuf}), err::INVAL) << "no mutex";
+  EXPECT_EQ(p.call("close", {uint64_t{0xdead} << 32 | 1}), 0) << "the upper half of an int means nothing";
+}
+
+TEST_P(Imports, VariadicArgumentsLieOnArm64sStack) {
+  Process p(GetParam());
+  const uint64_t path = p.put_string(0, "/tmp/f");
+  const uint64_t flags = open_flag::CREAT | 2;
+  const int64_t fd = p.amd64() ? p.call("open", {path, flags, 0600}) : p.call("open", {path, flags, 0}, {0600});
+  ASSERT_EQ(fd, 3);
+  EXPECT_EQ(p.call(p.amd64() ? "fstat64" : "fstat", {3, kBuf + 0x100}), 0);
+  const auto st = p.get<Stat64>(kBuf + 0x100);
+  EXPECT_EQ(st.mode, 0100600);
+  EXPECT_EQ(st.uid, 1000u);
+  EXPECT_EQ(st.mtime.sec, 1'700'000'000);
+  // fcntl(fd, F_SETFL, O_NONBLOCK)
+  EXPECT_EQ(
+      p.amd64() ? p.call("fcntl", {3, 4, open_flag::NONBLOCK}) : p.call("fcntl", {3, 4, 0}, {open_flag::NONBLOCK}), 0);
+  EXPECT_EQ(p.call("fcntl", {3, 3, 0}, {0}), open_flag::NONBLOCK | 2);
+}
+
+TEST_P(Imports, MemoryComesInPagesOfTheSystem) {
+  Process p(GetParam());
+  const uint64_t page = p.amd64() ? 4096 : 16384;
+  EXPECT_EQ(p.call("getpagesize"), static_cast<int64_t>(page));
+  const int64_t at = p.call("mmap", {0xc000000000, 100, 3, 0x1002, ~0ull, 0});
+  EXPECT_EQ(at, 0xc000000000);
+  EXPECT_TRUE(p.m.memory.is_mapped(0xc000000000, page));
+  EXPECT_FALSE(p.m.memory.is_mapped(0xc000000000 + page, 1));
+  EXPECT_EQ(p.call("mmap", {0xc000000000, 100, 3, 0x1002, ~0ull, 0}), at + static_cast<int64_t>(page))
+      << "upwards from the hint";
+  p.put(0xc000000000, uint64_t{7});
+  EXPECT_EQ(p.call("madvise", {0xc000000000, page, 4}), 0) << "DONTNEED keeps";
+  EXPECT_EQ(p.get<uint64_t>(0xc000000000), 7u);
+  EXPECT_EQ(p.call("madvise", {0xc000000000, page, 7}), 0) << "FREE_REUSABLE does not";
+  EXPECT_EQ(p.get<uint64_t>(0xc000000000), 0u);
+  EXPECT_EQ(p.call("munmap", {0xc000000000 + 1, 10}), -1);
+  EXPECT_EQ(p.call("munmap", {0xc000000000, 10}), 0);
+  EXPECT_FALSE(p.m.memory.is_mapped(0xc000000000, 1));
+}
+
+TEST_P(Imports, SlotsAreMemory) {
+  Process p(GetParam());
+  constexpr uint64_t kMagic = 0xc476c475c47957;  // runtime.tlsinit looks for it in the first 512
+  ASSERT_EQ(p.call("pthread_key_create", {kBuf, 0}), 0);
+  const auto key = p.get<uint64_t>(kBuf);
+  EXPECT_LT(key, 512u);
+  EXPECT_EQ(p.call("pthread_setspecific", {key, kMagic}), 0);
+  EXPECT_EQ(p.get<uint64_t>(p.m.cpu().r[isa::kGsBase] + 8 * key), kMagic);
+  EXPECT_EQ(p.call("pthread_setspecific", {key, UINT64_MAX}), 0);
+  EXPECT_EQ(p.call("pthread_getspecific", {key}), -1) << "any 64 bits, not an error";
+  EXPECT_EQ(static_cast<uint64_t>(p.call("pthread_self")), p.get<uint64_t>(p.m.cpu().r[isa::kGsBase]));
+}
+
+TEST_P(Imports, ThreadsHaveStackSlotsAndErrnoOfTheirOwn) {
+  Process p(GetParam());
+  const size_t t = p.add_thread();
+  const isa::CpuState& cpu = p.m.threads[t].cpu;
+  EXPECT_EQ(cpu.pc, Process::kReturn);
+  EXPECT_EQ(cpu.r[p.amd64() ? isa::kRdi : 0], 7u);
+  EXPECT_EQ(cpu.r[p.amd64() ? isa::kRsp : isa::kSp] % 16, p.amd64() ? 8u : 0u);
+  EXPECT_NE(cpu.r[isa::kGsBase], p.m.threads[0].cpu.r[isa::kGsBase]);
+  p.m.current = t;
+  EXPECT_EQ(p.call("close", {77}), -1);
+  EXPECT_EQ(p.error(t), err::BADF);
+  EXPECT_EQ(p.error(0), 0);
+}
+
+TEST_P(Imports, ThreadsEndAndAreJoined) {
+  Process p(GetParam());
+  const size_t t = p.add_thread();
+  const auto pthread = p.get<uint64_t>(kBuf + 0xff000);
+  p.call("pthread_join", {pthread, kBuf});
+  ASSERT_TRUE(p.blocked(0));
+  p.m.current = t;
+  uint64_t end = p.m.threads[t].cpu.r[isa::kX30];  // arm64's; later calls have their own
+  ASSERT_EQ(p.call("pthread_key_create", {kBuf + 8, Process::kReturn + 16}), 0);  // with a destructor
+  p.call("pthread_setspecific", {p.get<uint64_t>(kBuf + 8), 5});
+  isa::CpuState& cpu = p.m.threads[t].cpu;
+  const auto ends = [&](uint64_t value) {
+    cpu.pc = p.amd64() ? p.get<uint64_t>(cpu.r[isa::kRsp]) : end;
+    if (p.amd64()) cpu.r[isa::kRsp] += 8;
+    cpu.r[p.amd64() ? isa::kRax : 0] = value;
+    p.m.os->host_call(p.m, p.host);
+  };
+  ends(99);
+  EXPECT_EQ(cpu.pc, Process::kReturn + 16) << "the destructor first";
+  EXPECT_EQ(cpu.r[p.amd64() ? isa::kRdi : 0], 5u);
+  ends(1);
+  EXPECT_EQ(p.m.threads[t].status, ThreadStatus::Exited);
+  EXPECT_FALSE(p.blocked(0));
+  EXPECT_EQ(p.result(0), 0);
+  EXPECT_EQ(p.get<uint64_t>(kBuf), 99u);
+  EXPECT_FALSE(p.m.memory.is_mapped(pthread, 1)) << "its stack and block are gone";
+}
+
+TEST_P(Imports, MutexesGoToTheLongestWaiting) {
+  Process p(GetParam());
+  const size_t a = p.add_thread(), b = p.add_thread();
+  ASSERT_EQ(p.call("pthread_mutex_init", {kBuf, 0}), 0);
+  EXPECT_EQ(p.call("pthread_mutex_lock", {kBuf}), 0);
+  for (size_t t : {b, a}) {
+    p.m.current = t;
+    EXPECT_EQ(p.call("pthread_mutex_trylock", {kBuf}), err::BUSY);
+    p.call("pthread_mutex_lock", {kBuf});
+    EXPECT_TRUE(p.blocked(t));
+  }
+  p.m.current = 0;
+  EXPECT_EQ(p.call("pthread_mutex_unlock", {kBuf}), 0);
+  EXPECT_FALSE(p.blocked(b));
+  EXPECT_EQ(p.result(b), 0);
+  EXPECT_EQ(p.m.threads[b].cpu.pc, Process::kReturn);
+  EXPECT_TRUE(p.blocked(a));
+  EXPECT_EQ(p.call("pthread_mutex_trylock", {kBuf}), err::BUSY) << "it was handed on";
+}
+
+TEST_P(Imports, ConditionsGiveTheMutexUpAndBack) {
+  Process p(GetParam());
+  const size_t t = p.add_thread();
+  const uint64_t mutex = kBuf, cond = kBuf + 64;
+  p.call("pthread_mutex_init", {mutex, 0});
+  p.call("pthread_cond_init", {cond, 0});
+  EXPECT_EQ(p.call("pthread_cond_wait", {cond, mutex}), err::PERM) << "it is not ours";
+  p.m.current = t;
+  p.call("pthread_mutex_lock", {mutex});
+  p.call("pthread_cond_wait", {cond, mutex});
+  ASSERT_TRUE(p.blocked(t));
+  p.m.current = 0;
+  EXPECT_EQ(p.call("pthread_mutex_lock", {mutex}), 0);
+  EXPECT_EQ(p.call("pthread_cond_signal", {cond}), 0);
+  EXPECT_TRUE(p.blocked(t)) << "until the mutex is free";
+  EXPECT_EQ(p.call("pthread_mutex_unlock", {mutex}), 0);
+  EXPECT_FALSE(p.blocked(t));
+  EXPECT_EQ(p.result(t), 0);
+  EXPECT_EQ(p.call("pthread_mutex_trylock", {mutex}), err::BUSY);
+}
+
+TEST_P(Imports, ConditionsTimeOutWithTheMutex) {
+  Process p(GetParam());
+  const uint64_t mutex = kBuf, cond = kBuf + 64, time = kBuf + 128;
+  p.call("pthread_mutex_init", {mutex, 0});
+  p.call("pthread_cond_init", {cond, 0});
+  p.put(time, TimeSpec{0, 5000});
+  p.call("pthread_mutex_lock", {mutex});
+  const uint64_t start = p.m.now_ns();
+  p.call("pthread_cond_timedwait_relative_np", {cond, mutex, time});
+  ASSERT_TRUE(p.blocked(0));
+  EXPECT_GE(p.m.os->next_due_ns(p.m), start + 5000);
+  const size_t t = 0;
+  p.sleep_until(p.m.os->next_due_ns(p.m));
+  EXPECT_FALSE(p.blocked(t));
+  EXPECT_EQ(p.result(t), err::TIMEDOUT);
+  EXPECT_EQ(p.call("pthread_mutex_trylock", {mutex}), err::BUSY) << "it has the mutex again";
+}
+
+TEST_P(Imports, KqueueTellsOfPipes) {
+  Process p(GetParam());
+  ASSERT_EQ(p.call("kqueue"), 3);
+  ASSERT_EQ(p.call("pipe", {kBuf}), 0);
+  const auto reads = static_cast<uint64_t>(p.get<int32_t>(kBuf)),
+             writes = static_cast<uint64_t>(p.get<int32_t>(kBuf + 4));
+  const uint64_t changes = kBuf + 0x100, events = kBuf + 0x200;
+  p.put(changes, KEvent{reads, evfilt::READ, ev::ADD | ev::CLEAR, 0, 0, 0x1234});
+  p.put(kBuf + 0x300, TimeSpec{});
+  EXPECT_EQ(p.call("kevent", {3, changes, 1, 0, 0, 0}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 4, kBuf + 0x300}), 0) << "nothing yet";
+  const size_t t = p.add_thread();
+  p.m.current = t;
+  p.call("kevent", {3, 0, 0, events, 4, 0});
+  ASSERT_TRUE(p.blocked(t));
+  p.m.current = 0;
+  EXPECT_EQ(p.call("write", {writes, p.put_string(0x400, "abc"), 3}), 3);
+  ASSERT_FALSE(p.blocked(t));
+  EXPECT_EQ(p.result(t), 1);
+  const auto x = p.get<KEvent>(events);
+  EXPECT_EQ(x.ident, reads);
+  EXPECT_EQ(x.filter, evfilt::READ);
+  EXPECT_EQ(x.data, 3);
+  EXPECT_EQ(x.udata, 0x1234u);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 4, kBuf + 0x300}), 0) << "EV_CLEAR: told once";
+  EXPECT_EQ(p.call("close", {writes}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 4, kBuf + 0x300}), 1);
+  EXPECT_TRUE(p.get<KEvent>(events).flags & ev::END);
+}
+
+TEST_P(Imports, KqueueHasEventsOfItsUserAndTimers) {
+  Process p(GetParam());
+  ASSERT_EQ(p.call("kqueue"), 3);
+  const uint64_t change = kBuf + 0x100, events = kBuf + 0x200, now = kBuf + 0x300;
+  p.put(now, TimeSpec{});
+  p.put(change, KEvent{42, evfilt::USER, 0, note::TRIGGER, 0, 0});
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), -1) << "not there yet";
+  EXPECT_EQ(p.error(0), err::NOENT);
+  EXPECT_EQ(p.call("kevent", {3, change, 1, events, 1, 0}), 1) << "the error as an event";
+  EXPECT_EQ(p.get<KEvent>(events).data, err::NOENT);
+  p.put(change, KEvent{42, evfilt::USER, ev::ADD | ev::CLEAR, 0, 0, 0});
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 0);
+  p.put(change, KEvent{42, evfilt::USER, 0, note::TRIGGER, 0, 0});
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 1);
+  EXPECT_EQ(p.get<KEvent>(events).ident, 42u);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 0) << "EV_CLEAR";
+  p.put(change, KEvent{1, evfilt::TIMER, ev::ADD, 0, 2, 0});  // every 2 ms
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), 0);
+  const uint64_t start = p.m.now_ns();
+  p.call("kevent", {3, 0, 0, events, 1, 0});
+  ASSERT_TRUE(p.blocked(0));
+  p.sleep_until(start + 5'000'000);
+  ASSERT_FALSE(p.blocked(0));
+  EXPECT_EQ(p.result(0), 1);
+  EXPECT_EQ(p.get<KEvent>(events).data, 2) << "two expiries";
+}
+
+TEST_P(Imports, DirectoriesAreReadAsDirents) {
+  Process p(GetParam());
+  const uint64_t path = p.put_string(0, "/tmp/d");
+  ASSERT_EQ(p.call("mkdir", {path, 0755}), 0);
+  const uint64_t file = p.put_string(0x40, "/tmp/d/name");
+  ASSERT_EQ(p.call("open", {file, open_flag::CREAT, 0600}, {0600}), 3);
+  ASSERT_EQ(p.call("open", {path, 0, 0}, {0}), 4);
+  const std::string suffix = p.amd64() ? "$INODE64" : "";
+  const int64_t dir = p.call(("fdopendir" + suffix).c_str(), {4});
+  ASSERT_GT(dir, 0);
+  std::vector<std::string> names;
+  while (true) {
+    ASSERT_EQ(p.call(("readdir_r" + suffix).c_str(), {static_cast<uint64_t>(dir), kBuf + 0x1000, kBuf + 0x800}), 0);
+    if (p.get<uint64_t>(kBuf + 0x800) == 0) break;
+    std::string name;
+    ASSERT_TRUE(p.m.memory.read_string(kBuf + 0x1000 + kDirentName, name));
+    EXPECT_EQ(p.get<uint16_t>(kBuf + 0x1000 + 18), name.size());
+    EXPECT_NE(p.get<uint64_t>(kBuf + 0x1000), 0u);
+    names.push_back(name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{".", "..", "name"}));
+  EXPECT_EQ(p.call("closedir", {static_cast<uint64_t>(dir)}), 0);
+  EXPECT_EQ(p.call("close", {4}), -1) << "the stream closed it";
+}
+
+TEST_P(Imports, SysctlByNumberNameAndTranslation) {
+  GuestOptions options;
+  options.cpus = 3;
+  Process p(GetParam(), options);
+  const uint64_t mib = kBuf, value = kBuf + 0x40, size = kBuf + 0x80;
+  p.put(mib, std::array<int32_t, 2>{6, 3});  // CTL_HW, HW_NCPU
+  p.put(size, uint64_t{4});
+  EXPECT_EQ(p.call("sysctl", {mib, 2, value, size, 0, 0}), 0);
+  EXPECT_EQ(p.get<int32_t>(value), 3);
+  p.put(size, uint64_t{64});
+  const uint64_t name = p.put_string(0x100, "kern.osrelease");
+  EXPECT_EQ(p.call("sysctlbyname", {name, value, size, 0, 0}), 0);
+  std::string text;
+  ASSERT_TRUE(p.m.memory.read_string(value, text));
+  EXPECT_EQ(text, "23.6.0");
+  EXPECT_EQ(p.get<uint64_t>(size), 7u);
+  p.put(size, uint64_t{2});
+  EXPECT_EQ(p.call("sysctlbyname", {name, value, size, 0, 0}), -1);
+  EXPECT_EQ(p.error(0), err::NOMEM);
+  EXPECT_EQ(p.call("sysctlbyname", {p.put_string(0x140, "hw.nothing"), value, size, 0, 0}), -1);
+  EXPECT_EQ(p.error(0), err::NOENT);
+  p.put(mib, std::array<int32_t, 2>{0, 3});  // as syscall.nametomib asks
+  p.put(size, uint64_t{48});
+  EXPECT_EQ(p.call("sysctl", {mib, 2, value, size, name, 14}), 0);
+  EXPECT_EQ(p.get<uint64_t>(size), 8u);
+  EXPECT_EQ(p.get<int32_t>(value), 1);
+  EXPECT_EQ(p.get<int32_t>(value + 4), 2);
+}
+
+TEST_P(Imports, HostsAreNumbersAndThisMachine) {
+  Process p(GetParam());
+  const uint64_t out = kBuf + 0x100;
+  EXPECT_EQ(p.call("getaddrinfo", {p.put_string(0, "localhost"), p.put_string(0x20, "80"), 0, out}), 0);
+  const auto first = p.get<AddrInfo>(p.get<uint64_t>(out));
+  EXPECT_EQ(first.family, 2);
+  EXPECT_EQ(p.get<uint8_t>(first.addr), 16) << "the length byte";
+  EXPECT_EQ(p.get<uint8_t>(first.addr + 1), 2);
+  EXPECT_EQ(p.get<uint16_t>(first.addr + 2), 80 << 8);
+  EXPECT_EQ(p.get<uint32_t>(first.addr + 4), 0x0100007fu);
+  EXPECT_NE(first.next, 0u) << "stream and datagram";
+  EXPECT_EQ(p.call("freeaddrinfo", {p.get<uint64_t>(out)}), 0);
+  EXPECT_EQ(p.call("getaddrinfo", {p.put_string(0, "example.com"), 0, 0, out}), 8);
+  std::string text;
+  ASSERT_TRUE(p.m.memory.read_string(static_cast<uint64_t>(p.call("gai_strerror", {8})), text));
+  EXPECT_EQ(text, "nodename nor servname provided, or not known");
+}
+
+TEST_P(Imports, SocketsHaveLengthBytes) {
+  Process p(GetParam());
+  const uint64_t address = kBuf, size = kBuf + 0x80;
+  ASSERT_EQ(p.call("socket", {2, 1, 0}), 3);
+  const uint8_t loopback[16] = {16, 2, 0, 0, 127, 0, 0, 1};
+  p.put(address, loopback);
+  EXPECT_EQ(p.call("bind", {3, address, 16}), 0);
+  EXPECT_EQ(p.call("listen", {3, 5}), 0);
+  p.put(size, uint32_t{128});
+  EXPECT_EQ(p.call("getsockname", {3, address, size}), 0);
+  EXPECT_EQ(p.get<uint32_t>(size), 16u);
+  EXPECT_EQ(p.get<uint8_t>(address), 16);
+  EXPECT_NE(p.get<uint16_t>(address + 2), 0);
+  ASSERT_EQ(p.call("socket", {2, 1, 0}), 4);
+  EXPECT_EQ(p.call("connect", {4, address, 16}), 0);
+  EXPECT_EQ(p.call("accept", {3, address, size}), 5);
+  EXPECT_EQ(p.call("sendto", {4, p.put_string(0x200, "hello"), 5, 0, 0, 0}), 5);
+  EXPECT_EQ(p.call("recvfrom", {5, kBuf + 0x300, 100, 0, 0, 0}), 5);
+  EXPECT_EQ(p.call("socket", {30, 1, 0}), -1) << "IPv6";
+  EXPECT_EQ(p.error(0), err::AFNOSUPPORT);
+}
+
+TEST_P(Imports, SystemCallsMadeDirectlyTellErrorsByTheCarry) {
+  Process p(GetParam());
+  isa::CpuState& cpu = p.m.cpu();
+  const auto make = [&](uint64_t number, uint64_t argument) {
+    cpu.r[p.amd64() ? isa::kRax : 16] = p.amd64() ? 2 << 24 | number : number;
+    cpu.r[p.amd64() ? isa::kRdi : 0] = argument;
+    p.m.os->system_call(p.m, p.host);
+  };
+  make(20, 0);
+  EXPECT_EQ(p.result(0), 1000);
+  EXPECT_FALSE(cpu.flags() & isa::flag::CF);
+  make(6, 99);
+  EXPECT_EQ(p.result(0), err::BADF);
+  EXPECT_TRUE(cpu.flags() & isa::flag::CF);
+  EXPECT_THROW(make(511, 0), Unsupported);
+}
+
+TEST_P(Imports, CopiesAreEqualAndGoTheirOwnWays) {
+  Process p(GetParam());
+  p.add_thread();
+  MachineState copy = p.m;
+  EXPECT_EQ(copy.digest(), p.m.digest());
+  p.call("pthread_key_create", {kBuf, 0});
+  EXPECT_NE(copy.digest(), p.m.digest());
+}
+
+TEST_P(Imports, WhatLibSystemHoldsIsCharged) {
+  GuestOptions options;
+  options.max_memory = 64 << 20;
+  options.max_threads = 4;
+  Process p(GetParam(), options);
+  int64_t e = 0;
+  int threads = 0;
+  while (e == 0 && threads < 10) e = p.call("pthread_create", {kBuf, 0, Process::kReturn, 0}), ++threads;
+  EXPECT_EQ(e, err::AGAIN);
+  EXPECT_EQ(threads, 4);
+  EXPECT_EQ(p.call("malloc", {uint64_t{1} << 40}), 0);
+  EXPECT_EQ(p.error(0), err::NOMEM);
+}
+
+}  // namespace
+}  // namespace deferscope::emu::darwin
