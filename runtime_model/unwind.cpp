@@ -85,6 +85,7 @@ class Walk {
     if (s.thread && g.state().os->is_host_call(s.pc)) {  // in a function of the system, which has no frame: its caller
       at.pc = g.program().amd64() ? g.word(s.sp) : s.lr;
       at.sp += g.program().amd64() ? 8 : 0;
+      at.lr = 0;  // was given to the call
       at.at_call = true;
     }
     Walk(g, s, at, 0).place(at);

@@ -63,7 +63,8 @@ std::string say_flow(const Prediction& e, const Namer& names) {
       return fmt::format("system call {}{}", say_number(static_cast<int64_t>(n)), name.empty() ? "" : ": " + name);
     }
     case Flow::HostCall:
-      return fmt::format("{} of the system runs and returns to {}", f.through.empty() ? "a function" : f.through, where());
+      return fmt::format("{} of the system runs and returns to {}", f.through.empty() ? "a function" : f.through,
+                         where());
     case Flow::Fault: break;
   }
   switch (e.outcome.fault) {

@@ -15,7 +15,8 @@
 namespace deferscope::emu::darwin {
 namespace {
 
-constexpr uint64_t kArgLimit = 1 << 20;  // bytes of argv and env (ARG_MAX)
+constexpr uint64_t kArgLimit = 1 << 20;      // bytes of argv and env (ARG_MAX)
+constexpr uint64_t kLargestStack = 1 << 30;  // of the first thread
 
 // --- imports ---
 
@@ -132,7 +133,7 @@ void call_main(State& s, MachineState& m, isa::CpuState& cpu, const Start& start
 }
 
 void make_first_thread(State& s, MachineState& m, const loader::Image& image) {
-  const uint64_t stack_size = s.page_up(std::clamp<uint64_t>(image.macho().stack_size, pthread::kMainStack, 1 << 30));
+  const uint64_t stack_size = s.page_up(std::clamp(image.macho().stack_size, pthread::kMainStack, kLargestStack));
   const uint64_t top = layout_of(s).stack_top;
   m.memory.map(top - stack_size, stack_size, kRead | kWrite, {}, "[stack]");
   const uint64_t block_size = s.page_up(pthread::kBlockSize), block = choose_place(s, m.memory, 0, block_size);
@@ -173,7 +174,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   s.limits[rlimit::CORE].soft = 0;
   s.limits[rlimit::NPROC] = {2666, 4000};
   s.heap_end = kHeapStart;
-  s.mmap_base = s.page_up(map_image(s, m, image, layout_of(s).stack_top));
+  s.mmap_base = s.page_up(map_image(s, m, image, layout_of(s).stack_top - kLargestStack));
   bind_imports(s, m, image);
   set_up_scratch(s);
   set_up_standard_files(s);

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""What a program's defers do is the same on macOS as on Linux: tests/darwin_semantics.py --program PROGRAM --bins FOLDER.
+
+For every release and instruction set of the core set's darwin guests two cases are compared with the Linux build of the same source by `deferscope
+diff --semantics`, which says that nothing differs; each release takes others, so that together they have all kinds. --all takes all cases.
+"""
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KINDS = ("defer-", "panic-", "recover-", "goexit-", "fault-", "go-")
+# Their output or order follows time or the system.
+OTHER = ("go-preempt", "go-threads", "go-procs", "fault-unmapped")
+
+
+def cases_of(program, guest):
+    done = subprocess.run([program, "run", guest, "list"], capture_output=True, text=True)
+    return [c for c in done.stdout.split() if c.startswith(KINDS) and c not in OTHER]
+
+
+def linux_build(bins, entry):
+    for name in ("casessmall", "cases"):
+        path = bins / ("%s_%s_linux_%s_opt_syms" % (name, entry["go"], entry["goarch"]))
+        if path.exists():
+            return path
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
+    parser.add_argument("--bins", default=str(ROOT / "build/guests-core"), type=pathlib.Path)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", default="", help="guests whose name contains this")
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    jobs = []
+    for n, entry in enumerate(json.loads((ROOT / "tests/guests/core/manifest.json").read_text())):
+        if entry["goos"] != "darwin" or args.only not in entry["file"]:
+            continue
+        guest, linux = args.bins / entry["file"], linux_build(args.bins, entry)
+        cases = cases_of(args.program, guest)
+        if linux is None or not cases:
+            print("FAILED %s: %s" % (entry["file"], "lists no cases" if linux else "the core set has no Linux build"))
+            return 1
+        for kind in KINDS if args.all else (KINDS[n % len(KINDS)], KINDS[(n + 1) % len(KINDS)]):
+            own = [c for c in cases if c.startswith(kind)]
+            jobs += [(linux, guest, c) for c in (own if args.all else [own[n % len(own)]])]
+
+    def one(job):
+        linux, guest, case = job
+        done = subprocess.run([args.program, "diff", "--semantics", "--argv0", "cases", str(linux), str(guest), "--", case], capture_output=True, text=True)
+        return job, done
+
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for (linux, guest, case), done in pool.map(one, jobs):
+            if done.returncode != 0:
+                failures += 1
+                print("FAILED deferscope diff --semantics %s %s -- %s: status %d\n%s" % (linux, guest, case, done.returncode, (done.stdout + done.stderr)[:1500]))
+    print("darwin_semantics: %d of %d comparisons say that nothing differs" % (len(jobs) - failures, len(jobs)))
+    return 1 if failures or not jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
