@@ -49,16 +49,20 @@ struct Funcvals {
       uint64_t a = 0;
       if (u.op == isa::Op::Lea && u.mem.base == isa::kZero && u.mem.index == isa::kZero)
         a = static_cast<uint64_t>(u.mem.disp);
-      else if (u.op == isa::Op::Mov && u.b_imm)
+      else if (u.op == isa::Op::Mov && u.b_imm && !is_page(u))
         a = static_cast<uint64_t>(u.imm);
+      else if (u.op == isa::Op::Mov && u.dst == u.b && u.b < isa::kRegs && i.known->constant[u.b])  // ADD $0
+        a = *i.known->constant[u.b];
       else if (u.op == isa::Op::Add && u.b_imm && u.a < isa::kRegs && i.known->constant[u.a])
         a = *i.known->constant[u.a] + static_cast<uint64_t>(u.imm);
       if (!a) continue;
       std::string name = funcval_target(p, a);
-      if (name.empty() && u.op != isa::Op::Mov) name = code_target(a);
+      if (name.empty() && (u.op != isa::Op::Mov || !u.b_imm)) name = code_target(a);
       if (!name.empty()) last = std::move(name);
     }
   }
+  // ADRP: half an address, whose other half an ADD brings. What lies at the page's start says nothing.
+  bool is_page(const isa::Uop& u) const { return !p.amd64() && u.imm % 4096 == 0; }
   // A closure built in the frame stores the function's entry itself.
   std::string code_target(uint64_t a) const {
     const Function* f = p.function_at(a);

@@ -89,6 +89,16 @@ def elf(machine=62, type=2, elf_class=2, order=1, phnum=1, code=b"\x0f\x0b", os_
     return header + segment + code
 
 
+def macho(cpu=0x01000007, subtype=3, filetype=2, commands=()):
+    """A Mach-O file with these load commands, each (number, bytes behind its size)."""
+    body = b"".join(struct.pack("<II", cmd, 8 + len(rest)) + rest for cmd, rest in commands)
+    return struct.pack("<8I", 0xfeedfacf, cpu, subtype, filetype, len(commands), len(body), 0x200085, 0) + body
+
+
+def macho_segment(vmaddr=0x100000000, vmsize=0x1000, fileoff=0, filesize=0, nsects=0, name=b"__TEXT"):
+    return 0x19, struct.pack("<16sQQQQIIII", name, vmaddr, vmsize, fileoff, filesize, 7, 5, nsects, 0)
+
+
 def foreign_files(bench):
     guest = bench.guest("1.20.7", "amd64").read_bytes()
     refused = [
@@ -112,6 +122,22 @@ def foreign_files(bench):
         ("Mach-O cut", b"\xcf\xfa\xed\xfe" + bytes(20), "Mach-O|truncated"),
         ("fat Mach-O cut", b"\xca\xfe\xba\xbe" + bytes(20), "Mach-O|truncated"),
         ("32-bit Mach-O", b"\xce\xfa\xed\xfe" + bytes(200), "32-bit"),
+        ("Mach-O big-endian", b"\xfe\xed\xfa\xcf" + bytes(200), "big-endian"),
+        ("Mach-O for POWER", macho(cpu=0x01000012), "CPU type 0x1000012 is not supported"),
+        ("Mach-O arm64e", macho(cpu=0x0100000c, subtype=2), "arm64e"),
+        ("Mach-O object", macho(filetype=1), "Mach-O object file"),
+        ("Mach-O library", macho(filetype=6), "library .dylib., not a program"),
+        ("Mach-O bundle", macho(filetype=8), "bundle"),
+        ("Mach-O without segments", macho(), "no loadable segment"),
+        ("Mach-O load commands cut", macho(commands=[macho_segment()])[:50], "truncated"),
+        ("Mach-O command of size 0", macho(commands=[macho_segment()])[:36] + bytes(70), "load command 0 .* size 0x0"),
+        ("Mach-O sections that are not there", macho(commands=[macho_segment(nsects=1 << 30)]), "1073741824 sections"),
+        ("Mach-O outside memory", macho(commands=[macho_segment(vmaddr=(1 << 64) - 4096)]), "outside user memory"),
+        ("Mach-O segment cut", macho(commands=[macho_segment(filesize=0x1000)]), "truncated: its segment __TEXT"),
+        ("Mach-O of overlapping segments", macho(commands=[macho_segment(), macho_segment(name=b"__DATA")]), "overlap"),
+        ("fat of none", b"\xca\xfe\xba\xbe" + bytes(4), "universal file of 0 programs"),
+        ("fat, of others", struct.pack(">7I", 0xcafebabe, 1, 7, 3, 28, 0, 0), "without a program for amd64 or arm64; it has cpu 0x7"),
+        ("Java", b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(100), "Java class file"),
     ]
     for name, data, pattern in refused:
         bench.every_verb_refuses(bench.file(name, data), pattern)

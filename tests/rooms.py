@@ -11,13 +11,14 @@ ROOMS = {
     "emu": ["isa", "loader", "emu/posix/error.h"],
     "emu/posix": EMU,
     "emu/linux": EMU + ["emu/posix"],
+    "emu/darwin": EMU + ["emu/posix"],
     "runtime_model": EMU,
     "traces": EMU + ["runtime_model"],
     "session": EMU + ["runtime_model", "traces"],
     "cli": EMU + ["runtime_model", "traces", "session"],
 }
 # The one source that knows which systems there are.
-ALSO = {"emu/machine.cpp": ["emu/linux/linux.h"]}
+ALSO = {"emu/machine.cpp": ["emu/darwin/darwin.h", "emu/linux/linux.h"]}
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)

@@ -19,15 +19,38 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SEEDS = ("casessmall_1.12.17_linux_amd64_opt_syms casessmall_1.13.15_linux_arm64_nopt_dwarf casessmall_1.17.13_linux_amd64_nopt_dwarf "
-         "casessmall_1.20.7_linux_arm64_opt_syms casessmall_1.22.12_linux_amd64_opt_syms cases_1.27.4_linux_arm64_opt_syms").split()
+         "casessmall_1.20.7_linux_arm64_opt_syms casessmall_1.22.12_linux_amd64_opt_syms cases_1.27.4_linux_arm64_opt_syms "
+         "casessmall_1.13.15_darwin_amd64_opt_syms casessmall_1.22.12_darwin_amd64_opt_syms casessmall_1.27.4_darwin_arm64_opt_syms").split()
 VERBS = (["info"], ["info", "--json"], ["disasm", "-s", "main.main"], ["defers"], ["run", "--max-instructions", "400000"])
 MAGICS = [struct.pack("<I", m) + b"\0\0" for m in (0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1)]
 BYTES = (0x00, 0x01, 0x7f, 0x80, 0xff)
 HUGE = [struct.pack("<Q", n) for n in (0, 1, 0x7fffffff, 0xffffffff, 1 << 31, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 4096)]
 
 
-def interesting(data):
-    """(start, size) of the places worth hitting."""
+def macho_places(data):
+    """Header, load commands, sections, and what __LINKEDIT holds: fixups, symbols, indirect symbols."""
+    ncmds, sizeofcmds = struct.unpack_from("<II", data, 16)
+    places, at = [(0, 32), (32, sizeofcmds), (32, sizeofcmds)], 32
+    for _ in range(ncmds):
+        cmd, size = struct.unpack_from("<II", data, at)
+        if cmd == 0x19:  # LC_SEGMENT_64
+            for i in range(struct.unpack_from("<I", data, at + 64)[0]):
+                length, offset = struct.unpack_from("<QI", data, at + 72 + 80 * i + 40)
+                places += [(offset, min(length, 4096)), (offset, length)] if offset and length else []
+        elif cmd == 0x80000022:  # LC_DYLD_INFO_ONLY: five tables
+            fields = struct.unpack_from("<10I", data, at + 8)
+            places += [(fields[i], fields[i + 1]) for i in range(0, 10, 2) if fields[i + 1]]
+        elif cmd == 2:  # LC_SYMTAB
+            symbols, count, strings, length = struct.unpack_from("<4I", data, at + 8)
+            places += [(symbols, 16 * count), (strings, length)]
+        elif cmd == 0xb:  # LC_DYSYMTAB
+            offset, count = struct.unpack_from("<II", data, at + 56)
+            places += [(offset, 4 * count)] if count else []
+        at += size
+    return places
+
+
+def elf_places(data):
     places = [(0, 64)]
     phoff, shoff = struct.unpack_from("<QQ", data, 32)
     phnum, shnum = struct.unpack_from("<H", data, 56)[0], struct.unpack_from("<H", data, 60)[0]
@@ -39,6 +62,12 @@ def interesting(data):
             if offset + size <= len(data) and size:
                 places.append((offset, min(size, 4096)))
                 places.append((offset, size))
+    return places
+
+
+def interesting(data):
+    """(start, size) of the places worth hitting."""
+    places = macho_places(data) if data.startswith(b"\xcf\xfa\xed\xfe") else elf_places(data)
     places += [(data.find(m), 256) for m in MAGICS if data.find(m) >= 0]
     at = data.find(b"\xff Go buildinf:")
     if at >= 0:

@@ -175,7 +175,7 @@ TEST_P(Imports, ThreadsEndAndAreJoined) {
   p.call("pthread_join", {pthread, kBuf});
   ASSERT_TRUE(p.blocked(0));
   p.m.current = t;
-  uint64_t end = p.m.threads[t].cpu.r[isa::kX30];  // arm64's; later calls have their own
+  uint64_t end = p.m.threads[t].cpu.r[isa::kX30];                                 // arm64's; later calls have their own
   ASSERT_EQ(p.call("pthread_key_create", {kBuf + 8, Process::kReturn + 16}), 0);  // with a destructor
   p.call("pthread_setspecific", {p.get<uint64_t>(kBuf + 8), 5});
   isa::CpuState& cpu = p.m.threads[t].cpu;
