@@ -2,10 +2,10 @@
 """Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild] [--mapped].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
-           missing in --std-bins is built (needs Go); names are <release>_<goarch>/<package with _>.test.
+           missing in --std-bins is built (needs Go); names are <release>_<goarch>/<package with _>.test, and <release>_darwin_<goarch> for macOS.
 --esbuild  npm's esbuild of several Go releases: --version, a small file from standard input (minified, bundled) and one bundled from file to file
            must be what the native run (amd64) or the same release's amd64 (arm64) gives. What is missing in --esbuild-bins is fetched
-           with npm; names are <version>_<goarch>.
+           with npm; names are <version>_<goarch>, and <version>_darwin_<goarch> for some that are built for macOS.
 --mapped   programs/mapped.go against its native run, output and file, in the guest's own /tmp and on the host; the own tests of bbolt, a database
            in a mapped file, fetched through the module proxy. Both ISAs.
 """
@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASES = "1.13.15 1.17.13 1.20.7 1.23.12 1.27.4".split()
 PACKAGES = ("strconv math math/bits sort strings bytes unicode/utf8 sync/atomic container/heap hash/crc32 crypto/sha256 "
             "crypto/aes").split()
+DARWIN_PACKAGES = "io bufio regexp encoding/json".split()  # what the system is asked for more
 # esbuild's own version -> the Go release that built it, npm package for amd64, for arm64 (there was none before 0.3.7).
 OLD, NEW = ("esbuild-linux-64", "esbuild-linux-arm64"), ("@esbuild/linux-x64", "@esbuild/linux-arm64")
 ESBUILD = {
@@ -31,6 +32,9 @@ ESBUILD = {
     "0.12.15": ("go1.16.3", OLD), "0.14.0": ("go1.17.2", OLD), "0.14.30": ("go1.18", OLD), "0.15.0": ("go1.19", OLD),
     "0.18.20": ("go1.20.7", NEW), "0.23.1": ("go1.22.5", NEW), "0.24.0": ("go1.23.1", NEW), "0.28.2": ("go1.26.5", NEW),
 }
+# Those that are run as built for macOS too, by the same releases.
+DARWIN = "0.8.9 0.14.0 0.18.20 0.23.1".split()
+DARWIN_RELEASES = "1.13.15 1.20.7 1.27.4".split()
 SOURCE = b"""export function greet(name: string, times = 2): string { let out = ''; for (let i = 0; i < times; i++) { out += `hello ${name}\\n` } return out }
 class A<T> { private x?: T; constructor(readonly y: number = 3.25e10) {} get v() { return this.x ?? this.y ** 2 } }
 enum Color { Red, Green = 'g', Blue = 1 << 4 }
@@ -49,17 +53,22 @@ def go(release, *args, **more):
 def std_jobs(args):
     for release in RELEASES:
         goroot = pathlib.Path(go(release, "env", "GOROOT"))
-        for goarch in ("amd64", "arm64"):
-            for package in PACKAGES:
-                path = pathlib.Path(args.std_bins) / (release + "_" + goarch) / (package.replace("/", "_") + ".test")
+        targets = ["linux/amd64", "linux/arm64"]
+        if release in DARWIN_RELEASES:
+            targets += ["darwin/amd64"] + (["darwin/arm64"] if int(release.split(".")[1]) >= 16 else [])
+        for target in targets:
+            folder = release + "_" + target.replace("linux/", "").replace("/", "_")
+            for package in PACKAGES + (DARWIN_PACKAGES if target.startswith("darwin") else []):
+                path = pathlib.Path(args.std_bins) / folder / (package.replace("/", "_") + ".test")
                 if args.only in str(path):
-                    yield "std %s %s %s" % (release, goarch, package), std, (args, release, goarch, package, path, goroot / "src" / package)
+                    yield "std %s %s %s" % (release, target, package), std, (args, release, target, package, path, goroot / "src" / package)
 
 
-def std(args, release, goarch, package, path, source):
+def std(args, release, target, package, path, source):
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        go(release, "test", "-c", "-o", str(path), package, GOOS="linux", GOARCH=goarch)
+        goos, goarch = target.split("/")
+        go(release, "test", "-c", "-o", str(path), package, GOOS=goos, GOARCH=goarch)
     command = [args.program, "run", "--allow-read", str(source), "--cwd", str(source), str(path), "-test.short"]
     done = subprocess.run(command, capture_output=True, timeout=args.seconds, stdin=subprocess.DEVNULL)
     if done.returncode == 0 and done.stdout.decode("latin1").rstrip().endswith("PASS"):
@@ -73,6 +82,8 @@ def esbuild_jobs(args):
             goarch = ("amd64", "arm64")[i]
             if args.only in version + "_" + goarch:
                 yield "esbuild %s %s %s" % (version, goarch, release), esbuild, (args, version, release, packages, i)
+            if version in DARWIN and args.only in version + "_darwin_" + goarch and (i == 0 or version not in ("0.8.9",)):
+                yield "esbuild %s darwin/%s %s" % (version, goarch, release), esbuild, (args, version, release, packages, i, "darwin")
 
 
 def fetched(folder, package, version, goarch):
@@ -98,9 +109,12 @@ def esbuild_run(command, flags, source, guest):
         return (done.returncode, done.stdout, out.read_bytes() if out.exists() else b""), done.stderr
 
 
-def esbuild(args, version, release, packages, i):
-    native = fetched(args.esbuild_bins, packages[0], version, "amd64")
-    guest = native if i == 0 else fetched(args.esbuild_bins, packages[1], version, "arm64")
+def esbuild(args, version, release, packages, i, goos="linux"):
+    native = guest = fetched(args.esbuild_bins, packages[0], version, "amd64")
+    if goos == "darwin":
+        guest = fetched(args.esbuild_bins, packages[i].replace("linux", "darwin"), version, "darwin_" + ("amd64", "arm64")[i])
+    elif i == 1:
+        guest = fetched(args.esbuild_bins, packages[1], version, "arm64")
     told = json.loads(subprocess.run([args.program, "info", "--json", guest], check=True, capture_output=True).stdout)
     if release not in json.dumps(told):
         return "not built by " + release
