@@ -15,9 +15,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 
+import harness
 import trace_lines
+from harness import Failed, expect
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASES = "1.13.15 1.20.7 1.27.4".split()
@@ -25,20 +26,9 @@ VERBS = {"run": ["run"], "info": ["info"], "disasm": ["disasm"], "defers": ["def
          "report": ["report", "-o", "-"], "step": ["step", "-c", "si"]}
 
 
-class Failed(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-class Bench:
-    """Where the cases find the program, the guests and a folder of their own."""
-
+class Bench(harness.Bench):
     def __init__(self, args, folder):
-        self.program, self.guests, self.folder = args.program, pathlib.Path(args.guests), pathlib.Path(folder)
+        super().__init__(args.program, folder, args.guests)
         self.releases = RELEASES[-1:] if args.sample else RELEASES
 
     def guest(self, release, goarch):
@@ -55,12 +45,8 @@ class Bench:
         return path
 
     def call(self, *args, **more):
-        more.setdefault("stdin", subprocess.DEVNULL)
-        more.setdefault("stdout", subprocess.PIPE)
-        more.setdefault("stderr", subprocess.PIPE)
-        done = subprocess.run([self.program, *map(str, args)], timeout=300, **more)
-        err = (done.stderr or b"").decode("latin1")
-        return done.returncode, (done.stdout or b"").decode("latin1"), err
+        status, out, err = super().call(*args, **more)
+        return status, out.decode("latin1"), err
 
     def refused(self, args, status, pattern, **more):
         """One line that fits the pattern, the status, and nothing on standard output but the command that step was given."""
@@ -530,18 +516,7 @@ def main():
     parser.add_argument("--sample", action="store_true", help="one release instead of three")
     parser.add_argument("--real", action="store_true", help="only the programs that Go must build")
     args = parser.parse_args()
-    failures = 0
-    for case in [real] if args.real else CASES:
-        if args.only not in case.__name__:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                case(Bench(args, folder))
-                print("ok     " + case.__name__, flush=True)
-            except (Failed, OSError, ValueError, subprocess.SubprocessError) as problem:
-                failures += 1
-                print("FAILED %s: %s" % (case.__name__, problem), flush=True)
-    return 1 if failures else 0
+    return harness.run_cases(harness.named([real] if args.real else CASES, args.only), lambda folder: Bench(args, folder))
 
 
 if __name__ == "__main__":

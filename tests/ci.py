@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree
 
 # Debian's python3-yaml is Debian's python3's, which need not be the first on PATH.
@@ -24,7 +23,8 @@ except ImportError:
     sys.exit(77)
 
 import from_source  # noqa: E402
-from from_source import expect  # noqa: E402
+import harness  # noqa: E402
+from harness import expect  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/ci.md").read_text()
@@ -134,16 +134,7 @@ def main():
     options = parser.parse_args()
     options.program, options.guests = options.program.resolve(), options.guests.resolve()
     tests = [f for n, f in sorted(globals().items()) if n.startswith("test_") or (options.real and n.startswith("real_"))]
-    failed = 0
-    for test in tests:
-        with tempfile.TemporaryDirectory(prefix="deferscope-ci-") as folder:
-            try:
-                test(Repository(options, os.path.realpath(folder)))
-            except from_source.Failed as e:
-                failed += 1
-                print("%s: %s" % (test.__name__, e))
-    print("%d of %d passed" % (len(tests) - failed, len(tests)))
-    return 1 if failed else 0
+    return harness.run_cases(harness.named(tests), lambda folder: Repository(options, folder))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+
+import harness
+from harness import expect
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HANG = 120
@@ -19,18 +21,9 @@ OPENS = re.compile(r"\b(open|openat|openat2|creat)\(.*= \d")
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # LeakSanitizer does not work below strace
 
 
-class Failed(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-class Bench:
+class Bench(harness.Bench):
     def __init__(self, args, folder):
-        self.program, self.folder = args.program, pathlib.Path(folder)
+        super().__init__(args.program, folder)
         self.guest = next(args.guests.glob("casessmall_1.2*_linux_amd64_*"), None)
         self.strace = shutil.which("strace")
         self.busy = next(args.guests.glob("cases_*_linux_amd64_*"), None)
@@ -136,27 +129,13 @@ def main():
     args = parser.parse_args()
     bench = Bench(args, ".")
     if not bench.guest or not bench.busy:
-        print("no guests: skipped")
-        sys.exit(77)
+        harness.skip("no guests")
     if not bench.strace or subprocess.run([bench.strace, "-o", os.devnull, "true"], capture_output=True).returncode:
-        print("no strace, or it may not trace here: skipped")
-        sys.exit(77)
+        harness.skip("no strace, or it may not trace here")
     stats = subprocess.run([args.program, "run", "--stats", str(bench.guest), "list"], capture_output=True, text=True).stderr
     if "off" in stats:
-        print("this kernel lacks Landlock or seccomp: skipped")
-        sys.exit(77)
-    failures = 0
-    for case in CASES:
-        if args.only not in case.__name__:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                case(Bench(args, folder))
-                print("ok     " + case.__name__, flush=True)
-            except (Failed, OSError, ValueError, subprocess.SubprocessError) as problem:
-                failures += 1
-                print("FAILED %s: %s" % (case.__name__, problem), flush=True)
-    sys.exit(bool(failures))
+        harness.skip("this kernel lacks Landlock or seccomp")
+    sys.exit(harness.run_cases(harness.named(CASES, args.only), lambda folder: Bench(args, folder)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
@@ -30,21 +29,14 @@ except ImportError:
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "guests"))
+import harness  # noqa: E402
 import matrix  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "compare"
 CASES = "recover-inlined defer-mixed panic-nested goexit-recovered exit-deferred".split()
 STALE = {"panic-openframes"}  # what lies in the slots of a frame that is gone is the build's
-SECONDS = 600  # a hang is a failure
-failures = 0
-
-
-def expect(condition, text):
-    global failures
-    if not condition:
-        failures += 1
-        if failures <= 30:
-            print(text)
+tally = harness.Tally()
+expect = tally.expect
 
 
 def release_of(path):
@@ -55,9 +47,10 @@ def minor(path):
     return int(release_of(path).split(".")[1])
 
 
-class Bench:
+class Bench(harness.Bench):
     def __init__(self, args, folder):
-        self.program, self.folder, self.args = str(pathlib.Path(args.program).resolve()), folder, args
+        super().__init__(args.program, folder, args.guests)
+        self.args = args
         self.schema = jsonschema.Draft202012Validator(json.loads((ROOT / "traces/schema/diff.json").read_text()))
         self.small = {}
         for arch in ("amd64", "arm64"):
@@ -65,9 +58,8 @@ class Bench:
             self.small[arch] = sorted(found, key=minor)
 
     def call(self, *words, stdin=b"", cwd=None):
-        done = subprocess.run([self.program, *map(str, words)], input=stdin, capture_output=True, timeout=SECONDS, cwd=cwd or self.folder,
-                              env={**os.environ, "NO_COLOR": "1"})
-        return done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")
+        status, out, err = super().call(*words, stdin=stdin, cwd=cwd or self.folder, env={**os.environ, "NO_COLOR": "1"})
+        return status, out.decode(), err
 
     def guest(self, arch, release):
         return next(p for p in self.small[arch] if release_of(p).startswith(release + "."))
@@ -298,8 +290,8 @@ def main():
             except Exception as e:
                 expect(False, "%s: %r" % (part.__name__, e))
                 raise
-    print("diff: %d failures" % failures)
-    return 1 if failures else 0
+    print("diff: %d failures" % tally.failures)
+    return 1 if tally.failures else 0
 
 
 if __name__ == "__main__":

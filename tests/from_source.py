@@ -13,7 +13,9 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
+
+import harness
+from harness import expect
 
 FAKE_GO = """#!%(python)s
 import json, os, pathlib, shutil, sys
@@ -55,15 +57,6 @@ elif args[0] in ("build", "test"):
 else:
     fail("unknown: %%r" %% args)
 """
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
 
 
 class Place:
@@ -225,16 +218,7 @@ def main():
     options = parser.parse_args()
     options.program, options.guests = options.program.resolve(), options.guests.resolve()
     tests = [real] if options.real else [f for n, f in sorted(globals().items()) if n.startswith("test_")]
-    failed = 0
-    for test in tests:
-        with tempfile.TemporaryDirectory(prefix="deferscope-source-") as folder:
-            try:
-                test(Place(options, os.path.realpath(folder)))
-            except Failed as e:
-                failed += 1
-                print("%s: %s" % (test.__name__, e))
-    print("%d of %d passed" % (len(tests) - failed, len(tests)))
-    return 1 if failed else 0
+    return harness.run_cases(harness.named(tests), lambda folder: Place(options, folder))
 
 
 if __name__ == "__main__":

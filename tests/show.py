@@ -13,30 +13,20 @@ import subprocess
 import sys
 import tempfile
 
+import harness
 import trace_lines
 
 CASES = ("panic-nested panic-repanic panic-loopframes recover-depths goexit-recovered stack-growloop defer-argsmany recover-inlined fault-nil "
          "panic-openframes rangefunc-defer defer-mixed crash-repanic defer-nilfunc exit-deferred defer-results").split()
 SECONDS = 300  # a hang is a failure
-failures = 0
+tally = harness.Tally()
+expect = tally.expect
 
 
-def expect(condition, text):
-    global failures
-    if not condition:
-        failures += 1
-        if failures <= 30:
-            print(text)
-
-
-class Bench:
+class Bench(harness.Bench):
     def __init__(self, program, folder):
-        self.program, self.folder = program, folder
+        super().__init__(program, folder)
         self.trace, self.text = folder / "t.jsonl", folder / "t.txt"
-
-    def call(self, *words, stdin=b""):
-        done = subprocess.run([self.program, *map(str, words)], input=stdin, capture_output=True, timeout=SECONDS)
-        return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
     def show(self, *words, stdin=b""):
         return self.call("show", *words, stdin=stdin)
@@ -125,7 +115,7 @@ def prefixes(bench, guest):
                          (data.replace(b"trace/1", b"trace/9"), "standard input:1: no trace: .*trace/9.* is another schema than deferscope.trace/1"),
                          (b"".join(lines[:5] + [b"{}\n"] + lines[5:]), "standard input:6: "), (b"".join(lines[:5] + lines[6:]), r"standard input:%d: the end counts" % (len(lines) - 1)),
                          (data + b"\n", "standard input:%d: something stands behind the end" % (len(lines) + 1)), (b"\x7fELF" + bytes(5000), "no trace"),
-                         (bench.program.read_bytes()[:1 << 20], "no trace")):
+                         (pathlib.Path(bench.program).read_bytes()[:1 << 20], "no trace")):
         bench.refused(bad, pattern)
     for words, pattern in (([bench.folder], "Is a directory"), ([bench.folder / "none"], "No such file"), (["--function", "(", bench.trace], "--function"),
                            (["--kind", "defer", bench.trace], "--kind"), ([], "FILE")):
@@ -177,8 +167,7 @@ def main():
     shard, shards = map(int, args.shard.split("/"))
     guests = sorted(args.guests.glob("cases*_linux_*"))
     if not guests:
-        print("no guests: skipped")
-        sys.exit(77)
+        harness.skip("no guests")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args.program.resolve(), pathlib.Path(folder))
         runs = 0
@@ -196,8 +185,8 @@ def main():
             prefixes(bench, guests[0])
             same_everywhere(bench, guests[0])
             constant_memory(bench, next(g for g in guests if g.name.startswith("cases_")))
-    print("%d runs of %d guests, %d failures" % (runs, len(guests), failures))
-    sys.exit(failures != 0)
+    print("%d runs of %d guests, %d failures" % (runs, len(guests), tally.failures))
+    sys.exit(tally.failures != 0)
 
 
 if __name__ == "__main__":

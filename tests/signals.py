@@ -6,6 +6,7 @@ killed in the middle of writing, what is written is whole lines. A signal is the
 """
 import argparse
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -14,22 +15,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
+import harness
 import trace_lines
+from harness import expect
 
 HANG = 120  # seconds: a hang is a failure
 F_SETPIPE_SZ = 1031
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
 
 
 def whole_lines(data, what):
@@ -70,9 +63,9 @@ def waits_in(pid, calls):
 READ, WRITE = (0, 1) if os.uname().machine == "x86_64" else (63, 64)
 
 
-class Bench:
+class Bench(harness.Bench):
     def __init__(self, args, folder):
-        self.program, self.folder = args.program, pathlib.Path(folder)
+        super().__init__(args.program, folder)
         self.guest = next(args.guests.glob("cases_*_linux_amd64_*"), None)
 
     def start(self, *args, **more):
@@ -227,22 +220,10 @@ def main():
     parser.add_argument("--only", default="")
     args = parser.parse_args()
     if not Bench(args, ".").guest:
-        print("no guests: skipped")
-        sys.exit(77)
-    failures = 0
+        harness.skip("no guests")
     cases = [(case, n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) for case in ANY] + [(case, 0) for case in ONCE]
-    for case, number in cases:
-        name = case.__name__ + (" " + signal.Signals(number).name if number else "")
-        if args.only not in name:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                case(Bench(args, folder), number)
-                print("ok     " + name, flush=True)
-            except (Failed, OSError, ValueError, subprocess.SubprocessError) as problem:
-                failures += 1
-                print("FAILED %s: %s" % (name, problem), flush=True)
-    sys.exit(bool(failures))
+    named = [(case.__name__ + (" " + signal.Signals(n).name if n else ""), functools.partial(lambda c, number, bench: c(bench, number), case, n)) for case, n in cases]
+    sys.exit(harness.run_cases([c for c in named if args.only in c[0]], lambda folder: Bench(args, folder)))
 
 
 if __name__ == "__main__":

@@ -14,33 +14,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
+import harness
 import perfetto_trace
 import trace_lines
+from harness import expect
 
 SECONDS = 300  # a hang is a failure
 CASES = "panic-nested recover-depths goexit-recovered stack-growloop fault-nil rangefunc-defer defer-mixed crash-repanic exit-deferred".split()
 SUFFIXES = (".jsonl", ".jsonl.zst", ".pftrace", ".json")
 
 
-class Failed(Exception):
-    pass
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-class Bench:
-    def __init__(self, args, folder):
-        self.program, self.folder, self.guests = args.program, pathlib.Path(folder), args.guests
-
-    def call(self, *words, stdin=b"", **more):
-        done = subprocess.run([self.program, *map(str, words)], input=stdin, capture_output=True, timeout=SECONDS, **more)
-        return done.returncode, done.stdout, done.stderr.decode(errors="replace")
-
+class Bench(harness.Bench):
     def trace(self, file, *words):
         """What the guest says, and the file's bytes."""
         path = self.folder / file
@@ -467,22 +452,11 @@ def main():
     parser.add_argument("--only", default="")
     args = parser.parse_args()
     if args.oracle and not shutil.which("go"):
-        print("no go: skipped")
-        sys.exit(77)
+        harness.skip("no go")
     if not args.oracle and not any(args.guests.glob("cases_*")):
-        print("no guests: skipped")
-        sys.exit(77)
-    failures = 0
-    for part in [said_by_the_program] if args.oracle else PARTS:
-        if args.only not in part.__name__:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                part(Bench(args, folder))
-            except Failed as e:
-                failures += 1
-                print("%s: %s" % (part.__name__, e))
-    sys.exit(failures != 0)
+        harness.skip("no guests")
+    parts = [said_by_the_program] if args.oracle else PARTS
+    sys.exit(harness.run_cases(harness.named(parts, args.only), lambda folder: Bench(args.program, folder, args.guests)))
 
 
 if __name__ == "__main__":
