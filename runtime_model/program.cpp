@@ -25,6 +25,24 @@ bool is_runtime(std::string_view package) {
   return below("runtime") || below("internal/runtime") || package == "internal/abi" || package.empty();
 }
 
+bool in_std(std::string_view package) {
+  const std::string_view root = package.substr(0, package.find('/'));
+  return std::find(std::begin(kStdRoots), std::end(kStdRoots), root) != std::end(kStdRoots);
+}
+
+// The package of the standard library that a source file belongs to; empty: none. Throws loader::Error.
+std::string_view std_package(const loader::FuncTable& funcs, std::string_view file) {
+  constexpr std::string_view kMain = "runtime/proc.go";  // with GOROOT before it, or nothing (-trimpath)
+  const auto main = funcs.find_first("runtime.main");
+  const std::string_view of_main = main ? funcs.line(*main, main->entry).file : std::string_view{};
+  if (!of_main.ends_with(kMain)) return {};
+  const std::string_view root = of_main.substr(0, of_main.size() - kMain.size());
+  if (!file.starts_with(root)) return {};
+  const std::string_view below = file.substr(root.size());
+  const size_t slash = below.rfind('/');
+  return slash != below.npos && in_std(below) ? below.substr(0, slash) : std::string_view{};
+}
+
 const loader::GoProgram* require_go(const loader::Image& image) {
   const loader::GoProgram* go = image.go();
   if (!go) throw Error(fmt::format("{}: {}", image.path(), image.not_go()));
@@ -76,16 +94,23 @@ Origin Program::origin_of(std::string_view function) const {
   for (size_t n = 0; n <= package.size(); ++n)  // of a module: its path, then a '/' or a '.'
     if ((n == package.size() || package[n] == '/' || package[n] == '.') && modules_.count(package.substr(0, n)))
       return Origin::user;
-  const std::string_view root = package.substr(0, package.find('/'));
-  const bool std_root = std::find(std::begin(kStdRoots), std::end(kStdRoots), root) != std::end(kStdRoots);
-  return std_root ? Origin::std_ : Origin::user;
+  return in_std(package) ? Origin::std_ : Origin::user;
 }
 
 const Function* Program::function_at(uint64_t pc) const {
   const auto f = go_->funcs.at(pc);
   if (!f) return nullptr;
   std::unique_ptr<Function>& slot = functions_[f->index];
-  if (!slot) slot = std::make_unique<Function>(Function{*f, origin_of(f->name), f->func_id == mech_.id_wrapper});
+  if (slot) return slot.get();
+  slot = std::make_unique<Function>(Function{*f, origin_of(f->name), f->func_id == mech_.id_wrapper});
+  // A function literal bears the name of the function that the one around it was inlined into (since 1.21): its file
+  // says whose it is.
+  if (slot->origin == Origin::user && f->name.find(".func") != f->name.npos) try {
+      const std::string_view package = std_package(go_->funcs, go_->funcs.line(*f, f->entry).file);
+      if (!package.empty() && !modules_.count(package))
+        slot->origin = is_runtime(package) ? Origin::runtime : Origin::std_;
+    } catch (const loader::Error&) {  // a corrupt table: the name has to do
+    }
   return slot.get();
 }
 

@@ -306,6 +306,12 @@ emu::Position Tracker::before(unsigned instructions) const {
   return s.position >= s.resumed_at + instructions ? s.position - instructions : kUncertain;
 }
 
+// Instructions since then, if the thread that is here ran straight on; else 0.
+uint64_t Tracker::since(emu::Position begin) const {
+  const emu::MachineState& s = m_.state();
+  return begin != kUncertain && begin >= s.resumed_at ? s.position - begin : 0;
+}
+
 void Tracker::show(Event& e, emu::Position position, uint64_t pc, const Function* f) {
   if (position != e.position) e.shown = {position, naming_.function(f), pc};
 }

@@ -169,6 +169,9 @@ class Tracker final : public emu::Machine::Companion {
   void own(Event& e, const FrameId& f);
   void emit(Event& e);
   FrameId frame_id(const G& g, uint64_t pc, uint64_t sp);
+  FrameId panicking(const G& g);
+  uint64_t since(emu::Position begin) const;
+  void registered(Event& push, const G& g);
   FrameId innermost(const G& g, const Unwound& u, Origin at_most);
   FrameId creator(const G& g, uint64_t return_address);
   FrameId writer(const G& g);

@@ -89,6 +89,7 @@ void Tracker::push(G& g, Event& e, FrameId owner, Deferred what, uint64_t stated
   count_defer(g, owner, d, p, stated);
   ++state_->held;
   g.pushed.push_back(p);
+  g.station = {};
   emit(e);  // last: who asks at the event sees it pending
 }
 
@@ -96,6 +97,13 @@ void Tracker::push(G& g, Event& e, FrameId owner, Deferred what, uint64_t stated
 void Tracker::on_registering(const Hook&) {
   G* g = current();
   if (g) g->registering = {before(1), guest_.return_address(), g->hi - guest_.caller_sp()};
+}
+
+// At the RET of the newest function that registers.
+void Tracker::registered(Event& push, const G& g) {
+  show_call(push, g.registering.call, g.registering.return_address);
+  const uint64_t instructions = since(g.registering.call);
+  push.as<DeferPush>().registered_in = instructions ? instructions + 1 : 0;
 }
 
 // RET of deferproc and deferprocStack: the record is linked and complete.
@@ -106,8 +114,7 @@ void Tracker::on_pushed(const Hook& h) {
   const FrameId owner = frame_id(*g, site, guest_.caller_sp());
   if (!record || guest_.field(record, F::defer_sp) != owner.sp) return;  // 1.12+: deferproc returns 1 after a recovery
   Event e = make<DeferPush>(*g);
-  if (g->registering.return_address == site && g->registering.depth == owner.depth)
-    show_call(e, g->registering.call, site);
+  if (g->registering.return_address == site && g->registering.depth == owner.depth) registered(e, *g);
   Defer& d = e.as<DeferPush>().defer;
   d.site = site;
   d.registered_by = static_cast<Registrar>(h.number);
@@ -133,8 +140,7 @@ void Tracker::on_listed(const Hook& h) {
   Event e = make<DeferPush>(*g);
   Defer& d = e.as<DeferPush>().defer;
   d.site = guest_.return_address();
-  if (g->registering.return_address == d.site && g->registering.depth == g->hi - guest_.caller_sp())
-    show_call(e, g->registering.call, d.site);
+  if (g->registering.return_address == d.site && g->registering.depth == g->hi - guest_.caller_sp()) registered(e, *g);
   d.registered_by = static_cast<Registrar>(h.number);
   d.record = record;
   d.storage = Storage::rangefunc;
@@ -162,6 +168,7 @@ void Tracker::on_listed(const Hook& h) {
   count_defer(*g, owner, d, p);
   ++state_->held;
   g->pushed.insert(at, p);
+  g->station = {};
   emit(e);
 }
 
@@ -285,6 +292,8 @@ void Tracker::start(G& g, Event& e, const FrameId& owner, uint64_t funcval, uint
       s.panic = g.panics[i].event;
       break;
     }
+  const bool reached = s.panic != kNoEvent ? g.station.panic == s.panic : g.station.depth == owner.depth;
+  if (reached) s.reached_in = since(g.station.at);
   // Whatever was called from here or deeper is over: frames that the guest left without our seeing it.
   drop_running(g, g.hi - e.sp, Why::frame);
   Running r;
@@ -359,6 +368,7 @@ void Tracker::end(G& g, size_t index, emu::Position ret) {
   show_return(e, ret, p_.location(r.entry).function);
   end.defer.function.captured_complete = false;  // not read again
   effects_.after(guest_, r.probe, owner, end);
+  g.station = {e.position, owner.depth, r.panic};
   emit(e);
 }
 
@@ -400,6 +410,7 @@ void Tracker::on_deferreturn_enter(const Hook&) {
   Event e = make(DeferreturnEnter{owner.pc}, *g);
   own(e, owner);
   show_call(e, before(1), owner.pc);
+  g->station = {e.position, owner.depth, kNoEvent};
   emit(e);
 }
 

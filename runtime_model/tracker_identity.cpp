@@ -43,7 +43,8 @@ FrameId Tracker::innermost(const G& g, const Unwound& u, Origin at_most) {
   for (size_t i = 1; i < u.frames.size(); ++i)
     for (const loader::InlineFrame& call : guest_.calls_of(u.frames[i])) {
       const bool made = call.func_id == p_.mech().id_wrapper;
-      if (p_.origin_of(call.function) > at_most || (made && wrapper)) continue;
+      const Origin origin = call.inlined ? p_.origin_of(call.function) : u.frames[i].function->origin;
+      if (origin > at_most || (made && wrapper)) continue;
       found = id(u.frames[i]);
       if (call.inlined) found.inlined = Name(readable(call.function));
       if (!made) return found;

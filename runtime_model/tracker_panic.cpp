@@ -7,14 +7,30 @@ namespace deferscope::model {
 namespace {
 
 constexpr size_t kSearched = 16;        // frames searched for the function that panics
+constexpr size_t kSearchedUser = 200;   // and for the user's that called into a library where one panics
 constexpr size_t kDiscardedNames = 32;  // of discarded frames that are named
 
 }  // namespace
 
+// Who panics: panicIndex, sigpanic … do for their callers. A library's panic that the user's code is the first to see,
+// in a deferred function or as the guest's end, is that of the user's function that called the library.
+FrameId Tracker::panicking(const G& g) {
+  const auto unwound = [&](size_t frames) {
+    return guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g.hi, frames);
+  };
+  const FrameId found = innermost(g, unwound(kSearched), Origin::std_);
+  if (origin_of(found) == Origin::user) return found;
+  size_t next = g.pushed.size();
+  const auto owner = [&] { return g.pushed[next - 1].owner; };
+  while (next > 0 && (!owner() || owner()->origin == Origin::runtime)) --next;  // runtime.main's own lies below all
+  if (next > 0 && owner()->origin != Origin::user) return found;
+  const FrameId caller = innermost(g, unwound(kSearchedUser), Origin::user);
+  return origin_of(caller) == Origin::user ? caller : found;
+}
+
 void Tracker::on_gopanic(const Hook&) {
   G* g = current();
   if (!g) return;
-  const Unwound u = guest_.unwind(guest_.pc(), guest_.sp(), guest_.cpu().r[isa::kX30], false, g->hi, kSearched);
   Event e = make<PanicStart>(*g);
   Panic& panic = e.as<PanicStart>().panic;
   const uint64_t type = guest_.argument(Arg::gopanic_type);
@@ -23,8 +39,7 @@ void Tracker::on_gopanic(const Hook&) {
   uint32_t panicnil = 0;
   const bool nil_error = setting && guest_.read(setting, &panicnil, 4) && panicnil != 1;
   panic.value = nil_error ? nil_panic_value() : panic_value(guest_, type, guest_.argument(Arg::gopanic_data));
-  // panicIndex, sigpanic …: the function that made them panic
-  FrameId owner = innermost(*g, u, Origin::std_);
+  FrameId owner = panicking(*g);
   owner.call = count_call(*g, owner, true);
   own(e, owner);
   show_call(e, before(1), guest_.return_address());
@@ -38,6 +53,7 @@ void Tracker::on_gopanic(const Hook&) {
   PendingPanic p{0, panic.number, panic.ordinal, depth, false, false, panic.value, owner};
   emit(e);
   p.event = e.id;
+  g->station = {e.position, 0, e.id};
   state_->held += 32;
   g->panics.push_back(std::move(p));
 }
@@ -57,6 +73,7 @@ void Tracker::on_goexit(const Hook&) {
   g->walked = static_cast<bool>(p_.layouts()[F::defer_openDefer]);
   const uint64_t ordinal = e.as<Goexit>().panic.ordinal = count_panic(*g, e);
   emit(e);
+  g->station = {e.position, 0, e.id};
   state_->held += 32;
   g->panics.push_back({e.id, 0, ordinal, depth, true, false, "Goexit", owner});
 }

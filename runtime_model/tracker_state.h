@@ -67,6 +67,13 @@ class Counts {
   std::shared_ptr<Map> counts_;
 };
 
+// Where a goroutine last was on its way to a deferred function.
+struct Station {
+  emu::Position at = kUncertain;
+  uint64_t depth = 0;         // of the frame whose defers run
+  uint64_t panic = kNoEvent;  // or of what runs them, wherever they are
+};
+
 // A call of which events tell. Once it runs its defers, or panics, nothing is registered or panics in it any more.
 struct KnownFrame {
   uint64_t depth = 0;
@@ -82,9 +89,10 @@ struct Tracker::G {
   SharedStack<PendingPanic> panics;
   SharedStack<KnownFrame> frames;  // by depth: those that have pending defers, and some that are gone
   Counts counts;
-  bool walked = false;                   // a panic or Goexit may have left openDefer records on the list
-  std::vector<uint64_t> stale;           // those whose frames are gone
-  uint64_t head = 0;                     // of a deferprocat that is running
+  bool walked = false;          // a panic or Goexit may have left openDefer records on the list
+  std::vector<uint64_t> stale;  // those whose frames are gone
+  uint64_t head = 0;            // of a deferprocat that is running
+  Station station;
   Entered registering;                   // the newest call of a function that registers, or of newproc
   emu::Position reflected = kUncertain;  // of the RET of the last call that reflectcall made
   uint64_t preempted = 0;                // where the last asyncPreempt goes back to

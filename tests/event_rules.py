@@ -44,6 +44,7 @@ class Stream:
         self.goroutines = {}
         self.pushes, self.starts, self.panics = {}, {}, {}
         self.started, self.ended = set(), set()
+        self.first_seen_by = {}  # of a panic: whose deferred function it ran first
         self.last = self.last_exit = None
         self.counts = {}
         self.made = set()  # goroutines
@@ -187,6 +188,8 @@ class Stream:
             self.complain(event, "run by a panic or Goexit that is not named")
         if event["panic"] is not None and event["panic"] not in g.panics:
             self.complain(event, "the panic that runs it is over")
+        if event["panic"] in g.panics:
+            self.first_seen_by.setdefault(event["panic"], event["origin"])
         self.starts[event["id"]] = event
         g.running.append({"event": event, "depth": g.hi - number(event["sp"])})
 
@@ -286,6 +289,8 @@ class Stream:
             started = self.panics[event["panic"]["id"]]
             if started["panic"]["ordinal"] != event["panic"]["ordinal"]:
                 self.complain(event, f"panic {event['panic']['ordinal']} began as {started['panic']['ordinal']}")
+            if event["origin"] == "user" != started["origin"] and self.first_seen_by.get(event["panic"]["id"]) == "user":
+                self.complain(event, "the user's code is the first to see this panic, and it is not said to be the user's")
             if started["panic"]["value"] != event["panic"]["value"]:
                 self.complain(event, f"{event['panic']['value']} began as {started['panic']['value']}")
             started["recovered"] = True

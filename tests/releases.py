@@ -151,7 +151,8 @@ class Case:
     def rows_between(self, a, b):
         """Where two columns differ in semantics."""
         pairs = [(row, row["cells"][a], row["cells"][b]) for row in self.rows]
-        return [row for row, x, y in pairs if None not in (x["class"], y["class"]) and x["class"] != y["class"]]
+        differ = [(row, x, y) for row, x, y in pairs if None not in (x["class"], y["class"]) and x["class"] != y["class"]]
+        return [row for row, x, y in differ if row["kind"] != "output" or not all((cell["text"] or "").startswith(OF_THE_BUILD) for cell in (x, y))]
 
 
 def kept_cases(args, only=None):
@@ -170,10 +171,16 @@ KNOWN = [
     ("go-afterfunc", "1.14", "a timer's function runs in a goroutine that another one starts: the timers' own goroutine is gone"),
     ("go-context", "1.21", "a context's cancel function is another function literal of the library"),
     ("panic-goroutines", "1.13", "the value of a bounds failure has index and length; the guest does not print it"),
-    ("panic-values|panic-custom|recover-.*|defer-.*", "1.26", "the runtime prints a float's shortest digits: 2.5, no longer +2.500000e+000"),
 ]
+FLOATS = "1.26"  # from here on the runtime prints a float's shortest digits: 2.5, no longer +2.500000e+000
 # What lies in the slots of a frame that is gone is the build's (golang/go#48898).
 STALE = {"panic-openframes"}
+# In which builds of one release are not held against each other, and why.
+RACES = {
+    "go-mutex": "who waits for the mutex follows from how many instructions a turn has, and its state, which effects show, from that",
+    "go-many": "whether the last goroutine's Done has returned when main does follows from the same",
+}
+OF_THE_BUILD = "addr "  # lines of guests that begin so tell addresses, and what else each build has its own of
 
 
 def native(records, build, case):
@@ -187,6 +194,13 @@ def native(records, build, case):
 
 def known(case, release):
     return next((why for cases, since, why in KNOWN if re.fullmatch(cases, case) and re.fullmatch(since, short(release))), None)
+
+
+def only_floats(case, a, b):
+    """They differ in how floats are printed, and in nothing else."""
+    def canonical(text):
+        return re.sub(r"[+-]?\d+\.\d+(?:e[+-]\d+)?|[+-]?\d+(?:e[+-]\d+)", lambda m: "%r" % float(m[0]), text or "")
+    return all(canonical(r["cells"][a]["text"]) == canonical(r["cells"][b]["text"]) for r in case.rows_between(a, b))
 
 
 def told(case, a, b):
@@ -203,10 +217,12 @@ def check_case(case, records):
         return
     for i in case.columns("amd64"):
         b = case.builds[i]
-        for j in case.find(release=b.release, mode="opt", goarch="arm64"):
-            alike(i, j, "amd64 and arm64")
         for j in case.find(release=b.release, symbols="bare"):
             alike(i, j, "with and without symbols")
+        if case.name in RACES:
+            continue
+        for j in case.find(release=b.release, mode="opt", goarch="arm64"):
+            alike(i, j, "amd64 and arm64")
         for j in case.find(release=b.release, mode="nopt"):
             if native(records, b, case.name) == native(records, case.builds[j], case.name):
                 alike(i, j, "optimised and -N -l on %s" % case.builds[j].goarch)
@@ -219,7 +235,8 @@ def check_case(case, records):
         if real[0] != real[1]:
             expect(differ, "%s: go%s and go%s differ natively, and are told alike" % (case.name, a.release, b.release))
         elif differ:
-            expect(known(case.name, b.release), "%s: go%s and go%s do the same natively: %s" % (case.name, a.release, b.release, told(case, i, j)))
+            excused = known(case.name, b.release) or (short(b.release) == FLOATS and only_floats(case, i, j))
+            expect(excused, "%s: go%s and go%s do the same natively: %s" % (case.name, a.release, b.release, told(case, i, j)))
 
 
 def check(args):
@@ -303,7 +320,7 @@ BEHAVIOUR = [
     (26, "Panics print floats shortest", "The value of an uncaught panic is printed as 2.5, no longer +2.500000e+000.", r".* panics: .*e\+\d+.*", ".* panics: .*"),
 ]
 # Follow from where defers are kept, who runs them, and what that discards.
-DERIVED = re.compile(r"defer\.(slot|bits\..*|stale)|steps|discarded_frames|deferreturn\.enter|transfer|what|stack\.move")
+DERIVED = re.compile(r"defer\.(slot|bits\..*|stale)|steps|discarded_frames|deferreturn\.enter|transfer|what|registered_in|reached_in|stack\.move")
 MAY_BE_MISSING = ("jmpdefer", "defer.through")
 COUNTED = ("jmpdefer", "recovery.jump")
 AREAS = ["behaviour", "machinery"]

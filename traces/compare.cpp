@@ -50,6 +50,13 @@ void match(Pairs& out, Happenings a, size_t a0, Happenings b, size_t b0, By by) 
   between(a.size(), b.size());
 }
 
+// Whether the same happens to the same things, one by one, with other values if need be: then there is nothing to look
+// for. (A search would pair what has the same values by chance.)
+bool in_step(Happenings a, Happenings b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Happening& x, const Happening& y) { return key(x, By::meaning) == key(y, By::meaning); });
+}
+
 std::string counted(const std::map<std::string, uint64_t>& values) {
   std::string out;
   for (const auto& [value, n] : values) {
@@ -57,6 +64,17 @@ std::string counted(const std::map<std::string, uint64_t>& values) {
     if (n > 1) out += fmt::format("{}×{}", value.empty() ? "" : " ", n);
   }
   return out;
+}
+
+// The most frequent, and between which all lie.
+std::string measured(const std::map<std::string, uint64_t>& values) {
+  uint64_t least = UINT64_MAX, most = 0, often = 0, usual = 0;
+  for (const auto& [text, n] : values) {
+    const uint64_t value = std::strtoull(text.c_str(), nullptr, 10);
+    least = std::min(least, value), most = std::max(most, value);
+    if (n > often || (n == often && value < usual)) often = n, usual = value;
+  }
+  return least == most ? std::to_string(usual) : fmt::format("{} ({} to {})", usual, least, most);
 }
 
 // A variable of which one has the address, the other the value.
@@ -108,7 +126,10 @@ void Comparison::fill(ComparedStrand& s) {
     if (!s.of[c]) continue;
     const std::vector<Happening>& own = s.of[c]->happenings;
     Pairs pairs;
-    match(pairs, last, 0, own, 0, By::all);
+    if (in_step(last, own))
+      for (uint32_t i = 0; i < own.size(); ++i) pairs.emplace_back(i, i);
+    else
+      match(pairs, last, 0, own, 0, By::all);
     std::vector<uint32_t> cells;
     std::vector<Happening> merged;
     size_t row = 0, next = 0;
@@ -209,18 +230,19 @@ void Comparison::compare_mechanism() {
   for (const Column& c : columns_)
     for (const auto& [key, values] : c.story.mechanism) keys.insert(key);
   for (const auto& key : keys) {
-    ComparedMechanism row{key.first, key.second, {}, false};
+    ComparedMechanism row{key.first, key.second, {}, false, is_measured(key.second)};
+    const auto text = row.measured ? measured : counted;
     const std::string* before = nullptr;
     for (const Column& c : columns_) {
       const auto it = c.story.mechanism.find(key);
-      row.values.push_back(it == c.story.mechanism.end() ? "" : counted(it->second));
+      row.values.push_back(it == c.story.mechanism.end() ? "" : text(it->second));
     }
     for (size_t c = 0; c < columns_.size(); ++c) {
       if (!columns_[c].usable() || !columns_[c].complete()) continue;
       row.different |= before && *before != row.values[c];
       before = &row.values[c];
     }
-    mechanic_ += row.different;
+    mechanic_ += row.different && !row.measured;
     mechanism_.push_back(std::move(row));
   }
 }

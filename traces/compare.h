@@ -38,8 +38,9 @@ struct ComparedStrand {
 struct ComparedMechanism {
   std::string subject;  // for fields_of()
   std::string field;
-  std::vector<std::string> values;  // by column: "stack", "heap ×3, stack"; empty: nothing of it
+  std::vector<std::string> values;  // by column: "stack", "heap ×3, stack", "45 (38 to 61)"; empty: nothing of it
   bool different = false;
+  bool measured = false;  // shown beside others; no difference by itself
 };
 
 class Comparison {

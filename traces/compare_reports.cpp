@@ -160,7 +160,7 @@ std::string comparison_junit(const Comparison& c, const CompareTextOptions& o, c
       }
       std::string text;
       for (const ComparedMechanism& m : c.mechanism())
-        if (m.values[before] != m.values[i] && c.columns()[before].complete() && column.complete())
+        if (!m.measured && m.values[before] != m.values[i] && c.columns()[before].complete() && column.complete())
           text += fmt::format("{}: {} → {}\n", m.field, printable(m.values[before]), printable(m.values[i]));
       const bool fails = !text.empty() && !o.semantics;
       failures += fails;

@@ -453,7 +453,8 @@ void write_comparison(const TextSink& to, const Comparison& c, const CompareText
     else
       Matrix(c, o).write(to);
   }
-  if (o.mechanism && c.mechanism_differences()) {
+  const auto differs = [](const ComparedMechanism& m) { return m.different; };
+  if (o.mechanism && std::any_of(c.mechanism().begin(), c.mechanism().end(), differs)) {
     to("MECHANISM\n");
     write_mechanism(to, c, o);
   }

@@ -159,6 +159,7 @@ std::string golden_text(const Story& story, const Texts& texts, const std::vecto
   if (!mechanism) return out;
   out += section(kMechanism);
   for (const auto& [key, values] : story.mechanism) {
+    if (is_measured(key.second)) continue;
     std::string line;
     for (const auto& [name, value] : fields_of(key.first))
       line += fmt::format("{}{}", line.empty() ? "" : " ", printable(value));

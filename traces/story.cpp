@@ -616,6 +616,8 @@ std::string_view field(const Fields& fields, std::string_view key) {
   return {};
 }
 
+bool is_measured(std::string_view field) { return field == "registered_in" || field == "reached_in"; }
+
 bool same(const Texts& texts, const Happening& a, const Happening& b) {
   if (a.subject != b.subject || a.outcome != b.outcome) return false;
   if (a.values == b.values) return true;

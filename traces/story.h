@@ -62,6 +62,9 @@ inline constexpr std::string_view kGoldenEvent = "golden";
 // Whether two happenings are the same: values are compared where both have them.
 bool same(const Texts& texts, const Happening& a, const Happening& b);
 
+// Of the mechanism what is measured, and differs in runs that do the same: shown, never a difference by itself.
+bool is_measured(std::string_view field);
+
 // What happened in one goroutine, in order; or the lines of an output stream; or the end.
 struct Strand {
   enum Kind : uint8_t { goroutine, output, end };
