@@ -63,6 +63,15 @@ const char* to_string(EffectKind k);
 enum class TransferBy : uint8_t { sigpanic, async_preempt, mcall, systemstack, gogo, count };
 const char* to_string(TransferBy t);
 
+// Where a _defer record comes from, or goes.
+enum class Pool : uint8_t {
+  heap,     // it is new; it is left to the garbage collector
+  p,        // the pool of the P that runs the goroutine
+  central,  // that of all Ps, from which the P's pool was filled up
+  count
+};
+const char* to_string(Pool p);  // "per-P"
+
 // What begins a call.
 enum class CallBy : uint8_t {
   call,    // a CALL, also of what runs a deferred function

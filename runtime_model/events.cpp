@@ -51,6 +51,12 @@ const char* to_string(TransferBy t) {
   return words[static_cast<size_t>(t)];
 }
 
+const char* to_string(Pool p) {
+  static constexpr const char* words[] = {"heap", "per-P", "central"};
+  static_assert(std::size(words) == kWords<Pool>);
+  return words[static_cast<size_t>(p)];
+}
+
 const char* to_string(CallBy b) {
   static constexpr const char* words[] = {"call", "tail", "stack change", "signal", "go"};
   static_assert(std::size(words) == kWords<CallBy>);

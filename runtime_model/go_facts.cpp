@@ -117,6 +117,26 @@ const std::vector<ArgRow>& arg_rows() {
       {runqput_gp, a, 18, kNewestMinor, in_reg(1)},
       {newproc1_result, x, 23, kNewestMinor, in_reg(isa::kRax)},
       {newproc1_result, a, 23, kNewestMinor, in_reg(0)},
+      {panic_p, x, 22, kNewestMinor, in_reg(isa::kRax)},
+      {panic_p, a, 22, kNewestMinor, in_reg(0)},
+      {nextFrame_ok, x, 22, kNewestMinor, in_reg(isa::kRax)},
+      {nextFrame_ok, a, 22, kNewestMinor, in_reg(0)},
+      {nextDefer_fn, x, 22, kNewestMinor, in_reg(isa::kRax)},
+      {nextDefer_fn, a, 22, kNewestMinor, in_reg(0)},
+      {nextDefer_ok, x, 22, kNewestMinor, in_reg(isa::kRbx)},
+      {nextDefer_ok, a, 22, kNewestMinor, in_reg(1)},
+      {newdefer_siz, x, kOldestMinor, 16, on_stack(8)},
+      {newdefer_siz, x, 17, 17, in_reg(isa::kRax)},
+      {newdefer_siz, a, kOldestMinor, 17, on_stack(8)},
+      {newdefer_result, x, kOldestMinor, 16, on_stack(16)},
+      {newdefer_result, x, 17, kNewestMinor, in_reg(isa::kRax)},
+      {newdefer_result, a, kOldestMinor, 17, on_stack(16)},
+      {newdefer_result, a, 18, kNewestMinor, in_reg(0)},
+      // 1.23+: popDefer(gp) gives back gp's first.
+      {freedefer_d, x, kOldestMinor, 16, on_stack(8)},
+      {freedefer_d, x, 17, 22, in_reg(isa::kRax)},
+      {freedefer_d, a, kOldestMinor, 17, on_stack(8)},
+      {freedefer_d, a, 18, 22, in_reg(0)},
   };
   return rows;
 }

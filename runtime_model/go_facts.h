@@ -85,6 +85,13 @@ enum class Arg : uint8_t {
   reflectcall_fn,   // at the CALL reflectcall, before it pushes
   runqput_gp,       // at the CALL runqput, before it pushes
   newproc1_result,  // behind the CALL newproc1
+  panic_p,          // of the methods of _panic
+  nextFrame_ok,     // at its RET
+  nextDefer_fn,     // at its RET
+  nextDefer_ok,
+  newdefer_siz,
+  newdefer_result,  // at its RET
+  freedefer_d,
 };
 
 struct ArgRow {

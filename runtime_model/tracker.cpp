@@ -24,6 +24,8 @@ Tracker::Tracker(const Program& program, emu::Machine& machine, TrackerOptions o
   add_open_coded();
   add_goroutines();
   add_transfers();
+  add_walks();
+  add_pools();
   std::unordered_set<uint64_t> addresses;
   hooks_.each([&](uint64_t pc, const auto&) { addresses.insert(pc); });
   m_.set_companion(this, std::move(addresses));
@@ -153,19 +155,46 @@ void Tracker::add_open_coded() {
   }
 }
 
+void Tracker::add_calls(std::string_view in, std::string_view of, Handler h, bool behind) {
+  each_function(in, [&](const Function& f) {
+    for (const Call& c : p_.calls_in(f))
+      if (const Function* target = c.target ? p_.function_at(c.target) : nullptr; target && target->name() == of)
+        add(behind ? c.next : c.pc, h, &f, nullptr, behind);
+  });
+}
+
+// A function may begin anew behind its stack check, maybe on another P: what is read there is read again.
+void Tracker::add_begin(std::string_view name, Handler h) {
+  each_function(name, [&](const Function& f) { add(f.f.entry, h, &f); });
+}
+
+// From 1.22 on: the steps of a _panic.
+void Tracker::add_walks() {
+  for (const char* step : {"runtime.(*_panic).start", "runtime.(*_panic).nextFrame", "runtime.(*_panic).nextDefer"})
+    add_begin(step, &Tracker::on_walking);
+  add_returns("runtime.(*_panic).start", &Tracker::on_walk_start);
+  add_returns("runtime.(*_panic).nextFrame", &Tracker::on_walk_frame);
+  add_returns("runtime.(*_panic).nextDefer", &Tracker::on_walk_defer);
+}
+
+void Tracker::add_pools() {
+  add_begin("runtime.newdefer", &Tracker::on_taking);
+  add_calls("runtime.newdefer", "runtime.newobject", &Tracker::on_fresh, false);
+  for (const char* closure : {"runtime.newdefer.func1", "runtime.newdefer.func2"})  // to 1.17: on the system stack
+    add_calls(closure, "runtime.mallocgc", &Tracker::on_fresh, false);
+  add_returns("runtime.newdefer", &Tracker::on_taken);
+  const char* gives = p_.function_named("runtime.popDefer") ? "runtime.popDefer" : "runtime.freedefer";  // 1.23+
+  add_begin(gives, &Tracker::on_giving);
+  add_returns(gives, &Tracker::on_given);
+}
+
 // A new goroutine is complete where it goes to the run queue; a coroutine (1.23+: iter.Pull) goes to none.
 void Tracker::add_goroutines() {
   add_entry("runtime.newproc", &Tracker::on_registering);
-  const auto add_calls = [&](std::string_view in, std::string_view of, bool behind) {
-    each_function(in, [&](const Function& f) {
-      for (const Call& c : p_.calls_in(f))
-        if (const Function* target = c.target ? p_.function_at(c.target) : nullptr; target && target->name() == of)
-          add(behind ? c.next : c.pc, &Tracker::on_goroutine_made, &f, nullptr, behind);
-    });
-  };
-  add_calls("runtime.newproc1", "runtime.runqput", false);       // to 1.15
-  add_calls("runtime.newproc.func1", "runtime.runqput", false);  // 1.16+
-  add_calls("runtime.newcoro.func1", "runtime.newproc1", true);
+  const Handler made = &Tracker::on_goroutine_made;
+  add_calls("runtime.newproc1", "runtime.runqput", made, false);       // to 1.15
+  add_calls("runtime.newproc.func1", "runtime.runqput", made, false);  // 1.16+
+  add_calls("runtime.newcoro.func1", "runtime.newproc1", made, true);
 }
 
 void Tracker::add_transfers() {

@@ -99,6 +99,10 @@ class Tracker final : public emu::Machine::Companion {
  private:
   struct State;
   struct G;
+  struct PoolList {  // of records, in a P's pool
+    bool there = false;
+    uint64_t length = 0, capacity = 0;
+  };
   struct Hook {
     void (Tracker::*handler)(const Hook&);
     uint64_t pc = 0;
@@ -119,12 +123,16 @@ class Tracker final : public emu::Machine::Companion {
   void add_entry(std::string_view name, Handler h, uint64_t number = 0);
   void add_returns(std::string_view name, Handler h, uint64_t number = 0);
   void add_deferred_calls(std::string_view name);
+  void add_calls(std::string_view in, std::string_view of, Handler h, bool behind);
+  void add_begin(std::string_view name, Handler h);
   void add_registration();
   void add_returning();
   void add_panics();
   void add_open_coded();
   void add_goroutines();
   void add_transfers();
+  void add_walks();
+  void add_pools();
 
   void on_registering(const Hook&);
   void on_pushed(const Hook&);
@@ -153,6 +161,15 @@ class Tracker final : public emu::Machine::Companion {
   void on_throw(const Hook&);
   void on_exit(const Hook&);
   void on_morestack(const Hook&);
+  void on_walking(const Hook&);
+  void on_walk_start(const Hook&);
+  void on_walk_frame(const Hook&);
+  void on_walk_defer(const Hook&);
+  void on_taking(const Hook&);
+  void on_fresh(const Hook&);
+  void on_taken(const Hook&);
+  void on_giving(const Hook&);
+  void on_given(const Hook&);
 
   bool entered_again(uint64_t entry);
   G* current();
@@ -222,6 +239,12 @@ class Tracker final : public emu::Machine::Companion {
   void drop_panics(G& g, uint64_t depth, Why why);
   void discard(G& g, Event& jump, uint64_t depth);
   Resume resume_at(uint64_t pc) const;
+  Walk read_walk(const G& g, uint64_t record);
+  FrameId walked_frame(G& g, const Walk& w);
+  void tell_of_runtime(Event& e, const FrameId& frame);
+  SavedWalk read_saved(uint64_t gp) const;
+  PoolList pool_list(const G& g, int size_class) const;
+  int size_class(uint64_t siz) const;
   std::vector<CallerFrame> recover_callers(const G& g) const;
   int deciding_frame(const std::vector<CallerFrame>& callers) const;
 

@@ -402,6 +402,7 @@ void Tracker::on_deferreturn_enter(const Hook&) {
   G* g = current();
   if (!g) return;
   const FrameId owner = frame_id(*g, guest_.return_address(), guest_.caller_sp());
+  g->returning = owner.pc;
   for (size_t i = g->running.size(); i-- > 0;)  // the deferred function returned onto the CALL
     if (g->running[i].by == RunBy::jmpdefer && g->running[i].owner.depth == owner.depth) {
       end(*g, i, g->preempted == p_.call_site(owner.pc) ? kUncertain : before(2));

@@ -1,5 +1,6 @@
 // Panics, recoveries, Goexit, and the other ways in which SP and PC are rewritten.
 #include <algorithm>
+#include <utility>
 
 #include "runtime_model/tracker_state.h"
 
@@ -156,6 +157,8 @@ void Tracker::on_recovery(const Hook&) {
   ThreadWork& w = state_->work[m_.state().thread().tid];
   w.gp = guest_.argument(Arg::recovery_gp);
   w.frames.clear();
+  if (const G* g = current(); g && p_.mech().on_return == ReturnMechanism::machine)
+    w.walk = read_walk(*g, guest_.field(w.gp, F::g_panic));
   if (auto g = guest_.goroutine(w.gp)) {
     const uint64_t sched = guest_.address_of(w.gp, F::g_sched);
     w.frames =
@@ -183,6 +186,9 @@ void Tracker::on_recovery_jump(const Hook&) {
     ++jump.discarded_count;
     if (jump.discarded.size() < kDiscardedNames) jump.discarded.push_back(naming_.function(f.function));
   }
+  jump.walk = std::exchange(w.walk, {});
+  g->walk = {};
+  if (!jump.walk.none()) jump.saved = read_saved(gp);
   discard(*g, e, to.depth);
   w.frames.clear();
   w.gp = 0;

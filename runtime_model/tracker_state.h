@@ -82,6 +82,17 @@ struct KnownFrame {
   bool exits = false;
 };
 
+// A record on its way from a pool, or back.
+struct Moving {
+  bool under_way = false;
+  uint64_t record = 0;
+  int size_class = -1;
+  bool there = false;                 // the P has a pool for it
+  uint64_t length = 0, capacity = 0;  // of that pool when the runtime began
+  bool fresh = false;                 // it was allocated
+  FrameId owner;
+};
+
 struct Tracker::G {
   uint64_t g = 0, id = 0, hi = 0;
   SharedStack<PendingPush> pushed;
@@ -95,11 +106,18 @@ struct Tracker::G {
   Station station;
   Entered registering;                   // the newest call of a function that registers, or of newproc
   emu::Position reflected = kUncertain;  // of the RET of the last call that reflectcall made
-  uint64_t preempted = 0;                // where the last asyncPreempt goes back to
-  uint64_t again = 0;                    // entry of a hooked function that its stack check will begin anew; 0: none
-  uint64_t forgotten = 0;                // pushes that the bound took away
+  Anchored walk;                         // _panic of the walk that goes a step, 1.22+
+  FrameId walks_in;                      // the frame in which the last step ended
+  uint64_t returning = 0;                // where the last deferreturn returns to
+  Moving taking, giving;
+  uint64_t preempted = 0;  // where the last asyncPreempt goes back to
+  uint64_t again = 0;      // entry of a hooked function that its stack check will begin anew; 0: none
+  uint64_t forgotten = 0;  // pushes that the bound took away
 
-  bool empty() const { return held() == 1 && !head && !again && !forgotten && !counts.size(); }
+  bool empty() const {
+    return held() == 1 && !head && !again && !forgotten && !counts.size() && !walk && !taking.under_way &&
+           !giving.under_way;
+  }
   // In units of a push; a panic has its text, a run the variables that it may change.
   size_t held() const { return 1 + pushed.size() + 8 * running.size() + 32 * panics.size(); }
   void forget_older_half() {
@@ -114,6 +132,7 @@ struct Tracker::G {
 struct ThreadWork {
   uint64_t gp = 0, old_lo = 0, old_hi = 0;
   std::vector<Frame> frames;  // of the goroutine that recovers
+  Walk walk;                  // and what its _panic says
   std::vector<JmpStep> steps;
 };
 

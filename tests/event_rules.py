@@ -23,6 +23,9 @@ class Goroutine:
         self.hi = None
         self.stale = set()  # openDefer records of frames that are gone
         self.ordinals = {}  # what -> how often
+        self.taken = None  # the _defer record that newdefer gave last
+        self.walked = None  # the walk.defer whose function did not start yet
+        self.walks = {}  # panic -> SP of the last frame, as a distance from the stack's upper end
 
     def next(self, *what):
         self.ordinals[what] = self.ordinals.get(what, 0) + 1
@@ -31,7 +34,8 @@ class Goroutine:
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output"):
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output", "walk.start", "walk.frame",
+                                               "walk.defer", "record.take", "record.give"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
         return self.hi - number(event["sp"])
@@ -48,6 +52,7 @@ class Stream:
         self.last = self.last_exit = None
         self.counts = {}
         self.made = set()  # goroutines
+        self.in_use, self.pooled = set(), set()  # _defer records from newdefer; those that a pool has
 
     def complain(self, event, why):
         self.broken.append(f"event {event['id']} ({event['event']}): {why}")
@@ -106,6 +111,8 @@ class Stream:
                     self.complain(event, f"slot {d['slot']} of this frame is registered already, by {p['id']}")
         else:
             self.record_is_new(g, event)
+        if d["storage"] in ("heap", "rangefunc") and d["record"] != g.taken:
+            self.complain(event, f"its record is {d['record']}, newdefer gave {g.taken}")
         if d["storage"] == "stack" and not number(event["sp"]) <= number(d["record"]) < g.hi:
             self.complain(event, "a stack record lies elsewhere")
         self.counted(g, event, d["ordinal"], "defer", event["frame"]["function"], d["line"])
@@ -174,6 +181,7 @@ class Stream:
     def defer_start(self, g, event):
         d = event["defer"]
         push = self.same_defer(g, event)
+        self.follows_walk(g, event)
         if d["stale"]:
             g.shadowed.add(event["frame"]["depth"])
         elif d["id"] in self.started:
@@ -234,6 +242,75 @@ class Stream:
                 if left:
                     self.complain(event, f"goroutine {number}: {what} {left} have no end")
         self.last_exit = event
+
+    # --- what the runtime does for it ---
+
+    def record_take(self, g, event):
+        record = event["record"]
+        if event["pool"] == "heap":
+            self.pooled.discard(record)  # the garbage collector had it
+        elif record not in self.pooled:
+            self.complain(event, f"{record} is in no pool")
+        elif record in self.in_use:
+            self.complain(event, f"{record} is in use")
+        if (event["pool"] == "central") != (event["moved"] > 0) or event["pool"] == "central" and event["moved"] != event["left"] + 1:
+            self.complain(event, f"{event['moved']} records moved, {event['left']} are left")
+        self.pooled.discard(record)
+        self.in_use.add(record)
+        g.taken = record
+
+    def record_give(self, g, event):
+        record = event["record"]
+        if record not in self.in_use:
+            self.complain(event, f"{record} was not taken")
+        self.in_use.discard(record)
+        if event["pool"] != "heap":
+            self.pooled.add(record)
+            if not event["left"]:
+                self.complain(event, "it is given back and the pool is empty")
+
+    def walk_state(self, event):
+        walk = event["walk"]
+        if walk["deferBitsPtr"] is None and walk["deferBits"] or bin(walk["deferBits"]).count("1") != len(walk["slots"]):
+            self.complain(event, f"deferBits {walk['deferBits']:#b} and {len(walk['slots'])} slots")
+        if (walk["by"] == "deferreturn") != (walk["panic"] is None):
+            self.complain(event, f"a walk of {walk['by']} and the panic {walk['panic']}")
+        return walk
+
+    def walk_start(self, g, event):
+        walk = self.walk_state(event)
+        g.walks.pop(walk["panic"], None)
+        if walk["panic"] is not None and walk["panic"] not in g.panics:
+            self.complain(event, "its panic is over")
+
+    def walk_frame(self, g, event):
+        walk = self.walk_state(event)
+        if not event["found"]:
+            return
+        if walk["sp"] != event["frame"]["sp"]:
+            self.complain(event, f"the walk stands at {walk['sp']}, the frame at {event['frame']['sp']}")
+        depth = event["frame"]["depth"]
+        if depth >= g.walks.get(walk["panic"], depth + 1):
+            self.complain(event, "the walk goes inward")
+        g.walks[walk["panic"]] = depth
+
+    def walk_defer(self, g, event):
+        self.walk_state(event)
+        if g.walked is not None:
+            self.complain(event, f"the function of event {g.walked['id']} did not start")
+        g.walked = event
+
+    # What the walk has found is what starts.
+    def follows_walk(self, g, event):
+        if self.counts.get("walk.start") is None or event["defer"]["run_by"] not in ("deferreturn", "panic", "goexit"):
+            return
+        walked, g.walked = g.walked, None
+        if walked is None:
+            return self.complain(event, "no walk found it")
+        if (walked["funcval"] or "0x0") != event["defer"]["function"]["funcval"]:
+            self.complain(event, f"the walk found {walked['funcval']}")
+        if (walked["slot"] is not None) != (event["defer"]["storage"] == "open-coded"):
+            self.complain(event, f"the walk found slot {walked['slot']}")
 
     # --- the normal return ---
 
@@ -310,6 +387,11 @@ class Stream:
 
     def recovery_jump(self, g, event):
         panic = event["panic"]["id"]
+        if event["walk"] and event["resumes"] != "goexit":
+            if event["walk"]["sp"] != event["to_sp"] or event["walk"]["retpc"]["symbol"] != event["to"]["symbol"]:
+                self.complain(event, f"the walk says {event['walk']['retpc']['symbol']}, SP {event['walk']['sp']}")
+            if (event["saved"] is not None) != (event["walk"]["deferBits"] != 0):
+                self.complain(event, f"deferBits {event['walk']['deferBits']:#b}, and what is left behind is {event['saved']}")
         if panic is not None and self.of_a_panic(g, event):
             if not self.panics[panic].get("recovered"):
                 self.complain(event, "nothing recovered this panic")
@@ -353,7 +435,8 @@ class Stream:
 
     def chain(self, event, snapshot):
         """Each defer is in one place: registered and not started, it is in the merged chain; started and not ended, it runs."""
-        if event["event"] in ("defer.left", "exit"):  # what is given up stays in memory
+        # What is given up stays in memory; to 1.13 newdefer links what is no defer yet.
+        if event["event"] in ("defer.left", "exit", "record.take"):
             return
         g = self.goroutine(event)
         for seen in snapshot["goroutines"]:

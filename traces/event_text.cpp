@@ -386,6 +386,9 @@ void EventText::recovery(const Event& e) {
   const char* between = "";
   for (const model::Name f : jump.discarded) out_->put(std::exchange(between, ", ")).put(f.text());
   out_->put(jump.discarded_count > jump.discarded.size() ? ", …\n" : "\n");
+  if (jump.saved.none()) return;
+  detail().put("left in g.param for deferreturn: deferBits at SP+").decimal(jump.saved.bits_at);
+  out_->put(fmt::format(" (0b{:08b}), slots at SP+", jump.walk.bits)).decimal(jump.saved.slots_at).put('\n');
 }
 
 // "panic p2 text": its number tells equal ones apart.
@@ -485,6 +488,71 @@ void EventText::stack_move(const Event& e) {
     detail().put("record ").hex(m.before).put(" → ").hex(m.after).put('\n');
 }
 
+// What the state points at, and where a recovery would go.
+void EventText::put_walk(const model::Walk& w) {
+  if (w.bits_at) {
+    detail().put(fmt::format("deferBits 0b{:08b} at ", w.bits)).hex(w.bits_at).put("   slots at ").hex(w.slots_at);
+    for (const model::WalkSlot& s : w.slots)
+      out_->put("   #").decimal(s.slot).put(' ').put(s.funcval ? function(s.function) : "nil func");
+    out_->put('\n');
+  }
+  if (w.retpc && w.by != RunBy::deferreturn) detail().put("a recovery resumes at ").put(place(w.retpc)).put('\n');
+}
+
+void EventText::walk(const Event& e) {
+  head(e);
+  const auto* start = e.kind() == EventKind::walk_start ? &e.as<model::WalkStart>() : nullptr;
+  const auto* frame = e.kind() == EventKind::walk_frame ? &e.as<model::WalkFrame>() : nullptr;
+  const model::Walk& w = start ? start->walk : frame ? frame->walk : e.as<model::WalkDefer>().walk;
+  out_->put("walk  _panic ").hex(w.record);
+  if (start) {
+    out_->put(" of ").put(to_string(w.by));
+    out_->put(start->resumed ? ": begins with what a recovery left in g.param" : ": begins");
+    if (e.frame.function) out_->put(w.by == RunBy::deferreturn ? ", in " : ", with ").put(function(e.frame.function));
+  } else if (frame) {
+    out_->put(frame->found ? ": next frame with defers " : ": no other frame has defers");
+    if (frame->found) out_->put(function(e.frame.function)).put("   SP ").hex(w.sp);
+  } else {
+    const auto& next = e.as<model::WalkDefer>();
+    out_->put(": next defer ").put(next.funcval ? function(next.function) : "nil func");
+    if (next.slot >= 0)
+      out_->put("   slot ").decimal(static_cast<uint64_t>(next.slot.value)).put(", its bit is cleared");
+    else
+      out_->put("   its record is unlinked");
+  }
+  out_->put('\n');
+  if (!frame || frame->found) put_walk(w);
+}
+
+// A record that is had, or given back.
+template <class Record>
+void EventText::record(const Event& e, const Record& r) {
+  constexpr bool kTake = std::is_same_v<Record, model::RecordTake>;
+  const auto plural = [&](uint64_t n) { out_->decimal(n).put(n == 1 ? " record" : " records"); };
+  head(e);
+  out_->put("record ").hex(r.record);
+  switch (r.pool) {
+    case model::Pool::heap: out_->put(kTake ? ": new, no pool has one" : ": left to the garbage collector"); break;
+    case model::Pool::central:
+      out_->put(": the pool of the P was empty, took over ");
+      plural(r.moved);
+      out_->put(" of the central one and gives the last");
+      break;
+    default: out_->put(kTake ? ": from the pool of the P" : ": back to the pool of the P"); break;
+  }
+  if (!kTake && r.moved) {
+    out_->put(", which was full: ");
+    plural(r.moved);
+    out_->put(" went to the central one");
+  }
+  if (r.pool != model::Pool::heap) {
+    out_->put(kTake ? "; it has " : "; it has now ");
+    plural(r.left);
+  }
+  if (r.size_class >= 0) out_->put("   size class ").decimal(static_cast<uint64_t>(r.size_class.value));
+  out_->put('\n');
+}
+
 void EventText::goroutine(const Event& e) {
   const auto& made = e.as<model::GoroutineStart>();
   head(e);
@@ -549,6 +617,11 @@ void EventText::other(const Event& e) {
       out_->put("stale: its frame ").put(function(e.frame.function)).put(" is gone; the next panic will run record ");
       out_->hex(e.as<model::DeferStale>().record).put('\n');
       return;
+    case EventKind::walk_start:
+    case EventKind::walk_frame:
+    case EventKind::walk_defer: return walk(e);
+    case EventKind::record_take: return record(e, e.as<model::RecordTake>());
+    case EventKind::record_give: return record(e, e.as<model::RecordGive>());
     case EventKind::call_enter:
     case EventKind::call_leave: return call(e);
     case EventKind::goexit:

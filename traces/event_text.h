@@ -68,6 +68,10 @@ class EventText {
   void left(const model::Event& e);
   void exit(const model::Event& e);
   void stack_move(const model::Event& e);
+  void put_walk(const model::Walk& w);
+  void walk(const model::Event& e);
+  template <class Record>
+  void record(const model::Event& e, const Record& r);
   void goroutine(const model::Event& e);
   void output(const model::Event& e);
   void call(const model::Event& e);

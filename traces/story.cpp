@@ -79,6 +79,11 @@ constexpr bool is_mechanism(EventKind k) {
     case EventKind::recovery_jump:
     case EventKind::stack_move:
     case EventKind::transfer:
+    case EventKind::walk_start:
+    case EventKind::walk_frame:
+    case EventKind::walk_defer:
+    case EventKind::record_take:
+    case EventKind::record_give:
     case EventKind::defer_stale: return true;
     default: return false;
   }

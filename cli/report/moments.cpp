@@ -33,8 +33,18 @@ constexpr unsigned kStale = 1, kLive = 2, kSaysLittle = 4;
 
 bool of_user(const Event& e) { return e.origin == model::Origin::user; }
 
-// The runtime's own changes of stacks stand in the timeline, with their text alone.
-bool has_details(const Event& e) { return of_user(e) || e.kind() != EventKind::transfer; }
+// The runtime's own steps stand in the timeline, with their text alone.
+bool has_details(const Event& e) {
+  switch (e.kind()) {
+    case EventKind::transfer: return of_user(e);
+    case EventKind::walk_start:
+    case EventKind::walk_frame:
+    case EventKind::walk_defer:
+    case EventKind::record_take:
+    case EventKind::record_give: return false;
+    default: return true;
+  }
+}
 
 std::string_view cut(std::string_view s, size_t most) {
   if (s.size() <= most) return s;
@@ -72,6 +82,11 @@ std::string title_of(const Event& e) {
     case EventKind::output: return e.as<model::Output>().descriptor == 2 ? "writes to standard error" : "prints";
     case EventKind::exit: return fmt::format("exit {}", e.as<model::Exit>().status);
     case EventKind::transfer: return to_string(e.as<model::Transfer>().what);
+    case EventKind::walk_start: return fmt::format("{} walks the frames", to_string(e.as<model::WalkStart>().walk.by));
+    case EventKind::walk_frame: return e.as<model::WalkFrame>().found ? "next frame" : "no other frame";
+    case EventKind::walk_defer: return "next defer";
+    case EventKind::record_take: return fmt::format("record taken: {}", to_string(e.as<model::RecordTake>().pool));
+    case EventKind::record_give: return fmt::format("record given back: {}", to_string(e.as<model::RecordGive>().pool));
     default: return to_string(e.kind());
   }
 }

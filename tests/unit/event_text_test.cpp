@@ -41,6 +41,8 @@ constexpr Stream kStreams[] = {{"casessmall_1.12.17_linux_arm64_opt", "defer-arg
                                {"cases_1.27.4_linux_arm64_opt", "recover-helper"},
                                {"cases_1.13.15_linux_amd64_opt", "exit-seven", traces::Scope::all},
                                {"casessmall_1.16.15_linux_arm64_opt", "go-preempt", traces::Scope::all},
+                               {"casessmall_1.17.13_linux_amd64_opt", "defer-loop", traces::Scope::all},
+                               {"casessmall_1.22.12_linux_amd64_opt", "panic-openframes", traces::Scope::all},
                                {"casessmall_1.21.13_linux_amd64_opt", "defer-nilfunc"}};
 
 // Those of the core set, and the stories where they are unpacked beside it.
