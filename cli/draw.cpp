@@ -8,6 +8,7 @@
 
 #include "cli/command_line.h"
 #include "cli/ending.h"
+#include "cli/go_source.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
 #include "session/drawings.h"
@@ -24,16 +25,36 @@ struct DrawFlags {
   bool steps = false, relative = false;
 };
 
+// A program to draw, before its first instruction.
+struct Loaded {
+  std::string release;  // "go1.13.15", if several were asked for
+  std::unique_ptr<emu::Machine> machine;
+  std::string error;  // why it cannot be had
+};
+
+// Everything that is read from files, before the process confines itself. What cannot be had of several is one line.
+std::vector<Loaded> load(const DrawFlags& flags) {
+  std::vector<Loaded> out;
+  std::string argv0 = flags.guest.argv0;
+  for (BuiltColumn& b : programs_at(flags.guest.command.at(0), flags.guest.source)) {
+    Loaded& l = out.emplace_back();
+    l.release = b.release, l.error = b.error;
+    if (!l.error.empty()) continue;
+    GuestFlags guest = flags.guest;
+    guest.command[0] = b.built.path;
+    if (argv0.empty()) argv0 = b.built.name;  // the same for all
+    guest.argv0 = argv0;
+    const loader::Image image = load_program(b.built.path, guest.source);
+    l.machine = std::make_unique<emu::Machine>(image, guest_options(guest, image), guest.block);
+  }
+  if (out.size() == 1 && !out[0].error.empty()) throw emu::Error(out[0].error);
+  return out;
+}
+
 // One program's run, at the moment asked for.
 class Run {
  public:
-  explicit Run(const DrawFlags& flags) : flags_(flags) {
-    const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
-    auto m = std::make_unique<emu::Machine>(image, guest_options(flags.guest, image), flags.guest.block);
-    machine_ = m.get();
-    Grants grants = grants_of(flags.guest);
-    if (!flags.out.empty()) grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");
-    confine_unless_told(flags.guest, grants);
+  Run(const DrawFlags& flags, std::unique_ptr<emu::Machine> m) : flags_(flags), machine_(m.get()) {
     ending_.emplace(*machine_, EndingOptions{.timeout = flags.guest.timeout});
     session::Options options;
     if (flags.steps) options.event = [this](const model::Event& e) { steps_.see(e); };
@@ -89,19 +110,21 @@ class Run {
   std::optional<session::Session> session_;
 };
 
-std::string written(const std::vector<Drawing>& drawings, const DrawFlags& flags) {
+// What is drawn of all programs.
+struct Drawn {
+  std::vector<Drawing> drawings;
+  std::vector<traces::NotDrawn> missing;
+  bool beside = false;  // the same moment of several releases
+};
+
+std::string written(const Drawn& drawn, const DrawFlags& flags) {
   std::string out;
-  if (flags.style == "svg") {
-    append_drawings_svg(out, drawings);
-  } else if (flags.style == "json") {
-    append_drawings_json(out, drawings);
-  } else {
-    const traces::DrawTextOptions options{flags.width, !flags.columns.empty()};
-    for (const Drawing& d : drawings) {
-      if (!out.empty()) out += "\n";
-      append_drawing_text(out, d, options);
-    }
-  }
+  if (flags.style == "svg")
+    append_drawings_svg(out, drawn.drawings, drawn.beside);
+  else if (flags.style == "json")
+    append_drawings_json(out, drawn.drawings, drawn.missing);
+  else
+    append_drawings_text(out, drawn.drawings, {flags.width, !flags.columns.empty()}, drawn.beside);
   return out;
 }
 
@@ -116,17 +139,44 @@ void put(const std::string& text, const std::string& path) {
   if (!ok || !closed) throw emu::Error(fmt::format("{}: {}", path, std::strerror(errno)));
 }
 
+// Of several releases each draws what it can: that one of them has no such moment is one line.
+Drawn draw_all(std::vector<Loaded> loaded, const DrawFlags& flags) {
+  Drawn out;
+  out.beside = loaded.size() > 1;
+  for (Loaded& l : loaded) {
+    if (l.machine) {
+      Run run(flags, std::move(l.machine));
+      try {
+        for (Drawing& d : run.draw()) {
+          if (out.beside) d.title = d.title.empty() ? d.program : d.program + "   " + d.title;
+          out.drawings.push_back(std::move(d));
+        }
+      } catch (const session::Interrupted&) {
+        if (const int status = Ending::die()) std::exit(status);
+        throw emu::Error(Ending::timeout_line(run.position()));
+      } catch (const std::runtime_error& e) {
+        if (!out.beside) throw;
+        l.error = e.what();
+      }
+    }
+    if (l.error.empty()) continue;
+    out.missing.push_back({l.release, l.error});
+    complain(fmt::format("{}: {}", l.release, l.error));
+  }
+  return out;
+}
+
 int draw(const DrawFlags& flags) {
   if (flags.style == "png")
     throw emu::Error(
         "--style png: write svg and turn it into one: rsvg-convert -o FILE.png FILE.svg (package librsvg2-bin)");
-  Run run(flags);
-  try {
-    put(written(run.draw(), flags), flags.out);
-  } catch (const session::Interrupted&) {
-    if (const int status = Ending::die()) return status;
-    throw emu::Error(Ending::timeout_line(run.position()));
-  }
+  std::vector<Loaded> loaded = load(flags);
+  Grants grants = grants_of(flags.guest);
+  if (!flags.out.empty()) grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");
+  confine_unless_told(flags.guest, grants);
+  const Drawn drawn = draw_all(std::move(loaded), flags);
+  if (drawn.drawings.empty()) return 2;
+  put(written(drawn, flags), flags.out);
   return 0;
 }
 
@@ -149,10 +199,8 @@ void add_draw(CLI::App& app, Action& action) {
   verb.option("--width", flags->width, "Columns of text").unit("N").show_default();
   add_guest_flags(verb, flags->guest, false);
   verb.example("deferscope draw --at 'jmpdefer#1' --columns before,after ./hello-defer");
-  verb.does([flags] {
-    build_source(flags->guest);
-    return draw(*flags);
-  });
+  verb.example("deferscope draw --go 1.12,1.17,1.27 --at main.f.func1 --style svg -o f.svg f.go");
+  verb.does([flags] { return draw(*flags); });
 }
 
 }  // namespace deferscope::cli

@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import xml.etree.ElementTree as xml
 
 import harness
 from harness import expect
@@ -121,6 +122,29 @@ def test_all_verbs(p):
         done = p.go(p.run(*words))
         expect(done.stdout, "%r says nothing" % words)
     expect(len([c for c in p.calls() if c["args"][0] == "build"]) == 1, "one build serves all")
+
+
+def test_draws_releases_beside_each_other(p):
+    """The same moment of each; what cannot be had, or has no such moment, is one line, and the others come."""
+    words = ["draw", "--go", "1.13,1.13.99,1.27", "--target", "linux/amd64", "p.go", "defer-loop"]
+    at = ["--at", "runtime.deferproc#1", "--relative"]
+    done = p.go(p.run(*words[:1], *at, *words[1:]))
+    expect(done.stderr.count("\n") == 1 and done.stderr.startswith("deferscope: go1.13.99: "), done.stderr)
+    heads = [i for i, line in enumerate(done.stdout.split("\n")) if line.startswith("go1.")]
+    expect([done.stdout.split("\n")[i] for i in heads] == ["go1.13.15 linux/amd64", "go1.27.4 linux/amd64"], done.stdout)
+    wide = p.go(p.run(*words[:1], *at, "--width", "140", *words[1:])).stdout.split("\n")
+    expect(wide[0].startswith("go1.13.15 linux/amd64  ") and wide[0].endswith("go1.27.4 linux/amd64"), wide[0])
+    expect(max(map(len, wide)) <= 140, "too wide")
+    data = json.loads(p.go(p.run(*words[:1], *at, "--style", "json", *words[1:])).stdout)
+    expect([d["program"] for d in data["drawings"]] == ["go1.13.15 linux/amd64", "go1.27.4 linux/amd64"], data["drawings"])
+    expect([m["program"] for m in data["missing"]] == ["go1.13.99"], data["missing"])
+    picture = p.go(p.run(*words[:1], *at, "--style", "svg", *words[1:])).stdout
+    svg = "{http://www.w3.org/2000/svg}"
+    figures = [[(float(r.get("x")), float(r.get("x")) + float(r.get("width"))) for r in g.iter(svg + "rect")]
+               for g in xml.fromstring(picture).iter(svg + "g") if g.get("id", "").startswith("figure-")]
+    expect(len(figures) == 2 and max(end for _, end in figures[0]) < min(begin for begin, _ in figures[1]), "not side by side")
+    none = p.run("draw", "--at", "runtime.jmpdefer", "--go", "1.26.11,1.27", "--target", "linux/amd64", "p.go", "defer-loop")
+    expect(none.returncode == 2 and none.stdout == "" and none.stderr.count("\n") == 2, "%r" % none)
 
 
 def test_cache_is_by_content(p):

@@ -185,6 +185,13 @@ std::string words_for(const DrawnWord& w) {
   return fmt::format("{}  {}{}", w.name, model::to_string(w.role), of);
 }
 
+std::string words_for(const model::Slot& s, const model::Roles& roles) {
+  DrawnWord w;
+  w.role = s.role, w.name = s.name, w.of = s.of;
+  if (s.object >= 0) w.object = roles.objects[static_cast<size_t>(s.object)].title;
+  return words_for(w);
+}
+
 bool says_little(const DrawnWord& w) {
   return (w.role == Role::unknown || w.role == Role::outgoing || w.role == Role::spill || w.role == Role::padding) &&
          (w.name.empty() || w.role == Role::padding) && w.marks.empty() && w.was_marks.empty() && w.was_value.empty();

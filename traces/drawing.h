@@ -96,15 +96,24 @@ struct DrawTextOptions {
   bool columns = false;  // two moments side by side
 };
 void append_drawing_text(std::string& out, const Drawing& d, const DrawTextOptions& options);
-// One file for all of them, below each other. `title`: for screen readers.
-void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings);
+// All of them, with an empty line between. `beside`: side by side, as many as the width has room for.
+void append_drawings_text(std::string& out, const std::vector<Drawing>& drawings, const DrawTextOptions& options,
+                          bool beside);
+// One file for all of them: below each other, or side by side.
+void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings, bool beside = false);
+// A program of several that has no such moment, or cannot be had.
+struct NotDrawn {
+  std::string program, why;
+};
 // deferscope.drawing/1 (traces/schema/drawing.json).
-void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings);
+void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings,
+                          const std::vector<NotDrawn>& missing = {});
 
 // Gives all words their ids and makes arrows of what points at one of them.
 void name_and_point(Drawing& d);
 // What a word is, for its row: "t  result of main.f".
 std::string words_for(const DrawnWord& w);
+std::string words_for(const model::Slot& s, const model::Roles& roles);
 // Nothing beside their value is known of such words: a picture may leave out all but one of a run of them.
 bool says_little(const DrawnWord& w);
 // The words of a frame that share 8 bytes, in the order of the frame.

@@ -20,9 +20,11 @@ class Json {
  public:
   Json(std::string& out, bool relative) : w_(out), relative_(relative) {}
 
-  void write(const std::vector<Drawing>& drawings) {
+  void write(const std::vector<Drawing>& drawings, const std::vector<NotDrawn>& missing) {
     w_.open().text("schema", "deferscope.drawing/1").list("drawings");
     for (const Drawing& d : drawings) drawing(d);
+    w_.end_list().list("missing");
+    for (const NotDrawn& m : missing) w_.open().text("program", m.program).text("why", m.why).close();
     w_.end_list().close().end_line();
   }
 
@@ -113,8 +115,9 @@ class Json {
 
 }  // namespace
 
-void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings) {
-  Json(out, !drawings.empty() && drawings.front().relative).write(drawings);
+void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings,
+                          const std::vector<NotDrawn>& missing) {
+  Json(out, !drawings.empty() && drawings.front().relative).write(drawings, missing);
 }
 
 }  // namespace deferscope::traces

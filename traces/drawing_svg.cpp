@@ -76,7 +76,8 @@ struct Arrow {
 
 class Figure {
  public:
-  Figure(const Drawing& d, size_t index) : d_(d), two_(d.moments.size() > 1), index_(index) {
+  // `left`: where it begins.
+  Figure(const Drawing& d, size_t index, int left) : d_(d), two_(d.moments.size() > 1), index_(index), begin_(left) {
     for (const DrawnFrame& f : d.frames) stack_.push_back(block(f));
     for (const DrawnBox& b : d.boxes) boxes_.push_back(block(b));
     measure();
@@ -97,17 +98,23 @@ class Figure {
     return y + kMargin;
   }
 
-  int width() const { return boxes_.empty() ? boxes_x() : boxes_x() + box_width_ + kMargin; }
+  // Where its words end; with `headed` also the lines above them.
+  int end(bool headed) const {
+    int x = boxes_.empty() ? boxes_x() : boxes_x() + box_width_ + kMargin;
+    if (!headed) return x;
+    for (const DrawnMoment& m : d_.moments) x = std::max(x, begin_ + pixels(columns_of(moment(m))) + kMargin);
+    for (const DrawnRegister& r : d_.registers)
+      x = std::max(x, stack_x() + pixels(columns_of(register_line(r))) + kMargin);
+    return std::max(x, begin_ + pixels(columns_of(d_.title) * 6 / 5) + kMargin);
+  }
 
   void write(std::string& out) const {
     out += fmt::format("<g id=\"figure-{}\">\n", index_);
     int y = top_ + kRow - 6;
-    if (!d_.title.empty()) text(out, "heading", kMargin, y, d_.title);
+    if (!d_.title.empty()) text(out, "heading", begin_, y, d_.title);
     y += d_.title.empty() ? 0 : kRow - 4;
     for (const DrawnMoment& m : d_.moments) {
-      text(out, "moment", kMargin, y,
-           fmt::format("{}@{}  {}  {}", two_ ? (&m == &d_.moments.front() ? "before  " : "after   ") : "",
-                       with_commas(m.position), m.place, m.instruction));
+      text(out, "moment", begin_, y, moment(m));
       y += kRow - 4;
     }
     for (const Block& b : stack_) write(out, b, stack_x(), stack_width_);
@@ -138,6 +145,16 @@ class Figure {
   }
 
  private:
+  std::string moment(const DrawnMoment& m) const {
+    return fmt::format("{}@{}  {}  {}", two_ ? (&m == &d_.moments.front() ? "before  " : "after   ") : "",
+                       with_commas(m.position), m.place, m.instruction);
+  }
+
+  std::string register_line(const DrawnRegister& r) const {
+    return fmt::format("{}{} = {}   {}{}", two_ ? (r.before ? "before: " : "after: ") : "", r.reg, r.value, r.name,
+                       r.of.empty() ? "" : " of " + r.of);
+  }
+
   static std::string joined(const std::string& a, const std::string& b) {
     return a.empty() ? b : b.empty() ? a : a + " · " + b;
   }
@@ -235,7 +252,7 @@ class Figure {
   }
 
   // The offsets stand between the left gutter and the frame's words.
-  int stack_x() const { return kMargin + pixels(kOffsetColumns) + left_; }
+  int stack_x() const { return begin_ + pixels(kOffsetColumns) + left_; }
   int boxes_x() const {
     return stack_x() + stack_width_ + (boxes_.empty() ? kMargin : middle_ + pixels(kOffsetColumns));
   }
@@ -284,9 +301,7 @@ class Figure {
   void registers(std::string& out) const {
     int y = registers_at_ + kRow - 7;
     for (const DrawnRegister& r : d_.registers) {
-      text(out, "register", stack_x(), y,
-           fmt::format("{}{} = {}   {}{}", two_ ? (r.before ? "before: " : "after: ") : "", r.reg, r.value, r.name,
-                       r.of.empty() ? "" : " of " + r.of));
+      text(out, "register", stack_x(), y, register_line(r));
       y += kRow;
     }
   }
@@ -353,6 +368,7 @@ class Figure {
   const Drawing& d_;
   bool two_;
   size_t index_;
+  int begin_;
   std::vector<Block> stack_, boxes_;
   std::vector<Arrow> arrows_;
   size_t stack_value_ = 0, stack_what_ = 0, box_value_ = 0, box_what_ = 0;
@@ -389,15 +405,16 @@ std::string style() {
 
 }  // namespace
 
-void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings) {
+void append_drawings_svg(std::string& out, const std::vector<Drawing>& drawings, bool beside) {
   std::vector<Figure> figures;
+  figures.reserve(drawings.size());
   std::map<Role, bool> used;
   std::string description;
   int width = 0, height = kMargin;
   for (const Drawing& d : drawings) {
-    Figure& f = figures.emplace_back(d, figures.size());
-    height = f.place(height);
-    width = std::max(width, f.width());
+    Figure& f = figures.emplace_back(d, figures.size(), beside ? std::max(width, kMargin) : kMargin);
+    height = beside ? std::max(height, f.place(kMargin)) : f.place(height);
+    width = std::max(width, f.end(beside));
     f.roles(used);
     description.append(description.empty() ? "" : " ").append(f.described());
   }

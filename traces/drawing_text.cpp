@@ -244,4 +244,38 @@ void append_drawing_text(std::string& out, const Drawing& d, const DrawTextOptio
   Text(out, d, options).write();
 }
 
+void append_drawings_text(std::string& out, const std::vector<Drawing>& drawings, const DrawTextOptions& options,
+                          bool beside) {
+  constexpr size_t kNarrowest = 64, kGap = 3;
+  const size_t fit = beside ? std::max<size_t>(1, (options.width + kGap) / (kNarrowest + kGap)) : 1;
+  const size_t in_row = std::clamp<size_t>(fit, 1, std::max<size_t>(1, drawings.size()));
+  DrawTextOptions each = options;
+  each.width = (options.width - (in_row - 1) * kGap) / in_row;
+  for (size_t first = 0; first < drawings.size(); first += in_row) {
+    if (first > 0) out += "\n";
+    std::vector<std::vector<std::string>> columns;
+    size_t lines = 0;
+    for (size_t i = first; i < std::min(first + in_row, drawings.size()); ++i) {
+      std::string text;
+      append_drawing_text(text, drawings[i], each);
+      std::vector<std::string>& column = columns.emplace_back();
+      for (size_t at = 0; at < text.size();) {
+        const size_t end = std::min(text.find('\n', at), text.size());
+        column.push_back(text.substr(at, end - at));
+        at = end + 1;
+      }
+      lines = std::max(lines, column.size());
+    }
+    for (size_t i = 0; i < lines; ++i) {
+      std::string line;
+      for (size_t c = 0; c < columns.size(); ++c) {
+        const std::string text = i < columns[c].size() ? columns[c][i] : std::string();
+        line += c + 1 < columns.size() ? padded(text, each.width + kGap) : text;
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + "\n";
+    }
+  }
+}
+
 }  // namespace deferscope::traces
