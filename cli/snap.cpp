@@ -18,6 +18,7 @@ struct SnapFlags {
   GuestFlags guest;
   std::string at;
   bool raw = false;
+  uint64_t words = 0;
 };
 
 int snap(const SnapFlags& flags) {
@@ -38,6 +39,7 @@ int snap(const SnapFlags& flags) {
   std::string line;
   traces::SnapshotOptions options;
   options.raw = flags.raw;
+  options.words = flags.words;
   traces::ProgramNames names(program);
   traces::append_snapshot_json(line, names, m.state(), &tracker, id, options);
   const auto j = nlohmann::ordered_json::parse(line);
@@ -58,6 +60,8 @@ void add_snap(CLI::App& app, Action& action) {
       .unit("WHERE")
       .required();
   verb.flag("--raw", flags->raw, "With the bytes of each record");
+  verb.option("--words", flags->words, "With each word of N frames of the current goroutine: role, name, type, value")
+      .unit("N");
   add_guest_flags(verb, flags->guest, false);
   verb.does([flags] {
     build_source(flags->guest);

@@ -63,6 +63,17 @@ class Back {
 
 }  // namespace
 
+model::Roles roles_around(Session& s, uint64_t address) {
+  const model::Guest* guest = s.reader().guest();
+  if (!guest || s.time().state().exited) return {};
+  const Standing standing = s.focus().standing();
+  const std::vector<Frame> all = s.reader().trace(standing, kDeepest).frames;
+  if (all.empty() || address < all.front().sp) return {};
+  const auto holds = std::find_if(all.begin(), all.end(), [&](const Frame& f) { return address < f.caller_sp; });
+  if (holds == all.end()) return {};
+  return model::roles_of(*guest, s.tracker(), standing, static_cast<size_t>(holds - all.begin()) + 2);
+}
+
 traces::Drawing draw_here(Session& s, const DrawnView& view) { return draw_now(s, view.frames, view); }
 
 traces::Drawing draw_until(Session& s, const DrawnView& view, emu::Position later) {

@@ -14,6 +14,10 @@ struct DrawnView {
   bool stale = true;  // whether words that were never written are looked for, which runs the guest again
 };
 
+// What the words around an address of the focused goroutine's stack are for; nothing where it lies elsewhere or deeper
+// than 16 frames. Cost: as model::roles_of.
+model::Roles roles_around(Session& session, uint64_t address);
+
 // What follows stands where it stood afterwards and clears hooks and watchpoints; throws Error if the program is no Go
 // program or nothing is known of where it stands.
 traces::Drawing draw_here(Session& session, const DrawnView& view);

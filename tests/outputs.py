@@ -134,6 +134,29 @@ class Checks:
             fail(f"{where}: disasm says too little: {len(functions)} functions, {notes} notes")
         snap = self.deferscope("snap", "--raw", "--at", "main.mark8", guest, "panic-loopframes")
         self.schemas["snapshot"].check(json.loads(snap.stdout), where)
+        self.words(json.loads(self.deferscope("snap", "--words", "4", "--at", "main.mark8", guest, "panic-loopframes").stdout), where)
+
+    def words(self, snap, where):
+        """snap --words: each byte of a frame has one role, return addresses are the frames', fields of records the chain's."""
+        self.schemas["snapshot"].check(snap, where)
+        told = [(g, f) for g in snap["goroutines"] for f in g["frames"] if f["words"] is not None]
+        if len(told) != 4 or any(g["id"] != snap["goroutine"] for g, _ in told):
+            fail(f"{where}: words of {len(told)} frames")
+        for g, f in told:
+            at = int(f["sp"], 16)
+            records = {e["record"]: {x["name"]: int(x["value"], 16) for x in e["fields"]} for e in g["chain"] if e["record"] and not e["unlinked"]}
+            for w in f["words"]:
+                if int(w["address"], 16) != at or w["offset"] != at - int(f["sp"], 16):
+                    fail(f"{where}: a gap or overlap at {at:#x} of {f['at']['symbol']}")
+                at += w["size"]
+                if w["role"] == "return address" and int(w["address"], 16) + 8 == int(f["caller_sp"], 16) and snap["binary"]["goarch"] == "amd64" and w["word"] != f["return_address"]:
+                    fail(f"{where}: {f['at']['symbol']} returns to {f['return_address']}, its word is {w['word']}")
+                if w["role"] == "_defer" and w["name"] == "sp":
+                    record = next((r for r in records if int(r, 16) <= int(w["address"], 16) < int(r, 16) + 72), None)
+                    if record and records[record]["sp"] != int(w["word"], 16):
+                        fail(f"{where}: sp of {record} is {w['word']}")
+            if at != int(f["caller_sp"], 16):
+                fail(f"{where}: the words of {f['at']['symbol']} end at {at:#x}, its frame at {f['caller_sp']}")
 
     def sites(self, guest):
         """Kinds of the inventory's registration sites by pc."""

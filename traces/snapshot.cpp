@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime_model/roles.h"
 #include "runtime_model/typed.h"
 #include "traces/event_json.h"
 #include "traces/json_writer.h"
@@ -38,7 +39,32 @@ void registers(JsonWriter& w, const Guest& g) {
   w.close();
 }
 
-void frames(JsonWriter& w, ProgramNames& names, const model::Unwound& u) {
+// The words of a frame, from its SP up; null where they were not asked for.
+void words(JsonWriter& w, const model::Frame& f, const model::Roles& roles) {
+  const auto mine = std::find_if(roles.frames.begin(), roles.frames.end(), [&](const model::FrameRoles& r) {
+    return r.whole && r.frame.sp == f.sp && r.frame.pc == f.pc;
+  });
+  if (mine == roles.frames.end()) {
+    w.null("words");
+    return;
+  }
+  w.list("words");
+  for (const model::Slot& s : mine->slots) {
+    w.open().hex("address", s.address).number("offset", s.address - f.sp).number("size", s.size);
+    w.text("role", to_string(s.role)).text_or_null("name", s.name).text_or_null("of", s.of);
+    w.text_or_null("type", s.type);
+    w.text_or_null("object", s.object < 0 ? std::string() : roles.objects[static_cast<size_t>(s.object)].title);
+    if (s.readable)
+      w.hex("word", s.word);
+    else
+      w.null("word");
+    w.text_or_null("value", s.value).boolean("live", s.live).close();
+  }
+  w.end_list();
+}
+
+// `roles`: of the frames whose words were asked for; nullptr: of none.
+void frames(JsonWriter& w, ProgramNames& names, const model::Unwound& u, const model::Roles* roles) {
   const Program& p = names.program();
   w.list("frames");
   for (const model::Frame& f : u.frames) {
@@ -53,7 +79,9 @@ void frames(JsonWriter& w, ProgramNames& names, const model::Unwound& u) {
         if (i.inlined) w.item(model::readable(i.function));
     } catch (const loader::Error&) {
     }
-    w.end_list().close();
+    w.end_list();
+    if (roles) words(w, f, *roles);
+    w.close();
   }
   w.end_list().boolean("frames_complete", u.complete).text_or_null("frames_stopped", u.stopped);
 }
@@ -198,7 +226,7 @@ class Reader {
 };
 
 void goroutine(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::Goroutine& g, const Seen& seen,
-               const model::Tracker* t, bool raw) {
+               const model::Tracker* t, bool raw, const model::Roles* roles) {
   const model::Chain& c = seen.chain;
   w.open().number("id", g.id).text("status", model::status_name(g.status));
   w.text_or_null("waiting_on", guest.wait_reason(g));
@@ -212,7 +240,7 @@ void goroutine(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::
   else
     w.number("thread", static_cast<uint64_t>(guest.state().threads[static_cast<size_t>(g.thread)].tid));
   write_place(w, p, "started_at", g.start_pc);
-  frames(w, p, seen.frames);
+  frames(w, p, seen.frames, roles);
   w.list("chain");
   const uint64_t sp = seen.frames.frames.empty() ? g.hi : seen.frames.frames.front().sp;
   const model::StackPlaces places(guest, sp, g.hi, seen.frames);
@@ -256,13 +284,19 @@ void append_snapshot_json(std::string& out, ProgramNames& names, const emu::Mach
   const auto current = guest.goroutine(guest.current_g());
   Seen of_current;
   if (current) of_current = reader.read(*current);
+  model::Roles roles;
+  if (o.words) roles = model::roles_of(guest, t, guest.standing(state.thread()), o.words);
+  const model::Roles none;
+  const auto roles_for = [&](bool here) { return !o.words ? nullptr : here ? &roles : &none; };
   bool more = false;
   w.list("goroutines");
   if (!o.only_current)
-    for (const model::Goroutine& g : guest.goroutines(&more))
-      goroutine(w, names, guest, g, current && g.g == current->g ? of_current : reader.read(g), t, o.raw);
+    for (const model::Goroutine& g : guest.goroutines(&more)) {
+      const bool here = current && g.g == current->g;
+      goroutine(w, names, guest, g, here ? of_current : reader.read(g), t, o.raw, roles_for(here));
+    }
   else if (current)
-    goroutine(w, names, guest, *current, of_current, t, o.raw);
+    goroutine(w, names, guest, *current, of_current, t, o.raw, roles_for(true));
   w.end_list().list("notes");
   if (more) w.item(fmt::format("more than {} goroutines: the others are not shown", Guest::kMaxGoroutines));
   w.end_list().close().end_line();

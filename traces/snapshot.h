@@ -13,6 +13,7 @@ struct SnapshotOptions {
   bool raw = false;           // the bytes of each record
   bool only_current = false;  // of the current thread's goroutine only, which costs nothing for the others
   size_t frames = 1000;       // at most, a goroutine
+  size_t words = 0;           // of so many frames of the current goroutine: each word with its role and name
 };
 
 // Names the binary; made once for many snapshots.

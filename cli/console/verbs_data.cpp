@@ -7,6 +7,7 @@
 
 #include "cli/console/value_text.h"
 #include "cli/console/verbs.h"
+#include "session/drawings.h"
 
 namespace deferscope::cli {
 namespace {
@@ -148,6 +149,14 @@ Format take_format(std::string& args) {
   return f;
 }
 
+// What these bytes of the stack are for; empty: not known.
+std::string words_at(const model::Roles& roles, uint64_t at, unsigned size) {
+  std::string out;
+  for (uint64_t a = at; const model::Slot* s = a < at + size ? roles.at(a) : nullptr; a = s->end())
+    if (s->role != model::Role::padding) out += (out.empty() ? "" : " · ") + traces::words_for(*s, roles);
+  return out;
+}
+
 void x(Console& c, const std::string& a) {
   std::string args = a;
   const Format f = take_format(args);
@@ -174,6 +183,7 @@ void x(Console& c, const std::string& a) {
     c.say(fmt::format("{:#x} \"{}\"", at, text));
     return;
   }
+  const model::Roles roles = f.letter == 'a' ? session::roles_around(c.session, at) : model::Roles{};
   const uint64_t row = f.letter == 'a' ? 1 : f.letter == 't' ? 4 / std::min(f.size, 4u) : f.size == 8 ? 2 : 16 / f.size;
   for (uint64_t i = 0; i < f.count; i += row) {
     std::string line = fmt::format("{:#x}:", at + i * f.size);
@@ -186,6 +196,8 @@ void x(Console& c, const std::string& a) {
       }
       line += "  " + one_value(c, *v, f);
     }
+    if (const std::string what = words_at(roles, at + i * f.size, f.size); !what.empty())
+      line += "   " + mark('d', what);
     c.say(line);
   }
 }
@@ -242,7 +254,8 @@ constexpr Command kDataVerbs[] = {
      "Changes the guest from here on; what lay ahead is dropped, the change survives seeks. set width N: lines are "
      "broken to N columns, 0: never",
      "set *($sp-64) 1", set},
-    {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS", "Memory: gdb's and delve's spelling", "x/4a $sp", x},
+    {"x examinemem", "[/NFU | -fmt F -count N -size S] ADDRESS",
+     "Memory: gdb's and delve's spelling; /a says what words of the stack are for", "x/4a $sp", x},
     {"print p inspect", "EXPRESSION",
      "A variable, x.f, x[2], *p, &x, len(x), (*T)(ADDRESS), a register, or what is computed from them",
      "print main.table", print},
