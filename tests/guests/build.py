@@ -30,13 +30,16 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
 DWARF_RELEASES = "1.12.17 1.13.15 1.17.13 1.20.7 1.22.12 1.27.4".split()
 WHOLE_RELEASES = "1.13.15 1.27.4".split()
 STORY_SYMBOLS = dict.fromkeys("1.12.17 1.13.15 1.14.15 1.17.13 1.22.12 1.25.14 1.27.4".split(), "dwarf") | {"1.18.10": "syms", "1.21.13": "syms"}
+
+# Of the program articles: what the pages are about, and what became of it (docs/articles; 1.13 is `deferscope demo`'s). Few, for they have DWARF.
+ARTICLE_BUILDS = {("1.12.17", "linux/amd64"), ("1.12.17", "darwin/amd64"), ("1.20.7", "darwin/arm64"), ("1.22.12", "linux/amd64"), ("1.27.4", "linux/amd64"), ("1.27.4", "linux/arm64")}
 
 
 def minor(release):
@@ -51,10 +54,12 @@ def exists(program, release, target):
 
 
 def core(program, release, target, mode, symbols):
-    """What is committed under core/ and, of the program stories, under stories/."""
+    """What is committed under core/ and, of the programs stories and articles, under folders of their names."""
     goos, goarch = target.split("/")
     if program == "stories":
         return goos == "linux" and mode == "opt" and symbols == STORY_SYMBOLS.get(release)
+    if program == "articles":
+        return (mode, symbols) == ("opt", "dwarf") and (release, target) in ARTICLE_BUILDS
     if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
         return True
     whole = goos == "linux" and release in WHOLE_RELEASES

@@ -46,6 +46,13 @@ if(NOT DEFERSCOPE_SANITIZE)
                       --stories ${guests_parent}/guests-stories --source)
 endif()
 
+# The pages on articles, from live runs: each claim's proof, and the page as it is.
+if(NOT DEFERSCOPE_SANITIZE)
+  add_test(NAME articles COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/articles.py --program $<TARGET_FILE:deferscope>
+                                 --articles ${guests_parent}/guests-articles --guests ${DEFERSCOPE_GUESTS})
+  set_tests_properties(articles PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
+endif()
+
 # Pages of runs: data, HTML, and their use in a browser where one is installed; by `./dev test --all` everywhere.
 if(NOT DEFERSCOPE_SANITIZE)
   set(report_test ${PROJECT_SOURCE_DIR}/tests/report.py --program $<TARGET_FILE:deferscope> --guests ${DEFERSCOPE_GUESTS}
