@@ -30,6 +30,7 @@ BOTH = ["amd64", "arm64"]
 HELLO = "hello"
 GOLDEN = [("jmpdefer_1.13_amd64.txt", HELLO, [], ["--at", "jmpdefer#1", "--columns", "before,after"]),
           ("jmpdefer_1.13_amd64.svg", HELLO, [], ["--at", "jmpdefer#1", "--columns", "before,after", "--style", "svg"]),
+          ("../../docs/trick.svg", HELLO, [], ["--at", "jmpdefer#1", "--columns", "before,after", "--style", "svg"]),  # README's
           ("steps_1.13_amd64.txt", HELLO, [], ["--at", "main.main", "--steps", "--relative"])]
 for release in RELEASES:
     for arch in BOTH:

@@ -21,6 +21,9 @@ RUNS = [(HELLO, [], []), ("stories_1.12.17_linux_amd64_opt_dwarf", ["named"], []
         ("stories_1.14.15_linux_amd64_opt_dwarf", ["goexit"], []), ("cases_1.27.4_linux_amd64_opt_syms", ["os-args", HOSTILE], [])]
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 MOST = 5_000_000
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# What README links: the page of the demo's program.
+DEMO = ROOT / "docs/demo-report.html"
 
 
 class Shape(html.parser.HTMLParser):
@@ -74,6 +77,14 @@ class Checks:
         self.hello = pathlib.Path(self.folder.name, "hello-defer")
         subprocess.run([args.program, "demo", "--extract", self.hello], check=True, stdout=subprocess.DEVNULL)
         self.hello.chmod(0o755)
+
+    # The committed page is what report writes now.
+    def demo(self, update):
+        page = pathlib.Path(self.folder.name, "demo-report.html")
+        subprocess.run([os.path.abspath(self.args.program), "report", "--argv0", "/hello-defer", "-o", page.name, "./hello-defer"], cwd=self.folder.name, check=True)
+        if update:
+            shutil.copy(page, DEMO)
+        self.check(DEMO.exists() and page.read_bytes() == DEMO.read_bytes(), "docs/demo-report.html is not what report writes now: tests/report.py --update")
 
     def check(self, good, what):
         if not good:
@@ -413,6 +424,7 @@ def main():
     parser.add_argument("--guests", default="build/guests-core")
     parser.add_argument("--stories", default="build/guests-stories")
     parser.add_argument("--browser", action="store_true")
+    parser.add_argument("--update", action="store_true", help="write docs/demo-report.html anew")
     parser.add_argument("--shots", default="build/report")
     checks = Checks(parser.parse_args())
     args = checks.args
@@ -427,6 +439,7 @@ def main():
         checks.against_trace(name, page, checks.guest(guest), arguments)
         checks.commands(name, page, arguments)
         checks.drawings(name, page, checks.guest(guest), arguments)
+    checks.demo(args.update)
     # A page that is cut says so.
     _, page = checks.page("cut", checks.hello, [], ["--max-events", "5"])
     checks.check(len(page.data["events"]) == 5 and any("--max-events" in n for n in page.data["notes"]), "a page that is cut does not say so")
