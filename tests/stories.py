@@ -439,7 +439,7 @@ class Case:
         self.program, self.build, self.name = program, build, name
         self.case, *self.env = name.split()
         self.wrong, self.parts, self.raw = [], {}, {}
-        guest = {"go": build.release, "goarch": build.arch, "mode": build.mode, "oracle": "native" if record else "none"}
+        guest = {"go": build.release, "goos": "linux", "goarch": build.arch, "mode": build.mode, "oracle": "native" if record else "none"}
         lines = truth(record[1]) if callable(truth) else truth
         environment = [x for e in self.env for x in ("--env", e)]
         with tempfile.TemporaryDirectory() as folder:
