@@ -60,8 +60,10 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
     const std::string_view piece = left.substr(0, piece_of(left));
     left.remove_prefix(piece.size());
     Event e = make<Output>(g);
-    // The system call's instruction, which is counted already: behind it another thread may have its turn.
-    e.position -= 1, e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
+    // The call's instruction, which is counted already: behind it another thread may have its turn. On macOS it is the
+    // system's function itself, where pc still stands.
+    e.position -= 1;
+    if (p_.image().os() == loader::Os::linux_) e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
     Output& out = e.as<Output>();
     e.frame = naming_.frame(frame);
     e.origin = dying ? Origin::runtime : Origin::user;
