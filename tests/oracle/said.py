@@ -11,6 +11,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def said_by_events(path, names, literals):
             site = e["defer"]["site"]
             if not site or not site["file"] or os.path.basename(site["file"]) not in names:
                 continue
-            place = pushed[e["id"]] = "%s:%d" % (os.path.basename(site["file"]), site["line"])
+            place = pushed[e["id"]] = "%s:%d" % (os.path.basename(site["file"]), e["defer"]["line"] or site["line"])
             lines.append((e["goroutine"], ("push", place)))
         elif kind == "defer.start" and pushed.get(e["defer"]["id"]) in literals:
             lines.append((e["goroutine"], ("run", pushed[e["defer"]["id"]])))
@@ -75,10 +76,7 @@ class Program:
         self.options, self.release, self.folder, self.trouble = options, release, folder, None
         files = [f for f in sorted(source.glob("*.go")) if not f.name.endswith("_test.go")] if source.is_dir() else [source]
         self.names = {f.name for f in files}
-        own, self.other = folder / "own", folder / "other"
-        for place in (own, self.other):
-            place.mkdir()
-            (place / "go.mod").write_text("module said\n\ngo %s\n" % ".".join(release[2:].split(".")[:2]))
+        own, self.other = (self.place(source, folder / name, release) for name in ("own", "other"))
         for f in files:
             (own / f.name).write_bytes(f.read_bytes())
         self.input = own if source.is_dir() else own / source.name
@@ -89,12 +87,26 @@ class Program:
         if built.returncode:
             self.trouble = "does not build: " + built.stderr.strip().splitlines()[-1][:100]
 
+    def place(self, source, root, release):
+        """A folder for the program in a module of its own; with the packages beside it, where it is one of several in a module."""
+        module, folder = "said", root
+        root.mkdir()
+        if source.is_dir() and (source.parent / "go.mod").exists():
+            module = (source.parent / "go.mod").read_text().split()[1]
+            folder = root / source.name
+            folder.mkdir()
+            for package in source.parent.iterdir():
+                if package.is_dir() and package != source and any('"%s/%s"' % (module, package.name) in f.read_text() for f in source.glob("*.go")):
+                    shutil.copytree(package, root / package.name)
+        (root / "go.mod").write_text("module %s\n\ngo %s\n" % (module, ".".join(release[2:].split(".")[:2])))
+        return folder
+
     def cases(self):
         """A program of several files takes the name of one of its cases (`list` has them)."""
         if len(self.names) == 1:
             return [()]
         listed = subprocess.run([self.other / "p", "list"], capture_output=True, text=True).stdout
-        return [(name,) for name in listed.split()]
+        return [(name,) for name in listed.split() if not (self.options.skip and re.search(self.options.skip, name))]
 
     def natively(self, case):
         """(status, literals, what it says), or why not."""
@@ -148,6 +160,7 @@ def main():
     parser.add_argument("--program", required=True, type=pathlib.Path)
     parser.add_argument("--go", default="1.13.15,1.17.13,1.21.13,1.27.4")
     parser.add_argument("--kinds", action="store_true", help="compare what happens, not the lines")
+    parser.add_argument("--skip", help="a pattern of cases that are not looked at: what they do is in packages that are not rewritten, or takes long")
     parser.add_argument("files", nargs="+", type=pathlib.Path, help="programs of one file, and folders of programs that take the name of a case")
     options = parser.parse_args()
     options.program = options.program.resolve()
