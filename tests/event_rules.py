@@ -14,6 +14,9 @@ def shown(chain):
     return " ".join(f"{storage} {at if at is None or at < 8 else hex(at)}" for storage, at in chain) or "nothing"
 
 
+STATIONS = ("deferreturn.enter", "defer.end", "panic.start", "goexit")
+
+
 class Goroutine:
     """Defers that are registered (oldest first), calls that run and panics that are not over (outermost first), as the events say."""
 
@@ -23,6 +26,7 @@ class Goroutine:
         self.hi = None
         self.stale = set()  # openDefer records of frames that are gone
         self.ordinals = {}  # what -> how often
+        self.station = None  # where it was last on its way to a deferred function: a position
         self.taken = None  # the _defer record that newdefer gave last
         self.walked = None  # the walk.defer whose function did not start yet
         self.walks = {}  # panic -> SP of the last frame, as a distance from the stack's upper end
@@ -71,6 +75,10 @@ class Stream:
         handler = getattr(self, kind.replace(".", "_"), None)
         if handler:
             handler(g, event)
+        if kind in STATIONS:
+            g.station = event["position"]
+        elif kind == "defer.push":
+            g.station = None
         self.last = event
 
     # --- all events ---
@@ -103,6 +111,8 @@ class Stream:
         d = event["defer"]
         if d["id"] != event["id"]:
             self.complain(event, "a push with another id")
+        if event["registered_in"] is not None and (not event["shown"] or event["registered_in"] != event["position"] + 1 - event["shown"]["position"]):
+            self.complain(event, f"registered in {event['registered_in']} instructions, and the CALL is elsewhere")
         if d["storage"] == "open-coded":
             if d["slot"] is None or d["record"]:
                 self.complain(event, "an open-coded defer has a slot and no record")
@@ -198,6 +208,8 @@ class Stream:
             self.complain(event, "the panic that runs it is over")
         if event["panic"] in g.panics:
             self.first_seen_by.setdefault(event["panic"], event["origin"])
+        if event["reached_in"] is not None and (g.station is None or event["reached_in"] != event["position"] - g.station):
+            self.complain(event, f"reached in {event['reached_in']} instructions, and what came before it is elsewhere")
         self.starts[event["id"]] = event
         g.running.append({"event": event, "depth": g.hi - number(event["sp"])})
 
