@@ -4,8 +4,7 @@
 
 #include <array>
 
-#include "isa/arm64/lift.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 
 using namespace deferscope;
 
@@ -41,7 +40,7 @@ void lift_x86_64(benchmark::State& state) {
   for (auto _ : state) {
     for (size_t at = 0; at < kX86.size();) {
       isa::Lifted out;
-      isa::x86_64::lift(kX86.data() + at, kX86.size() - at, 0x401000 + at, out);
+      isa::lift(isa::Isa::x86_64, std::span(kX86).subspan(at), 0x401000 + at, out);
       benchmark::DoNotOptimize(out);
       at += out.length;
       ++n;
@@ -55,7 +54,7 @@ void lift_arm64(benchmark::State& state) {
   for (auto _ : state) {
     for (const uint32_t word : kArm64) {
       isa::Lifted out;
-      isa::arm64::lift(word, 0x401000, out);
+      isa::lift(isa::Isa::arm64, {reinterpret_cast<const uint8_t*>(&word), 4}, 0x401000, out);
       benchmark::DoNotOptimize(out);
     }
   }

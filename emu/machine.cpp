@@ -10,9 +10,8 @@
 #include "emu/darwin/darwin.h"
 #include "emu/hash.h"
 #include "emu/linux/linux.h"
-#include "isa/arm64/lift.h"
 #include "isa/fp_env.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 
 namespace deferscope::emu {
 namespace {
@@ -164,10 +163,9 @@ bool Machine::finish(const RunExit& exit) {
       if (exit.outcome.fault == isa::Fault::Unimplemented) {
         --s.position;
         uint8_t bytes[15];
-        const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa == isa::Isa::x86_64 ? 15 : 4);
+        const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa::longest(isa));
         isa::Lifted in;
-        in.length = 4;
-        if (isa == isa::Isa::x86_64) isa::x86_64::lift(bytes, n, s.cpu().pc, in);
+        isa::lift(isa, {bytes, n}, s.cpu().pc, in);
         std::string text;
         for (unsigned i = 0; i < std::min<unsigned>(n, in.length); ++i) text += fmt::format("{:02x}", bytes[i]);
         unsupported("an instruction that is not implemented (bytes " + text + ")");
@@ -249,20 +247,9 @@ RunExit Machine::step_watched(Stop& stop, bool& touched) {
 
   isa::CpuState& c = state_.cpu();
   uint8_t bytes[16] = {};
-  const bool x86 = state_.isa == isa::Isa::x86_64;
-  const unsigned n = state_.memory.fetch(c.pc, bytes, x86 ? 15 : 4);
+  const unsigned n = state_.memory.fetch(c.pc, bytes, isa::longest(state_.isa));
   isa::Lifted in;
-  if (!x86 && c.pc % 4 != 0) {
-    in.fault = isa::Fault::PcAlignment;
-  } else if (n == 0 || (!x86 && n < 4)) {
-    in.fault = isa::Fault::Page;
-  } else if (x86) {
-    isa::x86_64::lift(bytes, n, c.pc, in);
-  } else {
-    uint32_t word;
-    std::memcpy(&word, bytes, 4);
-    isa::arm64::lift(word, c.pc, in);
-  }
+  isa::lift(state_.isa, {bytes, n}, c.pc, in);
   RunExit exit;
   exit.again = in.count > 0 && in.uops[in.count - 1].rep != 0;
   exit.outcome = isa::evaluate(in, c, bus, *options_.cpu, state_.position);

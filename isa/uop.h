@@ -13,6 +13,7 @@
 //    at pc + length.
 #pragma once
 #include <cstdint>
+#include <string_view>
 
 #include "isa/state.h"
 
@@ -154,6 +155,14 @@ struct Uop {
   const Helper* helper = nullptr;
 };
 
+// A helper's name as a number, so that an engine that knows faster ways for the hot ones can switch over it.
+enum class HelperId : uint32_t {};
+constexpr HelperId helper_id(std::string_view name) {
+  uint32_t h = 2166136261u;  // FNV-1a; two hot names that collide are two equal cases, which no compiler takes
+  for (const char c : name) h = (h ^ static_cast<uint8_t>(c)) * 16777619u;
+  return HelperId{h};
+}
+
 // A function that an op calls. One constant a function; its name is what traces and tests print. No state of its own;
 // bit-exact on every host.
 struct Helper {
@@ -168,6 +177,7 @@ struct Helper {
   uint64_t reads = 0, writes = 0;
   bool reads_flags = false, writes_flags = false;
   bool reads_dst = false;  // vec, put, fp: v[dst] is an input too
+  HelperId id = helper_id(name ? name : "");
 };
 
 // System registers that programs read (ReadSys, WriteSys): arm64's at EL0; x86-64's selectors.

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "isa/arm64/lift.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 
 namespace deferscope::model {
 namespace {
@@ -20,15 +19,9 @@ using isa::Uop;
 using Known = Registers;
 
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
-  if (image.isa() == isa::Isa::x86_64) {
-    isa::x86_64::lift(code.data(), std::min<size_t>(code.size(), 15), pc, out);
-    return std::max<unsigned>(1, out.length);
-  }
-  if (code.size() < 4) return static_cast<unsigned>(code.size());
-  uint32_t word;
-  std::memcpy(&word, code.data(), 4);
-  isa::arm64::lift(word, pc, out);
-  return 4;
+  isa::lift(image.isa(), code, pc, out);
+  if (image.isa() == isa::Isa::x86_64) return std::max<unsigned>(1, out.length);
+  return static_cast<unsigned>(std::min<size_t>(code.size(), 4));
 }
 
 std::optional<uint64_t> value_of(const Known& k, Reg r) {

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "isa/arm64/lift.h"
 #include "isa/text/text.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 
 namespace deferscope::session {
 namespace {
@@ -191,17 +190,9 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
 isa::Lifted Reader::lift(uint64_t at) const {
   isa::Lifted in;
   uint8_t bytes[16];
-  unsigned n = amd64() ? 15 : 4;
+  unsigned n = isa::longest(state().isa);
   while (n > 0 && !state().memory.peek(at, bytes, n)) --n;
-  if (n == 0 || (!amd64() && n < 4)) {
-    in.fault = isa::Fault::Page;
-  } else if (amd64()) {
-    isa::x86_64::lift(bytes, n, at, in);
-  } else {
-    uint32_t w;
-    std::memcpy(&w, bytes, 4);
-    isa::arm64::lift(w, at, in);
-  }
+  isa::lift(state().isa, {bytes, n}, at, in);
   return in;
 }
 

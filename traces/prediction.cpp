@@ -6,9 +6,8 @@
 #include <cstring>
 #include <map>
 
-#include "isa/arm64/lift.h"
 #include "isa/fp_env.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 #include "traces/op_words.h"
 
 namespace deferscope::traces {
@@ -63,20 +62,9 @@ class Aside final : public isa::Bus {
 };
 
 bool lift_at(const emu::MachineState& s, Prediction& e) {
-  const bool x86 = s.isa == isa::Isa::x86_64;
-  unsigned n = x86 ? 15 : 4;
+  unsigned n = isa::longest(s.isa);
   while (n > 0 && !s.memory.peek(e.pc, e.bytes, n)) --n;
-  if (!x86 && e.pc % 4 != 0) {
-    e.in.fault = isa::Fault::PcAlignment;
-  } else if (n == 0 || (!x86 && n < 4)) {
-    e.in.fault = isa::Fault::Page;
-  } else if (x86) {
-    isa::x86_64::lift(e.bytes, n, e.pc, e.in);
-  } else {
-    uint32_t word;
-    std::memcpy(&word, e.bytes, 4);
-    isa::arm64::lift(word, e.pc, e.in);
-  }
+  isa::lift(s.isa, {e.bytes, n}, e.pc, e.in);
   return e.in.fault == isa::Fault::None;
 }
 

@@ -8,7 +8,7 @@
 
 #include "emu/darwin/call.h"
 #include "emu/darwin/frame.h"
-#include "isa/x86_64/lift.h"
+#include "isa/lift.h"
 
 namespace deferscope::emu::darwin {
 namespace {
@@ -47,7 +47,7 @@ unsigned length_at(const MachineState& m, uint64_t pc) {
   uint64_t n = 0;
   while (n < sizeof bytes && m.memory.peek(pc + n, bytes + n, 1)) ++n;
   isa::Lifted in;
-  if (n > 0) isa::x86_64::lift(bytes, n, pc, in);
+  isa::lift(isa::Isa::x86_64, {bytes, n}, pc, in);
   return in.length;
 }
 
