@@ -328,6 +328,7 @@ void Memory::map(uint64_t address, uint64_t length, uint8_t prot, Backing backin
   m.view = view;
   maps_.emplace(begin, std::move(m));
   join(begin, end);
+  note_code(begin, end);  // the engine remembers where nothing could be fetched, too
 }
 
 // Neighbours that differ in nothing become one, so that a heap that grows in steps, up or down, stays one interval.

@@ -2,10 +2,13 @@
 #pragma once
 #include <memory_resource>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "emu/engine/block.h"
 #include "emu/engine/engine.h"
+#include "emu/engine/slots/slot.h"
 
 namespace deferscope::emu {
 
@@ -20,16 +23,19 @@ struct Engine::Cache {
 
   // `bytes`: when it holds more, everything is dropped between two runs and begun anew. A run makes what its
   // instructions need before the next look, some MiB at most.
-  Cache(unsigned most, size_t bytes) : limit(most), bytes_(bytes) { no_jumps(); }
+  Cache(unsigned most, size_t bytes);
 
   Block* known(uint64_t pc) const {
     for (Block* b = buckets_[hash(pc) % buckets_.size()]; b; b = b->next)
       if (b->pc == pc) return b;
     return nullptr;
   }
-  void keep(Block* b) {
-    if (count_++ == buckets_.size()) grow();
-    link(b);
+  void keep(Block* b);
+  // The block behind `from` on that side is `to`, until one of them is dropped.
+  static void connect(Block& from, int side, Block& to) {
+    Link& l = from.link[side];
+    l = {&to, to.in};
+    to.in = &l;
   }
   // Room for n objects, until clear().
   template <class T>
@@ -38,31 +44,28 @@ struct Engine::Cache {
     used_ += n * sizeof(T);
     return static_cast<T*>(arena_.allocate(n * sizeof(T), alignof(T)));
   }
-  void clear() {
-    for (Jump& j : jump) j = {};
-    no_jumps();
-    buckets_.assign(kBuckets, nullptr);
-    count_ = used_ = 0;
-    arena_.release();
-  }
+  // Between two runs only. Blocks that depend on a byte of the page, or on the byte at pc.
+  void drop_page(uint64_t page);
+  void drop_at(uint64_t pc);
+  void clear();
   bool full() const { return used_ + buckets_.size() * sizeof(Block*) > bytes_; }
 
  private:
   static constexpr size_t kBuckets = 1024, kArena = 64 << 10;
   static uint64_t hash(uint64_t pc) { return pc ^ pc >> 12; }
   // An empty entry holds an address that is never looked for there: 1, but 0 in the entry that 1 would fall into.
-  void no_jumps() { jump[1].pc = 0; }
+  static Jump no_jump(size_t i) { return {i == 1 ? uint64_t{0} : 1, nullptr}; }
   void link(Block* b) {
     Block*& bucket = buckets_[hash(b->pc) % buckets_.size()];
     b->next = std::exchange(bucket, b);
   }
-  void grow() {
-    const std::vector<Block*> old = std::exchange(buckets_, std::vector<Block*>(buckets_.size() * 2));
-    for (Block* b : old)
-      while (b) link(std::exchange(b, b->next));
-  }
+  void grow();
+  void drop(Block& b);
+  template <class Which>
+  void drop_if(uint64_t page, Which which);
 
-  std::vector<Block*> buckets_{kBuckets};  // a power of two of lists
+  std::vector<Block*> buckets_{kBuckets};         // a power of two of lists
+  std::unordered_map<uint64_t, Block*> on_page_;  // lists
   size_t count_ = 0, used_ = 0, bytes_;
   std::pmr::monotonic_buffer_resource arena_{kArena};
 };
@@ -85,7 +88,7 @@ struct Engine::Context {
 
   // Instructions executed before the one that slot `s` belongs to.
   uint64_t count_at(int64_t left, const Block& b, const Slot& s) const {
-    return count + static_cast<uint64_t>(budget - left) - (b.count - s.index);
+    return count + static_cast<uint64_t>(budget - left) - (b.count - s.order);
   }
   // Must this access be left to an exact step (watched, or code behind it)? Only asked when the TLB missed.
   bool careful(uint64_t address, unsigned n) const {
@@ -98,5 +101,8 @@ struct Engine::Context {
   Block* look_up(uint64_t pc) { return engine->find(pc, *memory, *cache); }
   isa::Outcome bad_fetch(uint64_t pc, const Slot* s) const;
 };
+
+// The interpreter (slots/execute.cpp): runs from ctx.block on until something stops it.
+RunExit run_slots(Engine::Context& ctx);
 
 }  // namespace deferscope::emu

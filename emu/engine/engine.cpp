@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "emu/engine/cache.h"
+#include "emu/engine/slots/maker.h"
 #include "emu/engine/translator.h"
 #include "isa/op_traits.h"
 
@@ -19,7 +21,8 @@ Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
       max_block_(std::clamp(max_block, 1u, 64u)),
       blocks_(std::make_unique<Cache>(max_block_, kBlockBytes)),
       single_(std::make_unique<Cache>(1, kSingleBytes)),
-      translator_(std::make_unique<Translator>(*this)) {}
+      translator_(std::make_unique<Translator>(isa)),
+      slots_(std::make_unique<SlotMaker>()) {}
 
 Engine::~Engine() = default;
 
@@ -28,21 +31,46 @@ void Engine::drop_blocks() {
   single_->clear();
 }
 
+void Engine::drop_at(uint64_t pc) {
+  blocks_->drop_at(pc);
+  single_->drop_at(pc);
+}
+
+// Blocks of pages that were written, unmapped, mapped or re-protected.
+void Engine::drop_dirty(Memory& memory) {
+  if (!memory.code_dirty()) return;
+  for (const uint64_t page : memory.take_dirty_code()) {
+    blocks_->drop_page(page);
+    single_->drop_page(page);
+  }
+}
+
 void Engine::set_hooks(std::unordered_set<uint64_t> hooks) {
-  hooks_ = std::move(hooks);
-  drop_blocks();
+  std::swap(hooks_, hooks);
+  for (const uint64_t pc : hooks)
+    if (!hooks_.count(pc)) drop_at(pc);
+  for (const uint64_t pc : hooks_)
+    if (!hooks.count(pc)) drop_at(pc);
 }
 
 void Engine::set_observer(Observer* o, bool memory) {
+  const bool had = observer_ != nullptr, had_memory = observe_memory_;
   observer_ = o;
   observe_memory_ = o != nullptr && memory;
-  drop_blocks();
+  if (had != (o != nullptr) || had_memory != observe_memory_) drop_blocks();
 }
 
 void Engine::set_marks(MarkListener* l, Marks marks) {
   mark_listener_ = l;
-  marks_ = std::move(marks);
-  drop_blocks();
+  std::swap(marks_, marks);
+  const auto differs = [](const Marks& in, const auto& mark) {
+    const auto there = in.find(mark.first);
+    return there == in.end() || there->second != mark.second;
+  };
+  for (const auto& mark : marks)
+    if (differs(marks_, mark)) drop_at(mark.first);
+  for (const auto& mark : marks_)
+    if (differs(marks, mark)) drop_at(mark.first);
 }
 
 void Engine::tell_mark(uint64_t pc, uint64_t count) const {
@@ -54,8 +82,22 @@ Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache) {
   Cache::Jump& guess = cache.jump[(pc ^ (pc >> 12)) % Cache::kJumps];
   if (guess.pc == pc) return guess.block;
   Block* b = cache.known(pc);
-  if (!b) cache.keep(b = translator_->run(pc, memory, cache));
+  if (!b) cache.keep(b = make(pc, memory, cache));
   guess = {pc, b};
+  return b;
+}
+
+Block* Engine::make(uint64_t pc, Memory& memory, Cache& cache) {
+  const BlockIr& ir =
+      translator_->run(pc, memory, cache.limit, {hooks_, marks_, is_host_call_, observer_ != nullptr, observe_memory_});
+  Block* b = new (cache.room<Block>()) Block;
+  b->pc = pc, b->count = ir.count, b->bytes = ir.bytes, b->span = ir.span, b->hooked = ir.hooked;
+  if (ir.observed) {
+    b->offsets = cache.room<uint16_t>(ir.offsets.size());
+    std::ranges::copy(ir.offsets, b->offsets);
+  }
+  slots_->make(ir, cache, *b);
+  ++blocks_made_;
   return b;
 }
 
@@ -72,8 +114,8 @@ bool Engine::Context::careful_uop(const isa::Uop& u) const {
 }
 
 isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {
-  const auto fault = static_cast<isa::Fault>(s->aux);
-  return {isa::Outcome::Fault, fault, isa::Access::Execute, pc + static_cast<uint64_t>(s->imm), 0};
+  const auto fault = static_cast<isa::Fault>(s->fault);
+  return {isa::Outcome::Fault, fault, isa::Access::Execute, pc + static_cast<uint64_t>(s->ahead), 0};
 }
 
 RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_t count, bool pass_hook) {
@@ -82,10 +124,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
   unsigned shown = 0;
   bool exact = budget == 1;  // the next instruction must be stepped alone
   while (done < budget) {
-    if (memory.code_dirty()) {
-      memory.take_dirty_code();
-      drop_blocks();
-    }
+    drop_dirty(memory);
     if (blocks_->full() || single_->full()) {
       drop_blocks();
       memory.forget_code();  // else pages that never had a frame would be remembered for ever
@@ -105,7 +144,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
                 count + done,   pass_hook && block->hooked,
                 hook_listener_, exact,
                 shown,          mark_listener_};
-    exit = execute(ctx);
+    exit = run_slots(ctx);
     shown = exit.shown;
     done += exit.executed;
     pass_hook = exit.again;
@@ -117,10 +156,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
     if (exit.kind != RunExit::Budget) break;
     exact = false;
   }
-  if (memory.code_dirty()) {
-    memory.take_dirty_code();
-    drop_blocks();
-  }
+  drop_dirty(memory);
   exit.executed = done;
   if (done >= budget && exit.kind == RunExit::Watch) exit.kind = RunExit::Budget;
   return exit;

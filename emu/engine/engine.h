@@ -1,4 +1,4 @@
-// The execution engine: runs one guest thread's instructions from blocks of slots. It knows nothing of operating
+// The execution engine: runs one guest thread's instructions from blocks. It knows nothing of operating
 // systems, threads or time travel; it holds caches only, never state (docs/HACKING.md: how the engine runs a block).
 #pragma once
 #include <cstdint>
@@ -8,14 +8,15 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "emu/engine/block.h"
 #include "emu/memory.h"
 #include "isa/cpu_model.h"
 #include "isa/evaluate.h"
 
 namespace deferscope::emu {
 
-struct Translator;  // translator.h
+struct Block;      // block.h
+class Translator;  // translator.h
+class SlotMaker;   // slots/maker.h
 
 // Sees every instruction, and with `memory` every access, before it happens. Called from inside the run: it must not
 // touch the machine, nor read registers and flags (they may still be those of some instructions before).
@@ -79,7 +80,8 @@ class Engine {
   // RDTSC). With `pass_hook` a hook at the first pc does not stop. Cost of a call: some tens of nanoseconds.
   RunExit run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_t count, bool pass_hook = false);
 
-  // Stops before these addresses, each arrival once. Changing the set drops the blocks.
+  // Stops before these addresses, each arrival once. Changing the set drops the blocks that cover what changed; so does
+  // changing the marks. Cost: what changed, and the blocks on its pages.
   void set_hooks(std::unordered_set<uint64_t> hooks);
   const std::unordered_set<uint64_t>& hooks() const { return hooks_; }
   // Without a listener (nullptr) every hook stops.
@@ -102,15 +104,17 @@ class Engine {
   struct Context;  // one call of run (cache.h)
 
  private:
-  friend struct Translator;
   Block* find(uint64_t pc, Memory& memory, Cache& cache);
-  RunExit execute(Context& ctx);
+  Block* make(uint64_t pc, Memory& memory, Cache& cache);
+  void drop_at(uint64_t pc);
+  void drop_dirty(Memory& memory);
 
   isa::Isa isa_;
   const isa::CpuModel& model_;
   unsigned max_block_;
   std::unique_ptr<Cache> blocks_, single_;  // normal; one instruction a block (exact steps)
   std::unique_ptr<Translator> translator_;
+  std::unique_ptr<SlotMaker> slots_;
   std::unordered_set<uint64_t> hooks_;
   HookListener* hook_listener_ = nullptr;
   Observer* observer_ = nullptr;

@@ -1,13 +1,9 @@
-// Canonical micro-ops → execution slots: a straight run is read, flags are dropped where nobody can see them, observers
-// are told of what comes.
+// Guest code → BlockIr.
 #include <algorithm>
-#include <cstring>
-#include <memory>
 
 #include "emu/engine/translator.h"
-#include "isa/arm64/lift.h"
+#include "isa/lift.h"
 #include "isa/op_traits.h"
-#include "isa/x86_64/lift.h"
 
 namespace deferscope::emu {
 
@@ -64,63 +60,56 @@ class Fetcher {
 
 }  // namespace
 
-void Translator::bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uint64_t ahead) {
-  at = nullptr;
-  Slot& s = emit(H::BadFetch);
-  s.offset = offset;
-  s.index = index;
-  s.aux = static_cast<uint8_t>(fault);
-  s.imm = static_cast<int64_t>(ahead);
+void Translator::add_op(const Uop& u, uint16_t offset, bool first) {
+  IrItem& it = ir_.items.emplace_back();
+  it.op = u;
+  it.offset = offset;
+  it.index = static_cast<uint8_t>(ir_.count);
+  it.length = in_.length;
+  it.first = first;
 }
 
-// Lifts up to the cache's limit of instructions. False: the run ends with a bad fetch (already counted).
-bool Translator::gather() {
-  uint64_t here = pc, marked = 1;
-  Fetcher fetcher(*memory);
-  for (unsigned n = 0; n < cache->limit; ++n) {
-    const auto offset = static_cast<uint16_t>(here - pc);
-    if (n > 0 && (engine.hooks_.count(here) || offset > 2000)) break;
-    if (n > 0 && engine.is_host_call_ && engine.is_host_call_(here)) break;
-    const unsigned want = arm() ? 4 : 15;
-    in.count = 0, in.length = 0, in.fault = isa::Fault::None;
-    unsigned have = 0;
-    if (arm() && here % 4 != 0) {
-      in.fault = isa::Fault::PcAlignment;
-    } else {
-      have = fetcher.fetch(here, want);
-      if (have == 0 || (arm() && have < 4)) {
-        in.fault = isa::Fault::Page;
-      } else if (arm()) {
-        uint32_t word;
-        std::memcpy(&word, fetcher.bytes(), 4);
-        isa::arm64::lift(word, here, in);
-      } else {
-        isa::x86_64::lift(fetcher.bytes(), have, here, in);
-      }
-    }
-    if (in.fault != isa::Fault::None) {
-      if (n > 0) break;  // the bad instruction gets a block of its own, so that what stands before it runs
-      block->count = 1;
-      if (have) memory->mark_code(page_of(here));
-      bad_fetch(0, 0, in.fault, in.fault == isa::Fault::Page ? have : 0);
+// The bad instruction gets a block of its own, so that what stands before it runs.
+void Translator::bad_fetch(isa::Fault fault, uint64_t ahead) {
+  IrItem& it = ir_.items.emplace_back();
+  it.kind = IrItem::BadFetch;
+  it.first = true;
+  it.fault = fault;
+  it.value = fault == isa::Fault::Page ? ahead : 0;
+  ir_.count = 1;
+  ir_.span = static_cast<uint32_t>(std::max<uint64_t>(ahead, 1) + (fault == isa::Fault::Page && ahead > 0));
+}
+
+// Lifts up to `limit` instructions. False: there is none, and the block is a bad fetch.
+bool Translator::gather(Memory& memory, unsigned limit, const Interests& interests) {
+  uint64_t here = ir_.pc, marked = 1;
+  const unsigned want = isa::longest(ir_.isa);
+  Fetcher fetcher(memory);
+  while (ir_.count < limit) {
+    const auto offset = static_cast<uint16_t>(here - ir_.pc);
+    if (ir_.count > 0 && (interests.hooks.count(here) || offset > 2000)) break;
+    if (ir_.count > 0 && interests.host_calls && interests.host_calls(here)) break;
+    const unsigned have = fetcher.fetch(here, want);
+    isa::lift(ir_.isa, {fetcher.bytes(), have}, here, in_);
+    if (in_.fault != isa::Fault::None) {
+      if (ir_.count > 0) break;
+      bad_fetch(in_.fault, have);
+      memory.mark_code(page_of(here));
+      memory.mark_code(page_of(here + ir_.span - 1));
       return false;
     }
-    const uint64_t end_page = page_of(here + in.length - 1);
+    const uint64_t end_page = page_of(here + in_.length - 1);
     if (marked != end_page) {
-      memory->mark_code(page_of(here));
-      memory->mark_code(end_page);
+      memory.mark_code(page_of(here));
+      memory.mark_code(end_page);
       marked = end_page;
     }
-    if (in.count == 0) {
-      Uop nop;
-      items.push_back({nop, offset, static_cast<uint8_t>(n), in.length, true});
-    }
-    for (int i = 0; i < in.count; ++i)
-      items.push_back({in.uops[i], offset, static_cast<uint8_t>(n), in.length, i == 0});
-    here += in.length;
-    ++block->count;
-    block->bytes = static_cast<uint32_t>(here - pc);
-    if (in.ends_block()) break;
+    if (in_.count == 0) add_op(Uop{}, offset, true);
+    for (int i = 0; i < in_.count; ++i) add_op(in_.uops[i], offset, i == 0);
+    here += in_.length;
+    ++ir_.count;
+    ir_.bytes = ir_.span = static_cast<uint32_t>(here - ir_.pc);
+    if (in_.ends_block()) break;
   }
   return true;
 }
@@ -128,53 +117,36 @@ bool Translator::gather() {
 // Backwards: a flag write that is overwritten before anybody could look is dropped.
 void Translator::drop_dead_flags() {
   bool live = true;
-  for (size_t i = items.size(); i-- > 0;) {
-    Uop& u = items[i].u;
+  for (size_t i = ir_.items.size(); i-- > 0;) {
+    Uop& u = ir_.items[i].op;
     if (!live && u.op != Op::Bsf && u.op != Op::Bsr) u.flags = FlagRule::None;
     if (replaces_flags(u)) live = false;
     if (reads_flags(u) || isa::traits(u.op).faults()) live = true;  // a fault or a system would show them
   }
 }
 
-Block* Translator::run(uint64_t start, Memory& from, Engine::Cache& to) {
-  memory = &from, cache = &to, pc = start, at = nullptr, fence = 0;
-  items.clear(), slots.clear();
-  block = new (cache->room<Block>()) Block;
-  block->pc = pc;
-  if (engine.hooks_.count(pc)) {
-    block->hooked = true;
-    emit(H::Hook);
-  }
-  if (engine.is_host_call_ && engine.is_host_call_(pc)) {
-    block->count = 1;
-    emit(H::HostCall);
-  } else if (gather()) {
+BlockIr& Translator::run(uint64_t pc, Memory& memory, unsigned limit, const Interests& interests) {
+  ir_.pc = pc, ir_.count = 0, ir_.bytes = 0, ir_.span = 1;
+  ir_.hooked = interests.hooks.count(pc) != 0, ir_.observed = false;
+  ir_.items.clear(), ir_.offsets.clear();
+  if (interests.host_calls && interests.host_calls(pc)) {
+    ir_.items.emplace_back().kind = IrItem::HostCall;
+    ir_.count = 1;
+  } else if (gather(memory, limit, interests)) {
     drop_dead_flags();
-    fence = items.size();
-    if (engine.observer_) classify();
-    if (!engine.marks_.empty()) find_marks();
-    for (size_t i = 0; i < items.size();) {
-      at = &items[i];
-      if (engine.observer_) observe(i);
-      if (!engine.marks_.empty()) mark(i);
-      i = fuse(i);
+    const IrItem& last = ir_.items.back();
+    if (!isa::traits(last.op.op).ends()) {
+      IrItem fall = last;
+      fall.kind = IrItem::Fall, fall.first = false;
+      ir_.items.push_back(fall);
     }
-    at = &items.back();
-    if (!isa::traits(at->u.op).ends()) emit(H::Fall);
-  } else if (engine.observer_ && !block->hooked) {
-    // A bad instruction is still an instruction that an observer is shown.
-    block->offsets = cache->room<uint16_t>();
-    block->offsets[0] = 0;
-    Slot s{};
-    s.handler = labels[static_cast<int>(H::Observe)];
-    s.imm = 1;
-    slots.insert(slots.begin(), s);
   }
-  block->slots = cache->room<Slot>(slots.size());
-  std::uninitialized_copy(slots.begin(), slots.end(), block->slots);
-  ++engine.blocks_made_;
-  return block;
+  if (ir_.hooked || interests.observe || !interests.marks.empty()) weave(interests);
+  find_patterns(ir_);
+  return ir_;
 }
+
+namespace {
 
 // Ops that may end the run, or whose accesses are shown.
 bool may_stop(const Uop& u) {
@@ -182,54 +154,62 @@ bool may_stop(const Uop& u) {
   return t.faults() || t.group == isa::OpGroup::Machine;
 }
 
-void Translator::classify() {
-  block->offsets = cache->room<uint16_t>(block->count);
-  for (size_t i = 0; i < items.size();) {
-    size_t end = i;
-    bool stops = false;
-    for (; end < items.size() && items[end].index == items[i].index; ++end) stops |= may_stop(items[end].u);
-    block->offsets[items[i].index] = items[i].offset;
-    for (; i < end; ++i) items[i].stops = stops;
+}  // namespace
+
+IrItem& Translator::insert(IrItem::Kind kind, const IrItem& before) {
+  IrItem& it = ir_.items.emplace_back();
+  it.kind = kind;
+  it.offset = before.offset;
+  it.index = before.index;
+  it.length = before.length;
+  return it;
+}
+
+// Puts hooks, observers and marks between the ops. A bad instruction is still one that an observer is shown.
+void Translator::weave(const Interests& interests) {
+  ops_.swap(ir_.items);
+  ir_.items.clear();
+  const bool runs = ops_[0].kind == IrItem::Op || ops_[0].kind == IrItem::BadFetch;
+  const bool bad = ops_[0].kind == IrItem::BadFetch;
+  if (ir_.hooked) insert(IrItem::Hook, ops_[0]);
+  ir_.observed = interests.observe && runs && !(bad && ir_.hooked);
+  if (ir_.observed)
+    for (const IrItem& it : ops_)
+      if (it.first) ir_.offsets.push_back(it.offset);
+  for (size_t i = 0; i < ops_.size(); ++i) {
+    const IrItem& it = ops_[i];
+    if (ir_.observed && it.first) observe_run(i);
+    if (ir_.observed && interests.observe_memory && it.kind == IrItem::Op) observe_access(it);
+    if (it.kind == IrItem::Op && it.first)
+      if (const auto mark = interests.marks.find(ir_.pc + it.offset); mark != interests.marks.end())
+        insert(IrItem::Mark, it).value = mark->second;
+    ir_.items.push_back(it);
   }
 }
 
-// Tells the observer of the instructions up to the next that may end the run; the fence moves behind it (or, if
-// accesses are shown, before it: they come when its turn does).
-void Translator::observe(size_t i) {
-  const Item& it = items[i];
+// Before the first instruction and behind each that may end the run: tells of the instructions up to the next such one.
+void Translator::observe_run(size_t i) {
+  const auto stops = [&](size_t of) {  // the instruction that op `of` belongs to may end the run
+    size_t k = of;
+    while (k > 0 && ops_[k - 1].index == ops_[of].index) --k;
+    bool any = false;
+    for (; k < ops_.size() && ops_[k].index == ops_[of].index; ++k)
+      any |= ops_[k].kind == IrItem::Op && may_stop(ops_[k].op);
+    return any;
+  };
+  if (i > 0 && !stops(i - 1)) return;
   size_t end = i;
-  while (end < items.size() && !items[end].stops) ++end;
-  fence = end;
-  if (end < items.size()) {
-    const uint8_t last = items[end].index;
-    while (end < items.size() && items[end].index == last) ++end;
-    if (!engine.observe_memory_ || it.stops) fence = end;
-  }
-  if (it.first && (i == 0 || items[i - 1].stops)) emit(H::Observe).imm = items[end - 1].index - it.index + 1;
-  if (engine.observe_memory_) observe_access(it);
+  while (end < ops_.size() && !stops(end)) ++end;
+  const uint8_t last = ops_[std::min(end, ops_.size() - 1)].index;
+  insert(IrItem::Observe, ops_[i]).value = static_cast<uint64_t>(last - ops_[i].index + 1);
 }
 
-// What is told before item i, if its instruction is marked. The fence stands at the next mark, so that what comes
-// before it is done.
-void Translator::mark(size_t i) {
-  if (items[i].mark) emit(H::Mark).imm = static_cast<int64_t>(*items[i].mark);
-  if (!engine.observer_) fence = items.size();
-  for (size_t k = i + 1; k < fence; ++k)
-    if (items[k].mark) fence = k;
-}
-
-void Translator::find_marks() {
-  for (Item& it : items)
-    if (it.first)
-      if (const auto mark = engine.marks_.find(pc + it.offset); mark != engine.marks_.end()) it.mark = &mark->second;
-}
-
-void Translator::observe_access(const Item& it) {
-  const Uop& u = it.u;
+void Translator::observe_access(const IrItem& it) {
+  const Uop& u = it.op;
   const isa::OpTraits& t = isa::traits(u.op);
   const auto show = [&](const Uop& where, unsigned bytes, bool write) {
-    Slot& s = emit(H::ObserveAccess);
-    s.uop = stored(where), s.width = static_cast<uint8_t>(bytes), s.aux = write;
+    IrItem& shown = insert(IrItem::ObserveAccess, it);
+    shown.op = where, shown.value = bytes, shown.write = write;
   };
   if (t.group == isa::OpGroup::String) {  // source and destination are two accesses
     Uop a = u;

@@ -1,90 +1,45 @@
-// Private to the engine: one block in the making. translate.cpp reads the instructions and drops dead flags, fuse.cpp
-// makes one slot of neighbours, slots.cpp one slot of one micro-op.
+// Guest code → BlockIr: a straight run is read, flags are dropped where nobody can see them, hooks, marks and observers
+// find their places. Private to the engine.
 #pragma once
-#include <new>
-#include <vector>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
 
-#include "emu/engine/cache.h"
-#include "emu/engine/handlers.h"
+#include "emu/engine/block_ir.h"
+#include "emu/memory.h"
+#include "isa/isa.h"
 
 namespace deferscope::emu {
 
+// What of a block is not the guest's. All by reference to the engine's own.
+struct Interests {
+  const std::unordered_set<uint64_t>& hooks;
+  const std::unordered_map<uint64_t, uint64_t>& marks;  // tags by pc
+  const std::function<bool(uint64_t)>& host_calls;      // may be empty
+  bool observe = false, observe_memory = false;
+};
+
 // One for all blocks of an engine, so that its vectors are made once.
-struct Translator {
-  explicit Translator(Engine& e) : engine(e) {}
-  // The block at `start`, in the cache's arena; not yet known to it.
-  Block* run(uint64_t start, Memory& from, Engine::Cache& to);
+class Translator {
+ public:
+  explicit Translator(isa::Isa isa) { ir_.isa = isa; }
+  // The run at `pc`, at most `limit` instructions of it. Valid until the next call. Its pages are marked as code, also
+  // one from which nothing could be fetched.
+  BlockIr& run(uint64_t pc, Memory& memory, unsigned limit, const Interests& interests);
 
-  Engine& engine;
-  Memory* memory = nullptr;
-  Engine::Cache* cache = nullptr;
-  uint64_t pc = 0;
-  Block* block = nullptr;
-
-  struct Item {  // a micro-op with the instruction it came from
-    isa::Uop u;
-    uint16_t offset;
-    uint8_t index, length;
-    bool first;                      // of its instruction
-    bool stops = false;              // its instruction may end the run
-    const uint64_t* mark = nullptr;  // the tag of what is to be told before it
-  };
-  isa::Lifted in;
-  std::vector<Item> items;
-  std::vector<Slot> slots;
-  const void* const* labels = handler_labels();
-  const Item* at = nullptr;
-  size_t fence = 0;  // nothing is fused across this item
-
-  Slot& emit(H h) {
-    Slot s{};
-    s.handler = labels[static_cast<int>(h)];
-    if (at) s.offset = at->offset, s.index = at->index;
-    slots.push_back(s);
-    return slots.back();
-  }
-
-  // The slots of items i…i+n-1 behind a fused one.
-  size_t parts(size_t i, size_t n) {
-    for (size_t k = 0; k < n; ++k) at = &items[i + k], one(i + k);
-    return i + n;
-  }
-
-  void emit_rare(const isa::Uop& u, bool end = false) {
-    Slot& s = emit(end ? H::RareEnd : H::Rare);
-    s.uop = stored(u);
-    s.aux = at->length;
-  }
-  const isa::Uop* stored(const isa::Uop& u) { return new (cache->room<isa::Uop>()) isa::Uop(u); }
-
-  bool gather();
+ private:
+  bool gather(Memory& memory, unsigned limit, const Interests& interests);
+  void add_op(const isa::Uop& u, uint16_t offset, bool first);
+  void bad_fetch(isa::Fault fault, uint64_t ahead);
   void drop_dead_flags();
-  void classify();
-  void observe(size_t i);
-  void find_marks();
-  void mark(size_t i);
-  void observe_access(const Item& it);
-  size_t one(size_t i);
-  size_t fuse(size_t i);
-  size_t fuse_moves(size_t i, size_t left);
-  size_t fuse_constant(size_t i, size_t left);
-  size_t fuse_loads(size_t i, size_t left);
-  size_t fuse_stores(size_t i, size_t left);
-  size_t fuse_frame(size_t i, size_t left);
-  bool compare_memory_and_branch(const isa::Uop& load, const isa::Uop& compare, const isa::Uop& jump);
-  bool compare_and_branch(const isa::Uop& u, const isa::Uop& j);
-  bool alu(const isa::Uop& u);
-  bool shift(const isa::Uop& u);
-  bool conditional(const isa::Uop& u);
-  bool bit_tests(const isa::Uop& u);
-  bool bits(const isa::Uop& u);
-  bool multiply(const isa::Uop& u);
-  bool memory_op(const isa::Uop& u);
-  bool vector(const isa::Uop& u);
-  bool control(const isa::Uop& u);
-  bool address(const isa::Uop& u, Slot& s) const;
-  void bad_fetch(uint16_t offset, uint8_t index, isa::Fault fault, uint64_t ahead);
-  bool arm() const { return engine.isa_ == isa::Isa::arm64; }
+  void weave(const Interests& interests);
+  void observe_run(size_t i);
+  void observe_access(const IrItem& it);
+  IrItem& insert(IrItem::Kind kind, const IrItem& before);
+
+  BlockIr ir_;
+  isa::Lifted in_;
+  std::vector<IrItem> ops_;  // while observers and marks are woven in: the block without them
 };
 
 }  // namespace deferscope::emu

@@ -244,4 +244,87 @@ TEST(Engine, AStoreIntoCodeIsShownOnce) {
   }
 }
 
+// Two blocks that call each other over and over, on pages of their own; a third page where nothing is.
+struct PingPong : Bed {
+  static constexpr uint64_t kThere = kCode + 0x10000;
+  PingPong() : Bed({"jump there", isa::Isa::x86_64, {0x90, 0xe9, 0xfa, 0xff, 0x00, 0x00}}, 64) {
+    memory.map(kThere, 4096, kRead | kWrite | kExec);
+    const uint8_t back[] = {0x90, 0x90, 0xe9, 0xf9, 0xff, 0xfe, 0xff};  // nop; nop; jmp kCode
+    memory.poke(kThere, back, sizeof back);
+    run();
+  }
+  // Blocks made meanwhile.
+  uint64_t run() {
+    const uint64_t before = engine.blocks_made();
+    cpu.pc = kCode;
+    EXPECT_EQ(engine.run(cpu, memory, 50, 0, true).executed, 50u);
+    return engine.blocks_made() - before;
+  }
+};
+
+// What is set or cleared, written or mapped drops the blocks that cover it, and the links to them; nothing else.
+TEST(Engine, AHookDropsTheBlocksThatItStandsIn) {
+  PingPong b;
+  EXPECT_EQ(b.run(), 0u);
+  b.engine.set_hooks({kCode + 0x100});
+  EXPECT_EQ(b.run(), 0u) << "no block was there";
+  b.engine.set_hooks({kCode + 0x100, PingPong::kThere + 1});
+  b.cpu.pc = kCode;
+  const emu::RunExit stop = b.engine.run(b.cpu, b.memory, 50, 0);
+  EXPECT_EQ(stop.kind, emu::RunExit::Hook) << "by way of the link that was there";
+  EXPECT_EQ(b.cpu.pc, PingPong::kThere + 1);
+  EXPECT_EQ(stop.executed, 3u);
+  b.engine.set_hooks({});
+  EXPECT_LE(b.run(), 2u);
+  EXPECT_EQ(b.run(), 0u);
+}
+
+TEST(Engine, MarksDropTheBlocksThatTheyStandIn) {
+  struct Told final : emu::MarkListener {
+    void marked(uint64_t, uint64_t, uint64_t tag) override { sum += tag; }
+    uint64_t sum = 0;
+  } told;
+  PingPong b;
+  b.engine.set_marks(&told, {{PingPong::kThere, 1}, {kCode + 0x200, 100}});
+  EXPECT_EQ(b.run(), 1u);
+  EXPECT_EQ(told.sum, 10u);
+  b.engine.set_marks(&told, {{PingPong::kThere, 3}, {kCode + 0x300, 100}});
+  EXPECT_EQ(b.run(), 1u) << "another tag";
+  EXPECT_EQ(told.sum, 40u);
+  b.engine.set_marks(nullptr, {});
+  EXPECT_EQ(b.run(), 1u);
+}
+
+TEST(Engine, AStoreDropsTheBlocksOfItsPage) {
+  PingPong b;
+  const uint8_t wider[] = {0x66, 0x90, 0xe9, 0xf9, 0xff, 0xfe, 0xff};  // one nop of two bytes
+  ASSERT_TRUE(b.memory.write(PingPong::kThere, wider, sizeof wider));
+  EXPECT_EQ(b.run(), 1u);
+  b.memory.protect(kCode, 4096, kRead | kExec);
+  EXPECT_EQ(b.run(), 1u);
+}
+
+// An address where nothing could be fetched is forgotten when something is mapped there, also under an instruction's
+// second half.
+TEST(Engine, CodeThatIsMappedLaterIsFound) {
+  for (const uint64_t at : {uint64_t{0}, uint64_t{1}, uint64_t{3}}) {  // bytes before the page that is missing
+    Bed b(kPrograms[0], 64);
+    const uint64_t page = kCode + 0x10000, start = page - at;
+    const uint8_t code[] = {0x48, 0x8d, 0x40, 0x01, 0xf4};  // lea rax, [rax + 1]; hlt
+    if (at) {
+      b.memory.map(page - 4096, 4096, kRead | kExec);
+      b.memory.poke(start, code, at);
+    }
+    b.cpu.pc = start;
+    const emu::RunExit first = b.engine.run(b.cpu, b.memory, 5, 0);
+    EXPECT_EQ(first.kind, emu::RunExit::Fault);
+    EXPECT_EQ(first.outcome.address, page);
+    b.memory.map(page, 4096, kRead | kExec);
+    b.memory.poke(page, code + at, sizeof code - at);
+    b.cpu.pc = start;
+    EXPECT_EQ(b.engine.run(b.cpu, b.memory, 5, 0).outcome.fault, isa::Fault::Privileged) << at;
+    EXPECT_EQ(b.cpu.r[isa::kRax], 4u) << at;
+  }
+}
+
 }  // namespace

@@ -3,9 +3,10 @@
 #include <bit>
 #include <cstring>
 
+#include "emu/engine/block_ir.h"
 #include "emu/engine/cache.h"
 #include "emu/engine/engine.h"
-#include "emu/engine/handlers.h"
+#include "emu/engine/slots/handlers.h"
 
 namespace deferscope::emu {
 namespace {
@@ -176,12 +177,12 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
       if (UNLIKELY(!memory.write(address, &(from), n))) goto fault_write; \
     }                                                                     \
   } while (0)
-#define ADDR_b() (R[s->a] + static_cast<uint64_t>(s->imm))
-#define ADDR_i() (R[s->a] + (R[s->b] << s->aux) + static_cast<uint64_t>(s->imm))
+#define ADDR_b() (R[s->base] + static_cast<uint64_t>(s->disp))
+#define ADDR_i() (R[s->base] + (R[s->index] << s->shift) + static_cast<uint64_t>(s->disp))
 // Ends the block on the side `n` (0 fall through, 1 taken) at guest address `target`.
 #define LEAVE(n, target)                                        \
   do {                                                          \
-    Block* const nb = block->link[n];                           \
+    Block* const nb = block->link[n].to;                        \
     if (LIKELY(nb != nullptr) && LIKELY(budget >= nb->count)) { \
       budget -= nb->count;                                      \
       block = nb;                                               \
@@ -203,7 +204,7 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
     }                                                                                \
     goto leave_indirect;                                                             \
   } while (0)
-#define TAKEN() static_cast<uint64_t>(s->imm2)
+#define TAKEN() static_cast<uint64_t>(s->taken)
 #define FALL() (block->pc + block->bytes)
 
   int side = 0;
@@ -211,10 +212,10 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
   if (ctx->skip_first) ++s;
   DISPATCH();
 
-#include "emu/engine/execute_alu.inc"
-#include "emu/engine/execute_control.inc"
-#include "emu/engine/execute_memory.inc"
-#include "emu/engine/execute_vector.inc"
+#include "emu/engine/slots/execute_alu.inc"
+#include "emu/engine/slots/execute_control.inc"
+#include "emu/engine/slots/execute_memory.inc"
+#include "emu/engine/slots/execute_vector.inc"
 
   // --- rare: through the reference evaluator ---
 L_Rare : {
@@ -233,10 +234,10 @@ L_Rare : {
   }
   NEXT();
 }
-L_RareEnd : {  // the last micro-op of a string instruction or a trap; aux: the instruction's length
+L_RareEnd : {  // the last micro-op of a string instruction or a trap
   MemoryBus bus(memory);
   const uint64_t here = block->pc + s->offset;
-  uint64_t next = here + s->aux;
+  uint64_t next = here + s->length;
   cpu.pc = here;
   if (ctx->careful_uop(*s->uop)) goto watch;
   const isa::Outcome o = isa::evaluate_one(*s->uop, cpu, bus, *ctx->model, ctx->count_at(budget, *block, *s), next);
@@ -249,7 +250,7 @@ L_RareEnd : {  // the last micro-op of a string instruction or a trap; aux: the 
   LEAVE_INDIRECT();
 }
 L_Syscall:
-  cpu.pc = block->pc + s->offset + s->aux;
+  cpu.pc = block->pc + s->offset + s->length;
   out.kind = RunExit::Syscall;
   goto done;
 
@@ -261,7 +262,7 @@ L_RepStos : {
   const bool movs = s->uop->op == isa::Op::Movs;
   const uint64_t left = R[isa::kRcx];
   if (left == 0) {
-    pc = block->pc + s->offset + s->aux;
+    pc = block->pc + s->offset + s->length;
     LEAVE_INDIRECT();
   }
   const uint64_t may = static_cast<uint64_t>(budget) + 1;
@@ -306,7 +307,7 @@ L_RepStos : {
   budget -= static_cast<int64_t>(n - 1);
   pc = block->pc + s->offset;
   if (R[isa::kRcx] != 0) goto leave_again;
-  pc += s->aux;
+  pc += s->length;
   LEAVE_INDIRECT();
 }
 
@@ -324,7 +325,7 @@ L_Observe:  // imm instructions from this one on
   if (UNLIKELY(ctx->shown != 0))
     --ctx->shown;
   else
-    ctx->observer->instructions(block->pc, block->offsets + s->index, static_cast<unsigned>(s->imm));
+    ctx->observer->instructions(block->pc, block->offsets + s->order, static_cast<unsigned>(s->imm));
   NEXT();
 L_ObserveAccess : {
   if (UNLIKELY(ctx->shown != 0)) {
@@ -334,7 +335,7 @@ L_ObserveAccess : {
   const isa::Uop& u = *s->uop;
   const uint64_t at =
       R[u.mem.base] + (R[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + R[u.mem.seg];
-  ctx->observer->access(at, s->width, s->aux != 0);
+  ctx->observer->access(at, s->width, s->write);
   NEXT();
 }
 L_HostCall:
@@ -349,14 +350,12 @@ L_BadFetch:  // this address has no instruction that could be executed
   // --- ways out ---
 leave : {
   Block* const nb = ctx->look_up(pc);
-  if (nb) {
-    block->link[side] = nb;
-    if (budget >= nb->count) {
-      budget -= nb->count;
-      block = nb;
-      s = nb->slots;
-      DISPATCH();
-    }
+  Engine::Cache::connect(*block, side, *nb);
+  if (budget >= nb->count) {
+    budget -= nb->count;
+    block = nb;
+    s = nb->slots;
+    DISPATCH();
   }
   cpu.pc = pc;
   goto finish;
@@ -397,18 +396,18 @@ fault_write:
   out.outcome = {isa::Outcome::Fault, memory.fault, isa::Access::Write, memory.fault_address, 0};
   goto fault;
 fault:  // the faulting instruction counts one; those behind it in the block do not
-  budget += block->count - s->index - 1;
+  budget += block->count - s->order - 1;
   cpu.pc = block->pc + s->offset;
   out.kind = RunExit::Fault;
   goto finish;
 watch:
-  budget += block->count - s->index;
+  budget += block->count - s->order;
   cpu.pc = block->pc + s->offset;
   out.kind = RunExit::Watch;
   if (ctx->observer) {  // the instruction that is stepped alone now was shown already, with its accesses up to here
     out.shown = 1;
     for (const Slot* t = block->slots; t != s; ++t)
-      out.shown += t->index == s->index && t->handler == kLabels[static_cast<int>(H::ObserveAccess)];
+      out.shown += t->order == s->order && t->handler == kLabels[static_cast<int>(H::ObserveAccess)];
   }
   goto finish;
 done:
@@ -417,6 +416,6 @@ finish:
   return out;
 }
 
-RunExit Engine::execute(Context& ctx) { return interpret(&ctx, nullptr); }
+RunExit run_slots(Engine::Context& ctx) { return interpret(&ctx, nullptr); }
 
 }  // namespace deferscope::emu

@@ -1,4 +1,4 @@
-// The list of slot handlers, written once: execute.cpp makes a label of each, translate.cpp names them.
+// The list of slot handlers, written once: execute.cpp makes a label of each, the slot maker names them.
 // Variants are spelled in the name: r register operand, i immediate; 8 and 4 the width; flags: n none, x x86-64's,
 // m arm64's.
 #pragma once
@@ -62,9 +62,6 @@ enum class H : uint16_t {
 #undef X
       kCount
 };
-
-// What a fused compare-and-branch tests of a - b.
-enum Relation : uint8_t { EQ, NE, ULT, UGE, ULE, UGT, SLT, SGE, SLE, SGT, NEG, POS, kNoRelation };
 
 constexpr H operator+(H h, int n) { return static_cast<H>(static_cast<int>(h) + n); }
 

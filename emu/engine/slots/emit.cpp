@@ -1,8 +1,9 @@
-// One slot of one micro-op: which handler, and where its operands go. False: no handler does it, the reference
-// evaluator will.
-#include <cstring>
+// A block's items → slots. One slot of one micro-op: which handler, and where its operands go; false: no handler does
+// it, the reference evaluator will.
+#include <memory>
 
-#include "emu/engine/translator.h"
+#include "emu/engine/slots/maker.h"
+#include "isa/op_traits.h"
 
 namespace deferscope::emu {
 
@@ -11,15 +12,52 @@ using isa::Op;
 using isa::Reg;
 using isa::Uop;
 
-size_t Translator::one(size_t i) {
-  const Uop& u = items[i].u;
+void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
+  ir = &from, cache = &to, at = nullptr;
+  items = from.items;
+  slots.clear();
+  for (size_t i = 0; i < items.size();) {
+    at = &items[i];
+    if (at->kind == IrItem::Op)
+      i = fuse(i);
+    else
+      beside(items[i++]);
+  }
+  block.slots = cache->room<Slot>(slots.size());
+  std::uninitialized_copy(slots.begin(), slots.end(), block.slots);
+}
+
+// What is not the guest's, and the ways out that no micro-op is.
+void SlotMaker::beside(const IrItem& it) {
+  switch (it.kind) {
+    case IrItem::Op: break;
+    case IrItem::Hook: emit(H::Hook); break;
+    case IrItem::HostCall: emit(H::HostCall); break;
+    case IrItem::Fall: emit(H::Fall); break;
+    case IrItem::Mark: emit(H::Mark).imm = static_cast<int64_t>(it.value); break;
+    case IrItem::Observe: emit(H::Observe).imm = static_cast<int64_t>(it.value); break;
+    case IrItem::BadFetch: {
+      Slot& s = emit(H::BadFetch);
+      s.fault = static_cast<uint8_t>(it.fault), s.ahead = static_cast<int64_t>(it.value);
+      break;
+    }
+    case IrItem::ObserveAccess: {
+      Slot& s = emit(H::ObserveAccess);
+      s.uop = stored(it.op), s.width = static_cast<uint8_t>(it.value), s.write = it.write;
+      break;
+    }
+  }
+}
+
+size_t SlotMaker::one(size_t i) {
+  const Uop& u = items[i].op;
   const bool made = alu(u) || shift(u) || conditional(u) || bit_tests(u) || bits(u) || multiply(u) || memory_op(u) ||
                     vector(u) || control(u);
   if (!made) emit_rare(u);
   return i + 1;
 }
 
-bool Translator::alu(const Uop& u) {
+bool SlotMaker::alu(const Uop& u) {
   const auto set = [&](H h) {
     Slot& s = emit(h);
     s.dst = u.dst, s.a = u.a, s.b = u.b, s.imm = u.imm;
@@ -94,7 +132,7 @@ bool Translator::alu(const Uop& u) {
   return set(base + ((u.b_imm ? 2 : 0) + kind));
 }
 
-bool Translator::shift(const Uop& u) {
+bool SlotMaker::shift(const Uop& u) {
   H base, flagged = H::kCount;
   switch (u.op) {
     case Op::Shl: base = H::Shl_r8, flagged = H::ShlX_i8; break;
@@ -118,7 +156,7 @@ bool Translator::shift(const Uop& u) {
   return true;
 }
 
-bool Translator::conditional(const Uop& u) {
+bool SlotMaker::conditional(const Uop& u) {
   H base;
   switch (u.op) {
     case Op::Select: base = H::Select8; break;
@@ -127,53 +165,55 @@ bool Translator::conditional(const Uop& u) {
     case Op::Csneg: base = H::Csneg8; break;
     case Op::Set: {
       Slot& s = emit(H::Set);
-      s.dst = u.dst, s.aux = static_cast<uint8_t>(u.cond);
+      s.dst = u.dst, s.cond = static_cast<uint8_t>(u.cond);
       return true;
     }
     default: return false;
   }
   if (u.width < 4) return false;
   Slot& s = emit(base + (u.width == 4 ? 1 : 0));
-  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = static_cast<uint8_t>(u.cond);
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.cond = static_cast<uint8_t>(u.cond);
   return true;
 }
 
 // BSF, BSR, BT and its kin: the bit's number is a register or an immediate.
-bool Translator::bit_tests(const Uop& u) {
+bool SlotMaker::bit_tests(const Uop& u) {
   if (u.width < 4) return false;
   const bool four = u.width == 4, test = u.op == Op::Bt;
   if (u.op == Op::Bsf || u.op == Op::Bsr) {
     if (u.b_imm || u.flags == FlagRule::None || u.dst != u.a) return false;
     Slot& s = emit(four ? H::Bsx4 : H::Bsx8);
-    s.dst = u.dst, s.b = u.b, s.aux = u.op == Op::Bsr;
+    s.dst = u.dst, s.b = u.b, s.form = u.op == Op::Bsr;
     return true;
   }
   if (!test && u.op != Op::Bts && u.op != Op::Btr && u.op != Op::Btc) return false;
   if (test && u.flags == FlagRule::None) return true;
   Slot& s = emit(test ? (four ? H::Bt4 : H::Bt8) : (four ? H::BitOp4 : H::BitOp8));
   s.dst = u.dst, s.a = u.a, s.b = u.b_imm ? isa::kZero : u.b, s.imm = u.b_imm ? u.imm : 0;
-  s.aux = u.op == Op::Btr ? 1 : u.op == Op::Btc ? 2 : 0, s.imm2 = u.flags != FlagRule::None;
+  s.form = u.op == Op::Btr ? 1 : u.op == Op::Btc ? 2 : 0, s.flagged = u.flags != FlagRule::None;
   return true;
 }
 
-bool Translator::bits(const Uop& u) {
+bool SlotMaker::bits(const Uop& u) {
   if (u.width < 4 || u.b_imm) return false;
   const unsigned lsb = static_cast<unsigned>(u.imm) & 255, len = static_cast<unsigned>(u.imm >> 8) & 255;
   const uint64_t field = len >= 64 ? ~uint64_t{0} : (uint64_t{1} << len) - 1;
   const bool four = u.width == 4;
   H h;
-  uint8_t aux = 0;
-  int64_t imm = 0;
+  Slot places{};
   switch (u.op) {
     case Op::Ubfx:
-      h = H::Ubfx, aux = static_cast<uint8_t>(lsb), imm = static_cast<int64_t>(four ? field & 0xffffffff : field);
+      h = H::Ubfx, places.lsb = static_cast<uint8_t>(lsb);
+      places.mask = static_cast<int64_t>(four ? field & 0xffffffff : field);
       break;
     case Op::Sbfx:
       if (len == 0 || lsb + len > 64) return false;
-      h = four ? H::Sbfx4 : H::Sbfx8, aux = static_cast<uint8_t>(64 - lsb - len), imm = 64 - static_cast<int>(len);
+      h = four ? H::Sbfx4 : H::Sbfx8, places.lsb = static_cast<uint8_t>(64 - lsb - len);
+      places.right = 64 - static_cast<int>(len);
       break;
     case Op::Bfi:
-      h = four ? H::Bfi4 : H::Bfi8, aux = static_cast<uint8_t>(lsb), imm = static_cast<int64_t>(field << lsb);
+      h = four ? H::Bfi4 : H::Bfi8, places.lsb = static_cast<uint8_t>(lsb);
+      places.mask = static_cast<int64_t>(field << lsb);
       break;
     case Op::Clz: h = four ? H::Clz4 : H::Clz8; break;
     case Op::Bswap: h = four ? H::Bswap4 : H::Bswap8; break;
@@ -188,15 +228,15 @@ bool Translator::bits(const Uop& u) {
     default: return false;
   }
   Slot& s = emit(h);
-  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux, s.imm = imm;
+  s.dst = u.dst, s.a = u.a, s.b = u.b, s.lsb = places.lsb, s.mask = places.mask;
   return true;
 }
 
-bool Translator::multiply(const Uop& u) {
+bool SlotMaker::multiply(const Uop& u) {
   if (u.width < 4) return false;
   const bool four = u.width == 4;
   H h;
-  uint8_t aux = u.c;
+  bool wide = false;
   switch (u.op) {
     case Op::Mul:
       if (u.flags != FlagRule::None && u.flags != FlagRule::Mul) return false;
@@ -206,11 +246,11 @@ bool Translator::multiply(const Uop& u) {
     case Op::MulHiS: h = H::MulHiS; break;
     case Op::MulWideU:
       if (four || u.b_imm) return false;
-      h = H::MulWideU8, aux = u.dst2;
+      h = H::MulWideU8, wide = true;
       break;
     case Op::MulWideS:
       if (four || u.b_imm) return false;
-      h = H::MulWideS8, aux = u.dst2;
+      h = H::MulWideS8, wide = true;
       break;
     case Op::DivWideU:
       if (four || u.b_imm) return false;
@@ -225,13 +265,16 @@ bool Translator::multiply(const Uop& u) {
   }
   if (u.b_imm && u.op != Op::Mul) return false;
   Slot& s = emit(h);
-  s.dst = u.dst, s.a = u.a, s.b = u.b, s.aux = aux,
-  s.imm = u.op == Op::MulWideU || u.op == Op::MulWideS ? u.flags != FlagRule::None : u.imm;
+  s.dst = u.dst, s.a = u.a, s.b = u.b;
+  if (wide)
+    s.dst2 = u.dst2, s.with_flags = u.flags != FlagRule::None;
+  else
+    s.c = u.c, s.imm = u.imm;
   return true;
 }
 
 // Base, index, shift and displacement; a segment base takes a free place. False: three registers are needed.
-bool Translator::address(const Uop& u, Slot& s) const {
+bool SlotMaker::address(const Uop& u, Slot& s) const {
   Reg base = u.mem.base, index = u.mem.index;
   uint8_t shift = u.mem.shift;
   if (u.mem.seg != isa::kZero) {
@@ -242,23 +285,24 @@ bool Translator::address(const Uop& u, Slot& s) const {
     else
       return false;
   }
-  s.a = base, s.b = index, s.aux = shift, s.imm = u.mem.disp;
+  s.base = base, s.index = index, s.shift = shift, s.disp = u.mem.disp;
   return true;
 }
 
-bool Translator::memory_op(const Uop& u) {
+bool SlotMaker::memory_op(const Uop& u) {
   Slot probe{};
   if (u.op == Op::Lea) {
     address(u, probe);
-    Slot& s = emit(u.width == 8 ? (probe.b == isa::kZero ? H::LeaB8 : H::LeaI8) : H::LeaI4);
-    s.a = u.mem.base, s.b = u.mem.index, s.aux = u.mem.shift, s.imm = u.mem.disp, s.dst = u.dst;
+    Slot& s = emit(u.width == 8 ? (probe.index == isa::kZero ? H::LeaB8 : H::LeaI8) : H::LeaI4);
+    s.base = u.mem.base, s.index = u.mem.index, s.shift = u.mem.shift, s.disp = u.mem.disp, s.dst = u.dst;
     return u.width >= 4 || (slots.pop_back(), false);
   }
   if (!address(u, probe)) return false;
-  const bool indexed = probe.b != isa::kZero;
+  const bool indexed = probe.index != isa::kZero;
   const auto with = [&](H h) -> Slot& {
     Slot& s = emit(h);
-    s.a = probe.a, s.b = probe.b, s.aux = probe.aux, s.imm = probe.imm, s.dst = u.dst, s.width = u.width;
+    s.base = probe.base, s.index = probe.index, s.shift = probe.shift, s.disp = probe.disp, s.dst = u.dst;
+    s.width = u.width;
     return s;
   };
   switch (u.op) {
@@ -282,8 +326,8 @@ bool Translator::memory_op(const Uop& u) {
       const int w = u.width == 1 ? 0 : u.width == 2 ? 1 : u.width == 4 ? 2 : 3;
       const H base = indexed ? (u.b_imm ? H::Store1i_i : H::Store1r_i) : (u.b_imm ? H::Store1i_b : H::Store1r_b);
       Slot& s = with(base + w);
-      s.dst = u.b;
-      s.imm2 = u.imm;
+      s.src = u.b;
+      s.value = u.imm;
       return true;
     }
     case Op::LoadPair:
@@ -292,8 +336,10 @@ bool Translator::memory_op(const Uop& u) {
       const bool load = u.op == Op::LoadPair;
       Slot& s =
           with(load ? (u.width == 8 ? H::LoadPair8 : H::LoadPair4) : (u.width == 8 ? H::StorePair8 : H::StorePair4));
-      s.dst = load ? u.dst : u.a;
-      s.aux = load ? u.dst2 : u.b;
+      if (load)
+        s.dst = u.dst, s.dst2 = u.dst2;
+      else
+        s.src = u.a, s.src2 = u.b;
       return true;
     }
     case Op::LoadV:
@@ -316,25 +362,41 @@ bool Translator::memory_op(const Uop& u) {
       if (indexed || u.width != 16) return false;
       const bool load = u.op == Op::LoadVPair;
       Slot& s = with(load ? H::LoadVPair16 : H::StoreVPair16);
-      s.dst = load ? u.dst : u.a;
-      s.aux = load ? u.dst2 : u.b;
+      if (load)
+        s.dst = u.dst, s.dst2 = u.dst2;
+      else
+        s.src = u.a, s.src2 = u.b;
       return true;
     }
     default: return false;
   }
 }
 
-bool Translator::vector(const Uop& u) {
+// Helpers that have a handler of their own. arm64's vectors bear the names of its scalars, with a form in imm.
+H SlotMaker::hot_float(const Uop& u) const {
+  if (arm() ? u.imm != 0 : u.dst != u.a) return H::VecFp;
+  switch (u.helper->id) {
+    case isa::helper_id("addsd"): return H::AddSd;
+    case isa::helper_id("subsd"): return H::SubSd;
+    case isa::helper_id("mulsd"): return H::MulSd;
+    case isa::helper_id("divsd"): return H::DivSd;
+    case isa::helper_id("fadd.d"): return H::FAddD;
+    case isa::helper_id("fsub.d"): return H::FSubD;
+    case isa::helper_id("fmul.d"): return H::FMulD;
+    case isa::helper_id("fdiv.d"): return H::FDivD;
+    default: return H::VecFp;
+  }
+}
+
+bool SlotMaker::vector(const Uop& u) {
   H h;
   bool keep = true;  // the handler wants the micro-op
   switch (u.op) {
     case Op::VecOp:
       keep = false;
       h = H::VecOp;
-      if (!arm() && std::strcmp(u.helper->name, "mov128") == 0) h = H::VecMov;
-      if (!arm() && u.a == u.b && u.dst == u.a &&
-          (std::strcmp(u.helper->name, "pxor") == 0 || std::strcmp(u.helper->name, "xorps") == 0))
-        h = H::VecZero;
+      if (u.helper->id == isa::helper_id("mov128")) h = H::VecMov;
+      if (u.helper->id == isa::helper_id("pxor") && u.a == u.b && u.dst == u.a) h = H::VecZero;
       break;
     case Op::VecGet:
       if (u.width < 4) return false;
@@ -344,24 +406,11 @@ bool Translator::vector(const Uop& u) {
       if (u.b_imm) return false;
       h = H::VecPut;
       break;
-    case Op::VecFp: {
-      struct Row {
-        const char* name;
-        H handler;
-      };
-      static constexpr Row kHot[] = {{"addsd", H::AddSd},  {"subsd", H::SubSd},  {"mulsd", H::MulSd},
-                                     {"divsd", H::DivSd},  {"fadd.d", H::FAddD}, {"fsub.d", H::FSubD},
-                                     {"fmul.d", H::FMulD}, {"fdiv.d", H::FDivD}};
-      h = H::VecFp;
-      // arm64's vectors have the same names, with a form in imm.
-      for (const Row& r : kHot)
-        if ((arm() ? u.imm == 0 : u.dst == u.a) && std::strcmp(u.helper->name, r.name) == 0) h = r.handler;
-      break;
-    }
+    case Op::VecFp: h = hot_float(u); break;
     case Op::FpCompare:
-      h = std::strcmp(u.helper->name, "ucomisd") == 0  ? H::UComiSd
-          : std::strcmp(u.helper->name, "fcmp.d") == 0 ? H::FCmpD
-                                                       : H::FpCompare;
+      h = u.helper->id == isa::helper_id("ucomisd")  ? H::UComiSd
+          : u.helper->id == isa::helper_id("fcmp.d") ? H::FCmpD
+                                                     : H::FpCompare;
       break;
     default: return false;
   }
@@ -375,7 +424,7 @@ bool Translator::vector(const Uop& u) {
   return true;
 }
 
-bool Translator::control(const Uop& u) {
+bool SlotMaker::control(const Uop& u) {
   H h;
   switch (u.op) {
     case Op::Jump: h = H::Jump; break;
@@ -385,7 +434,7 @@ bool Translator::control(const Uop& u) {
     case Op::Cbnz: h = u.width == 8 ? H::Cbnz8 : H::Cbnz4; break;
     case Op::Tbz: h = H::Tbz; break;
     case Op::Tbnz: h = H::Tbnz; break;
-    case Op::Syscall: emit(H::Syscall).aux = at->length; return true;
+    case Op::Syscall: emit(H::Syscall).length = at->length; return true;
     case Op::Trap:
     case Op::Lods:
     case Op::Scas:
@@ -393,15 +442,18 @@ bool Translator::control(const Uop& u) {
     case Op::Movs:
     case Op::Stos: {
       emit_rare(u, true);
-      if (u.rep && !engine.observer_)
+      if (u.rep && !ir->observed)
         slots.back().handler = labels[static_cast<int>(u.op == Op::Movs ? H::RepMovs : H::RepStos)];
       return true;
     }
     default: return false;
   }
   Slot& s = emit(h);
-  s.a = u.a, s.imm2 = u.imm;
-  s.aux = u.op == Op::JumpCond ? static_cast<uint8_t>(u.cond) : static_cast<uint8_t>(u.imm2);
+  s.a = u.a, s.taken = u.imm;
+  if (u.op == Op::JumpCond)
+    s.cond = static_cast<uint8_t>(u.cond);
+  else
+    s.number = static_cast<uint8_t>(u.imm2);
   return true;
 }
 
