@@ -321,7 +321,7 @@ def main():
                         continue
                     path.write_bytes(bytes(made()))
                     for k, verb in enumerate(VERBS):
-                        if not args.all and not args.only and name[0] in "mb" and (turn + k) % 2:
+                        if not args.all and not args.only and (turn + k) % (3 if name[0] in "mb" else 2):
                             continue
                         tried += 1
                         start = time.monotonic()
