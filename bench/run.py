@@ -208,6 +208,7 @@ class Bench:
     def plain_row(self, label, arch, argv, repetitions, flags=(), cwd=None):
         cases = {
             f"{label}, deferscope": lambda: self.deferscope(argv, flags, cwd=cwd),
+            f"{label}, interpreter": lambda: self.deferscope(argv, ("--engine", "interp", *flags), cwd=cwd),
             f"{label}, {QEMU[arch]}": lambda: self.qemu(arch, argv, cwd=cwd),
         }
         if arch == HOST:
@@ -216,7 +217,7 @@ class Bench:
             cases.pop(f"{label}, {QEMU[arch]}")
         got = list(interleaved(cases, repetitions).items())
         by = {name.split(", ")[-1]: samples for name, samples in got}
-        ours, qemu, native = by.get("deferscope"), by.get(QEMU[arch]), by.get("native")
+        ours, slots, qemu, native = by.get("deferscope"), by.get("interpreter"), by.get(QEMU[arch]), by.get("native")
         if not ours:
             raise Missing("deferscope did not run it")
         for peer, samples in by.items():
@@ -227,11 +228,11 @@ class Bench:
         ratio = median(qemu) / median(ours) if qemu else None
         memory = median(ours, lambda s: s.kib) / median(qemu, lambda s: s.kib) if qemu else None
         row = [label, f"{n / 1e6:,.1f}", timed(native), timed(qemu), timed(ours), number(n / median(ours) / 1e6),
-               f"{ratio:.2f}×" if ratio else "–", f"{median(ours, lambda s: s.kib) / 1024:.1f}", f"{memory:.2f}×" if memory else "–",
+               f"{ratio:.2f}×" if ratio else "–", f"{median(qemu) / median(slots):.2f}×" if qemu and slots else "–", f"{median(ours, lambda s: s.kib) / 1024:.1f}", f"{memory:.2f}×" if memory else "–",
                f"{median(ours, lambda s: s.kib) / 1024 - guest:.1f}"]
         return row, ratio, memory
 
-    PLAIN = ["work", "M instructions", "native s", "qemu-user s", "deferscope s", "M/s", "speed : qemu's", "peak MiB", "memory : qemu's",
+    PLAIN = ["work", "M instructions", "native s", "qemu-user s", "deferscope s", "M/s", "speed : qemu's", "interpreter : qemu's", "peak MiB", "memory : qemu's",
              "MiB beyond the guest's"]
 
     def plain(self):

@@ -259,7 +259,7 @@ class Filter {
     refuse();
     load(offsetof(seccomp_data, nr));
     for (int nr : kCalls) allow(static_cast<uint32_t>(nr));
-    // No memory becomes executable. Host code will need another way than this (a second mapping, made before).
+    // No memory becomes executable: the engine's second view of its code was made before.
     for (int nr : {SYS_mmap, SYS_mprotect}) allow_if(nr, 2, PROT_EXEC, 0);
     // Threads, not processes, and none in a namespace of its own.
     constexpr uint32_t kOfThread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,

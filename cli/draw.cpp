@@ -45,7 +45,7 @@ std::vector<Loaded> load(const DrawFlags& flags) {
     if (argv0.empty()) argv0 = b.built.name;  // the same for all
     guest.argv0 = argv0;
     const loader::Image image = load_program(b.built.path, guest.source);
-    l.machine = std::make_unique<emu::Machine>(image, guest_options(guest, image), guest.block);
+    l.machine = make_machine(image, guest, guest_options(guest, image));
   }
   if (out.size() == 1 && !out[0].error.empty()) throw emu::Error(out[0].error);
   return out;

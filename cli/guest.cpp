@@ -51,6 +51,10 @@ void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   number("--block", f.block,
          "Instructions in a block at most, 0 to 64 (0: the reference evaluator); changes speed only")
       .between(0, 64);
+  verb.option("--engine", f.engine,
+              "What runs the guest: auto makes host code of what is hot, jit of everything, interp of nothing; changes "
+              "speed only")
+      .one_of({"auto", "interp", "jit"});
 }
 
 Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
@@ -148,9 +152,19 @@ Walls confine_unless_told(const GuestFlags& f, const Grants& grants) {
   return walls;
 }
 
+std::unique_ptr<emu::Machine> make_machine(const loader::Image& image, const GuestFlags& f,
+                                           const emu::GuestOptions& options) {
+  auto m = std::make_unique<emu::Machine>(image, options, f.block);
+  const char* const told = std::getenv("DEFERSCOPE_ENGINE");
+  const std::string engine = !f.engine.empty() ? f.engine : told ? told : "auto";
+  if (!m->engine().use_host_code(engine) && f.engine == "jit")
+    throw emu::Error("--engine jit: there is no host code for this machine; auto and interp run everywhere");
+  return m;
+}
+
 std::unique_ptr<emu::Machine> boot(const GuestFlags& f) {
   const loader::Image image = load_program(f.command.at(0), f.source);
-  auto m = std::make_unique<emu::Machine>(image, guest_options(f, image), f.block);
+  auto m = make_machine(image, f, guest_options(f, image));
   m->recording().set_sink(to_host(*m));
   m->recording().files().set_trouble(
       [](const std::string& line) { std::fprintf(stderr, "deferscope: %s\n", line.c_str()); });

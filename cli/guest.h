@@ -32,6 +32,7 @@ struct GuestFlags {
   uint64_t timeout = 0;           // seconds; 0: no limit
   bool no_confine = false;
   unsigned block = 64;
+  std::string engine;  // "": auto, or as DEFERSCOPE_ENGINE says
 };
 
 // Adds the sandbox's and the world's flags. With `own_stdin` the guest reads our standard input unless --stdin names a
@@ -45,6 +46,10 @@ Option add_guest_flags(Verb& verb, GuestFlags& flags, bool own_stdin = true);
 void build_source(GuestFlags& flags);
 
 emu::GuestOptions guest_options(const GuestFlags& flags, const loader::Image& image);
+
+// The image booted as the flags say, with `options` for the guest.
+std::unique_ptr<emu::Machine> make_machine(const loader::Image& image, const GuestFlags& flags,
+                                           const emu::GuestOptions& options);
 
 // Loads and boots BIN; the guest's stdout and stderr go to ours.
 std::unique_ptr<emu::Machine> boot(const GuestFlags& flags);

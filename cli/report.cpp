@@ -66,7 +66,7 @@ std::string command_of(const ReportFlags& flags) {
 
 std::string page(const ReportFlags& flags) {
   const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
-  auto machine = std::make_unique<emu::Machine>(image, guest_options(flags.guest, image), flags.guest.block);
+  auto machine = make_machine(image, flags.guest, guest_options(flags.guest, image));
   const emu::Machine& m = *machine;
   Grants grants = grants_of(flags.guest);
   if (flags.out != "-") grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");

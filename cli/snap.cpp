@@ -23,7 +23,8 @@ struct SnapFlags {
 
 int snap(const SnapFlags& flags) {
   const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
-  emu::Machine m(image, guest_options(flags.guest, image), flags.guest.block);
+  const auto machine = make_machine(image, flags.guest, guest_options(flags.guest, image));
+  emu::Machine& m = *machine;
   const model::Program program(image);
   const auto id = traces::BinaryId::of(program);
   confine_unless_told(flags.guest, grants_of(flags.guest));

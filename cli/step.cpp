@@ -367,7 +367,7 @@ std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
   const loader::Image image = loader::Image::parse(demo_program(), "demo");
   emu::GuestOptions o = guest_options(f, image);
   o.argv = {"demo"};
-  auto m = std::make_unique<emu::Machine>(image, o, f.block);
+  auto m = make_machine(image, f, o);
   m->recording().set_sink(to_host(*m));
   return m;
 }

@@ -54,6 +54,8 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
       engine_(image.isa(), cpu_, max_block) {
   options_.cpu = &cpu_;
   reference_ = max_block == 0;
+  // For tests: all machines of the process, unless more is said (Engine::use_host_code).
+  if (const char* engine = std::getenv("DEFERSCOPE_ENGINE")) engine_.use_host_code(engine);
   state_.isa = image.isa();
   state_.memory.byte_limit = options.max_memory;
   state_.os = system_of(image).make();

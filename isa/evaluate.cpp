@@ -729,6 +729,35 @@ Outcome evaluate_one(const Uop& u, CpuState& state, Bus& bus, const CpuModel& mo
   return e.out;
 }
 
+namespace {
+
+// Of a shift by n, 1 to the bits - 1: CF is the last bit that left.
+uint32_t shift_flags(FlagKind kind, uint64_t a, unsigned n, unsigned w) {
+  a = cut(a, w);
+  const bool left = kind == FlagKind::Shl;
+  const uint64_t r = left                    ? cut(a << n, w)
+                     : kind == FlagKind::Shr ? a >> n
+                                             : cut(static_cast<uint64_t>(sext(a, w) >> n), w);
+  const uint64_t last = left                    ? a >> (w * 8 - n)
+                        : kind == FlagKind::Shr ? a >> (n - 1)
+                                                : static_cast<uint64_t>(sext(a, w) >> (n - 1));
+  uint32_t f = pzs(r, w) | (last & 1 ? flag::CF : 0);
+  if (left ? ((r & msb_of(w)) != 0) != ((last & 1) != 0) : kind == FlagKind::Shr && (a >> (n - 1)) & msb_of(w))
+    f |= flag::OF;
+  return f;
+}
+
+// The high half is not the extension of the low.
+uint32_t product_flags(bool is_signed, uint64_t a, uint64_t b, unsigned w) {
+  a = cut(a, w), b = cut(b, w);
+  const u128 wide = is_signed ? static_cast<u128>(i128{sext(a, w)} * sext(b, w)) : u128{a} * b;
+  const uint64_t low = cut(static_cast<uint64_t>(wide), w);
+  const bool over = is_signed ? static_cast<i128>(wide) != i128{sext(low, w)} : (wide >> (w * 8)) != 0;
+  return (pzs(low, w) & ~flag::ZF) | (over ? flag::CF | flag::OF : 0);
+}
+
+}  // namespace
+
 uint32_t LazyFlags::bits() const {
   const unsigned w = 1u << width;
   switch (kind) {
@@ -741,6 +770,11 @@ uint32_t LazyFlags::bits() const {
     case FlagKind::LogicArm: return pzs(a, w) & kNzcv;
     case FlagKind::Inc: return (add_flags(a - 1, 1, 0, w) & ~flag::CF) | (b ? flag::CF : 0);
     case FlagKind::Dec: return (sub_flags(a + 1, 1, 0, w) & ~flag::CF) | (b ? flag::CF : 0);
+    case FlagKind::Shl:
+    case FlagKind::Shr:
+    case FlagKind::Sar: return shift_flags(kind, a, static_cast<unsigned>(b), w);
+    case FlagKind::MulU: return product_flags(false, a, b, w);
+    case FlagKind::MulS: return product_flags(true, a, b, w);
   }
   return 0;
 }

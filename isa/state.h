@@ -64,6 +64,11 @@ enum class FlagKind : uint8_t {
   LogicArm,  // result a; C = V = 0
   Inc,       // result a; b = CF as it was
   Dec,       // result a; b = CF as it was
+  Shl,       // x86-64: a shifted by b, 1 to its bits - 1; FlagRule::Shift
+  Shr,
+  Sar,
+  MulU,  // x86-64: a * b, unsigned; FlagRule::Mul
+  MulS,
 };
 
 // The arithmetic flags, computed when somebody asks. Two LazyFlags that mean the same bits are the same state: compare

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "isa/text/text.h"
 #include "isa/lift.h"
+#include "isa/text/text.h"
 
 namespace deferscope::session {
 namespace {
@@ -161,8 +161,6 @@ std::string Reader::of(uint64_t v) const {
   }
   return funcval(v);
 }
-
-std::string Reader::system_call(uint64_t number) const { return state().os->call_name(number); }
 
 std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
   uint8_t bytes[16];

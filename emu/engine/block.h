@@ -12,6 +12,9 @@ struct Slot;
 struct Link {
   Block* to = nullptr;
   Link* next = nullptr;  // among the links to the same block
+  // Of a block with host code: where it jumps to, and where that leads while nothing is linked.
+  const void** cell = nullptr;
+  const void* stub = nullptr;
 };
 
 // Blocks, their slots and what these point to lie in their cache's arena (cache.h): nothing is freed alone. A block
@@ -23,6 +26,9 @@ struct alignas(32) Block {
   uint32_t span = 1;    // bytes from pc on, mapped or not, on which it depends
   bool hooked = false;  // slots[0] is the stop before the first instruction; resuming there starts at slots[1]
   bool dropped = false;
+  bool host = false;            // has host code
+  uint16_t heat = 0;            // times that it is entered before host code is made of it; 0: never
+  const void* code = nullptr;   // where host code enters it: its own, or the way back to the interpreter
   Slot* slots = nullptr;        // entered here
   Link link[2];                 // [0] not taken or fallen through, [1] taken
   uint16_t* offsets = nullptr;  // of the instructions from pc, if an observer is to be told

@@ -40,9 +40,9 @@ void Engine::Cache::drop(Block& b) {
   const size_t guess = hash(b.pc) % kJumps;
   if (jump[guess].block == &b) jump[guess] = no_jump(guess);
   for (Link* l = std::exchange(b.in, nullptr); l;) {
-    Link* const next = l->next;
-    *l = {};
-    l = next;
+    l->to = nullptr;
+    if (l->cell) *l->cell = l->stub;
+    l = std::exchange(l->next, nullptr);
   }
 }
 

@@ -34,8 +34,10 @@ struct Engine::Cache {
   // The block behind `from` on that side is `to`, until one of them is dropped.
   static void connect(Block& from, int side, Block& to) {
     Link& l = from.link[side];
-    l = {&to, to.in};
-    to.in = &l;
+    if (l.to == &to) return;
+    l.to = &to;
+    l.next = std::exchange(to.in, &l);
+    if (l.cell && to.host) *l.cell = to.code;
   }
   // Room for n objects, until clear().
   template <class T>

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emu/engine/cache.h"
+#include "emu/engine/host/host.h"
 #include "emu/engine/slots/maker.h"
 #include "emu/engine/translator.h"
 #include "isa/op_traits.h"
@@ -12,6 +13,8 @@ namespace deferscope::emu {
 
 namespace {
 // Code that is all entry points, or new for ever, makes blocks without end.
+// Times that a block is entered before host code pays.
+constexpr unsigned kHeat = 64;
 constexpr size_t kBlockBytes = size_t{64} << 20, kSingleBytes = size_t{16} << 20;
 }  // namespace
 
@@ -29,7 +32,30 @@ Engine::~Engine() = default;
 void Engine::drop_blocks() {
   blocks_->clear();
   single_->clear();
+  if (host_) host_->clear();
 }
+
+bool Engine::use_host_code(std::string_view which) {
+  drop_blocks();
+  heat_ = which == "jit" ? 1 : which == "auto" ? kHeat : 0;
+  if (heat_ == 0)
+    host_.reset();
+  else if (!host_)
+    host_ = host::Backend::make(isa_);
+  return host_ != nullptr || heat_ == 0;
+}
+
+Interests Engine::interests() const { return {hooks_, marks_, is_host_call_, observer_ != nullptr, observe_memory_}; }
+
+void Engine::make_host_code(Block& block, Memory& memory) {
+  ++block.slots;  // behind the one that counts
+  const BlockIr& ir = translator_->run(block.pc, memory, block.count, interests());
+  if (ir.count != block.count || !host::compilable(ir) || !host_->compile(ir, block, *blocks_)) return;
+  slots_->enter_host_code(*blocks_, block);
+  ++host_blocks_made_;
+}
+
+host::Exit Engine::run_host_code(Context& ctx, Block& block, int64_t budget) { return host_->run(ctx, block, budget); }
 
 void Engine::drop_at(uint64_t pc) {
   blocks_->drop_at(pc);
@@ -88,13 +114,16 @@ Block* Engine::find(uint64_t pc, Memory& memory, Cache& cache) {
 }
 
 Block* Engine::make(uint64_t pc, Memory& memory, Cache& cache) {
-  const BlockIr& ir =
-      translator_->run(pc, memory, cache.limit, {hooks_, marks_, is_host_call_, observer_ != nullptr, observe_memory_});
+  const BlockIr& ir = translator_->run(pc, memory, cache.limit, interests());
   Block* b = new (cache.room<Block>()) Block;
   b->pc = pc, b->count = ir.count, b->bytes = ir.bytes, b->span = ir.span, b->hooked = ir.hooked;
   if (ir.observed) {
     b->offsets = cache.room<uint16_t>(ir.offsets.size());
     std::ranges::copy(ir.offsets, b->offsets);
+  }
+  if (host_) {
+    b->code = host_->bounce();
+    if (&cache == blocks_.get() && host::compilable(ir)) b->heat = static_cast<uint16_t>(heat_);
   }
   slots_->make(ir, cache, *b);
   ++blocks_made_;
@@ -125,7 +154,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
   bool exact = budget == 1;  // the next instruction must be stepped alone
   while (done < budget) {
     drop_dirty(memory);
-    if (blocks_->full() || single_->full()) {
+    if (blocks_->full() || single_->full() || (host_ && host_->full())) {
       drop_blocks();
       memory.forget_code();  // else pages that never had a frame would be remembered for ever
     }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,8 +16,13 @@
 namespace deferscope::emu {
 
 struct Block;      // block.h
+struct Interests;  // translator.h
 class Translator;  // translator.h
-class SlotMaker;   // slots/maker.h
+namespace host {
+class Backend;
+struct Exit;
+}  // namespace host
+class SlotMaker;  // slots/maker.h
 
 // Sees every instruction, and with `memory` every access, before it happens. Called from inside the run: it must not
 // touch the machine, nor read registers and flags (they may still be those of some instructions before).
@@ -97,16 +103,26 @@ class Engine {
   // Drops every block: after the memory under it was replaced by another value.
   void drop_blocks();
 
+  // What may become host code: "interp" nothing, "auto" blocks that are hot, "jit" each block when it is entered first.
+  // It changes speed only. False, and all stays interpreted: not on this host.
+  bool use_host_code(std::string_view which);
+  uint64_t host_blocks_made() const { return host_blocks_made_; }
+
   unsigned max_block() const { return max_block_; }
   uint64_t blocks_made() const { return blocks_made_; }
 
   struct Cache;    // blocks by pc (cache.h)
   struct Context;  // one call of run (cache.h)
 
+  // For the interpreter: the block is hot; it has host code.
+  void make_host_code(Block& block, Memory& memory);
+  host::Exit run_host_code(Context& ctx, Block& block, int64_t budget);
+
  private:
   Block* find(uint64_t pc, Memory& memory, Cache& cache);
   Block* make(uint64_t pc, Memory& memory, Cache& cache);
   void drop_at(uint64_t pc);
+  Interests interests() const;
   void drop_dirty(Memory& memory);
 
   isa::Isa isa_;
@@ -115,6 +131,8 @@ class Engine {
   std::unique_ptr<Cache> blocks_, single_;  // normal; one instruction a block (exact steps)
   std::unique_ptr<Translator> translator_;
   std::unique_ptr<SlotMaker> slots_;
+  std::unique_ptr<host::Backend> host_;  // nullptr: interpreted only
+  unsigned heat_ = 0;
   std::unordered_set<uint64_t> hooks_;
   HookListener* hook_listener_ = nullptr;
   Observer* observer_ = nullptr;
@@ -122,7 +140,7 @@ class Engine {
   MarkListener* mark_listener_ = nullptr;
   Marks marks_;
   std::function<bool(uint64_t)> is_host_call_;
-  uint64_t blocks_made_ = 0;
+  uint64_t blocks_made_ = 0, host_blocks_made_ = 0;
 };
 
 }  // namespace deferscope::emu

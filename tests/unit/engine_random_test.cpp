@@ -15,6 +15,7 @@
 #include "isa/arm64/lift.h"
 #include "isa/arm64/table.h"
 #include "isa/fp_env.h"
+#include "isa/lift.h"
 #include "isa/x86_64/lift.h"
 
 using namespace deferscope;
@@ -154,20 +155,10 @@ emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget) {
   Log bus(side.memory);
   for (; e.executed < budget && e.kind == emu::RunExit::Budget; ++e.executed) {
     uint8_t bytes[16] = {};
-    const bool x86 = isa == isa::Isa::x86_64;
     const uint64_t pc = side.cpu.pc;
-    const unsigned n = side.memory.fetch(pc, bytes, x86 ? 15 : 4);
+    const unsigned n = side.memory.fetch(pc, bytes, isa::longest(isa));
     isa::Lifted in;
-    uint32_t word;
-    std::memcpy(&word, bytes, 4);
-    if (!x86 && pc % 4 != 0)
-      in.fault = isa::Fault::PcAlignment;
-    else if (n == 0 || (!x86 && n < 4))
-      in.fault = isa::Fault::Page;
-    else if (x86)
-      isa::x86_64::lift(bytes, n, pc, in);
-    else
-      isa::arm64::lift(word, pc, in);
+    isa::lift(isa, {bytes, n}, pc, in);
     e.outcome = isa::evaluate(in, side.cpu, bus, isa::default_cpu_model(isa), e.executed);
     if (in.fault == isa::Fault::Page) e.outcome.address = pc + n;
     if (e.outcome.kind == isa::Outcome::Fault) e.kind = emu::RunExit::Fault;
@@ -200,17 +191,23 @@ std::string difference(const std::string& a, const std::string& b) {
   return out;
 }
 
-class EngineRandom : public testing::TestWithParam<isa::Isa> {};
-INSTANTIATE_TEST_SUITE_P(BothIsas, EngineRandom, testing::Values(isa::Isa::x86_64, isa::Isa::arm64),
-                         [](const auto& i) { return isa::to_string(i.param); });
+// With host code every block becomes it when it is entered first.
+class EngineRandom : public testing::TestWithParam<std::tuple<isa::Isa, bool>> {};
+INSTANTIATE_TEST_SUITE_P(BothIsas, EngineRandom,
+                         testing::Combine(testing::Values(isa::Isa::x86_64, isa::Isa::arm64), testing::Bool()),
+                         [](const auto& i) {
+                           return std::string(isa::to_string(std::get<0>(i.param))) +
+                                  (std::get<1>(i.param) ? "_host" : "_slots");
+                         });
 
 TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
-  const isa::Isa isa = GetParam();
+  const auto [isa, host_code] = GetParam();
   Random r(number_from("DEFERSCOPE_SEED", 1));
   unsigned failures = 0;
   for (unsigned i = number_from("DEFERSCOPE_CASES", 300); i > 0 && failures < 5; --i) {
     const std::vector<uint8_t> code = program(r, isa);
     emu::Engine engine(isa, isa::default_cpu_model(isa), 1 + r.below(64));
+    if (host_code && !engine.use_host_code("jit")) GTEST_SKIP() << "no host code on this host";
     Side slow, fast;
     for (Side* s : {&slow, &fast}) {
       s->memory.map(kCode, 0x1000, kRead | kExec);

@@ -108,7 +108,9 @@ struct Bed {
   isa::CpuState cpu;
   emu::Engine engine;
 
-  Bed(const Program& p, unsigned block) : engine(p.isa, isa::default_cpu_model(p.isa), block) {
+  Bed(const Program& p, unsigned block, std::string_view which = "interp")
+      : engine(p.isa, isa::default_cpu_model(p.isa), block) {
+    engine.use_host_code(which);
     memory.map(kCode, 4096, kRead | kWrite | kExec);
     // Behind the program: jumps to the next instruction, so that its block ends there and fits small budgets.
     const uint32_t jump = p.isa == isa::Isa::x86_64 ? 0x00eb00eb : 0x14000001;
@@ -151,10 +153,12 @@ std::string describe(const Bed& b, const emu::RunExit& e) {
 TEST(Engine, FusedEqualsSingle) {
   for (const Program& p : kPrograms) {
     for (uint64_t budget = 1; budget <= 24; ++budget) {
-      Bed one(p, 1), many(p, 64);
+      Bed one(p, 1), many(p, 64), host(p, 64, "jit");
       const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, budget, 0));
       EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, budget, 0)), expected)
           << p.name << ", budget " << budget;
+      EXPECT_EQ(describe(host, host.engine.run(host.cpu, host.memory, budget, 0)), expected)
+          << p.name << ", host code, budget " << budget;
     }
   }
 }
@@ -162,11 +166,13 @@ TEST(Engine, FusedEqualsSingle) {
 // The second and later passes find every block made and every translation at hand.
 TEST(Engine, FusedEqualsSingleWhenRepeated) {
   for (const Program& p : kPrograms) {
-    Bed one(p, 1), many(p, 64);
+    Bed one(p, 1), many(p, 64), host(p, 64, "jit");
     for (int pass = 0; pass < 3; ++pass) {
-      one.cpu.pc = many.cpu.pc = kCode;
+      one.cpu.pc = many.cpu.pc = host.cpu.pc = kCode;
       const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, 30, 0));
       EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, 30, 0)), expected) << p.name << ", pass " << pass;
+      EXPECT_EQ(describe(host, host.engine.run(host.cpu, host.memory, 30, 0)), expected)
+          << p.name << ", host code, pass " << pass;
     }
   }
 }
@@ -247,7 +253,8 @@ TEST(Engine, AStoreIntoCodeIsShownOnce) {
 // Two blocks that call each other over and over, on pages of their own; a third page where nothing is.
 struct PingPong : Bed {
   static constexpr uint64_t kThere = kCode + 0x10000;
-  PingPong() : Bed({"jump there", isa::Isa::x86_64, {0x90, 0xe9, 0xfa, 0xff, 0x00, 0x00}}, 64) {
+  explicit PingPong(std::string_view which)
+      : Bed({"jump there", isa::Isa::x86_64, {0x90, 0xe9, 0xfa, 0xff, 0x00, 0x00}}, 64, which) {
     memory.map(kThere, 4096, kRead | kWrite | kExec);
     const uint8_t back[] = {0x90, 0x90, 0xe9, 0xf9, 0xff, 0xfe, 0xff};  // nop; nop; jmp kCode
     memory.poke(kThere, back, sizeof back);
@@ -263,8 +270,11 @@ struct PingPong : Bed {
 };
 
 // What is set or cleared, written or mapped drops the blocks that cover it, and the links to them; nothing else.
-TEST(Engine, AHookDropsTheBlocksThatItStandsIn) {
-  PingPong b;
+class EngineDrops : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Both, EngineDrops, testing::Values("interp", "jit"));
+
+TEST_P(EngineDrops, AHookDropsTheBlocksThatItStandsIn) {
+  PingPong b(GetParam());
   EXPECT_EQ(b.run(), 0u);
   b.engine.set_hooks({kCode + 0x100});
   EXPECT_EQ(b.run(), 0u) << "no block was there";
@@ -279,12 +289,12 @@ TEST(Engine, AHookDropsTheBlocksThatItStandsIn) {
   EXPECT_EQ(b.run(), 0u);
 }
 
-TEST(Engine, MarksDropTheBlocksThatTheyStandIn) {
+TEST_P(EngineDrops, MarksDropTheBlocksThatTheyStandIn) {
   struct Told final : emu::MarkListener {
     void marked(uint64_t, uint64_t, uint64_t tag) override { sum += tag; }
     uint64_t sum = 0;
   } told;
-  PingPong b;
+  PingPong b(GetParam());
   b.engine.set_marks(&told, {{PingPong::kThere, 1}, {kCode + 0x200, 100}});
   EXPECT_EQ(b.run(), 1u);
   EXPECT_EQ(told.sum, 10u);
@@ -295,8 +305,8 @@ TEST(Engine, MarksDropTheBlocksThatTheyStandIn) {
   EXPECT_EQ(b.run(), 1u);
 }
 
-TEST(Engine, AStoreDropsTheBlocksOfItsPage) {
-  PingPong b;
+TEST_P(EngineDrops, AStoreDropsTheBlocksOfItsPage) {
+  PingPong b(GetParam());
   const uint8_t wider[] = {0x66, 0x90, 0xe9, 0xf9, 0xff, 0xfe, 0xff};  // one nop of two bytes
   ASSERT_TRUE(b.memory.write(PingPong::kThere, wider, sizeof wider));
   EXPECT_EQ(b.run(), 1u);
@@ -306,9 +316,9 @@ TEST(Engine, AStoreDropsTheBlocksOfItsPage) {
 
 // An address where nothing could be fetched is forgotten when something is mapped there, also under an instruction's
 // second half.
-TEST(Engine, CodeThatIsMappedLaterIsFound) {
+TEST_P(EngineDrops, CodeThatIsMappedLaterIsFound) {
   for (const uint64_t at : {uint64_t{0}, uint64_t{1}, uint64_t{3}}) {  // bytes before the page that is missing
-    Bed b(kPrograms[0], 64);
+    Bed b(kPrograms[0], 64, GetParam());
     const uint64_t page = kCode + 0x10000, start = page - at;
     const uint8_t code[] = {0x48, 0x8d, 0x40, 0x01, 0xf4};  // lea rax, [rax + 1]; hlt
     if (at) {
@@ -325,6 +335,21 @@ TEST(Engine, CodeThatIsMappedLaterIsFound) {
     EXPECT_EQ(b.engine.run(b.cpu, b.memory, 5, 0).outcome.fault, isa::Fault::Privileged) << at;
     EXPECT_EQ(b.cpu.r[isa::kRax], 4u) << at;
   }
+}
+
+// Code without end: each round writes other instructions over the same page and runs them, more than the code area
+// holds.
+TEST(Engine, HostCodeMayBeMadeForEver) {
+  Bed b({"mov eax, imm; jmp back", isa::Isa::x86_64, {0xb8, 0, 0, 0, 0, 0xeb, 0xf9}}, 64, "jit");
+  if (!b.engine.use_host_code("jit")) GTEST_SKIP() << "no host code on this host";
+  constexpr uint32_t kRounds = 30000;
+  for (uint32_t i = 0; i < kRounds; ++i) {
+    b.memory.write(kCode + 1, &i, 4);
+    b.cpu.pc = kCode;
+    b.engine.run(b.cpu, b.memory, 8, 0);
+    ASSERT_EQ(b.cpu.r[isa::kRax], i);
+  }
+  EXPECT_EQ(b.engine.host_blocks_made(), kRounds);
 }
 
 }  // namespace

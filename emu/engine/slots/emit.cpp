@@ -16,6 +16,8 @@ void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
   ir = &from, cache = &to, at = nullptr;
   items = from.items;
   slots.clear();
+  at = &items[0];
+  if (block.heat) emit(H::Warm);
   for (size_t i = 0; i < items.size();) {
     at = &items[i];
     if (at->kind == IrItem::Op)
@@ -25,6 +27,12 @@ void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
   }
   block.slots = cache->room<Slot>(slots.size());
   std::uninitialized_copy(slots.begin(), slots.end(), block.slots);
+}
+
+void SlotMaker::enter_host_code(Engine::Cache& to, Block& block) {
+  block.slots = to.room<Slot>();
+  *block.slots = {};
+  block.slots->handler = labels[static_cast<int>(H::Host)];
 }
 
 // What is not the guest's, and the ways out that no micro-op is.

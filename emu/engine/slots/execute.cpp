@@ -6,6 +6,8 @@
 #include "emu/engine/block_ir.h"
 #include "emu/engine/cache.h"
 #include "emu/engine/engine.h"
+#include "emu/engine/host/host.h"
+#include "emu/engine/memory_bus.h"
 #include "emu/engine/slots/handlers.h"
 
 namespace deferscope::emu {
@@ -18,23 +20,6 @@ using isa::Vec;
 using u128 = unsigned __int128;
 using i128 = __int128;
 namespace flag = isa::flag;
-
-// The reference evaluator's view of Memory, for rare micro-ops.
-class MemoryBus final : public isa::Bus {
- public:
-  explicit MemoryBus(Memory& m) : m_(m) {}
-  bool read(uint64_t a, void* out, unsigned n) override { return m_.read(a, out, n) || fail(); }
-  bool write(uint64_t a, const void* in, unsigned n) override { return m_.write(a, in, n) || fail(); }
-  bool check_write(uint64_t a, unsigned n) override { return m_.check_write(a, n) || fail(); }
-
- private:
-  bool fail() {
-    fault_address = m_.fault_address;
-    fault = m_.fault;
-    return false;
-  }
-  Memory& m_;
-};
 
 [[gnu::always_inline]] inline void lazy(LazyFlags& f, FlagKind kind, uint8_t log_width, uint64_t a, uint64_t b) {
   f.a = a;
@@ -208,6 +193,7 @@ static RunExit interpret(Engine::Context* ctx, const void* const** labels_out) {
 #define FALL() (block->pc + block->bytes)
 
   int side = 0;
+  Slot where{};  // of host code that came back
   budget -= block->count;
   if (ctx->skip_first) ++s;
   DISPATCH();
@@ -309,6 +295,40 @@ L_RepStos : {
   if (R[isa::kRcx] != 0) goto leave_again;
   pc += s->length;
   LEAVE_INDIRECT();
+}
+
+  // --- host code ---
+L_Warm:
+  if (UNLIKELY(--block->heat == 0)) {
+    ctx->engine->make_host_code(*block, memory);
+    s = block->slots;
+    DISPATCH();
+  }
+  NEXT();
+L_Host : {  // takes the block's instructions from the budget itself
+  const host::Exit e = ctx->engine->run_host_code(*ctx, *block, budget + block->count);
+  budget = e.budget;
+  pc = e.pc;
+  switch (e.kind) {
+    case host::Exit::Jump: goto leave_indirect;
+    case host::Exit::Link:
+      block = e.block;
+      side = e.side;
+      goto leave;
+    case host::Exit::Budget: cpu.pc = pc; goto finish;
+    case host::Exit::Syscall:
+      cpu.pc = pc;
+      out.kind = RunExit::Syscall;
+      goto finish;
+    case host::Exit::Fault:
+    case host::Exit::Watch: break;
+  }
+  block = e.block;
+  where.offset = e.offset, where.order = e.order;
+  s = &where;
+  if (e.kind == host::Exit::Watch) goto watch;
+  out.outcome = e.outcome;
+  goto fault;
 }
 
   // --- stops and observers ---

@@ -17,6 +17,8 @@ class SlotMaker {
  public:
   // The block's slots, in the cache's arena.
   void make(const BlockIr& from, Engine::Cache& to, Block& block);
+  // The one slot of a block that has host code.
+  void enter_host_code(Engine::Cache& to, Block& block);
 
  private:
   Slot& emit(H h) {

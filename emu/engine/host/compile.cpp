@@ -1,0 +1,219 @@
+// A block's host code: entry, items, ways out.
+#include <xbyak/xbyak_util.h>
+
+#include "emu/engine/host/compiler.h"
+#include "isa/op_traits.h"
+
+namespace deferscope::emu::host {
+
+using isa::Op;
+using isa::Uop;
+
+namespace {
+
+constexpr size_t kCodeBytes = size_t{64} << 20, kCells = size_t{1} << 20;
+
+}  // namespace
+
+bool compilable(const BlockIr& ir) {
+  for (const IrItem& it : ir.items) {
+    if (it.kind != IrItem::Op && it.kind != IrItem::Fall) return false;
+    const isa::OpGroup g = isa::traits(it.op.op).group;
+    if (it.kind == IrItem::Op && (g == isa::OpGroup::String || g == isa::OpGroup::Trap)) return false;
+  }
+  return true;
+}
+
+std::unique_ptr<Backend> Backend::make(isa::Isa isa) {
+  std::unique_ptr<CodeArea> area = CodeArea::make(kCodeBytes, kCells);
+  if (!area) return nullptr;
+  return std::make_unique<Compiler>(isa, std::move(area));
+}
+
+Compiler::Compiler(isa::Isa isa, std::unique_ptr<CodeArea> area) : Assembler(isa, *area), owner_(std::move(area)) {
+  const Xbyak::util::Cpu cpu;
+  has_bmi2_ = cpu.has(Xbyak::util::Cpu::tBMI2);
+  has_lzcnt_ = cpu.has(Xbyak::util::Cpu::tLZCNT);
+  has_popcnt_ = cpu.has(Xbyak::util::Cpu::tPOPCNT);
+  make_thunks();
+  thunk_bytes_ = area_.used();
+}
+
+bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
+  ir_ = &ir, block_ = &block, cache_ = &cache, at_ = nullptr;
+  known_ = {};
+  ways_[0] = ways_[1] = {};
+  start_ = area_.next();
+  Label uncovered;
+  sub(r15, static_cast<uint32_t>(ir.count));
+  jl(uncovered);  // a label is known when it is first used: copies share it from then on
+  later([this, uncovered, count = ir.count, pc = ir.pc]() mutable {
+    L(uncovered);
+    add(r15, count);
+    constant(rdx, pc);
+    mov(ecx, Site{.kind = Exit::Budget}.packed());
+    jump_code(thunks_.exit);
+  });
+  for (const IrItem& it : ir.items) item(it);
+  emit_cold();
+  const uint8_t* const code = finish();
+  if (!code) return false;
+  for (int side = 0; side < 2; ++side) {
+    Link& l = block.link[side];
+    if (!ways_[side].cell) continue;
+    l.cell = ways_[side].cell;
+    l.stub = code + ways_[side].stub;
+    *l.cell = l.to && l.to->host ? l.to->code : l.stub;
+  }
+  block.code = code;
+  block.host = true;
+  for (Link* l = block.in; l; l = l->next)
+    if (l->cell) *l->cell = code;
+  return true;
+}
+
+void Compiler::item(const IrItem& it) {
+  at_ = &it;
+  if (it.kind == IrItem::Fall) return leave_by(0, ir_->end());
+  op(it.op);
+}
+
+void Compiler::op(const Uop& u) {
+  if (u.op == Op::Nop) return;
+  for (const auto f : {&Compiler::moves,
+                       &Compiler::arithmetic,
+                       &Compiler::steps,
+                       &Compiler::loads,
+                       &Compiler::stores,
+                       &Compiler::addresses,
+                       &Compiler::branches,
+                       &Compiler::shifts,
+                       &Compiler::pairs,
+                       &Compiler::selections,
+                       &Compiler::with_carry,
+                       &Compiler::products,
+                       &Compiler::divisions,
+                       &Compiler::fields,
+                       &Compiler::counts,
+                       &Compiler::scans,
+                       &Compiler::bit_tests,
+                       &Compiler::double_shifts,
+                       &Compiler::vector_transfers,
+                       &Compiler::vectors,
+                       &Compiler::floats,
+                       &Compiler::float_compares})
+    if ((this->*f)(u)) return;
+  rare(u);
+}
+
+void Compiler::rare(const Uop& u) {
+  constant(rax, reinterpret_cast<size_t>(new (cache_->room<Uop>()) Uop(u)));
+  load_site({.offset = at_->offset, .order = at_->index});
+  call_code(thunks_.evaluate);
+  known_ = {};
+}
+
+void Compiler::load_site(Site s) {
+  mov(ecx, s.packed());
+  constant(rdx, reinterpret_cast<size_t>(block_));
+}
+
+void Compiler::leave_by(int side, uint64_t pc) {
+  Way& way = ways_[side];
+  if (!way.cell) way.cell = area_.cell();
+  if (!way.cell) throw Xbyak::Error(Xbyak::ERR_CODE_IS_TOO_BIG);
+  jump_cell(way.cell);
+  later([this, side, pc] {
+    ways_[side].stub = getSize();
+    mov(ecx, Site{.side = static_cast<uint8_t>(side), .kind = Exit::Link}.packed());
+    constant(rdx, pc);
+    constant(rax, reinterpret_cast<size_t>(block_));
+    jump_code(thunks_.exit);
+  });
+}
+
+// rax: where to
+void Compiler::leave_indirect() {
+  Label unknown;
+  mov(rdx, ptr[rsp]);
+  mov(rdx, ptr[rdx + offsetof(Frame, jumps)]);
+  mov(rcx, rax);
+  shr(rcx, 12);
+  xor_(rcx, rax);
+  and_(ecx, Engine::Cache::kJumps - 1);
+  shl(ecx, 4);
+  static_assert(sizeof(Engine::Cache::Jump) == 16 && offsetof(Engine::Cache::Jump, pc) == 0);
+  cmp(rax, ptr[rdx + rcx]);
+  jne(unknown);
+  mov(rdx, ptr[rdx + rcx + 8]);
+  jmp(ptr[rdx + offsetof(Block, code)]);
+  later([this, unknown]() mutable {
+    L(unknown);
+    jump_code(thunks_.bounce);
+  });
+}
+
+bool Compiler::branches(const Uop& u) {
+  const auto taken_if = [&](Cc cc) {
+    Label taken;
+    jump_if(cc, taken);
+    leave_by(0, ir_->end());
+    L(taken);
+    leave_by(1, static_cast<uint64_t>(u.imm));
+  };
+  switch (u.op) {
+    case Op::Jump: leave_by(1, static_cast<uint64_t>(u.imm)); return true;
+    case Op::JumpReg:
+      copy(rax, u.a);
+      leave_indirect();
+      return true;
+    case Op::JumpCond:
+      if (u.cond == isa::Cond::Always)
+        leave_by(1, static_cast<uint64_t>(u.imm));
+      else
+        taken_if(condition(u.cond));
+      return true;
+    case Op::Cbz:
+    case Op::Cbnz: {
+      const Reg64 r = in(u.a, rax);
+      test(sized(r, u.width), sized(r, u.width));
+      taken_if(u.op == Op::Cbz ? Cc::E : Cc::NE);
+      return true;
+    }
+    case Op::Tbz:
+    case Op::Tbnz:
+      bt(in(u.a, rax), static_cast<uint8_t>(u.imm2));
+      taken_if(u.op == Op::Tbz ? Cc::AE : Cc::B);
+      return true;
+    case Op::Syscall:
+      constant(rdx, ir_->pc + at_->offset + at_->length);
+      constant(rax, reinterpret_cast<size_t>(block_));
+      mov(ecx, Site{.kind = Exit::Syscall}.packed());
+      jump_code(thunks_.exit);
+      return true;
+    default: return false;
+  }
+}
+
+Exit Compiler::run(Engine::Context& ctx, Block& block, int64_t budget) {
+  Frame f;
+  f.ctx = &ctx;
+  f.jumps = ctx.cache->jump;
+  f.budget = budget;
+  f.block = &block;
+  using Enter = void (*)(Frame*, const void*, isa::CpuState*, Memory::TlbEntry*);
+  const Enter go = reinterpret_cast<Enter>(reinterpret_cast<uintptr_t>(thunks_.enter));
+  go(&f, block.code, ctx.cpu, ctx.memory->tlb_read.data());
+  if (f.thrown) std::rethrow_exception(f.thrown);
+  Exit e;
+  e.kind = f.kind;
+  e.side = static_cast<uint8_t>(f.site >> 24 & 15), e.order = static_cast<uint8_t>(f.site >> 16);
+  e.offset = static_cast<uint16_t>(f.site);
+  e.pc = f.pc;
+  e.block = f.block;
+  e.budget = f.budget;
+  e.outcome = f.outcome;
+  return e;
+}
+
+}  // namespace deferscope::emu::host

@@ -1,0 +1,124 @@
+// Private to the host backend: one block's code in the making. compile.cpp goes through the items, the others do a
+// group of micro-ops each. A group's function says whether it made code for the op; if none did, the reference
+// evaluator is called for it.
+#pragma once
+#include <optional>
+
+#include "emu/engine/host/assembler.h"
+
+namespace deferscope::emu::host {
+
+class Compiler final : public Backend, private Assembler {
+ public:
+  Compiler(isa::Isa isa, std::unique_ptr<CodeArea> area);
+  bool compile(const BlockIr& ir, Block& block, Engine::Cache& cache) override;
+  Exit run(Engine::Context& ctx, Block& block, int64_t budget) override;
+  void clear() override { area_.clear(thunk_bytes_); }
+  bool full() const override { return area_.full(); }
+  const void* bounce() const override { return thunks_.bounce; }
+
+ private:
+  using Uop = isa::Uop;
+  // Conditions as the host encodes them; isa::Cond's first sixteen are in the same order.
+  enum class Cc : uint8_t { O, NO, B, AE, E, NE, BE, A, S, NS, P, NP, L, GE, LE, G };
+  // What is known in this block of the flags in CpuState.
+  struct Known {
+    bool known = false;
+    isa::FlagKind kind{};
+    uint8_t width = 3;  // log2 bytes
+    uint8_t count = 0;  // of a shift
+    // Their operands, still in their registers: a compare (or, `test`, a conjunction) can be made again.
+    bool fresh = false, test = false;
+    isa::Reg a{}, b{};
+    bool b_imm = false;
+    int64_t imm = 0;
+  };
+
+  void item(const IrItem& it);
+  void op(const Uop& u);
+  bool moves(const Uop& u);
+  bool arithmetic(const Uop& u);
+  bool steps(const Uop& u);
+  bool with_carry(const Uop& u);
+  bool shifts(const Uop& u);
+  bool double_shifts(const Uop& u);
+  bool products(const Uop& u);
+  bool divisions(const Uop& u);
+  bool counts(const Uop& u);
+  bool scans(const Uop& u);
+  bool fields(const Uop& u);
+  bool bit_tests(const Uop& u);
+  bool selections(const Uop& u);
+  bool addresses(const Uop& u);
+  bool loads(const Uop& u);
+  bool stores(const Uop& u);
+  bool pairs(const Uop& u);
+  bool vector_transfers(const Uop& u);
+  bool vectors(const Uop& u);
+  bool vector_integers(const Uop& u);
+  bool vector_lanes(const Uop& u);
+  bool floats(const Uop& u);
+  bool float_compares(const Uop& u);
+  bool branches(const Uop& u);
+  void rare(const Uop& u);
+
+  // The right-hand side of a binary operation as an operand of that width; rcx may be taken for it.
+  template <class F>
+  void with_rhs(const Uop& u, unsigned width, F f);
+  template <class F>
+  void with_reg(isa::Reg r, unsigned width, F f);
+  template <class F>
+  void with_memory_or_host(isa::Reg r, F f) {
+    if (pinned(r))
+      f(host(r));
+    else
+      f(memory(r));
+  }
+  void binary(isa::Op op, const Xbyak::Operand& to, const Xbyak::Operand& from);
+  void binary(isa::Op op, const Xbyak::Operand& to, int32_t imm);
+
+  void note_flags(isa::FlagKind kind, unsigned width);
+  void keep_operands(const Uop& u, isa::FlagKind kind);
+  void keep_result(const Reg64& r, isa::FlagKind kind, unsigned width);
+  void written(isa::Reg r);
+  // The host's flags say what `c` asks by the condition that is returned; rax and rcx are kept.
+  Cc condition(isa::Cond c);
+  std::optional<Cc> known_condition(isa::Cond c);
+  std::optional<Cc> explicit_condition(isa::Cond c);
+  void remake_flags();
+  void carry_to_cf(bool inverted);
+  void jump_if(Cc cc, const Label& to);
+  void set_if(Cc cc, const Xbyak::Reg8& r);
+  void move_if(Cc cc, const Reg64& to, const Reg64& from);
+
+  // rax = the guest address.
+  void address(const isa::Mem& m);
+  enum class Reach { Read, Modify, Write };
+  void look_up(unsigned bytes, Reach reach, const Label& miss);
+  void read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool aligned);
+  void write_access(const isa::Mem& m, unsigned bytes, bool aligned, const std::function<void(const Reg64&)>& store);
+  void check_alignment(bool write);
+  void load_site(Site s);
+  void call_helper(const void* f, const std::function<void()>& arguments);
+  void call_vector_helper(const Uop& u);
+
+  void leave_by(int side, uint64_t pc);
+  void leave_indirect();
+
+  bool arm() const { return ir_->arm(); }
+
+  size_t thunk_bytes_ = 0;
+  std::unique_ptr<CodeArea> owner_;
+  const BlockIr* ir_ = nullptr;
+  Block* block_ = nullptr;
+  Engine::Cache* cache_ = nullptr;
+  const IrItem* at_ = nullptr;
+  Known known_;
+  bool has_bmi2_, has_lzcnt_, has_popcnt_;
+  struct Way {
+    const void** cell = nullptr;
+    size_t stub = 0;  // from the code's start
+  } ways_[2];
+};
+
+}  // namespace deferscope::emu::host

@@ -1,0 +1,83 @@
+// What host code calls: accesses beyond the TLB, and micro-ops that it has no code for.
+#include "emu/engine/host/frame.h"
+#include "emu/engine/memory_bus.h"
+
+namespace deferscope::emu::host {
+namespace {
+
+bool fail(Frame* f, Exit::Kind kind) {
+  f->kind = kind;
+  return false;
+}
+
+bool fault(Frame* f, isa::Access access) {
+  const Memory& m = *f->ctx->memory;
+  f->outcome = {isa::Outcome::Fault, m.fault, access, m.fault_address, 0};
+  return fail(f, Exit::Fault);
+}
+
+// What Memory throws where the guest may have no more of it waits in the frame until host code is left.
+template <class Work>
+bool guarded(Frame* f, Work work) {
+  try {
+    return work();
+  } catch (...) {
+    f->thrown = std::current_exception();
+    return fail(f, Exit::Watch);
+  }
+}
+
+}  // namespace
+
+bool read_slowly(Frame* f, uint64_t bytes) {
+  if (f->ctx->careful(f->address, static_cast<unsigned>(bytes))) return fail(f, Exit::Watch);
+  return guarded(f, [&] { return f->ctx->memory->read(f->address, f->data, bytes) || fault(f, isa::Access::Read); });
+}
+
+bool read_to_modify_slowly(Frame* f, uint64_t bytes) {
+  Memory& m = *f->ctx->memory;
+  if (f->ctx->careful(f->address, static_cast<unsigned>(bytes))) return fail(f, Exit::Watch);
+  return guarded(f, [&] {
+    if (!m.check_write(f->address, bytes)) return fault(f, isa::Access::Write);
+    return m.read(f->address, f->data, bytes) || fault(f, isa::Access::Read);
+  });
+}
+
+bool write_slowly(Frame* f, uint64_t bytes) {
+  if (f->ctx->careful(f->address, static_cast<unsigned>(bytes))) return fail(f, Exit::Watch);
+  return guarded(f, [&] { return f->ctx->memory->write(f->address, f->data, bytes) || fault(f, isa::Access::Write); });
+}
+
+bool evaluate_slowly(Frame* f, const isa::Uop* op) {
+  Engine::Context& c = *f->ctx;
+  if (c.careful_uop(*op)) return fail(f, Exit::Watch);
+  MemoryBus bus(*c.memory);
+  const uint64_t keep = c.cpu->pc;
+  uint64_t next = c.cpu->pc = f->block->pc + (f->site & 0xffff);
+  const uint64_t count =
+      c.count + static_cast<uint64_t>(c.budget - f->budget) - (f->block->count - (f->site >> 16 & 0xff));
+  isa::Outcome o;
+  const bool evaluated = guarded(f, [&] {
+    o = isa::evaluate_one(*op, *c.cpu, bus, *c.model, count, next);
+    return true;
+  });
+  c.cpu->pc = keep;
+  if (!evaluated) return false;
+  if (o.kind != isa::Outcome::Fault) return true;
+  f->outcome = o;
+  return fail(f, Exit::Fault);
+}
+
+bool misaligned(Frame* f, uint64_t write) {
+  f->outcome = {isa::Outcome::Fault, isa::Fault::Alignment, write ? isa::Access::Write : isa::Access::Read, f->address,
+                0};
+  return fail(f, Exit::Fault);
+}
+
+bool condition_holds(const isa::LazyFlags* flags, uint64_t cond) {
+  return isa::holds(static_cast<isa::Cond>(cond), flags->bits());
+}
+
+uint64_t flag_bits(const isa::LazyFlags* flags) { return flags->bits(); }
+
+}  // namespace deferscope::emu::host
