@@ -1,53 +1,31 @@
 #!/usr/bin/env python3
-"""Damages real programs and gives them to deferscope: never a crash, never a hang; a refusal is one line and status 125 (run) or 2.
+"""Damages real programs and gives them to every verb of deferscope: never a crash, never a hang; a refusal is one line and status 125 (run) or 2.
 
 A damaged file is said by one line, which regressions.txt keeps when something was found (all of them run first):
     <guest>|<edit> <edit> ...        edit: <offset>=<hex bytes>   or   cut=<size>
 Where it is damaged decides what is tested: half of the edits hit the headers, the tables that they point at and Go's own (pclntab,
-build info, moduledata), others the code, which then runs as it is.
+build info, moduledata), others the code, which then runs as it is. Of some Mach-O files the fixups are made chains before (macho.py).
 """
 import argparse
 import pathlib
 import random
-import re
 import struct
-import subprocess
 import sys
 import tempfile
 import time
+
+import macho
+import verbs
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SEEDS = ("casessmall_1.12.17_linux_amd64_opt_syms casessmall_1.13.15_linux_arm64_nopt_dwarf casessmall_1.17.13_linux_amd64_nopt_dwarf "
          "casessmall_1.20.7_linux_arm64_opt_syms casessmall_1.22.12_linux_amd64_opt_syms cases_1.27.4_linux_arm64_opt_syms "
          "casessmall_1.13.15_darwin_amd64_opt_syms casessmall_1.22.12_darwin_amd64_opt_syms casessmall_1.27.4_darwin_arm64_opt_syms").split()
-VERBS = (["info"], ["info", "--json"], ["disasm", "-s", "main.main"], ["defers"], ["run", "--max-instructions", "400000"])
+CHAINED = "+chains"  # behind a guest's name: its binds are a chain of fixups
 MAGICS = [struct.pack("<I", m) + b"\0\0" for m in (0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1)]
 BYTES = (0x00, 0x01, 0x7f, 0x80, 0xff)
 HUGE = [struct.pack("<Q", n) for n in (0, 1, 0x7fffffff, 0xffffffff, 1 << 31, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 4096)]
-
-
-def macho_places(data):
-    """Header, load commands, sections, and what __LINKEDIT holds: fixups, symbols, indirect symbols."""
-    ncmds, sizeofcmds = struct.unpack_from("<II", data, 16)
-    places, at = [(0, 32), (32, sizeofcmds), (32, sizeofcmds)], 32
-    for _ in range(ncmds):
-        cmd, size = struct.unpack_from("<II", data, at)
-        if cmd == 0x19:  # LC_SEGMENT_64
-            for i in range(struct.unpack_from("<I", data, at + 64)[0]):
-                length, offset = struct.unpack_from("<QI", data, at + 72 + 80 * i + 40)
-                places += [(offset, min(length, 4096)), (offset, length)] if offset and length else []
-        elif cmd == 0x80000022:  # LC_DYLD_INFO_ONLY: five tables
-            fields = struct.unpack_from("<10I", data, at + 8)
-            places += [(fields[i], fields[i + 1]) for i in range(0, 10, 2) if fields[i + 1]]
-        elif cmd == 2:  # LC_SYMTAB
-            symbols, count, strings, length = struct.unpack_from("<4I", data, at + 8)
-            places += [(symbols, 16 * count), (strings, length)]
-        elif cmd == 0xb:  # LC_DYSYMTAB
-            offset, count = struct.unpack_from("<II", data, at + 56)
-            places += [(offset, 4 * count)] if count else []
-        at += size
-    return places
 
 
 def elf_places(data):
@@ -67,7 +45,7 @@ def elf_places(data):
 
 def interesting(data):
     """(start, size) of the places worth hitting."""
-    places = macho_places(data) if data.startswith(b"\xcf\xfa\xed\xfe") else elf_places(data)
+    places = macho.places(data) if data.startswith(b"\xcf\xfa\xed\xfe") else elf_places(data)
     places += [(data.find(m), 256) for m in MAGICS if data.find(m) >= 0]
     at = data.find(b"\xff Go buildinf:")
     if at >= 0:
@@ -106,25 +84,9 @@ def apply(data, edits):
     return bytes(data)
 
 
-def trouble(program, verb, path, seconds):
-    """What is wrong with deferscope's answer; empty if nothing."""
-    command = [program, *verb[:1], *verb[1:], path] if verb[0] != "disasm" else [program, *verb, path]
-    command += ["defer-loop"] if verb[0] == "run" else []
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        return "no end after %d s" % seconds
-    err = done.stderr.decode("latin1")
-    if done.returncode < 0:
-        return "killed by signal %d\n%s" % (-done.returncode, err[-2000:])
-    if "Sanitizer" in err or re.search(r"\.(cpp|h):\d+:\d+: runtime error", err):
-        return err[-4000:]
-    if verb[0] == "run":
-        if done.returncode == 125 and not re.search(r"deferscope: .+\n\Z", err):
-            return "status 125 without its line:\n" + err[-500:]
-    elif done.returncode not in (0, 2) or done.returncode == 2 and (not err.startswith("deferscope: ") or err.count("\n") != 1):
-        return "status %d, standard error:\n%s" % (done.returncode, err[-500:])
-    return ""
+def read(guests, name):
+    data = (pathlib.Path(guests) / name.removesuffix(CHAINED)).read_bytes()
+    return bytes(macho.with_chains(data)) if name.endswith(CHAINED) else data
 
 
 def main():
@@ -134,29 +96,33 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="begin no further file after this time")
     parser.add_argument("--files", type=int, help="so many damaged files instead")
     parser.add_argument("--seed", type=int, help="default: the time")
+    parser.add_argument("--only", default="", help="guests whose names have this")
+    parser.add_argument("--verbs", type=int, default=len(verbs.ALL), help="so many verbs a file, by turns (default: all)")
     parser.add_argument("--limit", type=int, default=60, help="seconds after which a run hangs")
     args = parser.parse_args()
     seed = int(time.time()) if args.seed is None else args.seed
     rng, start, tried, found = random.Random(seed), time.monotonic(), 0, []
     lines = [line for line in (HERE / "regressions.txt").read_text().splitlines() if line and not line.startswith("#")]
     known = len(lines)
+    seeds = [s for s in SEEDS + [s + CHAINED for s in SEEDS if "darwin" in s] if args.only in s]
     with tempfile.TemporaryDirectory() as folder:
-        path = str(pathlib.Path(folder) / "damaged")
+        path = pathlib.Path(folder) / "damaged"
         while lines or (tried - known < args.files if args.files is not None else time.monotonic() - start < args.seconds):
             if lines:
                 guest, edits = lines.pop(0).split("|")
-                data = (pathlib.Path(args.guests) / guest).read_bytes()
+                data = read(args.guests, guest)
             else:
-                guest = rng.choice(SEEDS)
-                data = (pathlib.Path(args.guests) / guest).read_bytes()
+                guest = rng.choice(seeds)
+                data = read(args.guests, guest)
                 edits = damage(data, rng)
-            pathlib.Path(path).write_bytes(apply(data, edits))
-            tried += 1
-            for verb in VERBS:
-                problem = trouble(args.program, verb, path, args.limit)
+            path.write_bytes(apply(data, edits))
+            for verb in verbs.by_turns(tried, args.verbs):
+                words = verbs.command(args.program, verb, path, "main.main", "defer-loop")
+                problem = verbs.trouble(words, verb, args.limit)
                 if problem:
                     found.append(edits)
-                    print("FAILED %s\n%s|%s\n  %s" % (" ".join(verb), guest, edits, problem.strip().replace("\n", "\n  ")), flush=True)
+                    print("FAILED %s\n%s|%s\n  %s" % (verb, guest, edits, problem.strip().replace("\n", "\n  ")), flush=True)
+            tried += 1
     print("fuzz: %d damaged files (%d known ones), seed %d, %d problems" % (tried, known, seed, len(found)))
     return 1 if found else 0
 

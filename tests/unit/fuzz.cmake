@@ -1,8 +1,8 @@
-# Damaged programs: the known ones and a few new (the same ones on every run; ./dev fuzz tries others as long as one likes).
+# Damaged programs: the known ones and a few new (the same ones on every run, some verbs each; ./dev fuzz tries others as long as one likes).
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME fuzz.damaged_programs
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.py --program $<TARGET_FILE:deferscope>
-                 --guests ${guests_parent}/guests-core --files 12 --seed 1 --limit 300)
+                 --guests ${guests_parent}/guests-core --files 12 --verbs 4 --seed 1 --limit 300)
 set_tests_properties(fuzz.damaged_programs PROPERTIES LABELS guests)
 if(NOT DEFERSCOPE_SANITIZE)
   deferscope_all_test(fuzz.many_damaged_programs ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.py --program
