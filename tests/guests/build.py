@@ -30,7 +30,7 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles sandbox".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
@@ -40,6 +40,8 @@ STORY_SYMBOLS = dict.fromkeys("1.12.17 1.13.15 1.14.15 1.17.13 1.22.12 1.25.14 1
 
 # Of the program articles: what the pages are about, and what became of it (docs/articles; 1.13 is `deferscope demo`'s). Few, for they have DWARF.
 ARTICLE_BUILDS = {("1.12.17", "linux/amd64"), ("1.12.17", "darwin/amd64"), ("1.20.7", "darwin/arm64"), ("1.22.12", "linux/amd64"), ("1.27.4", "linux/amd64"), ("1.27.4", "linux/arm64")}
+# Of the program sandbox, which is for macOS: one release is enough, and no symbols.
+SANDBOX_RELEASE = "1.20.7"
 
 
 def minor(release):
@@ -50,12 +52,16 @@ def exists(program, release, target):
     """False where the matrix says n/a."""
     if target == "darwin/arm64" and minor(release) < 16:
         return False
+    if program == "sandbox":
+        return target.startswith("darwin") and release == SANDBOX_RELEASE
     return program != "golinesnew" or minor(release) >= 21
 
 
 def core(program, release, target, mode, symbols):
-    """What is committed under core/ and, of the programs stories and articles, under folders of their names."""
+    """What is committed under core/ and, of the programs stories, articles and sandbox, under folders of their names."""
     goos, goarch = target.split("/")
+    if program == "sandbox":
+        return (mode, symbols) == ("opt", "bare")
     if program == "stories":
         return goos == "linux" and mode == "opt" and symbols == STORY_SYMBOLS.get(release)
     if program == "articles":

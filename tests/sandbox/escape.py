@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The escape suite: tests/sandbox/escape.py --program build/release/deferscope --escape build/release/tests/escape [--only TEXT] [-v].
 
-A guest (escape.cpp) makes each of its attempts to leave the sandbox; what comes back must be the errno in its table, the host's own answer
+A guest (escape.cpp; tests/guests/src/sandbox for macOS, with --darwin) makes each of its attempts to leave the sandbox; what comes back must be the errno in its table, the host's own answer
 where its row says that the host may be asked, and outside the writable directories nothing may change: names, types, modes, sizes,
 contents, link targets and inodes are compared. All of it with openat2 and without it, with deferscope's own confinement and without it
 (--no-confine, where the program has it); swaps of files and links for links that lead outside are made by a second host process and by a
-second guest; on a sample strace says that no path leaves a directory that is held open.
+second guest; on a sample strace says that no path leaves a directory that is held open. Guests for macOS go one of these ways each, all of
+them with --all; of them the host is not asked.
 """
 import argparse
 import errno
@@ -21,6 +22,7 @@ import tempfile
 
 SKIPPED = 77
 failures = []
+NOT_MODELLED = r"deferscope: (system call \S+|_\w+ of libSystem, called from 0x[0-9a-f]+,) is not implemented.*\n"
 
 
 def check(condition, text):
@@ -99,15 +101,16 @@ def not_changed(before, after, what):
 
 
 class Suite:
-    def __init__(self, args, folder):
-        self.args, self.folder, self.count, self.cwd = args, pathlib.Path(folder), 0, "w"
-        rows = subprocess.run([args.escape], stdout=subprocess.PIPE, check=True, text=True).stdout
+    def __init__(self, args, folder, guest, darwin=False):
+        self.args, self.folder, self.count, self.cwd, self.guest, self.darwin = args, pathlib.Path(folder), 0, "w", guest, darwin
+        self.folder.mkdir(exist_ok=True)
+        rows = subprocess.run([args.program, "run", guest] if darwin else [guest], stdout=subprocess.PIPE, check=True, text=True).stdout
         self.rows = dict(line.split("\t") for line in rows.splitlines())
 
     def fresh(self):
         self.count += 1
         top = self.folder / ("t%d" % self.count)
-        build(top, self.args.escape)
+        build(top, self.guest)
         return top
 
     def command(self, top, flags, words):
@@ -132,7 +135,7 @@ class Suite:
         for name, got, want, _ in rows:
             if self.args.verbose:
                 print("  %-32s %s" % (name, got))
-            check(got == want, "%s: %s gave %s, not %s" % (what, name, error(got), error(want)))
+            check(got == want, "%s: %s gave %s, not %s" % (what, name, *((got, want) if self.darwin else (error(got), error(want)))))
 
     def wanted(self, kind):
         return [name for name, k in self.rows.items() if k == kind and self.args.only in name]
@@ -156,7 +159,7 @@ class Suite:
         self.cwd = "w"
         for name in self.wanted("ends"):
             status, rows, err = self.run(top, flags, env, [name])
-            check(status == 125 and rows == [] and re.fullmatch(r"deferscope: system call \S+ is not implemented.*\n", err),
+            check(status == 125 and rows == [] and re.fullmatch(NOT_MODELLED, err),
                   "%s: %s: status %d, %s" % (what, name, status, err))
         not_changed(before, outside_of(top), what)
         inside_is_harmless(top, what)
@@ -237,10 +240,20 @@ def swap_in(top):
                     pass  # the guest was there
 
 
+def tried(suite, flag, env, of=""):
+    what = of + " ".join(["without openat2" if env else "openat2", *flag])
+    suite.attempts(flag, env, what)
+    if suite.wanted("swaps"):
+        suite.swaps(flag, env, what + ", a process swaps", False)
+        suite.swaps(flag, env, what + ", a guest swaps", True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program")
     parser.add_argument("--escape")
+    parser.add_argument("--darwin", nargs="*", default=[], help="guests for macOS")
+    parser.add_argument("--all", action="store_true", help="guests for macOS in every way to run")
     parser.add_argument("--only", default="")
     parser.add_argument("--swap-in")
     parser.add_argument("-v", "--verbose", action="store_true")
@@ -254,22 +267,23 @@ def main():
         flags.append(["--no-confine"])
     # Not below the guest's own /tmp, which would hide what it may see there.
     with tempfile.TemporaryDirectory(prefix="deferscope-escape-", dir="/var/tmp") as folder:
-        suite = Suite(args, os.path.realpath(folder))
+        folder = pathlib.Path(os.path.realpath(folder))
+        ways = [(flag, env) for flag in flags for env in ({}, {"DEFERSCOPE_NO_OPENAT2": "1"})]
+        suite = Suite(args, folder / "linux", args.escape)
         oracle = suite.native()
-        for flag in flags:
-            for env in {}, {"DEFERSCOPE_NO_OPENAT2": "1"}:
-                what = " ".join(["without openat2" if env else "openat2", *flag])
-                suite.attempts(flag, env, what)
-                if args.only == "" or suite.wanted("swaps"):
-                    suite.swaps(flag, env, what + ", a process swaps", False)
-                    suite.swaps(flag, env, what + ", a guest swaps", True)
+        for flag, env in ways:
+            tried(suite, flag, env)
         if not shutil.which("strace"):
             print("(not tried: strace is not installed)")
         elif args.only == "":
             for env in {}, {"DEFERSCOPE_NO_OPENAT2": "1"}:
                 print("strace: %d calls with paths" % suite.traced(flags[-1], env, "strace" + (" without openat2" if env else "")))
-        print("escape: %d rows, %d of them asked of the host too, %d ways to run: %s" %
-              (len(suite.rows), oracle, 2 * len(flags), "FAILED" if failures else "held"))
+        for i, guest in enumerate(args.darwin):
+            darwin = Suite(args, folder / ("darwin%d" % i), os.path.abspath(guest), True)
+            for flag, env in ways if args.all else ways[3 * i % len(ways):][:1]:
+                tried(darwin, flag, env, os.path.basename(guest) + ", ")
+            print("%s: %d rows" % (os.path.basename(guest), len(darwin.rows)))
+        print("escape: %d rows, %d of them asked of the host too, %d ways to run: %s" % (len(suite.rows), oracle, len(ways), "FAILED" if failures else "held"))
     return 1 if failures else 0
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The limits suite: guests that take as much as they can get of one thing (limits.c) run with a small --memory. Each must end by an errno
-that Linux gives or by deferscope's own line, and the process may never hold more than --memory, 64 MiB and the block cache's bound."""
+"""The limits suite: guests that take as much as they can get of one thing run with a small --memory: limits.c, and for macOS (--darwin)
+tests/guests/src/sandbox, half of its rows by turns among these guests, with --all each row on each. Each must end by an errno that its system
+gives or by deferscope's own line, and the process may never hold more than --memory, 64 MiB and the block cache's bound."""
 import argparse
 import os
 import re
@@ -74,6 +75,46 @@ CASES = {
     "shared_views": (FULL, "stored\n"),
 }
 
+# The same for macOS, in its numbers.
+D_EAGAIN, D_ENOMEM, D_ENFILE, D_EMFILE, D_ENOSPC, D_ENAMETOOLONG, D_ELOOP, D_ENOBUFS = 35, 12, 23, 24, 28, 63, 62, 55
+DARWIN_CASES = {
+    "nothing": "nothing\n",
+    "cpus": "3\n",
+    "pages": FULL,
+    "far_pages": FULL,
+    "heap": FULL,
+    "small_heap": (FULL, ends(D_ENOMEM, at_least=10000)),
+    "mappings": ends(D_ENOMEM, at_least=30000, at_most=65530),
+    "more_mappings": ends(D_ENOMEM, at_least=60000, at_most=65530),
+    "mapped_file": ends(1, at_least=300, at_most=300),
+    "mapped_versions": ends(D_ENOMEM, at_least=6, at_most=16),
+    "file_bytes": ends(D_ENOSPC, at_least=300, at_most=1024),
+    "sparse_file": ends(D_ENOSPC, at_least=1000, at_most=16384),
+    "files": ends(D_ENOSPC, at_least=30000, at_most=65536),
+    "hard_links": ends(D_ENOSPC, at_least=60000, at_most=65536),
+    "directories": ends(D_ENOSPC, at_least=30000, at_most=65536),
+    "symlinks": ends(D_ENOSPC, at_least=5000, at_most=65536),
+    "deep_directories": ends(D_ENAMETOOLONG, at_least=3, at_most=400),
+    "open_deep": ends(D_ENOMEM, D_EMFILE, at_least=500),
+    "directory_lists": ends(D_ENOMEM, D_EMFILE, at_least=100),
+    "descriptors": ends(D_EMFILE, at_least=61000, at_most=61440),  # package syscall raises the limit
+    "pipes": ends(D_ENOMEM, D_ENFILE, at_least=200),
+    "streams": ends(D_ENOBUFS, at_least=50),
+    "datagrams": ends(D_ENOBUFS, at_least=50),
+    "socket_options": (FULL, ends(D_ENOBUFS, at_least=100000)),
+    "queues": ends(D_EMFILE, at_least=4000, at_most=4096),
+    "queue_events": (FULL, ends(D_ENOSPC, D_ENOMEM, at_least=50000)),
+    "queue_timers": (FULL, ends(D_ENOSPC, D_ENOMEM, at_least=50000)),
+    "queue_files": (FULL, ends(D_ENOSPC, D_ENOMEM, at_least=50000)),
+    "diamonds": f"{-D_ELOOP}\n",
+    "thread_stacks": ends(D_EAGAIN, at_least=900, at_most=999),
+    "thread_keys": ends(D_EAGAIN, at_least=200, at_most=512),
+    "addresses": (FULL, ends(6, at_least=10000)),  # EAI_MEMORY
+    "ignored_timers": "slept\n",
+    "present_bytes": FULL,
+    "shared_views": (FULL, "stored\n"),
+}
+
 # Honest guests: what runs, --memory, what it may take beside the guest's pages and the block cache (MiB), and the end of stdout. HOST is a
 # directory with a large file and a small one.
 READS = ["--allow-read", "HOST"]
@@ -128,22 +169,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, help="deferscope")
     parser.add_argument("--guest", required=True, help="limits.c, compiled")
+    parser.add_argument("--darwin", nargs="*", default=[], help="guests for macOS")
+    parser.add_argument("--all", action="store_true", help="every row on each of these")
     parser.add_argument("--slack", type=int, default=SLACK, help="MiB beside --memory and the block cache (sanitizers need more)")
     parser.add_argument("names", nargs="*", help="of the table; none: all")
     o = parser.parse_args()
     failed, total = 0, 0.0
     with tempfile.TemporaryDirectory() as directory:
-        for name in o.names or CASES:
-            if name in ("honest", "ended"):
+        rows = [("", o.guest, name, CASES[name], []) for name in CASES]
+        for i, guest in enumerate(o.darwin):
+            rows += [("darwin ", guest, name, DARWIN_CASES[name], ["--cpus", "3"]) for k, name in enumerate(DARWIN_CASES) if o.all or o.names or k % (2 * len(o.darwin)) == 2 * i]
+        for prefix, guest, name, wanted, flags in rows:
+            if o.names and name not in o.names:
                 continue
-            command = [o.program, "run", "--timeout", str(TIMEOUT), "--memory", str(MEMORY), o.guest, name]
+            command = [o.program, "run", "--timeout", str(TIMEOUT), "--memory", str(MEMORY), *flags, guest, name]
             status, out, err, peak, seconds = run(command, directory)
             total += seconds
             bound = MEMORY + o.slack + CACHE
-            why = fault(CASES[name], status, out, err)
+            why = fault(wanted, status, out, err)
             if not why and peak > bound:
                 why = f"{peak:.0f} MiB at its peak, more than {bound}"
-            print(f"{'FAIL' if why else 'ok':4} {name:20} {peak:6.0f} MiB {seconds:6.2f} s  {why or out.strip() or err.strip()}", flush=True)
+            print(f"{'FAIL' if why else 'ok':4} {prefix + name:24} {peak:6.0f} MiB {seconds:6.2f} s  {why or out.strip() or err.strip()}", flush=True)
             failed += bool(why)
         for flags, name, line in ENDED if not o.names or "ended" in o.names else []:
             status, out, err, peak, seconds = run([o.program, "run", *flags, o.guest, name], directory)

@@ -16,8 +16,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND CMAKE_SYSTEM_NAME STREQ
   target_compile_options(escape PRIVATE -O1 -ffreestanding -fno-builtin -fno-pie -fno-exceptions -fno-rtti -fno-stack-protector -fno-sanitize=all
                                         -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra)
   target_link_options(escape PRIVATE -nostdlib -static -no-pie -fno-sanitize=all)
-  add_test(NAME escape COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/escape.py --program $<TARGET_FILE:deferscope>
-                               --escape $<TARGET_FILE:escape>)
+  set(escape_suite ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/escape.py --program $<TARGET_FILE:deferscope> --escape $<TARGET_FILE:escape>
+                   --darwin ${guests_sandbox_darwin})
+  add_test(NAME escape COMMAND Python3::Interpreter ${escape_suite})
+  deferscope_all_test(escape.all ${Python3_EXECUTABLE} ${escape_suite} --all)
   set_tests_properties(escape PROPERTIES COST 20)
   target_compile_definitions(host_files_test PRIVATE DEFERSCOPE_ESCAPE="$<TARGET_FILE:escape>")
   add_dependencies(host_files_test escape)

@@ -9,7 +9,9 @@ if(NOT DEFERSCOPE_SANITIZE AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYST
                      DEPENDS ${limits_source} ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/guest.h VERBATIM)
   add_custom_target(limits_guest ALL DEPENDS ${limits_guest})
   add_dependencies(tests_release limits_guest)
-  add_test(NAME limits COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/limits.py --program $<TARGET_FILE:deferscope>
-                               --guest ${limits_guest})
+  set(limits_suite ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/limits.py --program $<TARGET_FILE:deferscope> --guest ${limits_guest}
+                   --darwin ${guests_sandbox_darwin})
+  add_test(NAME limits COMMAND Python3::Interpreter ${limits_suite})
+  deferscope_all_test(limits.all ${Python3_EXECUTABLE} ${limits_suite} --all)
   set_tests_properties(limits PROPERTIES LABELS release TIMEOUT 600)
 endif()
