@@ -131,6 +131,12 @@ class InputLost : public Error {
   using Error::Error;
 };
 
+// A system call as its system names it.
+struct CallId {
+  uint64_t number = 0;  // as it stands in the system's register for it
+  std::string name;     // "": there is none with this number
+};
+
 // The operating system that the guest believes it runs on: a value, copied with the machine. The engine is never
 // re-entered from here.
 class Os {
@@ -163,8 +169,8 @@ class Os {
   virtual std::string describe_thread(
       const MachineState& m, const Thread& t) const = 0;  // "thread 3 waits in futex(0xc000…)" for the deadlock message
   virtual void digest(uint64_t& h) const = 0;             // mixes all its state into h
-  // The system call with this number; "": there is none.
-  virtual std::string call_name(uint64_t number) const = 0;
+  // The system call that an instruction for it would make with these registers.
+  virtual CallId requested_call(const isa::CpuState& cpu) const = 0;
   // All that a guest with these options finds in its environment.
   virtual std::vector<std::string> environment(const GuestOptions& options) const = 0;
   // A function bound to a guest address that is not memory (amd64's vsyscall page; Darwin's imports): true if `pc` is

@@ -64,7 +64,6 @@ class Reader final : public traces::Namer {
   std::string data_name(uint64_t address) const;
   // Namer: functions, data symbols, funcvals, words of the goroutine's own stack.
   std::string of(uint64_t value) const override;
-  std::string system_call(uint64_t number) const override;
 
   std::string instruction_text(uint64_t pc, unsigned* size = nullptr) const;
   isa::Lifted lift(uint64_t pc) const;

@@ -57,11 +57,9 @@ std::string say_flow(const Prediction& e, const Namer& names) {
     case Flow::Call: return f.through.empty() ? "calls " + where() : fmt::format("calls {} = {}", f.through, where());
     case Flow::Return: return "returns to " + where();
     case Flow::Branch: return fmt::format("if {}: {}", f.condition, f.taken ? "yes → " + where() : "no, goes on");
-    case Flow::Syscall: {
-      const uint64_t n = e.isa == isa::Isa::x86_64 ? e.before.r[isa::kRax] : e.before.r[8];
-      const std::string name = names.system_call(n);
-      return fmt::format("system call {}{}", say_number(static_cast<int64_t>(n)), name.empty() ? "" : ": " + name);
-    }
+    case Flow::Syscall:
+      return fmt::format("system call {}{}", say_number(static_cast<int64_t>(f.call.number)),
+                         f.call.name.empty() ? "" : ": " + f.call.name);
     case Flow::HostCall:
       return fmt::format("{} of the system runs and returns to {}", f.through.empty() ? "a function" : f.through,
                          where());

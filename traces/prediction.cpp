@@ -226,6 +226,7 @@ Prediction predict(const emu::MachineState& state, const isa::CpuModel& model, c
     }
     recorder.after(u, s);
     if (u.rep != 0 && next == e.pc) e.flow.kind = Flow::Again;
+    if (u.op == Op::Syscall) e.flow.call = state.os->requested_call(e.before);
   }
   isa::fp_leave();
   if (e.flow.kind != Flow::Fault) s.pc = next;

@@ -20,11 +20,6 @@ class Namer {
     (void)value;
     return {};
   }
-  // The system's name of a call; empty if it is not known.
-  virtual std::string system_call(uint64_t number) const {
-    (void)number;
-    return {};
-  }
 };
 
 // How a value came about, as text: a place with an offset ("BX" − 8), a constant, or anything else.
@@ -63,6 +58,7 @@ struct Flow {
   uint64_t target = 0;    // if taken (Branch: also if not)
   std::string condition;  // Branch: "equal (ZF = 1)", with the live flags
   std::string through;    // Jump, Call: the register or word that held the target; HostCall: the function's name
+  emu::CallId call;       // Syscall
 };
 
 struct Prediction {

@@ -173,7 +173,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   for (RLimit& l : s.limits) l = {rlimit::kInfinity, rlimit::kInfinity};
   s.limits[rlimit::CORE].soft = 0;
   s.limits[rlimit::NPROC] = {2666, 4000};
-  s.heap_end = kHeapStart;
+  s.heap_end = kHeapBase;
   s.mmap_base = s.page_up(map_image(s, m, image, layout_of(s).stack_top - kLargestStack));
   bind_imports(s, m, image);
   set_up_scratch(s);

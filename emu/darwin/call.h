@@ -60,11 +60,15 @@ std::string operation_name(const State& s, const Operation& op);
 // --- shared between the subjects ---
 
 // memory.cpp: a free place of so many bytes (whole pages), at or above `hint` if there is one; 0: none.
-uint64_t choose_place(const State& s, const Memory& memory, uint64_t hint, uint64_t length);
+uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t length);
+void unmap_place(State& s, Memory& memory, uint64_t address, uint64_t length);
 
 // heap.cpp: what libSystem allocates for its callers; 0: no memory.
-uint64_t heap_allocate(State& s, Memory& memory, uint64_t size);
+uint64_t heap_allocate(State& s, Memory& memory, uint64_t size, HostPort* host = nullptr);
 bool heap_free(State& s, uint64_t address);
+
+// kqueue.cpp: a signal was sent.
+void note_sent(posix::State& s, int signo);
 
 // threads.cpp
 void set_up_block(State& s, MachineState& m, isa::CpuState& cpu, ThreadExtra& extra, uint64_t block);
@@ -73,7 +77,6 @@ uint64_t errno_address(const State& s, int tid);
 int thread_of(const State& s, uint64_t pthread);  // its tid; 0: none (any more)
 
 // signals.cpp
-void deliver(State& s, MachineState& m, HostPort& host, size_t index);
 void return_from_signal(State& s, MachineState& m);  // a handler returned
 // faults.cpp
 void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome);

@@ -20,8 +20,20 @@ using isa::Reg;
 
 constexpr Reg kArgs[2][6] = {{isa::kRdi, isa::kRsi, isa::kRdx, isa::kRcx, 8, 9}, {0, 1, 2, 3, 4, 5}};
 constexpr Reg kBsdArgs[2][6] = {{isa::kRdi, isa::kRsi, isa::kRdx, 10, 8, 9}, {0, 1, 2, 3, 4, 5}};
+constexpr Reg kBsdNumber[2] = {isa::kRax, 16};
 constexpr unsigned kMadeDirectly = 1u << 31;  // in Operation::call: a system call, not an import
 constexpr uint64_t kBsdClass = 2;             // of x86-64's numbers, in bits 24 and up
+
+// A system call that a program makes itself.
+struct DirectCall {
+  uint64_t number;  // as it stands in the register
+  int row;          // of the table of imports; -1: not modelled
+};
+DirectCall direct_call(const State& s, const isa::CpuState& cpu) {
+  const uint64_t number = cpu.r[kBsdNumber[s.amd64() ? 0 : 1]];
+  if (!s.amd64()) return {number, find_bsd_call(number)};
+  return {number, number >> 24 == kBsdClass ? find_bsd_call(number & 0xffffff) : -1};
+}
 
 // The place in the area of host calls that pc stands at.
 std::optional<uint64_t> place_of(const State& s, uint64_t pc) {
@@ -80,7 +92,7 @@ class Darwin final : public Os {
   uint64_t copy_bytes() const override { return sizeof *this + s_.holdings.held - shared_bytes(); }
   uint64_t shared_bytes() const override { return posix::shared_bytes(s_); }
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
-  std::string call_name(uint64_t number) const override;
+  CallId requested_call(const isa::CpuState& cpu) const override;
   std::string host_call_name(uint64_t pc) const override;
   std::vector<std::string> environment(const GuestOptions& options) const override {
     return posix::environment(options);
@@ -160,15 +172,13 @@ void Darwin::system_call(MachineState& m, HostPort& host) {
   const Budget budget(s_, m);
   account(s_, m);
   isa::CpuState& cpu = m.cpu();
-  const uint64_t raw = cpu.r[s_.amd64() ? isa::kRax : Reg{16}];
-  const bool bsd = !s_.amd64() || raw >> 24 == kBsdClass;
-  const int found = bsd ? find_bsd_call(s_.amd64() ? raw & 0xffffff : raw) : -1;
-  if (found < 0) throw Unsupported(fmt::format("system call {:#x} is not implemented", raw));
+  const DirectCall call = direct_call(s_, cpu);
+  if (call.row < 0) throw Unsupported(fmt::format("system call {:#x} is not implemented", call.number));
   if (s_.amd64()) {  // as the SYSCALL instruction leaves them
     cpu.r[isa::kRcx] = cpu.pc;
     cpu.r[11] = cpu.eflags();
   }
-  const auto row = static_cast<unsigned>(found);
+  const auto row = static_cast<unsigned>(call.row);
   Call c(s_, {s_, m, host, m.current, {resume_call, answer_bsd, row | kMadeDirectly}});
   for (int i = 0; i < 6; ++i) c.a[i] = cpu.r[kBsdArgs[s_.amd64() ? 0 : 1][i]];
   make(c, import_rows()[row]);
@@ -178,7 +188,7 @@ void Darwin::deliver_signals(MachineState& m, HostPort& host) {
   const Budget budget(s_, m);
   account(s_, m);
   s_.running = m.thread().tid;
-  if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver(s_, m, host, m.current);
+  if (m.thread().status == ThreadStatus::Runnable && !m.exited) deliver_pending(s_, m, m.current);
   if (m.exited) write_back_all(s_, m, host);  // killed
 }
 
@@ -188,9 +198,9 @@ std::string Darwin::describe_thread(const MachineState& m, const Thread& t) cons
   return posix::describe_thread(s_, t, waits ? operation_name(s_, s_.threads.at(t.tid).wait.op) : "");
 }
 
-std::string Darwin::call_name(uint64_t number) const {
-  const int row = find_bsd_call(s_.amd64() ? number & 0xffffff : number);
-  return row < 0 ? "" : import_rows()[static_cast<size_t>(row)].name;
+CallId Darwin::requested_call(const isa::CpuState& cpu) const {
+  const DirectCall call = direct_call(s_, cpu);
+  return {call.number, call.row < 0 ? "" : import_rows()[static_cast<size_t>(call.row)].name};
 }
 
 std::string Darwin::host_call_name(uint64_t pc) const {

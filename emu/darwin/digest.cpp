@@ -13,7 +13,7 @@ void digest_state(const State& s, uint64_t& h) {
       t.altstack.flags, t.trapno, t.error_code, t.fault_address);
   for (const auto& [pthread, t] : s.ended) d(pthread, t.mapping, t.mapping_size, t.value);
   for (const auto& [key, destructor] : s.keys) d(key, destructor);
-  d(s.isa, s.mmap_base, s.heap.size(), s.heap_end);
+  d(s.isa, s.mmap_base, s.heap.size(), s.heap_end, s.watches_signals);
   for (const auto& [address, size] : s.heap) d(address, size);
   for (const auto& [text, address] : s.texts) d(text, address);
   for (const RLimit& r : s.limits) d(r.soft, r.hard);

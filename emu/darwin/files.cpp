@@ -79,6 +79,14 @@ Result at_position(Call& c, Move move) {
   return move(c, c.i32(), c.a[1], c.a[2], std::optional<uint64_t>(c.a[3]));
 }
 
+template <class Move>
+Result in_parts(Call& c, Move move, std::optional<uint64_t> at) {
+  std::vector<Part> parts;
+  if (at && static_cast<int64_t>(*at) < 0) return Error::INVAL;
+  if (const Result e = get_parts(c, parts); !e) return e;
+  return move(c, c.i32(), parts, at);
+}
+
 }  // namespace
 
 Result imp_read(Call& c) {
@@ -90,17 +98,10 @@ Result imp_write(Call& c) {
 Result imp_pread(Call& c) { return at_position(c, read_file); }
 Result imp_pwrite(Call& c) { return at_position(c, write_file); }
 
-Result imp_readv(Call& c) {
-  std::vector<Part> parts;
-  if (const Result e = get_parts(c, parts); !e) return e;
-  return read_parts(c, c.i32(), parts, std::nullopt);
-}
-
-Result imp_writev(Call& c) {
-  std::vector<Part> parts;
-  if (const Result e = get_parts(c, parts); !e) return e;
-  return write_parts(c, c.i32(), parts, std::nullopt);
-}
+Result imp_readv(Call& c) { return in_parts(c, read_parts, std::nullopt); }
+Result imp_writev(Call& c) { return in_parts(c, write_parts, std::nullopt); }
+Result imp_preadv(Call& c) { return in_parts(c, read_parts, c.a[3]); }
+Result imp_pwritev(Call& c) { return in_parts(c, write_parts, c.a[3]); }
 
 // --- position, duplicates, flags ---
 

@@ -9,23 +9,27 @@ namespace {
 
 constexpr uint64_t kUnit = 16, kGrow = 1 << 20;
 
-// The first free place; behind all blocks there is one.
-uint64_t free_place(const State& s, uint64_t size) {
-  uint64_t at = kHeapStart;
-  for (const auto& [address, n] : s.heap) {
-    if (address - at >= size) break;
-    at = address + n;
+// The first free place; behind all blocks there is one. `steps`: the blocks that were looked at.
+uint64_t free_place(State& s, uint64_t size, uint64_t& steps) {
+  uint64_t at = s.heap_full_to;
+  for (auto it = s.heap.lower_bound(at); it != s.heap.end() && it->first - at < size; ++it, ++steps) {
+    const bool gap = it->first != at;
+    const bool full = at == s.heap_full_to && !gap;
+    at = it->first + it->second;
+    if (full) s.heap_full_to = at;
   }
   return at;
 }
 
 }  // namespace
 
-uint64_t heap_allocate(State& s, Memory& memory, uint64_t size) {
+uint64_t heap_allocate(State& s, Memory& memory, uint64_t size, HostPort* host) {
   size = (std::max<uint64_t>(size, 1) + kUnit - 1) & ~(kUnit - 1);
   if (size > kHeapLimit || size == 0) return 0;
-  const uint64_t at = free_place(s, size);
-  if (at + size > kHeapStart + kHeapLimit || !s.holdings.take(cost::kDescriptor)) return 0;
+  uint64_t steps = 0;
+  const uint64_t at = free_place(s, size, steps);
+  if (host) host->work(steps);
+  if (at + size > kHeapBase + kHeapLimit || !s.holdings.take(cost::kDescriptor)) return 0;
   if (at + size > s.heap_end) {
     const uint64_t end = (at + size + kGrow - 1) & ~(kGrow - 1);
     memory.map(s.heap_end, end - s.heap_end, kRead | kWrite, {}, "[malloc]");
@@ -37,6 +41,7 @@ uint64_t heap_allocate(State& s, Memory& memory, uint64_t size) {
 
 bool heap_free(State& s, uint64_t address) {
   if (!s.heap.erase(address)) return false;
+  s.heap_full_to = std::min(s.heap_full_to, address);
   s.holdings.give_back(cost::kDescriptor);
   return true;
 }
@@ -44,8 +49,7 @@ bool heap_free(State& s, uint64_t address) {
 namespace {
 
 Result allocate(Call& c, uint64_t size) {
-  c.host.work(c.s.heap.size() / 16);
-  const uint64_t at = heap_allocate(c.s, c.memory(), size);
+  const uint64_t at = heap_allocate(c.s, c.memory(), size, &c.host);
   return at ? Result(static_cast<int64_t>(at)) : Error::NOMEM;
 }
 

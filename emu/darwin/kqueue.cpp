@@ -1,5 +1,6 @@
 // Darwin's ways to wait for readiness: kqueue, and the older select and poll.
 #include <algorithm>
+#include <utility>
 
 #include "emu/darwin/call.h"
 #include "emu/posix/files.h"
@@ -77,7 +78,7 @@ uint64_t timer_ns(const KEvent& x) {
   return n > kNever / unit ? kNever : std::max<uint64_t>(n * unit, 1);
 }
 
-// What there is beside descriptors: the guest's own events, timers; of files' and processes' changes there are none.
+// What there is beside descriptors: the guest's own events, timers, signals that are sent.
 Result change_other(const Change& k) {
   const std::pair<int, uint64_t> key{k.x.filter, k.x.ident};
   const auto it = k.queue.others.find(key);
@@ -98,6 +99,11 @@ Result change_other(const Change& k) {
     item.flags = combined(item.flags, k.x.fflags);
     item.fired = item.fired || (k.x.fflags & note::TRIGGER);
   }
+  if (k.x.filter == evfilt::SIGNAL) {
+    if (k.x.ident < 1 || k.x.ident > sig::kMax) return Error::INVAL;
+    item.events |= ev::CLEAR;  // filt_sigattach() of bsd/kern/kern_sig.c
+    k.c.s.watches_signals = true;
+  }
   if (k.x.filter == evfilt::TIMER && k.has(ev::ADD)) {
     item.interval = timer_ns(k.x);
     item.expiry = deadline_after(k.c.m, item.interval);
@@ -105,13 +111,16 @@ Result change_other(const Change& k) {
   return add_other(k.c, k.set, key, item);
 }
 
+// Files change by the guest's own doing only, and nobody here would tell of it: who wants to know learns that it won't.
+Result no_change_of_files(const Change&) { return Error::NOTSUP; }
+
 struct FilterRow {
   int filter;
   Result (*change)(const Change&);
 };
-constexpr FilterRow kFilters[] = {{evfilt::READ, change_file},   {evfilt::WRITE, change_file},
-                                  {evfilt::USER, change_other},  {evfilt::TIMER, change_other},
-                                  {evfilt::VNODE, change_other}, {evfilt::SIGNAL, change_other}};
+constexpr FilterRow kFilters[] = {{evfilt::READ, change_file},         {evfilt::WRITE, change_file},
+                                  {evfilt::USER, change_other},        {evfilt::TIMER, change_other},
+                                  {evfilt::VNODE, no_change_of_files}, {evfilt::SIGNAL, change_other}};
 
 Result change(const Change& k) {
   const auto row = std::find_if(std::begin(kFilters), std::end(kFilters),
@@ -206,11 +215,10 @@ Result collect_others(Call& c, int set, EventList& list) {
   for (auto& [key, item] : queue.others) {
     if (list.full()) break;
     if (item.disarmed) continue;
-    const int64_t expiries = key.first == evfilt::TIMER ? expire(item, c.m.now_ns()) : 0;
-    if (!item.fired && expiries == 0) continue;
-    const KEvent x{
-        key.second, static_cast<int16_t>(key.first), static_cast<uint16_t>(item.events), item.flags, expiries,
-        item.data};
+    const int64_t count = key.first == evfilt::TIMER ? expire(item, c.m.now_ns()) : std::exchange(item.count, 0);
+    if (!item.fired && count == 0) continue;
+    const KEvent x{key.second, static_cast<int16_t>(key.first), static_cast<uint16_t>(item.events), item.flags, count,
+                   item.data};
     if (!list.add(x)) return Error::FAULT;
     if (item.events & ev::CLEAR) item.fired = false, item.flags = 0;
     if (item.events & ev::DISPATCH) item.disarmed = true;
@@ -262,6 +270,20 @@ Result wait_for_events(Call& c, const WatchSet& queue, uint64_t deadline) {
 }
 
 }  // namespace
+
+void note_sent(posix::State& shared, int signo) {
+  auto& s = static_cast<State&>(shared);
+  if (!s.watches_signals) return;
+  for (auto& [id, f] : s.files) {
+    WatchSet* set = f.as<WatchSet>();
+    const auto it =
+        set ? set->others.find({evfilt::SIGNAL, static_cast<uint64_t>(signo)}) : decltype(set->others.end()){};
+    if (!set || it == set->others.end()) continue;
+    ++it->second.count;
+    it->second.fired = true;
+    note_change(s, f);
+  }
+}
 
 Result imp_kqueue(Call& c) {
   OpenFile f;

@@ -28,15 +28,24 @@ bool may_split(const Memory& memory, uint64_t begin, uint64_t length, size_t mor
 }  // namespace
 
 // The kernel looks upwards from the hint, then from the lowest place (osfmk/vm/vm_map.c).
-uint64_t choose_place(const State& s, const Memory& memory, uint64_t hint, uint64_t length) {
+uint64_t choose_place(State& s, const Memory& memory, uint64_t hint, uint64_t length) {
   const Layout& l = layout_of(s);
   hint = s.page_of(hint);
   for (uint64_t from : {std::max(hint, s.mmap_base), s.mmap_base}) {
-    if (from < l.calls)
-      if (const uint64_t at = memory.find_free(length, from, l.calls, s.page())) return at;
-    if (const uint64_t at = memory.find_free(length, std::max(from, l.calls_end), l.highest, s.page())) return at;
+    const FreeSearch& k = s.searched;
+    const uint64_t begin = k.from == from && length >= k.length ? std::max(from, k.at) : from;
+    uint64_t at = begin < l.calls ? memory.find_free(length, begin, l.calls, s.page()) : 0;
+    if (at == 0) at = memory.find_free(length, std::max(begin, l.calls_end), l.highest, s.page());
+    if (at == 0) continue;
+    s.searched = {from, length, at};
+    return at;
   }
   return 0;
+}
+
+void unmap_place(State& s, Memory& memory, uint64_t address, uint64_t length) {
+  memory.unmap(address, length);
+  s.searched = {};
 }
 
 namespace {
@@ -91,7 +100,7 @@ Result imp_munmap(Call& c) {
   const uint64_t length = c.s.page_up(c.a[1]);
   if (c.a[0] % c.s.page() != 0 || length == 0 || !usable(c.s, c.a[0], length)) return Error::INVAL;
   if (!may_split(c.memory(), c.a[0], length, 0)) return Error::NOMEM;
-  c.memory().unmap(c.a[0], length);
+  unmap_place(c.s, c.memory(), c.a[0], length);
   // A look at all mappings now and then, not each time.
   if (!c.s.mapped_files.empty() && ++c.s.unmaps > c.memory().mappings().size() / 64)
     drop_unmapped_files(c.s, c.memory());

@@ -228,6 +228,13 @@ Result rename_at(Call& c, int from_fd, uint64_t from_at, int to_fd, uint64_t to_
   return rename_path(c, from, path, no_replace);
 }
 
+// Of the flags only RENAME_EXCL; RENAME_SWAP is for file systems that can.
+Result rename_with_flags(Call& c, int from_fd, uint64_t from_at, int to_fd, uint64_t to_at, uint32_t flags) {
+  constexpr uint32_t kExclusive = 4;
+  if (flags & ~kExclusive) return Error::NOTSUP;
+  return rename_at(c, from_fd, from_at, to_fd, to_at, flags & kExclusive);
+}
+
 Result symlink_at(Call& c, uint64_t target_at, int dirfd, uint64_t path_at) {
   std::string target;
   HostPath path;
@@ -278,11 +285,8 @@ Result imp_unlink(Call& c) { return unlink_at(c, at::FDCWD, c.a[0], false); }
 Result imp_unlinkat(Call& c) { return unlink_at(c, c.i32(), c.a[1], c.u32(2) & at::REMOVEDIR); }
 Result imp_rename(Call& c) { return rename_at(c, at::FDCWD, c.a[0], at::FDCWD, c.a[1], false); }
 Result imp_renameat(Call& c) { return rename_at(c, c.i32(), c.a[1], c.i32(2), c.a[3], false); }
-Result imp_renamex_np(Call& c) {
-  constexpr uint32_t kExclusive = 4;
-  if (c.u32(2) & ~kExclusive) return Error::OPNOTSUPP;
-  return rename_at(c, at::FDCWD, c.a[0], at::FDCWD, c.a[1], c.u32(2) & kExclusive);
-}
+Result imp_renamex_np(Call& c) { return rename_with_flags(c, at::FDCWD, c.a[0], at::FDCWD, c.a[1], c.u32(2)); }
+Result imp_renameatx_np(Call& c) { return rename_with_flags(c, c.i32(), c.a[1], c.i32(2), c.a[3], c.u32(4)); }
 Result imp_symlink(Call& c) { return symlink_at(c, c.a[0], at::FDCWD, c.a[1]); }
 Result imp_symlinkat(Call& c) { return symlink_at(c, c.a[0], c.i32(1), c.a[2]); }
 Result imp_link(Call& c) { return link_at(c, at::FDCWD, c.a[0], at::FDCWD, c.a[1], true); }

@@ -12,35 +12,34 @@ namespace {
 
 using sig::bit;
 
-// si_code of a signal that somebody sent: 0, whatever headers say of SI_USER, but what sendsig() says of two.
-int code_of_sent(int signo) { return signo == sig::BUS ? sig::kBusAdrerr : signo == sig::TRAP ? sig::kTrapBrkpt : 0; }
+// si_code of a signal that somebody sent: 0, whatever headers say of SI_USER, but what the sendsig() of each
+// instruction set says of these.
+struct SentCode {
+  int signo, amd64, arm64;
+};
+constexpr SentCode kSentCodes[] = {{sig::ILL, 0, sig::kIllIlltrp},
+                                   {sig::TRAP, sig::kTrapBrkpt, 0},
+                                   {sig::BUS, sig::kBusAdrerr, sig::kBusAdraln},
+                                   {sig::SEGV, 0, sig::kSegvAccerr}};
+
+int code_of_sent(const State& s, int signo) {
+  for (const SentCode& row : kSentCodes)
+    if (row.signo == signo) return s.amd64() ? row.amd64 : row.arm64;
+  return 0;
+}
 
 Signal from_self(const posix::State& s, int signo) {
-  return Signal{signo, code_of_sent(signo), {static_cast<uint32_t>(s.pid) | uint64_t{kGuestUid} << 32, 0}};
+  return Signal{signo,
+                code_of_sent(static_cast<const State&>(s), signo),
+                {static_cast<uint32_t>(s.pid) | uint64_t{kGuestUid} << 32, 0}};
 }
 
 Signal from_timer(const Timer& t, int) { return Signal{t.signo}; }
 
-}  // namespace
-
-const SignalRules kSignalRules = {
-    .unblockable = bit(sig::KILL) | bit(sig::STOP),
-    // Faults of the thread itself come first.
-    .synchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
-    .ignored_by_default =
-        bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH) | bit(sig::IO) | bit(sig::INFO),
-    .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
-    .first_queued = kMaxSignal + 1,  // none queue
-    .from_self = from_self,
-    .from_timer = from_timer,
-    .broken_pipe = sig::PIPE,
-};
-
-namespace {
-
 // The interrupted call: EINTR, or made again, for which pc still stands at an import. Functions that give their error's
 // number never tell of a signal.
-void leave_interrupted_call(State& s, MachineState& m, size_t index, const SigAction* handler) {
+void leave_interrupted_call(posix::State& shared, MachineState& m, size_t index, const SigAction* handler) {
+  auto& s = static_cast<State&>(shared);
   Thread& thread = m.threads[index];
   ThreadInfo& t = s.threads.at(thread.tid);
   const Wait wait = std::exchange(t.wait, Wait{});
@@ -59,7 +58,8 @@ void leave_interrupted_call(State& s, MachineState& m, size_t index, const SigAc
 // A frame that cannot be written or read: SIGILL, which is not caught.
 void lose_stack(MachineState& m) { end_process(m, 0, sig::ILL); }
 
-void enter(State& s, MachineState& m, size_t index, const Signal& info, const SigAction& action) {
+void enter(posix::State& shared, MachineState& m, size_t index, const Signal& info, const SigAction& action) {
+  auto& s = static_cast<State&>(shared);
   Thread& thread = m.threads[index];
   ThreadInfo& t = s.threads.at(thread.tid);
   ThreadExtra& extra = s.extras.at(thread.tid);
@@ -86,35 +86,24 @@ void enter(State& s, MachineState& m, size_t index, const Signal& info, const Si
   t.mask &= ~kSignalRules.unblockable;
 }
 
-void default_action(MachineState& m, const Signal& info) {
-  if (kSignalRules.ignored_by_default & bit(info.signo)) return;
-  if (kSignalRules.stop_by_default & bit(info.signo))
-    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
-  end_process(m, 0, info.signo);
-}
-
 }  // namespace
 
-void deliver(State& s, MachineState& m, HostPort&, size_t index) {
-  ThreadInfo& t = s.threads.at(m.threads[index].tid);
-  while (!m.exited) {
-    const std::optional<Signal> info = take_signal(s, t, ~t.mask);
-    if (!info) break;
-    SigAction& action = s.actions[static_cast<size_t>(info->signo)];
-    if (action.handler == SigAction::kIgnore) continue;
-    if (action.handler == SigAction::kDefault) {
-      default_action(m, *info);
-      continue;
-    }
-    if (t.interrupted) leave_interrupted_call(s, m, index, &action);
-    const SigAction taken = action;
-    if (action.flags & sig::kResethand) action.handler = SigAction::kDefault;
-    enter(s, m, index, *info, taken);
-  }
-  if (m.exited || !t.interrupted) return;
-  if (t.saved_mask) t.mask = *std::exchange(t.saved_mask, std::nullopt);
-  leave_interrupted_call(s, m, index, nullptr);
-}
+const SignalRules kSignalRules = {
+    .unblockable = bit(sig::KILL) | bit(sig::STOP),
+    // Faults of the thread itself come first.
+    .synchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
+    .ignored_by_default =
+        bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH) | bit(sig::IO) | bit(sig::INFO),
+    .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
+    .first_queued = kMaxSignal + 1,  // none queue
+    .from_self = from_self,
+    .from_timer = from_timer,
+    .broken_pipe = sig::PIPE,
+    .once_flag = sig::kResethand,
+    .leave_call = leave_interrupted_call,
+    .enter = enter,
+    .sent = note_sent,
+};
 
 void return_from_signal(State& s, MachineState& m) {
   FrameReturn f;

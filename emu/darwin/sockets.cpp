@@ -130,31 +130,23 @@ Result imp_connect(Call& c) {
 }
 
 Result imp_getsockname(Call& c) {
-  Result e;
-  const Socket* x = socket_of(c, c.i32(), e);
-  return x ? put_address(c, x->local.empty() ? unnamed(x->family) : x->local, c.a[1], c.a[2]) : e;
+  Address a;
+  const Result e = local_address(c, c.i32(), a);
+  return e ? put_address(c, a, c.a[1], c.a[2]) : e;
 }
 
 Result imp_getpeername(Call& c) {
-  Result e;
-  const Socket* x = socket_of(c, c.i32(), e);
-  if (!x) return e;
-  return x->peer.empty() ? Error::NOTCONN : put_address(c, x->peer, c.a[1], c.a[2]);
+  Address a;
+  const Result e = peer_address(c, c.i32(), a);
+  return e ? put_address(c, a, c.a[1], c.a[2]) : e;
 }
 
-Result imp_shutdown(Call& c) {
-  constexpr uint32_t kRead = 0, kWrite = 1, kBoth = 2;
-  Result e;
-  if (!socket_of(c, c.i32(), e)) return e;
-  if (c.u32(1) > kBoth) return Error::INVAL;
-  return shut_down(c, c.i32(), c.u32(1) != kWrite, c.u32(1) != kRead);
-}
+Result imp_shutdown(Call& c) { return shut_down(c, c.i32(), c.u32(1)); }
 
 // --- messages ---
 
 namespace {
 
-constexpr uint64_t kMostSent = 1 << 20;
 enum : uint64_t { kSocketLevel = 0xffff };
 enum Option : uint32_t {
   kAccepting = 0x2,
@@ -180,14 +172,9 @@ Result send(Call& c, const std::string& bytes, uint32_t flags, const Address* to
 }
 
 Result get_message(Call& c, MsgHdr& m, std::vector<Part>& parts, uint64_t& total) {
-  constexpr int32_t kMaxVectors = 1024;
   if (!c.get(c.a[1], m)) return Error::FAULT;
-  if (m.iov_count < 0 || m.iov_count > kMaxVectors) return Error::MSGSIZE;
-  parts.resize(static_cast<size_t>(m.iov_count));
-  if (!c.memory().read(m.iov, parts.data(), parts.size() * sizeof(Part))) return Error::FAULT;
-  total = 0;
-  for (const Part& p : parts) total += std::min<uint64_t>(p.size, kMostSent);
-  return total > 16 * kMostSent ? Error::MSGSIZE : kOk;
+  if (m.iov_count < 0) return Error::MSGSIZE;
+  return get_buffers(c, m.iov, static_cast<uint64_t>(m.iov_count), parts, total);
 }
 
 }  // namespace
@@ -198,8 +185,8 @@ Result imp_sendto(Call& c) {
   const Socket* x = socket_of(c, c.i32(), e);
   if (!x) return e;
   Address to;
-  std::string bytes(std::min<uint64_t>(c.a[2], kMostSent), '\0');
-  if (!c.memory().read(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;
+  std::string bytes;
+  if (e = get_bytes(c, c.a[1], c.a[2], bytes); !e) return e;
   if (c.a[4] != 0)
     if (e = get_address(c, c.a[4], c.u32(5), x->family, to); !e) return e;
   return send(c, bytes, c.u32(3), c.a[4] != 0 ? &to : nullptr);
@@ -231,11 +218,7 @@ Result imp_sendmsg(Call& c) {
   if (m.control_size > 0) return Error::OPNOTSUPP;  // passes no descriptors
   std::string bytes;
   Address to;
-  for (const Part& p : parts) {
-    std::string part(std::min<uint64_t>(p.size, kMostSent), '\0');
-    if (!c.memory().read(p.address, part.data(), part.size())) return Error::FAULT;
-    bytes += part;
-  }
+  if (e = gather(c, parts, bytes); !e) return e;
   if (m.name != 0 && m.name_size != 0)
     if (e = get_address(c, m.name, m.name_size, x->family, to); !e) return e;
   return send(c, bytes, c.u32(2), to.empty() ? nullptr : &to);
@@ -244,18 +227,14 @@ Result imp_sendmsg(Call& c) {
 Result imp_recvmsg(Call& c) {
   MsgHdr m{};
   std::vector<Part> parts;
-  uint64_t total = 0, whole = 0, done = 0;
+  uint64_t total = 0, whole = 0;
   if (const Result e = get_message(c, m, parts, total); !e) return e;
   std::string bytes;
   Address from;
   const Result n =
       receive(c, c.i32(), std::min<uint64_t>(total, kSocketBuffer), transfer(c.u32(2)), bytes, from, whole);
   if (!n) return n;
-  for (const Part& p : parts) {
-    const uint64_t k = std::min<uint64_t>(p.size, bytes.size() - done);
-    if (!c.memory().write(p.address, bytes.data() + done, k)) return Error::FAULT;
-    done += k;
-  }
+  if (const Result e = scatter(c, parts, bytes); !e) return e;
   constexpr uint64_t kNameSize = offsetof(MsgHdr, name_size);
   m.control_size = 0;
   m.flags = whole > bytes.size() ? static_cast<uint32_t>(kTruncated) : 0;

@@ -48,6 +48,13 @@ using ImportSlots = std::vector<ImportSlot>;
 extern const SignalRules kSignalRules;  // signals.cpp
 extern const System kSystem;            // darwin.cpp
 
+inline constexpr uint64_t kHeapBase = 0x600000000000, kHeapLimit = uint64_t{1} << 32;
+
+// What a search for a free place has found: from `from` up to `at` there is none of `length` bytes or more.
+struct FreeSearch {
+  uint64_t from = 0, length = 0, at = 0;
+};
+
 struct State : posix::State {
   State() { system = &kSystem; }
 
@@ -56,9 +63,12 @@ struct State : posix::State {
   std::map<int, ThreadExtra> extras;           // by tid, beside `threads`
   std::map<uint64_t, EndedThread> ended;       // by pthread_t
   std::map<uint64_t, uint64_t> keys;           // of thread-specific data: their destructors
-  uint64_t mmap_base = 0;                      // where a search for a free place begins
-  std::map<uint64_t, uint64_t> heap;           // libSystem's own: sizes by address
+  FreeSearch searched;                // the last one; follows from the mappings, and is forgotten when one goes
+  uint64_t mmap_base = 0;             // where a search for a free place begins
+  std::map<uint64_t, uint64_t> heap;  // libSystem's own: sizes by address
   uint64_t heap_end = 0;
+  uint64_t heap_full_to = kHeapBase;            // no free place below: where a search begins. Follows from the heap.
+  bool watches_signals = false;                 // some kqueue has an EVFILT_SIGNAL, or had
   std::map<std::string, uint64_t> texts;        // in the heap, for good
   std::array<RLimit, rlimit::kCount> limits{};  // but of open files, which the shared state has
 
@@ -79,7 +89,6 @@ inline constexpr Layout kLayouts[2] = {
     {0x170000000, 0x180000000, 0x280000000, 0x7ffffe000000},           // arm64
 };
 inline const Layout& layout_of(const State& s) { return kLayouts[s.amd64() ? 0 : 1]; }
-inline constexpr uint64_t kHeapStart = 0x600000000000, kHeapLimit = uint64_t{1} << 32;
 inline constexpr uint64_t kCallSize = 16;
 
 }  // namespace deferscope::emu::darwin

@@ -14,7 +14,7 @@ Result imp_zero(Call&) { return 0; }
 Result imp_one(Call&) { return 1; }
 Result imp_denied(Call&) { return Error::PERM; }  // outside the sandbox
 Result imp_unknown(Call&) { return Error::NOSYS; }
-Result imp_unsupported(Call&) { return Error::OPNOTSUPP; }
+Result imp_unsupported(Call&) { return Error::NOTSUP; }
 Result imp_no_child(Call&) { return Error::CHILD; }
 Result imp_no_exec(Call&) { return Error::ACCES; }
 

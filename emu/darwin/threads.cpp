@@ -181,7 +181,7 @@ bool run_destructor(Call& c) {
 }
 
 void unmap(Call& c, const EndedThread& t) {
-  if (t.mapping) c.memory().unmap(t.mapping, t.mapping_size);
+  if (t.mapping) unmap_place(c.s, c.memory(), t.mapping, t.mapping_size);
 }
 
 // The thread is gone; what it leaves stays until it is joined.

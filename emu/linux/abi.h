@@ -17,7 +17,7 @@ inline constexpr int PERM = 1, NOENT = 2, SRCH = 3, INTR = 4, IO = 5, NXIO = 6, 
                      MSGSIZE = 90, PROTOTYPE = 91, NOPROTOOPT = 92, PROTONOSUPPORT = 93, SOCKTNOSUPPORT = 94,
                      OPNOTSUPP = 95, AFNOSUPPORT = 97, ADDRINUSE = 98, ADDRNOTAVAIL = 99, NETUNREACH = 101,
                      CONNRESET = 104, NOBUFS = 105, ISCONN = 106, NOTCONN = 107, TIMEDOUT = 110, CONNREFUSED = 111,
-                     INPROGRESS = 115, DQUOT = 122;
+                     INPROGRESS = 115, DQUOT = 122, NOTSUP = OPNOTSUPP;
 }  // namespace err
 
 int linux_errno(posix::Error error);

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "emu/linux/call.h"
-#include "isa/lift.h"
 
 namespace deferscope::emu::linux_ {
 namespace {
@@ -43,32 +42,6 @@ constexpr FaultRow kBehindFileRows[] = {{X, Fault::Page, true, sig::BUS, sig::kB
                                         {A, Fault::Page, true, sig::BUS, sig::kBusAdrerr, kAccess, 0,  false}};
 // clang-format on
 
-// x86-64's instruction at pc; none (length 0) where nothing can be read.
-isa::Lifted lift_at(const MachineState& m, uint64_t pc) {
-  uint8_t bytes[15];
-  uint64_t n = 0;
-  while (n < sizeof bytes && m.memory.peek(pc + n, bytes + n, 1)) ++n;
-  isa::Lifted in;
-  isa::lift(isa::Isa::x86_64, {bytes, n}, pc, in);
-  return in;
-}
-
-// The instruction at pc reaches `address` by way of the stack segment: RSP or RBP is the base, or it pushes, pops,
-// calls or returns.
-bool through_stack_segment(const MachineState& m, uint64_t address) {
-  const isa::CpuState& cpu = m.threads[m.current].cpu;
-  const isa::Lifted in = lift_at(m, cpu.pc);
-  for (int i = 0; i < in.count; ++i) {
-    const isa::Mem& mem = in.uops[i].mem;
-    if ((mem.base != isa::kRsp && mem.base != isa::kRbp) || mem.seg != isa::kZero || in.uops[i].op == isa::Op::Lea)
-      continue;
-    const uint64_t index = mem.index == isa::kZero ? 0 : cpu.r[mem.index] << mem.shift;
-    const uint64_t at = cpu.r[mem.base] + index + static_cast<uint64_t>(mem.disp);
-    if (address - at < 16) return true;
-  }
-  return false;
-}
-
 // x86-64's page fault error code: present, write, user, fetch.
 uint64_t error_code(const MachineState& m, const isa::Outcome& o) {
   constexpr uint64_t kPresent = 1, kWriting = 2, kUser = 4, kFetch = 16;
@@ -90,22 +63,13 @@ bool may_access(const MachineState& m, const isa::Outcome& o) {
   return prot & (o.access == isa::Access::Write ? kWrite : o.access == isa::Access::Execute ? kExec : kRead);
 }
 
-uint64_t signal_address(const FaultRow& row, const isa::Outcome& o, uint64_t pc) {
-  switch (row.address) {
-    case FaultAddress::Zero: return 0;
-    case FaultAddress::Access: return o.address;
-    case FaultAddress::Pc: return pc;
-  }
-  return 0;
-}
-
 // What the signal frame's mcontext will say.
 void note_fault(ThreadExtra& t, const MachineState& m, const FaultRow& row, const isa::Outcome& o) {
   if (row.isa == isa::Isa::arm64) {
     t.fault_address = o.fault == Fault::Page || o.fault == Fault::Alignment ? o.address : m.threads[m.current].cpu.pc;
     return;
   }
-  t.trapno = static_cast<uint64_t>(row.trapno);
+  t.trapno = static_cast<uint64_t>(row.exception);
   t.error_code = o.fault == Fault::Page ? error_code(m, o) : 0;
   if (o.fault == Fault::Page) t.fault_address = o.address;
 }
@@ -113,12 +77,6 @@ void note_fault(ThreadExtra& t, const MachineState& m, const FaultRow& row, cons
 }  // namespace
 
 std::span<const FaultRow> fault_rows() { return kFaultRows; }
-
-const FaultRow* find_fault(isa::Isa isa, Fault fault, bool mapped) {
-  for (const FaultRow& row : kFaultRows)
-    if (row.isa == isa && row.fault == fault && row.mapped == mapped) return &row;
-  return nullptr;
-}
 
 void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   isa::CpuState& cpu = m.cpu();
@@ -130,11 +88,11 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   const bool permitted = mapped && m.memory.is_behind_file(o.address) && may_access(m, o);
   const FaultRow* row = permitted ? &kBehindFileRows[!s.amd64()]
                         : stack   ? &kStackRow
-                                  : find_fault(s.isa, o.fault, mapped);
+                                  : find_fault(kFaultRows, s.isa, o.fault, mapped);
   if (!row) throw Unsupported(fmt::format("instruction at {:#x} is not implemented", cpu.pc));
   note_fault(s.extras.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);
-  if (row->behind) cpu.pc += lift_at(m, cpu.pc).length;
+  if (row->behind) cpu.pc += x86_lift_at(m, cpu.pc).length;
   force_signal(s, m, m.current, Signal{row->signal, row->code, {address, 0}});
 }
 

@@ -47,7 +47,7 @@ class Linux final : public Os {
   uint64_t copy_bytes() const override { return sizeof *this + s_.holdings.held - shared_bytes(); }
   uint64_t shared_bytes() const override { return posix::shared_bytes(s_); }
   std::string describe_thread(const MachineState& m, const Thread& t) const override;
-  std::string call_name(uint64_t number) const override;
+  CallId requested_call(const isa::CpuState& cpu) const override;
   std::vector<std::string> environment(const GuestOptions& options) const override {
     return posix::environment(options);
   }
@@ -107,9 +107,10 @@ std::string Linux::describe_thread(const MachineState& m, const Thread& t) const
   return posix::describe_thread(s_, t, waits ? syscall_row(s_.threads.at(t.tid).wait.op.call).name : "");
 }
 
-std::string Linux::call_name(uint64_t number) const {
+CallId Linux::requested_call(const isa::CpuState& cpu) const {
+  const uint64_t number = cpu.r[kNumber[s_.column()]];
   const int row = find_syscall(s_.column(), number);
-  return row < 0 ? "" : syscall_row(static_cast<unsigned>(row)).name;
+  return {number, row < 0 ? "" : syscall_row(static_cast<unsigned>(row)).name};
 }
 
 }  // namespace

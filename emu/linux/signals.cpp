@@ -26,18 +26,6 @@ Signal from_timer(const Timer& t, int id) {
 
 }  // namespace
 
-const SignalRules kSignalRules = {
-    .unblockable = bit(sig::KILL) | bit(sig::STOP),
-    // Faults of the thread itself come first.
-    .synchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
-    .ignored_by_default = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH),
-    .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
-    .first_queued = sig::kRealTime,
-    .from_self = from_user,
-    .from_timer = from_timer,
-    .broken_pipe = sig::PIPE,
-};
-
 std::array<uint8_t, kSigInfoSize> siginfo_bytes(const Signal& info) {
   std::array<uint8_t, kSigInfoSize> out{};
   const int32_t head[3] = {info.signo, 0, info.code};
@@ -67,7 +55,9 @@ AltStack reported_altstack(const AltStack& a, uint64_t sp) {
 isa::Reg sp_reg(const State& s) { return s.amd64() ? isa::kRsp : isa::kSp; }
 
 // The interrupted system call: EINTR, or its instruction again.
-void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const SigAction* handler) {
+void leave_interrupted_call(posix::State& shared, MachineState& m, size_t index, const SigAction* handler) {
+  auto& s = static_cast<State&>(shared);
+  Thread& thread = m.threads[index];
   ThreadInfo& t = s.threads.at(thread.tid);
   const bool again = !handler || (t.wait.restart && (handler->flags & sig::kSaRestart));
   isa::CpuState& cpu = thread.cpu;
@@ -87,7 +77,8 @@ void leave_interrupted_call(State& s, MachineState& m, Thread& thread, const Sig
   t.wait = Wait{};
 }
 
-void push_frame(State& s, MachineState& m, size_t index, const Signal& info, const SigAction& action) {
+void push_frame(posix::State& shared, MachineState& m, size_t index, const Signal& info, const SigAction& action) {
+  auto& s = static_cast<State&>(shared);
   Thread& thread = m.threads[index];
   ThreadInfo& t = s.threads.at(thread.tid);
   ThreadExtra& extra = s.extras.at(thread.tid);
@@ -114,13 +105,6 @@ void push_frame(State& s, MachineState& m, size_t index, const Signal& info, con
   t.mask &= ~kSignalRules.unblockable;
 }
 
-void default_action(MachineState& m, const Signal& info) {
-  if (kSignalRules.ignored_by_default & bit(info.signo)) return;
-  if (kSignalRules.stop_by_default & bit(info.signo))
-    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", info.signo));
-  end_process(m, 0, info.signo);
-}
-
 // rt_sigtimedwait's signal has come: it is taken without a handler.
 bool finish_sigtimedwait(State& s, MachineState& m, HostPort& host, size_t index) {
   ThreadInfo& t = s.threads.at(m.threads[index].tid);
@@ -134,27 +118,24 @@ bool finish_sigtimedwait(State& s, MachineState& m, HostPort& host, size_t index
 
 }  // namespace
 
+const SignalRules kSignalRules = {
+    .unblockable = bit(sig::KILL) | bit(sig::STOP),
+    // Faults of the thread itself come first.
+    .synchronous = bit(sig::SEGV) | bit(sig::BUS) | bit(sig::ILL) | bit(sig::TRAP) | bit(sig::FPE) | bit(sig::SYS),
+    .ignored_by_default = bit(sig::CHLD) | bit(sig::CONT) | bit(sig::URG) | bit(sig::WINCH),
+    .stop_by_default = bit(sig::STOP) | bit(sig::TSTP) | bit(sig::TTIN) | bit(sig::TTOU),
+    .first_queued = sig::kRealTime,
+    .from_self = from_user,
+    .from_timer = from_timer,
+    .broken_pipe = sig::PIPE,
+    .once_flag = sig::kSaResethand,
+    .leave_call = leave_interrupted_call,
+    .enter = push_frame,
+};
+
 void deliver(State& s, MachineState& m, HostPort& host, size_t index) {
-  Thread& thread = m.threads[index];
-  ThreadInfo& t = s.threads.at(thread.tid);
   finish_sigtimedwait(s, m, host, index);
-  while (!m.exited) {
-    const std::optional<Signal> info = take_signal(s, t, ~t.mask);
-    if (!info) break;
-    SigAction& action = s.actions[static_cast<size_t>(info->signo)];
-    if (action.handler == SigAction::kIgnore) continue;
-    if (action.handler == SigAction::kDefault) {
-      default_action(m, *info);
-      continue;
-    }
-    if (t.interrupted) leave_interrupted_call(s, m, thread, &action);
-    const SigAction taken = action;
-    if (action.flags & sig::kSaResethand) action.handler = SigAction::kDefault;
-    push_frame(s, m, index, *info, taken);
-  }
-  if (m.exited || !t.interrupted) return;
-  if (t.saved_mask) t.mask = *std::exchange(t.saved_mask, std::nullopt);
-  leave_interrupted_call(s, m, thread, nullptr);
+  deliver_pending(s, m, index);
 }
 
 Result sys_rt_sigaction(Call& c) {

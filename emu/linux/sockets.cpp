@@ -136,25 +136,18 @@ Result sys_connect(Call& c) {
 }
 
 Result sys_getsockname(Call& c) {
-  Result e;
-  const Socket* x = socket_of(c, c.fd(), e);
-  return x ? put_address(c, x->local.empty() ? unnamed(x->family) : x->local, c.a[1], c.a[2]) : e;
+  Address a;
+  const Result e = local_address(c, c.fd(), a);
+  return e ? put_address(c, a, c.a[1], c.a[2]) : e;
 }
 
 Result sys_getpeername(Call& c) {
-  Result e;
-  const Socket* x = socket_of(c, c.fd(), e);
-  if (!x) return e;
-  return x->peer.empty() ? Error::NOTCONN : put_address(c, x->peer, c.a[1], c.a[2]);
+  Address a;
+  const Result e = peer_address(c, c.fd(), a);
+  return e ? put_address(c, a, c.a[1], c.a[2]) : e;
 }
 
-Result sys_shutdown(Call& c) {
-  constexpr uint64_t kRead = 0, kWrite = 1, kBoth = 2;
-  Result e;
-  if (!socket_of(c, c.fd(), e)) return e;
-  if (c.a[1] > kBoth) return Error::INVAL;
-  return shut_down(c, c.fd(), c.a[1] != kWrite, c.a[1] != kRead);
-}
+Result sys_shutdown(Call& c) { return shut_down(c, c.fd(), c.a[1]); }
 
 // --- messages ---
 
@@ -173,14 +166,8 @@ struct MessageHeader {
 };
 
 Result get_message(Call& c, MessageHeader& m, std::vector<Part>& parts, uint64_t& total) {
-  constexpr uint64_t kMaxVectors = 1024;
   if (!c.get(c.a[1], m)) return Error::FAULT;
-  if (m.iov_count > kMaxVectors) return Error::MSGSIZE;
-  parts.resize(m.iov_count);
-  if (!c.memory().read(m.iov, parts.data(), parts.size() * sizeof(Part))) return Error::FAULT;
-  total = 0;
-  for (const Part& p : parts) total += std::min<uint64_t>(p.size, 1 << 20);
-  return total > (16u << 20) ? Error::MSGSIZE : kOk;
+  return get_buffers(c, m.iov, m.iov_count, parts, total);
 }
 
 }  // namespace
@@ -190,8 +177,8 @@ Result sys_sendto(Call& c) {
   const Socket* x = socket_of(c, c.fd(), e);
   if (!x) return e;
   Address to;
-  std::string bytes(std::min<uint64_t>(c.a[2], 1 << 20), '\0');
-  if (!c.memory().read(c.a[1], bytes.data(), bytes.size())) return Error::FAULT;
+  std::string bytes;
+  if (e = get_bytes(c, c.a[1], c.a[2], bytes); !e) return e;
   if (c.a[4] != 0)
     if (e = get_address(c, c.a[4], c.a[5], x->family, to); !e) return e;
   return send(c, bytes, c.a[3], c.a[4] != 0 ? &to : nullptr);
@@ -222,11 +209,7 @@ Result sys_sendmsg(Call& c) {
   if (m.control_size > 0) return Error::OPNOTSUPP;  // passes no descriptors
   std::string bytes;
   Address to;
-  for (const Part& p : parts) {
-    std::string part(std::min<uint64_t>(p.size, 1 << 20), '\0');
-    if (!c.memory().read(p.address, part.data(), part.size())) return Error::FAULT;
-    bytes += part;
-  }
+  if (e = gather(c, parts, bytes); !e) return e;
   if (m.name != 0 && m.name_size != 0)
     if (e = get_address(c, m.name, m.name_size, x->family, to); !e) return e;
   return send(c, bytes, c.a[2], to.empty() ? nullptr : &to);
@@ -235,18 +218,14 @@ Result sys_sendmsg(Call& c) {
 Result sys_recvmsg(Call& c) {
   MessageHeader m{};
   std::vector<Part> parts;
-  uint64_t total = 0, whole = 0, done = 0;
+  uint64_t total = 0, whole = 0;
   if (const Result e = get_message(c, m, parts, total); !e) return e;
   std::string bytes;
   Address from;
   const auto flags = static_cast<uint32_t>(c.a[2]);
   const Result n = receive(c, c.fd(), std::min<uint64_t>(total, kSocketBuffer), transfer(flags), bytes, from, whole);
   if (!n) return n;
-  for (const Part& p : parts) {
-    const uint64_t k = std::min<uint64_t>(p.size, bytes.size() - done);
-    if (!c.memory().write(p.address, bytes.data() + done, k)) return Error::FAULT;
-    done += k;
-  }
+  if (const Result e = scatter(c, parts, bytes); !e) return e;
   constexpr uint64_t kNameSize = 8, kControlSize = 40, kFlags = 48;
   bool ok = c.put(c.a[1] + kControlSize, uint64_t{0}) &&
             c.put(c.a[1] + kFlags, whole > bytes.size() ? static_cast<uint32_t>(kTruncated) : 0u);

@@ -44,7 +44,7 @@ struct AddKind {
       if (key.filter) d(key.filter);
     }
     for (const auto& [key, i] : f.others)
-      d(key.first, key.second, i.events, i.flags, i.data, i.fired, i.disarmed, i.expiry, i.interval);
+      d(key.first, key.second, i.events, i.flags, i.data, i.fired, i.disarmed, i.expiry, i.interval, i.count);
   }
   void operator()(const SocketFile& f) { d(f.socket); }
 };

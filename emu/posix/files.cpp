@@ -71,8 +71,8 @@ bool hold_content(State& s, OpenFile& f, uint64_t bytes) {
 
 namespace {
 int free_fd(const State& s, int lowest) {
-  int fd = lowest;
-  for (auto it = s.fds.lower_bound(lowest); it != s.fds.end() && it->first == fd; ++it) ++fd;
+  int fd = std::max(lowest, s.fds_full_to);
+  for (auto it = s.fds.lower_bound(fd); it != s.fds.end() && it->first == fd; ++it) ++fd;
   return fd;
 }
 }  // namespace
@@ -91,6 +91,7 @@ Result new_fd(State& s, Result number, bool cloexec, int lowest) {
     return Error::MFILE;
   }
   s.fds[fd] = Descriptor{file, cloexec};
+  if (lowest <= s.fds_full_to) s.fds_full_to = fd + 1;
   ++s.files.at(file).refs;
   return fd;
 }
@@ -99,6 +100,7 @@ void drop_fd(State& s, int fd) {
   const auto it = s.fds.find(fd);
   const int file = it->second.file;
   s.fds.erase(it);
+  s.fds_full_to = std::min(s.fds_full_to, fd);
   OpenFile& f = s.files.at(file);
   forget_in_sets(s, fd, file);
   if (--f.refs == 0) release(s, file);

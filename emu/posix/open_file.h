@@ -42,7 +42,8 @@ struct UserWatch {
   uint32_t events = 0, flags = 0;  // the system's own
   uint64_t data = 0;               // the guest's
   bool fired = false, disarmed = false;
-  uint64_t expiry = kNoTime, interval = 0;  // ns of the machine's clock; without time nobody but the guest fires it
+  uint64_t expiry = kNoTime, interval = 0;  // ns of the machine's clock; without time something else fires it
+  int64_t count = 0;                        // how often that was since it was reported, where it is told
   static constexpr uint64_t kNoTime = UINT64_MAX;
 };
 

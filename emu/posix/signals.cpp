@@ -1,6 +1,9 @@
 #include "emu/posix/signals.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "emu/posix/context.h"
 
@@ -116,6 +119,7 @@ bool process_takes(const State& s, const MachineState& m, int signo) {
 }
 
 void send_to_thread(State& s, MachineState& m, int tid, const Signal& signal) {
+  if (s.system->signals.sent) s.system->signals.sent(s, signal.signo);
   if (!thread_takes(s, tid, signal.signo)) return;
   enqueue(s, s.threads.at(tid).pending, signal);
   const size_t index = thread_index(m, tid);
@@ -123,6 +127,7 @@ void send_to_thread(State& s, MachineState& m, int tid, const Signal& signal) {
 }
 
 void send_to_process(State& s, MachineState& m, const Signal& signal) {
+  if (s.system->signals.sent) s.system->signals.sent(s, signal.signo);
   const size_t taker = taker_of(s, m, signal.signo);
   if (!taken(s, m, taker, signal.signo)) return;
   enqueue(s, s.pending, signal);
@@ -137,6 +142,40 @@ void force_signal(State& s, MachineState& m, size_t index, const Signal& signal)
     t.mask &= ~signal_bit(signal.signo);
   }
   enqueue(s, t.pending, signal);
+}
+
+namespace {
+
+void default_action(const State& s, MachineState& m, int signo) {
+  const SignalRules& rules = s.system->signals;
+  if (rules.ignored_by_default & signal_bit(signo)) return;
+  if (rules.stop_by_default & signal_bit(signo))
+    throw Unsupported(fmt::format("signal {} would stop the process; stopping is not implemented", signo));
+  end_process(m, 0, signo);
+}
+
+}  // namespace
+
+void deliver_pending(State& s, MachineState& m, size_t index) {
+  const SignalRules& rules = s.system->signals;
+  ThreadInfo& t = s.threads.at(m.threads[index].tid);
+  while (!m.exited) {
+    const std::optional<Signal> signal = take_signal(s, t, ~t.mask);
+    if (!signal) break;
+    SigAction& action = action_of(s, signal->signo);
+    if (action.handler == SigAction::kIgnore) continue;
+    if (action.handler == SigAction::kDefault) {
+      default_action(s, m, signal->signo);
+      continue;
+    }
+    if (t.interrupted) rules.leave_call(s, m, index, &action);
+    const SigAction taken = action;
+    if (action.flags & rules.once_flag) action.handler = SigAction::kDefault;
+    rules.enter(s, m, index, *signal, taken);
+  }
+  if (m.exited || !t.interrupted) return;
+  if (t.saved_mask) t.mask = *std::exchange(t.saved_mask, std::nullopt);
+  rules.leave_call(s, m, index, nullptr);
 }
 
 }  // namespace deferscope::emu::posix

@@ -38,6 +38,12 @@ struct SignalRules {
   Signal (*from_self)(const State& s, int signo);
   Signal (*from_timer)(const Timer& t, int id);  // id -1: an interval timer
   int broken_pipe;
+  uint64_t once_flag;  // of SigAction::flags: the default again when the handler has been called
+  // The call that a signal interrupted fails, or is made again: because the handler's flags ask for it, or as there is
+  // no handler (null).
+  void (*leave_call)(State& s, MachineState& m, size_t index, const SigAction* handler);
+  void (*enter)(State& s, MachineState& m, size_t index, const Signal& signal, const SigAction& action);
+  void (*sent)(State& s, int signo) = nullptr;  // told of each that is sent, whether it is kept or vanishes
 };
 
 uint64_t pending_set(const std::deque<Signal>& queue);
@@ -51,6 +57,9 @@ void send_to_process(State& s, MachineState& m, const Signal& signal);
 void send_to_thread(State& s, MachineState& m, int tid, const Signal& signal);
 // Synchronous: cannot be blocked or ignored.
 void force_signal(State& s, MachineState& m, size_t index, const Signal& signal);
+// What is pending and not blocked happens to the thread: handlers are entered, one in front of the other, or the
+// process ends. Throws Unsupported if it would stop.
+void deliver_pending(State& s, MachineState& m, size_t index);
 // Whether the signal would be kept; else it vanishes, ignored.
 bool thread_takes(const State& s, int tid, int signo);
 bool process_takes(const State& s, const MachineState& m, int signo);

@@ -449,11 +449,29 @@ Result connect_socket(Context& c, int fd, Address to) {
   return is_stream(*x) ? connect_stream(c, fd, id, to, node) : connect_datagram(c, id, to, node);
 }
 
-Result shut_down(Context& c, int fd, bool reading, bool writing) {
+Result local_address(Context& c, int fd, Address& out) {
+  Result e;
+  const Socket* x = socket_of(c, fd, e);
+  if (x) out = x->local.empty() ? unnamed(x->family) : x->local;
+  return e;
+}
+
+Result peer_address(Context& c, int fd, Address& out) {
+  Result e;
+  const Socket* x = socket_of(c, fd, e);
+  if (!x) return e;
+  out = x->peer;
+  return out.empty() ? Error::NOTCONN : kOk;
+}
+
+Result shut_down(Context& c, int fd, uint64_t how) {
+  constexpr uint64_t kRead = 0, kWrite = 1, kBoth = 2;
   Result e;
   int id = 0;
   Socket* x = socket_of(c, fd, e, &id);
   if (!x) return e;
+  if (how > kBoth) return Error::INVAL;
+  const bool reading = how != kWrite, writing = how != kRead;
   if (x->listening) {  // wakes accept
     x->listening = false;
     note_socket(c.s, id);
@@ -481,6 +499,40 @@ Result read_socket(Context& c, int fd, uint64_t address, uint64_t n) {
   if (n > 0 && !c.memory().check_write(address, 1)) return Error::FAULT;
   const Result e = receive(c, fd, std::min<uint64_t>(n, kSocketBuffer), {}, bytes, from, whole);
   return !e || e == kOk ? e : copy_out(c, address, bytes);
+}
+
+Result get_buffers(Context& c, uint64_t at, uint64_t count, std::vector<Part>& parts, uint64_t& total) {
+  constexpr uint64_t kMaxBuffers = 1024;
+  if (count > kMaxBuffers) return Error::MSGSIZE;
+  parts.resize(count);
+  if (!c.memory().read(at, parts.data(), parts.size() * sizeof(Part))) return Error::FAULT;
+  total = 0;
+  for (const Part& p : parts) total += std::min<uint64_t>(p.size, kMostSent);
+  return total > 16 * kMostSent ? Error::MSGSIZE : kOk;
+}
+
+Result get_bytes(Context& c, uint64_t at, uint64_t n, std::string& bytes) {
+  bytes.resize(std::min(n, kMostSent));
+  return c.memory().read(at, bytes.data(), bytes.size()) ? kOk : Error::FAULT;
+}
+
+Result gather(Context& c, const std::vector<Part>& parts, std::string& bytes) {
+  std::string part;
+  for (const Part& p : parts) {
+    if (const Result e = get_bytes(c, p.address, p.size, part); !e) return e;
+    bytes += part;
+  }
+  return 0;
+}
+
+Result scatter(Context& c, const std::vector<Part>& parts, const std::string& bytes) {
+  uint64_t done = 0;
+  for (const Part& p : parts) {
+    const uint64_t n = std::min<uint64_t>(p.size, bytes.size() - done);
+    if (!c.memory().write(p.address, bytes.data() + done, n)) return Error::FAULT;
+    done += n;
+  }
+  return 0;
 }
 
 Result set_option(Context& c, Socket& x, uint64_t option, uint32_t value) {

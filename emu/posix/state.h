@@ -210,6 +210,7 @@ struct State {
   std::array<SigAction, kMaxSignal + 1> actions{};
   std::deque<Signal> pending;  // process-wide
 
+  int fds_full_to = 0;  // none of those below is free: where a search may begin. Follows from `fds`.
   std::map<int, Descriptor> fds;
   std::map<int, OpenFile> files;
   std::map<int, Pipe> pipes;

@@ -5,6 +5,7 @@
 
 #include "darwin_harness.h"
 #include "emu/darwin/abi.h"
+#include "emu/darwin/frame.h"
 #include "emu/darwin/import_table.h"
 
 namespace deferscope::emu::darwin {
@@ -314,6 +315,46 @@ TEST_P(Imports, KqueueHasEventsOfItsUserAndTimers) {
   EXPECT_EQ(p.get<KEvent>(events).data, 2) << "two expiries";
 }
 
+TEST_P(Imports, KqueueCountsSignalsThatAreSent) {
+  Process p(GetParam());
+  ASSERT_EQ(p.call("kqueue"), 3);
+  const uint64_t change = kBuf + 0x100, events = kBuf + 0x200, now = kBuf + 0x300;
+  p.put(now, TimeSpec{});
+  p.put(change, KEvent{sig::WINCH, evfilt::SIGNAL, ev::ADD, 0, 0, 0x77});  // ignored unless it has a handler
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 0);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(p.call("kill", {1000, sig::WINCH}), 0);
+  EXPECT_EQ(p.call("raise", {sig::URG}), 0);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 1);
+  const auto x = p.get<KEvent>(events);
+  EXPECT_EQ(std::pair(x.ident, x.data), std::pair(uint64_t{sig::WINCH}, int64_t{2}));
+  EXPECT_EQ(x.udata, 0x77u);
+  EXPECT_EQ(p.call("kevent", {3, 0, 0, events, 1, now}), 0) << "told once";
+  p.put(change, KEvent{32, evfilt::SIGNAL, ev::ADD, 0, 0, 0});
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), -1);
+  EXPECT_EQ(p.error(0), err::INVAL);
+  p.put(change, KEvent{0, evfilt::VNODE, ev::ADD, 2, 0, 0});
+  EXPECT_EQ(p.call("kevent", {3, change, 1, 0, 0, 0}), -1);
+  EXPECT_EQ(p.error(0), err::NOTSUP);
+}
+
+TEST_P(Imports, PartsAreReadAndWrittenAtAPosition) {
+  Process p(GetParam());
+  struct {
+    uint64_t address, size;
+  } parts[2] = {{p.put_string(0x400, "abc"), 3}, {p.put_string(0x500, "def"), 3}};
+  p.put(kBuf, parts);
+  ASSERT_EQ(p.call("open", {p.put_string(0x100, "/tmp/f"), open_flag::CREAT | 2, 0600}, {0600}), 3);
+  EXPECT_EQ(p.call("pwritev", {3, kBuf, 2, 4}), 6);
+  EXPECT_EQ(p.call("lseek", {3, 0, 1}), 0) << "the position stays";
+  parts[0].address += 0x200, parts[1].address += 0x200;
+  p.put(kBuf, parts);
+  EXPECT_EQ(p.call("preadv", {3, kBuf, 2, 3}), 6);
+  EXPECT_EQ(p.get<uint64_t>(kBuf + 0x600) & 0xffffff, 0x626100u) << "a zero, ab";
+  EXPECT_EQ(p.call("preadv", {3, kBuf, 2, UINT64_MAX}), -1);
+  EXPECT_EQ(p.error(0), err::INVAL);
+}
+
 TEST_P(Imports, DirectoriesAreReadAsDirents) {
   Process p(GetParam());
   const uint64_t path = p.put_string(0, "/tmp/d");
@@ -406,6 +447,67 @@ TEST_P(Imports, SocketsHaveLengthBytes) {
   EXPECT_EQ(p.call("recvfrom", {5, kBuf + 0x300, 100, 0, 0, 0}), 5);
   EXPECT_EQ(p.call("socket", {30, 1, 0}), -1) << "IPv6";
   EXPECT_EQ(p.error(0), err::AFNOSUPPORT);
+}
+
+// The first thread's stack ends where what is set aside for it has no permission: SIGSEGV on another stack, or the end.
+TEST_P(Imports, OverflowsOfTheFirstStackAreSegmentationFaults) {
+  for (const bool other_stack : {false, true}) {
+    Process p(GetParam());
+    const uint64_t handler = Process::kReturn;
+    if (other_stack) {
+      struct {
+        uint64_t sp, size, flags;
+      } stack{kBuf + 0x8000, 0x8000, 0};
+      p.put(kBuf, stack);
+      ASSERT_EQ(p.call("sigaltstack", {kBuf, 0}), 0);
+    }
+    struct {
+      uint64_t handler;
+      uint32_t mask, flags;
+    } action{handler, 0, sig::kSiginfo | (other_stack ? sig::kOnstack : 0)};
+    p.put(kBuf + 0x100, action);
+    ASSERT_EQ(p.call("sigaction", {sig::SEGV, kBuf + 0x100, 0}), 0);
+    const uint64_t top = p.amd64() ? 0x7ff7c0000000 : 0x170000000;  // Layout::stack_top
+    isa::Outcome o{};
+    o.kind = isa::Outcome::Fault, o.fault = isa::Fault::Page, o.access = isa::Access::Write;
+    o.address = top - (8 << 20) - 8;
+    p.m.os->fault(p.m, p.host, o);
+    p.m.os->deliver_signals(p.m, p.host);
+    EXPECT_EQ(p.m.exited, !other_stack);
+    if (!other_stack) {
+      EXPECT_EQ(p.m.kill_signal, sig::SEGV);
+      continue;
+    }
+    const isa::CpuState& cpu = p.m.cpu();
+    EXPECT_EQ(cpu.pc, handler);
+    const uint64_t info = cpu.r[p.amd64() ? isa::kRsi : 1];
+    EXPECT_EQ(p.get<int32_t>(info), sig::SEGV);
+    EXPECT_EQ(p.get<int32_t>(info + siginfo::kCode), sig::kSegvAccerr);
+    EXPECT_EQ(p.get<uint64_t>(info + siginfo::kAddr), o.address);
+  }
+}
+
+// #SS, EXC_I386_STKFLT: SIGILL; all other non-canonical addresses are #GP.
+TEST(Amd64Faults, OfTheStackSegmentAreIllegalInstructions) {
+  const struct {
+    std::initializer_list<uint8_t> code;
+    int signal;
+  } rows[] = {{{0x48, 0x8b, 0x45, 0x00}, sig::ILL},  // mov rax, [rbp]
+              {{0x48, 0x8b, 0x00}, sig::SEGV}};      // mov rax, [rax]
+  for (const auto& row : rows) {
+    Process p(true);
+    isa::CpuState& cpu = p.m.cpu();
+    p.m.memory.map(0x20000000, 4096, kRead | kWrite | kExec);
+    p.m.memory.write(0x20000000, std::data(row.code), row.code.size());
+    cpu.pc = 0x20000000;
+    cpu.r[isa::kRbp] = cpu.r[isa::kRax] = uint64_t{1} << 62;
+    isa::Outcome o{};
+    o.kind = isa::Outcome::Fault, o.fault = isa::Fault::NonCanonical, o.address = uint64_t{1} << 62;
+    p.m.os->fault(p.m, p.host, o);
+    p.m.os->deliver_signals(p.m, p.host);
+    EXPECT_TRUE(p.m.exited);
+    EXPECT_EQ(p.m.kill_signal, row.signal);
+  }
 }
 
 TEST_P(Imports, SystemCallsMadeDirectlyTellErrorsByTheCarry) {

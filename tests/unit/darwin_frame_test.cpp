@@ -235,19 +235,25 @@ TEST(DarwinFrame, SiginfoSaysWhatItsKindHas) {
   EXPECT_EQ(info.addr, 0x4000u);
 }
 
-// Go's sigpanic makes a panic of these (src/runtime/os_darwin.go, defs_darwin_*.go): _SEGV_MAPERR 1, _BUS_ADRERR 2,
-// _FPE_INTDIV 7.
-TEST(DarwinFaults, AreWhatSigpanicExpects) {
-  for (auto isa : {isa::Isa::x86_64, isa::Isa::arm64}) {
-    const FaultRow* missing = find_fault(isa, isa::Fault::Page, false);
-    const FaultRow* denied = find_fault(isa, isa::Fault::Page, true);
-    ASSERT_TRUE(missing && denied);
-    EXPECT_EQ(std::pair(missing->signal, missing->code), std::pair(sig::SEGV, 1));
-    EXPECT_EQ(std::pair(denied->signal, denied->code), std::pair(sig::BUS, 2));
-  }
-  const FaultRow* divide = find_fault(isa::Isa::x86_64, isa::Fault::Divide, false);
-  EXPECT_EQ(std::pair(divide->signal, divide->code), std::pair(sig::FPE, 7));
-  for (const FaultRow& row : fault_rows()) EXPECT_EQ(find_fault(row.isa, row.fault, row.mapped), &row) << "one each";
+// x86-64: Go's sigpanic makes a panic of these (src/runtime/os_darwin.go, defs_darwin_*.go): _SEGV_MAPERR 1,
+// _BUS_ADRERR 2, _FPE_INTDIV 7. arm64: XNU says one code a signal (sendsig() of bsd/dev/arm/unix_signal.c), so that
+// programs print "SIGSEGV: segmentation violation code=0x2 addr=0x0" there.
+TEST(DarwinFaults, AreWhatSendsigSays) {
+  using isa::Fault;
+  constexpr auto kAmd64 = isa::Isa::x86_64, kArm64 = isa::Isa::arm64;
+  const auto of = [](isa::Isa isa, Fault fault, bool mapped = false) {
+    const FaultRow* row = find_fault(fault_rows(), isa, fault, mapped);
+    return row ? std::pair(row->signal, row->code) : std::pair(0, 0);
+  };
+  EXPECT_EQ(of(kAmd64, Fault::Page), std::pair(sig::SEGV, 1));
+  EXPECT_EQ(of(kAmd64, Fault::Page, true), std::pair(sig::BUS, 2));
+  EXPECT_EQ(of(kAmd64, Fault::Divide), std::pair(sig::FPE, 7));
+  EXPECT_EQ(of(kArm64, Fault::Page), std::pair(sig::SEGV, 2));
+  EXPECT_EQ(of(kArm64, Fault::Page, true), std::pair(sig::BUS, 1));
+  EXPECT_EQ(of(kArm64, Fault::Undefined), std::pair(sig::ILL, 2));
+  EXPECT_EQ(of(kArm64, Fault::Breakpoint), std::pair(sig::TRAP, 0));
+  for (const FaultRow& row : fault_rows())
+    EXPECT_EQ(find_fault(fault_rows(), row.isa, row.fault, row.mapped), &row) << "one each";
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/guest_bytes.h"
+#include "tests/unit/loader_macho_builder.h"
 #include "tests/unit/model_run.h"
 #include "traces/event_json.h"
 #include "traces/event_pack.h"
 #include "traces/event_queue.h"
 #include "traces/event_text.h"
 #include "traces/json_writer.h"
+#include "traces/prediction.h"
 #include "traces/sha256.h"
 #include "traces/snapshot.h"
 
@@ -170,6 +172,39 @@ TEST(Queue, FullAndFailing) {
         failing.finish();
       },
       std::runtime_error);
+}
+
+// The instruction of a system call at the entry of a small program, with other numbers in the registers that only the
+// other systems look at.
+TEST(Text, SystemCallsAreNumberedAndNamedByTheirSystem) {
+  const ByteVector syscall{0x0f, 0x05}, svc{0x01, 0x00, 0x00, 0xd4}, svc_0x80{0x01, 0x10, 0x00, 0xd4};
+  const auto image = [](auto builder, size_t entry, const ByteVector& code) {
+    std::copy(code.begin(), code.end(), builder.contents.begin() + static_cast<ptrdiff_t>(entry));
+    return loader::Image::parse(builder.build(), "tiny");
+  };
+  const auto elf = [&](uint16_t machine, const ByteVector& code) { return image(small_elf(machine), 0x100, code); };
+  const auto macho = [&](uint32_t cpu, const ByteVector& code) { return image(small_macho(cpu), 0x800, code); };
+  const struct {
+    loader::Image program;
+    uint64_t number;
+    const char* words;
+  } rows[] = {
+      {elf(EM_X86_64, syscall), 1, "system call 1: write"},
+      {elf(EM_AARCH64, svc), 64, "system call 64: write"},
+      {macho(mach::kCpuX86_64, syscall), 0x2000004, "system call 0x2000004: write"},
+      {macho(mach::kCpuX86_64, syscall), 0x1000004, "system call 0x1000004"},  // of Mach, not of BSD
+      {macho(mach::kCpuArm64, svc_0x80), 4, "system call 4: write"},
+  };
+  for (const auto& row : rows) {
+    emu::Machine machine(row.program, guest_options("tiny", {}));
+    isa::CpuState& cpu = machine.mutable_state().cpu();
+    const bool amd64 = row.program.isa() == isa::Isa::x86_64;
+    for (isa::Reg r : {isa::Reg{8}, isa::Reg{16}}) cpu.r[r] = 93;
+    cpu.r[amd64 ? isa::kRax : row.program.os() == loader::Os::darwin ? isa::Reg{16} : isa::Reg{8}] = row.number;
+    const traces::Namer nobody;
+    const traces::Prediction e = traces::predict(machine.state(), *machine.options().cpu, nobody);
+    EXPECT_EQ(traces::say_flow(e, nobody), row.words);
+  }
 }
 
 TEST(Text, Numbers) {
