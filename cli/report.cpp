@@ -16,6 +16,7 @@
 #include "cli/report/moments.h"
 #include "cli/report/page.h"
 #include "cli/verbs.h"
+#include "runtime_model/tracker.h"
 
 namespace deferscope::cli {
 namespace {
@@ -23,7 +24,8 @@ namespace {
 struct ReportFlags {
   GuestFlags guest;
   std::string out;
-  std::vector<std::string> source_dirs, shown_command;
+  std::vector<std::string> source_dirs, shown_command, beside;
+  std::vector<BuiltColumn> releases;  // of --go, behind the first
   MomentsOptions moments;
 };
 
@@ -64,6 +66,68 @@ std::string command_of(const ReportFlags& flags) {
   return out;
 }
 
+// A program whose defers stand beside the page's own, before its first instruction.
+struct Other {
+  std::string name;
+  std::unique_ptr<emu::Machine> machine;
+  std::string error;  // why it cannot be had
+};
+
+Other other_program(const ReportFlags& flags, const std::string& path, std::string name) {
+  GuestFlags guest = flags.guest;
+  if (guest.argv0.empty()) guest.argv0 = guest.command[0];  // the same for all
+  guest.command[0] = path;
+  Other out{std::move(name), nullptr, ""};
+  try {
+    const loader::Image image = load_program(path, guest.source);
+    out.machine = std::make_unique<emu::Machine>(image, guest_options(guest, image), guest.block);
+  } catch (const std::runtime_error& e) {
+    out.error = e.what();
+  }
+  return out;
+}
+
+// Everything that is read from files, before the process confines itself.
+std::vector<Other> other_programs(const ReportFlags& flags) {
+  std::vector<Other> out;
+  for (const BuiltColumn& c : flags.releases) {
+    if (c.error.empty())
+      out.push_back(other_program(flags, c.built.path, c.release));
+    else
+      out.push_back({c.release, nullptr, c.error});
+  }
+  for (const std::string& path : flags.beside)
+    out.push_back(other_program(flags, path, std::filesystem::path(path).filename()));
+  return out;
+}
+
+OtherRun run_of(Other other, const ReportFlags& flags) {
+  OtherRun out{std::move(other.name), std::move(other.error), {}};
+  if (!other.machine) return out;
+  emu::Machine& m = *other.machine;
+  try {
+    const Ending ending(m, {.timeout = flags.guest.timeout});
+    const model::Program program(m.image());
+    const loader::GoProgram& go = program.go();
+    const std::string release = fmt::format("{} {}/{}", go.version.text, go.goos, go.goarch);
+    out.name = go.version.text.starts_with(out.name) ? release : fmt::format("{} ({})", out.name, release);
+    uint64_t events = 0;
+    bool enough = false;
+    model::TrackerOptions tracking;
+    tracking.sink = [&](model::Event& e) {
+      out.fates.see(e);
+      enough = ++events >= flags.moments.events;
+    };
+    const model::Tracker tracker(program, m, std::move(tracking));
+    constexpr emu::Position kStretch = 1'000'000;
+    while (!enough && m.run_to(m.state().position + kStretch).kind == emu::Stop::Reached) continue;
+    Ending::let_go();
+  } catch (const std::runtime_error& e) {
+    out.error = e.what();
+  }
+  return out;
+}
+
 std::string page(const ReportFlags& flags) {
   const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
   auto machine = make_machine(image, flags.guest, guest_options(flags.guest, image));
@@ -71,7 +135,10 @@ std::string page(const ReportFlags& flags) {
   Grants grants = grants_of(flags.guest);
   if (flags.out != "-") grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");
   grants.read.insert(grants.read.end(), flags.source_dirs.begin(), flags.source_dirs.end());
+  std::vector<Other> others = other_programs(flags);
   confine_unless_told(flags.guest, grants);
+  std::vector<OtherRun> runs;
+  for (Other& o : others) runs.push_back(run_of(std::move(o), flags));
   const Ending ending(*machine, {.timeout = flags.guest.timeout});
   MomentsOptions options = flags.moments;
   if (ConsoleOptions source; !flags.source_dirs.empty()) {
@@ -79,6 +146,7 @@ std::string page(const ReportFlags& flags) {
     options.source = [source](const std::string& path) { return source_lines(source, path); };
   }
   Moments moments(options);
+  machine->engine().set_observer(&moments.observer(), true);
   session::Options session_options;
   session_options.event = [&](const model::Event& e) { moments.see(e); };
   session::Session session(std::move(machine), session_options);
@@ -89,10 +157,21 @@ std::string page(const ReportFlags& flags) {
     Ending::die();
     throw emu::Error(Ending::timeout_line(m.state().position));
   }
+  moments.beside(std::move(runs));
   const std::string name = std::filesystem::path(flags.shown_command.at(0)).filename();
   std::string out = page_of(name, moments.json(name, command_of(flags)));
   Ending::let_go();
   return out;
+}
+
+// Of several releases the first is the page's own.
+void take_releases(ReportFlags& flags) {
+  SourceFlags& source = flags.guest.source;
+  const std::vector<GoRelease> releases = source.go.empty() ? std::vector<GoRelease>{} : parse_releases(source.go);
+  if (releases.size() < 2) return;
+  flags.releases = programs_at(flags.guest.command.at(0), source);
+  flags.releases.erase(flags.releases.begin());
+  source.go = releases[0].text();
 }
 
 int report(const ReportFlags& flags) {
@@ -117,10 +196,17 @@ void add_report(CLI::App& app, Action& action) {
   verb.option("--source", flags->source_dirs, "Source files may be read below DIR and shown (repeatable)")
       .unit("DIR")
       .repeatable();
+  verb.option("--beside", flags->beside,
+              "Another build of the program: how it keeps and runs the same defers stands in the page (repeatable); "
+              "with --go each release behind the first")
+      .unit("BIN")
+      .repeatable();
   add_guest_flags(verb, flags->guest, false);
   verb.example("deferscope report -o hello-defer.html ./hello-defer");
+  verb.example("deferscope report --go 1.13,1.17,1.27 -o f.html f.go");
   verb.does([flags] {
     flags->shown_command = flags->guest.command;
+    take_releases(*flags);
     build_source(flags->guest);
     if (!flags->guest.source_dir.empty()) flags->source_dirs.push_back(flags->guest.source_dir);
     return report(*flags);

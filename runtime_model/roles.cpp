@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
+#include "runtime_model/frame_facts.h"
 #include "runtime_model/roles_claims.h"
 #include "runtime_model/roles_objects.h"
 #include "runtime_model/sources.h"
@@ -20,8 +22,6 @@ namespace {
 
 constexpr size_t kChainFrames = 200;
 constexpr uint64_t kMaxCopied = 1024;  // bytes of arguments that deferproc copies
-constexpr uint64_t kPrologue = 160;    // bytes
-constexpr uint64_t kMaxCode = 1 << 20;
 constexpr uint64_t kMaxFrame = 1 << 18;  // bytes of a frame that are given roles, from its upper end
 constexpr uint64_t kWord = 8;
 
@@ -32,23 +32,17 @@ uint64_t arguments_of(const Function& f) { return static_cast<uint64_t>(std::max
 // DWARF's numbers of the first eight amd64 registers.
 constexpr isa::Reg kX86Dwarf[] = {isa::kRax, isa::kRdx, isa::kRcx, isa::kRbx,
                                   isa::kRsi, isa::kRdi, isa::kRbp, isa::kRsp};
-constexpr const char* kX86Names[] = {"AX", "CX", "DX",  "BX",  "SP",  "BP",  "SI",  "DI",
-                                     "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"};
-
 isa::Reg register_of_dwarf(uint64_t n, bool amd64) {
   return static_cast<isa::Reg>(amd64 && n < std::size(kX86Dwarf) ? kX86Dwarf[n] : n);
 }
 
-std::string register_name(isa::Reg r, bool amd64) {
-  if (amd64) return r < std::size(kX86Names) ? kX86Names[r] : "?";
-  return r == isa::kX30 ? "LR" : fmt::format("R{}", r);
-}
-
 class Assignment {
  public:
-  Assignment(const Guest& g, const Tracker* tracker, const Standing& standing, size_t frames, Roles& out)
+  Assignment(const Guest& g, FrameFacts& facts, const Tracker* tracker, const Standing& standing, size_t frames,
+             Roles& out)
       : g_(g),
         p_(g.program()),
+        facts_(facts),
         tracker_(tracker),
         out_(out),
         all_(g.unwind(standing, std::max(frames + 1, kChainFrames))),
@@ -75,7 +69,9 @@ class Assignment {
     for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
     captured_variables();
     for (size_t i = 0; i < drawn_; ++i) places_elsewhere(frame(i));
+    for (size_t i = 0; i < drawn_; ++i) copied_for_reflection(i);
     for (size_t i = 0; i < drawn_; ++i) space_for_calls(frame(i));
+    for (size_t i = 0; i < drawn_; ++i) spilled(frame(i));
     for (size_t i = 0; i < out_.frames.size(); ++i) {
       FrameRoles& f = out_.frames[i];
       claims_.claim_rest(f.lo, f.hi, Role::unknown, [](uint64_t) { return std::string(); });
@@ -152,23 +148,6 @@ class Assignment {
     return s;
   }
 
-  // Behind the instruction of the prologue that stores the caller's frame pointer; 0: none does.
-  uint64_t saves_frame_pointer(const Function& f) const {
-    const isa::Reg fp = amd64() ? isa::kRbp : isa::Reg{29};
-    const auto runs = p_.go().funcs.sp_runs(f.f);
-    int32_t whole = 0;
-    for (const auto& [end, delta] : runs) whole = std::max(whole, delta);
-    const int64_t wanted = amd64() ? -16 : -int64_t{whole} - 8;  // from the caller's SP
-    uint64_t found = 0;
-    each_instruction(p_.image(), f.f.entry, std::min(f.f.end, f.f.entry + kPrologue), [&](const Insn& i) {
-      const auto delta = p_.sp_delta(f, i.pc);
-      for (const FrameStore& s : frame_stores(i, kWord))
-        if (!s.constant && s.from == fp && delta && s.offset - *delta - (amd64() ? 8 : 0) == wanted) found = i.next();
-      return !found;
-    });
-    return found;
-  }
-
   void shape_of_frame(size_t i) {
     const Frame& f = frame(i);
     const std::string back = f.return_address ? p_.describe(f.return_address) : "0";
@@ -186,7 +165,7 @@ class Assignment {
   // amd64: below the return address; arm64: below SP, where its callee's frame begins.
   void frame_pointer(size_t i) {
     const Frame& f = frame(i);
-    const uint64_t stored = saves_frame_pointer(*f.function);
+    const uint64_t stored = facts_.saves_frame_pointer(*f.function);
     if (!stored) return;
     const Frame* c = caller(i);
     Slot s = word(amd64() ? f.caller_sp - 2 * kWord : f.sp - kWord, Role::saved_fp,
@@ -203,7 +182,7 @@ class Assignment {
   // arm64: the highest word of the outermost frame is its caller's.
   void caller_frame_pointer(size_t i) {
     const Frame* c = caller(i);
-    if (!c || !c->entered || !saves_frame_pointer(*c->function)) return;
+    if (!c || !c->entered || !facts_.saves_frame_pointer(*c->function)) return;
     Slot s = word(c->sp - kWord, Role::saved_fp, fmt::format("FP (R29) that {} saved", name_of(c->function)));
     s.pointer = true, s.of = name_of(c->function);
     claims_.claim(std::move(s));
@@ -242,7 +221,7 @@ class Assignment {
     for (const OpenFrame& o : chain_.open_frames)
       if (o.record && of_drawn(o.sp)) objects_.defer_record(o.record, 0, o.function, "for the open-coded defers");
     for (size_t i = 0; i < drawn_; ++i)
-      for (const int64_t offset : stack_records(*frame(i).function))
+      for (const int64_t offset : facts_.stack_records(*frame(i).function))
         if (const uint64_t at = frame(i).sp + static_cast<uint64_t>(offset); frame(i).entered && claims_.holds(at))
           objects_.defer_record(at, 0, frame(i).function, "");
     for (const PanicEntry& e : chain_.panics)
@@ -265,29 +244,6 @@ class Assignment {
     for (const Object& o : objects_.all())
       if (o.in_frame)
         for (const Slot& s : o.fields) claims_.claim(s);
-  }
-
-  // Where in its frame a function has the records that it gives to deferprocStack: distances from SP.
-  std::vector<int64_t> stack_records(const Function& f) const {
-    std::vector<int64_t> out;
-    const ArgPlace place = p_.place(Arg::deferprocStack_d);
-    const Function* callee = p_.function_named("runtime.deferprocStack");
-    if (!place || !callee || !f.f.deferreturn || f.f.end - f.f.entry > kMaxCode) return out;
-    std::optional<int64_t> stored;
-    const int64_t argument = place.offset - (amd64() ? 8 : 0);  // from SP before the CALL
-    each_instruction(p_.image(), f.f.entry, f.f.end, [&](const Insn& i) {
-      for (const FrameStore& s : frame_stores(i, kWord))
-        if (place.kind == ArgPlace::stack && s.offset == argument)
-          stored = s.constant || s.from >= isa::kRegs ? std::nullopt : i.known->from_sp[s.from];
-      const auto call = as_call(i);
-      if (!call) return true;
-      const auto at = place.kind == ArgPlace::reg ? i.known->from_sp[place.number] : stored;
-      if (call->target == callee->f.entry && at && std::find(out.begin(), out.end(), *at) == out.end())
-        out.push_back(*at);
-      stored.reset();
-      return true;
-    });
-    return out;
   }
 
   // --- open-coded defers ---
@@ -381,9 +337,9 @@ class Assignment {
     const uint64_t size = arguments_of(f);
     const Signature& sig = p_.signature(f);
     const auto claim = [&](uint64_t at, const Shape& shape, Role role, const std::string& name) {
-      for (Slot& s : claims_.words_of(at, shape, entered ? role : Role::outgoing, name)) {
+      note_closure(shape, g_.word(at));
+      for (Slot& s : claims_.free_words_of(at, shape, entered ? role : Role::outgoing, name)) {
         s.of = name_of(&f);
-        note_closure(shape, s.word);
         claims_.claim(std::move(s));
       }
     };
@@ -492,15 +448,36 @@ class Assignment {
   }
 
   void space_for_calls(const Frame& f) {
-    if (!f.entered || f.function->f.end - f.function->f.entry > kMaxCode) return;
-    uint64_t most = 0;
-    for (const Call& c : p_.calls_in(*f.function)) {
-      const Function* to = c.target ? p_.function_at(c.target) : nullptr;
-      if (to && to->f.entry == c.target) most = std::max(most, arguments_of(*to));
+    if (!f.entered) return;
+    const uint64_t base = f.sp + above();
+    claims_.claim_rest(base, base + std::min(facts_.space_for_calls(*f.function), f.caller_sp - base), Role::outgoing,
+                       [](uint64_t) { return std::string(); });
+  }
+
+  // runtime.call64 has a copy of the arguments of what reflectcall calls, and room for its results.
+  void copied_for_reflection(size_t i) {
+    constexpr std::string_view kPrefix = "runtime.call";
+    const Frame& f = frame(i);
+    uint64_t bytes = 0;
+    const std::string_view name = f.function->name();
+    if (!f.entered || !name.starts_with(kPrefix)) return;
+    for (const char c : name.substr(kPrefix.size())) {
+      if (c < '0' || c > '9' || bytes > kMaxFrame) return;
+      bytes = bytes * 10 + static_cast<uint64_t>(c - '0');
     }
     const uint64_t base = f.sp + above();
-    claims_.claim_rest(base, base + std::min(most, f.caller_sp - base), Role::outgoing,
-                       [](uint64_t) { return std::string(); });
+    rest_of_call(base, std::min(base + bytes, f.caller_sp), Role::outgoing, "runtime.reflectcall", "bytes +");
+  }
+
+  void spilled(const Frame& f) {
+    if (!f.entered) return;
+    for (const FrameFacts::Spill& x : facts_.spills(*f.function)) {
+      const uint64_t at = f.caller_sp + static_cast<uint64_t>(x.from_caller_sp);
+      if (at < f.sp || claims_.taken(at)) continue;
+      Slot s = word(at, Role::unknown, "spilled " + x.reg);
+      s.pointer = true;
+      claims_.claim(std::move(s));
+    }
   }
 
   // --- variables ---
@@ -536,7 +513,7 @@ class Assignment {
     loader::Dwarf* dwarf = p_.dwarf();
     if (!dwarf) return;
     try {
-      const auto info = dwarf->function_at(f.lookup);
+      const loader::FunctionInfo* info = facts_.variables(*f.function);
       if (!info) return;
       const loader::FrameAccess access = access_to(f);
       const int line = p_.location(f.lookup).line;
@@ -561,44 +538,52 @@ class Assignment {
       if (piece.kind == loader::Piece::Kind::reg && f.innermost) add_register(v, shape, piece, size);
       if (piece.kind != loader::Piece::Kind::memory || size == 0) continue;
       // The words of the whole, of which this piece has some.
-      for (Slot& s : claims_.words_of(piece.value - piece.offset, shape, role_of(v), v.name)) {
+      if (f.entered && !later && piece.offset == 0) note_closure(shape, g_.word(piece.value));
+      for (Slot& s : claims_.free_words_of(piece.value - piece.offset, shape, role_of(v), v.name)) {
         if (s.address < piece.value || s.end() > piece.value + size) continue;
         s.of = v.inlined_from, s.stale = later;
-        if (where.pieces.size() > 1) s.value.clear();  // the whole does not lie together
+        if (where.pieces.size() > 1) s.value = value_in_pieces(where, shape, s.address - (piece.value - piece.offset), f);
         if (s.role == Role::argument && p_.register_abi() && s.address >= f.caller_sp) s.role = Role::spill;
-        if (f.entered && !later) note_closure(shape, s.word);
         claims_.claim(std::move(s));
       }
     }
   }
 
-  // What no variable has here one may have behind another call of the function.
-  void places_elsewhere(const Frame& f) {
-    constexpr size_t kCalls = 64;
-    loader::Dwarf* dwarf = p_.dwarf();
-    if (!dwarf || !f.entered || f.function->f.end - f.function->f.entry > kMaxCode) return;
-    try {
-      const auto info = dwarf->function_at(f.lookup);
-      if (!info) return;
-      loader::FrameAccess access = access_to(f);
-      access.reg = [](unsigned) { return std::nullopt; };
-      std::vector<Call> calls = p_.calls_in(*f.function);
-      if (calls.size() > kCalls) calls.resize(kCalls);
-      for (const Call& c : calls)
-        for (const loader::Variable& v : info->variables)
-          if (!v.name.empty() && v.inlined_from.empty()) place_at(*dwarf, v, f, access, c.next);
-    } catch (const loader::Error&) {  // said already
+  // Of a value that does not lie together the word there; empty: parts of it are not known.
+  std::string value_in_pieces(const loader::Location& where, const Shape& shape, uint64_t at, const Frame& f) const {
+    std::vector<uint8_t> bytes(shape.size);
+    for (const loader::Piece& p : where.pieces) {
+      if (p.offset >= bytes.size()) return {};
+      const std::span to = std::span(bytes).subspan(p.offset, std::min<uint64_t>(p.size, bytes.size() - p.offset));
+      const bool reg = p.kind == loader::Piece::Kind::reg && f.innermost && out_.standing.thread && p.value <= 31;
+      uint64_t word = p.value;
+      if (reg) word = out_.standing.thread->cpu.r[register_of_dwarf(p.value, amd64())];
+      if (p.kind == loader::Piece::Kind::memory) {
+        if (!g_.read(p.value, to.data(), to.size())) return {};
+      } else if (!reg && p.kind != loader::Piece::Kind::constant) {
+        return {};
+      } else {
+        std::memcpy(to.data(), &word, std::min(to.size(), sizeof word));
+      }
     }
+    for (const Slot& s : claims_.words_in(bytes, shape, ""))
+      if (s.address == at) return s.value;
+    return {};
   }
 
-  void place_at(loader::Dwarf& dwarf, const loader::Variable& v, const Frame& f, const loader::FrameAccess& access,
-                uint64_t pc) {
-    const loader::Location where = dwarf.locate(v, pc, access);
-    if (where.pieces.size() != 1 || where.pieces[0].kind != loader::Piece::Kind::memory) return;
-    if (where.pieces[0].value < f.sp || where.pieces[0].value >= f.caller_sp) return;
-    for (Slot& s : claims_.words_of(where.pieces[0].value, p_.shape(v.type), role_of(v), v.name)) {
-      s.live = false;
-      claims_.claim(std::move(s));
+  // What no variable has here one may have behind another call of the function.
+  void places_elsewhere(const Frame& f) {
+    if (!f.entered) return;
+    try {
+      for (const FrameFacts::Place& x : facts_.places(*f.function)) {
+        const uint64_t at = f.caller_sp + static_cast<uint64_t>(x.from_caller_sp);
+        if (at < f.sp || at >= f.caller_sp) continue;
+        for (Slot& s : claims_.free_words_of(at, p_.shape(x.variable->type), role_of(*x.variable), x.variable->name)) {
+          s.live = false;
+          claims_.claim(std::move(s));
+        }
+      }
+    } catch (const loader::Error&) {  // said already
     }
   }
 
@@ -635,21 +620,29 @@ class Assignment {
     if (!sig.whole || !p_.register_abi()) return;
     for (const Parameter& x : sig.all) {
       if (x.result != results) continue;
+      const std::vector<Slot> words = words_in_registers(x);
       for (const AbiPart& part : x.place.parts) {
         if (part.floating) continue;
         RegisterRole r;
         r.reg = abi_register_name(amd64(), false, part.index);
-        r.name = x.place.parts.size() == 1 ? x.name : part_name(*x.shape, x.name, part.offset);
-        r.of = name_of(&f), r.role = role;
-        put(std::move(r), abi_register(amd64(), part.index), x.place.parts.size() == 1 ? x.shape : nullptr);
+        r.name = x.name, r.of = name_of(&f), r.role = role;
+        const bool one = x.place.parts.size() == 1;
+        for (const Slot& s : words)
+          if (s.address == part.offset && !one) r.name = s.name, r.value = s.value, r.type = s.type;
+        put(std::move(r), abi_register(amd64(), part.index), one ? x.shape : nullptr);
       }
     }
   }
 
-  std::string part_name(const Shape& shape, const std::string& name, uint64_t offset) const {
-    for (const Slot& s : claims_.words_of(0, shape, Role::local, name))
-      if (s.address == offset) return s.name;
-    return fmt::format("{}+{}", name, offset);
+  // The parts of a value that is passed, at addresses from 0 on.
+  std::vector<Slot> words_in_registers(const Parameter& x) const {
+    std::vector<uint8_t> bytes(x.shape->size);
+    for (const AbiPart& part : x.place.parts) {
+      if (part.floating || part.offset >= bytes.size()) continue;
+      const uint64_t v = out_.standing.thread->cpu.r[abi_register(amd64(), part.index)];
+      std::memcpy(bytes.data() + part.offset, &v, std::min<size_t>(kWord, bytes.size() - part.offset));
+    }
+    return claims_.words_in(bytes, *x.shape, x.name);
   }
 
   void registers() {
@@ -682,6 +675,7 @@ class Assignment {
 
   const Guest& g_;
   const Program& p_;
+  FrameFacts& facts_;
   const Tracker* tracker_;
   Roles& out_;
   Unwound all_;
@@ -710,16 +704,26 @@ const Slot* Roles::at(uint64_t address) const {
   for (const FrameRoles& f : frames)
     for (const Slot& s : f.slots)
       if (address >= s.address && address < s.end()) return &s;
+  for (const Object& o : objects)
+    for (const Slot& s : o.fields)
+      if (address >= s.address && address < s.end()) return &s;
   return nullptr;
 }
 
-Roles roles_of(const Guest& guest, const Tracker* tracker, const Standing& standing, size_t frames) {
+RoleFinder::RoleFinder(const Program& program) : facts_(std::make_unique<FrameFacts>(program)) {}
+RoleFinder::~RoleFinder() = default;
+
+Roles RoleFinder::find(const Guest& guest, const Tracker* tracker, const Standing& standing, size_t frames) {
   Roles out;
   out.standing = standing;
   const Unwound first = guest.unwind(standing, 1);
   if (first.frames.empty() || frames == 0) return out;
-  Assignment(guest, tracker, standing, frames, out).run();
+  Assignment(guest, *facts_, tracker, standing, frames, out).run();
   return out;
+}
+
+Roles roles_of(const Guest& guest, const Tracker* tracker, const Standing& standing, size_t frames) {
+  return RoleFinder(guest.program()).find(guest, tracker, standing, frames);
 }
 
 }  // namespace deferscope::model

@@ -1,6 +1,7 @@
 // Private to the roles: who claims which bytes of a stack. The first claim holds.
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,22 @@ class Claims {
   std::vector<Slot> take(size_t n);
 
   // The words of a value, filled in: what claim_value claims.
-  std::vector<Slot> words_of(uint64_t at, const Shape& shape, Role role, const std::string& name) const;
+  std::vector<Slot> words_of(uint64_t at, const Shape& shape, Role role, const std::string& name) const {
+    return words_of(at, shape, role, name, false);
+  }
+  // Those that are not taken.
+  std::vector<Slot> free_words_of(uint64_t at, const Shape& shape, Role role, const std::string& name) const {
+    return words_of(at, shape, role, name, true);
+  }
+  // Of a value that lies elsewhere, at addresses from 0 on.
+  std::vector<Slot> words_in(std::span<const uint8_t> bytes, const Shape& shape, const std::string& name) const;
   // Reads its bytes, and makes text of them where there is none.
   void fill(Slot& s) const;
 
  private:
+  std::vector<Slot> words_of(uint64_t at, const Shape& shape, Role role, const std::string& name, bool free) const;
+  bool is_free(uint64_t at, uint64_t size) const;
+
   struct OfFrame {
     uint64_t lo, hi;
     std::vector<Slot> slots;

@@ -147,8 +147,11 @@ int Objects::panic_record(uint64_t address, const std::string& title, const std:
   std::vector<uint8_t> bytes(o.size);
   if (!o.size || !g_.read(address, bytes.data(), o.size)) return -1;
   add_fields(o, S::panic, Role::panic_record);
-  for (Slot& s : o.fields)
-    if (s.name == "arg.type" && s.word) s.value = value;
+  uint64_t type = 0;
+  for (Slot& s : o.fields) {
+    if (s.name == "arg.type" && (type = s.word)) s.value = type_name(g_, type);
+    if (s.name == "arg.data" && type) s.value = value;
+  }
   return add(std::move(o));
 }
 

@@ -31,9 +31,12 @@ traces::Drawing draw_now(Session& s, size_t frames, const DrawnView& view) {
   if (s.time().state().exited) throw Error("the guest has ended: there is no stack to draw");
   const Standing standing = s.focus().standing();
   if (!frames) frames = frames_for(s.reader().trace(standing, kDeepest).frames);
-  model::Roles roles = model::roles_of(*guest, s.tracker(), standing, std::min(frames, kMostFrames));
+  model::Roles roles = s.roles(standing, std::min(frames, kMostFrames));
   if (roles.frames.empty()) throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
-  if (view.stale) find_stale(s.time(), s.reader(), roles);
+  if (view.mark)
+    view.mark(roles);
+  else if (view.stale)
+    find_stale(s.time(), s.reader(), roles);
   traces::DrawOptions o;
   o.relative = view.relative;
   o.position = s.time().position();
@@ -63,15 +66,13 @@ class Back {
 
 }  // namespace
 
-model::Roles roles_around(Session& s, uint64_t address) {
-  const model::Guest* guest = s.reader().guest();
-  if (!guest || s.time().state().exited) return {};
-  const Standing standing = s.focus().standing();
+model::Roles roles_around(const Session& s, const Standing& standing, uint64_t address) {
+  if (!s.reader().guest() || s.time().state().exited) return {};
   const std::vector<Frame> all = s.reader().trace(standing, kDeepest).frames;
-  if (all.empty() || address < all.front().sp) return {};
-  const auto holds = std::find_if(all.begin(), all.end(), [&](const Frame& f) { return address < f.caller_sp; });
-  if (holds == all.end()) return {};
-  return model::roles_of(*guest, s.tracker(), standing, static_cast<size_t>(holds - all.begin()) + 2);
+  if (all.empty() || !all[0].function) return {};
+  const auto holds = std::find_if(all.begin(), all.end(),
+                                  [&](const Frame& f) { return address >= f.sp && address < f.caller_sp; });
+  return s.roles(standing, holds == all.end() ? frames_for(all) : static_cast<size_t>(holds - all.begin()) + 2);
 }
 
 traces::Drawing draw_here(Session& s, const DrawnView& view) { return draw_now(s, view.frames, view); }

@@ -1,5 +1,6 @@
 // Drawings of a session: of where it stands, of what becomes of that, of the steps of a frame's defers.
 #pragma once
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -12,11 +13,12 @@ struct DrawnView {
   size_t frames = 0;  // 0: up to the innermost frame of the user's, and its caller if that is the user's too
   bool relative = false;
   bool stale = true;  // whether words that were never written are looked for, which runs the guest again
+  std::function<void(model::Roles&)> mark = {};  // who knows them already marks them instead; may be empty
 };
 
-// What the words around an address of the focused goroutine's stack are for; nothing where it lies elsewhere or deeper
-// than 16 frames. Cost: as model::roles_of.
-model::Roles roles_around(Session& session, uint64_t address);
+// What the words of a stack are for, down to the frame that holds `address` (at most 16); of an address elsewhere, the
+// frames that are drawn unasked. Cost: as model::RoleFinder.
+model::Roles roles_around(const Session& session, const Standing& standing, uint64_t address);
 
 // What follows stands where it stood afterwards and clears hooks and watchpoints; throws Error if the program is no Go
 // program or nothing is known of where it stands.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "session/drawings.h"
 #include "traces/explain.h"
 #include "traces/snapshot.h"
 
@@ -46,7 +47,8 @@ Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
       expressions_(reader_, focus_),
       places_(time_, reader_, focus_, expressions_, tracker_.get()),
       breakpoints_(time_, reader_, focus_, expressions_, tracker_.get()),
-      motion_(time_, reader_, focus_, breakpoints_, tracker_.get()) {
+      motion_(time_, reader_, focus_, breakpoints_, tracker_.get()),
+      role_finder_(program_ ? std::make_unique<model::RoleFinder>(*program_) : nullptr) {
   reader_.syntax = options.syntax;
   time_.on_progress = std::move(options.progress);
   time_.on_dropped.push_back([this](emu::Position p) { breakpoints_.drop_after(p); });
@@ -62,6 +64,10 @@ Session::Session(std::unique_ptr<emu::Machine> machine, Options options)
 }
 
 Session::~Session() = default;
+
+model::Roles Session::roles(const Standing& standing, size_t frames) const {
+  return role_finder_ ? role_finder_->find(*reader_.guest(), tracker_.get(), standing, frames) : model::Roles{};
+}
 
 Trace Session::frames(unsigned limit) const {
   const model::Unwound u = focus_.trace(limit);
@@ -94,6 +100,7 @@ std::vector<std::string> Session::explain() const {
   s.frames = reader_.frames(12);
   s.text = [this](uint64_t pc) { return reader_.instruction_text(pc); };
   s.place = [this](uint64_t pc) { return reader_.place(pc); };
+  s.roles = [this](uint64_t address) { return roles_around(*this, reader_.standing(reader_.who()), address); };
   return traces::explain(e, s);
 }
 

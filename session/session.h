@@ -25,6 +25,11 @@
 #include "session/timeline.h"
 #include "session/variables.h"
 
+namespace deferscope::model {
+class RoleFinder;
+struct Roles;
+}  // namespace deferscope::model
+
 namespace deferscope::session {
 
 struct Options {
@@ -89,6 +94,8 @@ class Session {
   std::vector<ThreadSeen> threads() const { return session::threads(reader_); }
   // What the instruction that is next does and means; one string a line.
   std::vector<std::string> explain() const;
+  // What the words of a stack are for, of `frames` frames; nothing where nothing is known of it.
+  model::Roles roles(const Standing& standing, size_t frames) const;
   std::string snapshot(bool raw) const;  // deferscope.snapshot/1; throws Error if the program is no Go program
 
   // --- what to stop at; add() gives it to the breakpoints ---
@@ -137,6 +144,7 @@ class Session {
   Places places_;
   Breakpoints breakpoints_;
   Motion motion_;
+  std::unique_ptr<model::RoleFinder> role_finder_;
   std::optional<isa::CpuState> looked_at_;  // registers at the last look
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks `deferscope draw`: drawings of the articles' moments against golden ones (tests/drawings/), every JSON drawing against its schema and
-against itself (words fill their frames, arrows lead to words), SVG pictures against their JSON (texts, no arrow over a word), and names of
-variables against DWARF as pyelftools reads it.
+against itself (words fill their frames, arrows lead to words), SVG pictures against their JSON (texts, no arrow over a word), names of
+variables against DWARF as pyelftools reads it, and names, addresses and values against what a guest prints of its own variables (&x and x).
 
     tests/draw.py --program build/release/deferscope --guests build/guests-core --stories build/guests-stories [--update] [--source]
 """
@@ -195,6 +195,68 @@ class Checks:
             self.fail("relative drawings of two runs differ:\n%s\n%s" % (one, other))
         self.count("relative")
 
+    # --- what the guest says itself ---
+
+    def printed(self):
+        guests = [(name, pathlib.Path(self.args.places, name)) for name in ("places_1.12.17_linux_arm64_opt_dwarf", "places_1.17.13_linux_amd64_opt_dwarf")]
+        if self.args.source:
+            guests = self.places_of_all_releases()
+        for name, guest in guests:
+            said, moments = self.said(guest), set()
+            for nth, function in enumerate(dict.fromkeys(line[0] for line in said), 1):
+                status, out, err = self.draw(guest, [], ["--at", "main.here#%d" % nth, "--frames", "8", "--style", "json"])
+                if status:
+                    self.fail("%s: main.here#%d: %s" % (name, nth, err.strip()))
+                    continue
+                drawing, lines = json.loads(out)["drawings"][0], [line for line in said if line[0] == function]
+                differences = self.unlike(drawing, lines)
+                for difference in differences:
+                    self.fail("%s: %s" % (name, difference))
+                # The comparison sees it if two variables change names, or one its value.
+                swapped = [[f, lines[(i + 1) % len(lines)][1], a, v] for i, (f, _, a, v) in enumerate(lines)]
+                other = [[f, n, a, v + "1"] for f, n, a, v in lines]
+                if not differences and not (len(self.unlike(drawing, swapped)) and len(self.unlike(drawing, other)) == len(lines)):
+                    self.fail("%s: %s: a wrong name or value is not seen" % (name, function))
+                self.count("variables that the guest printed", len(lines))
+                moments.add(function)
+            if len(moments) < 3:
+                self.fail("%s: it spoke of %s only" % (name, moments))
+
+    def said(self, guest):
+        """Function, name, address, value of each variable, as it was when the function called here."""
+        done = subprocess.run([self.args.program, "run", "--argv0", "/guest", str(guest)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        lines = [line.split() for line in done.stderr.decode().splitlines()]
+        lines = [line for line in lines if len(line) == 4 and line[2].startswith("0x")]
+        last = {}
+        for i, (function, variable, address, _) in enumerate(lines):  # said before and after: the stack has not moved
+            if last.setdefault((function, variable), address) != address:
+                raise SystemExit("%s: %s of %s moved meanwhile" % (guest, variable, function))
+        return [line for i, line in enumerate(lines) if line[:2] not in [x[:2] for x in lines[:i]]]
+
+    def unlike(self, drawing, lines):
+        out = []
+        words = {int(w["address"], 16): (frame, w) for frame, w in self.words(drawing)}
+        for function, variable, address, value in lines:
+            frame, word = words.get(int(address, 16), (None, None))
+            if word is None:
+                out.append("%s: %s at %s is not drawn" % (function, variable, address))
+                continue
+            texts = {value, '"%s"' % value, value.removeprefix("+")}
+            if word["name"] != variable:
+                out.append("%s: %s at %s is drawn as %s (%s)" % (function, variable, address, word["name"], word["role"]))
+            if word["stale"] or word["value"] not in texts:
+                out.append("%s: %s at %s holds %s, drawn is %s" % (function, variable, address, value, "stale" if word["stale"] else word["value"]))
+        return out
+
+    def places_of_all_releases(self):
+        """Built from source, by each release for both instruction sets."""
+        sys.path.insert(0, str(ROOT / "tests/guests"))
+        import build
+        out = pathlib.Path(self.folder.name, "places")
+        subprocess.run([sys.executable, ROOT / "tests/guests/build.py", "--out", out, "--programs", "places", "--modes", "opt", "--symbols", "dwarf", "--targets",
+                        "linux/amd64,linux/arm64"], check=True)
+        return [(path.name, path) for path in sorted(out.glob("places_*"))]
+
     # --- names ---
 
     def names(self):
@@ -237,14 +299,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--stories", default=str(ROOT / "build/guests-stories"))
+    parser.add_argument("--places", default=str(ROOT / "build/guests-places"))
     parser.add_argument("--update", action="store_true", help="write tests/drawings anew")
-    parser.add_argument("--source", action="store_true", help="the drawing of the first article, with Go's own toolchain")
+    parser.add_argument("--source", action="store_true", help="what takes Go's own toolchain: the drawing of the first article, what guests of all releases print")
     args = parser.parse_args()
     if not os.path.isdir(args.stories):
         print("no guests in %s: skipped" % args.stories)
         return 77
     checks = Checks(args)
     checks.golden()
+    checks.printed()
     if not args.source:
         checks.moments()
         checks.relative()

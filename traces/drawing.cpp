@@ -192,6 +192,19 @@ std::string words_for(const model::Slot& s, const model::Roles& roles) {
   return words_for(w);
 }
 
+std::string words_alone(const model::Slot& s, const model::Roles& roles) {
+  if (s.role == Role::padding || (s.name.empty() && s.role != Role::return_address)) return {};
+  std::string out = words_for(s, roles);
+  if (const size_t gap = out.find("  "); gap != std::string::npos) out.replace(gap, 2, ": ");
+  const bool own = s.of.empty() && s.object < 0;
+  const bool says = s.role == Role::return_address || s.role == Role::local || s.role == Role::autotmp ||
+                    s.role == Role::argument || s.role == Role::result;
+  for (const model::FrameRoles& f : roles.frames)
+    if (own && says && f.frame.function && s.address >= f.lo && s.address < f.hi)
+      out += " of " + model::readable(f.frame.function->name());
+  return out;
+}
+
 bool says_little(const DrawnWord& w) {
   return (w.role == Role::unknown || w.role == Role::outgoing || w.role == Role::spill || w.role == Role::padding) &&
          (w.name.empty() || w.role == Role::padding) && w.marks.empty() && w.was_marks.empty() && w.was_value.empty();

@@ -114,6 +114,8 @@ void name_and_point(Drawing& d);
 // What a word is, for its row: "t  result of main.f".
 std::string words_for(const DrawnWord& w);
 std::string words_for(const model::Slot& s, const model::Roles& roles);
+// The same where it stands alone, with its frame's function: "t: result of main.f"; empty: nothing is known of it.
+std::string words_alone(const model::Slot& s, const model::Roles& roles);
 // Nothing beside their value is known of such words: a picture may leave out all but one of a run of them.
 bool says_little(const DrawnWord& w);
 // The words of a frame that share 8 bytes, in the order of the frame.

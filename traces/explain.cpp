@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "traces/drawing.h"
 #include "traces/explain_scene.h"
 
 namespace deferscope::traces {
@@ -91,6 +92,53 @@ std::string Seen::recovery_target(uint64_t pc) const {
   return {};
 }
 
+const Seen::WordAt& Seen::word_at(uint64_t address) const {
+  const auto [known, fresh] = words_at.try_emplace(address);
+  // A program's variables are in no frame.
+  if (!fresh || !s.roles || address < 4096 || p.image().memory().segment_at(address)) return known->second;
+  known->second.all = s.roles(address);
+  known->second.slot = known->second.all.at(address);
+  return known->second;
+}
+
+std::string Seen::record_title(uint64_t record, const char* otherwise) const {
+  const WordAt& w = word_at(record);
+  return w.slot && w.slot->object >= 0 ? w.all.objects[static_cast<size_t>(w.slot->object)].title : otherwise;
+}
+
+namespace {
+
+// What the words are for that it reads, writes or takes the address of, unless that is said already.
+void name_words(const Seen& x, Lines& out) {
+  const auto add = [&](const char* before, uint64_t address, unsigned bytes, bool begins) {
+    const Seen::WordAt& first = x.word_at(address);
+    std::string all;
+    for (uint64_t a = address; a < address + bytes;) {
+      const model::Slot* slot = first.all.at(a);
+      if (!slot || (begins && slot->address != a)) break;
+      const std::string words = words_alone(*slot, first.all);
+      const auto said = [&](const std::string& line) { return line.starts_with(words.substr(0, words.find(':'))); };
+      if (!words.empty() && std::none_of(out.begin(), out.end(), said)) all += (all.empty() ? "" : " · ") + words;
+      a = slot->end();
+    }
+    if (!all.empty()) out.push_back(before + all);
+  };
+  if (x.e.flow.kind == Flow::Call || x.e.flow.kind == Flow::Return) return;
+  for (const MemoryRead& r : x.e.reads) add("", r.address, r.bytes, false);
+  const isa::Reg sp = x.p.amd64() ? isa::kRsp : isa::kSp, fp = x.p.amd64() ? isa::kRbp : isa::Reg{29};
+  const bool computes = x.e.reads.empty() && x.e.flow.kind == Flow::Next;
+  for (const Change& c : x.e.changes) {
+    if (c.kind == Change::Memory && std::none_of(x.e.reads.begin(), x.e.reads.end(),
+                                                 [&](const MemoryRead& r) { return r.address == c.address; }))
+      add("", c.address, c.bytes, false);
+    if (c.kind == Change::Register && c.reg != sp && c.reg != fp && computes && c.how.kind == Expr::Place &&
+        c.how.text == register_name(x.e.isa, sp))
+      add("the address of ", c.after, 1, true);
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> explain(const Prediction& e, const Scene& scene) {
   Lines out = plain_words(e, *scene.names);
   if (!scene.program) return out;
@@ -101,6 +149,7 @@ std::vector<std::string> explain(const Prediction& e, const Scene& scene) {
       if (p(x, out)) return out;
   for (const Patterns& s : subjects)
     for (const Pattern p : s.adding) p(x, out);
+  name_words(x, out);
   return out;
 }
 

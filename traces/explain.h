@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime_model/guest.h"
+#include "runtime_model/roles.h"
 #include "traces/prediction.h"
 
 namespace deferscope::traces {
@@ -23,6 +24,8 @@ struct Scene {
   int inline_slot = -1;    // of the open-coded defer that its function's exit is running; -1: none
   std::function<std::string(uint64_t pc)> text;   // of an instruction, as the pane prints it
   std::function<std::string(uint64_t pc)> place;  // "main.main+73"
+  // What the words of the stack around an address are for, and the records and closures there; may be empty.
+  std::function<model::Roles(uint64_t address)> roles;
 };
 
 // One string a line; never empty.

@@ -233,6 +233,7 @@ bool record_field(const Seen& x, Lines& out) {
     const auto fields = l.fields(r.kind);
     const model::FieldName* f = field_at(l, fields, m->address - r.address, &inside);
     const char* kind = r.kind == model::S::defer_ ? "_defer" : "_panic";
+    const std::string title = x.record_title(r.address, kind);
     const std::string which =
         r.number == 0 ? fmt::format("{} {:#x}, {}", kind, r.address, r.outside)
                       : fmt::format("{} {:#x}, {} in g{}'s chain", kind, r.address,
@@ -241,7 +242,7 @@ bool record_field(const Seen& x, Lines& out) {
       out.push_back(fmt::format("byte {} of {}", m->address - r.address, which));
       return true;
     }
-    out.push_back(fmt::format("{}.{} (offset {}) of {}", kind,
+    out.push_back(fmt::format("{}.{} (offset {}) of {}", title,
                               names_of_fields(l, fields, *f, m->address - r.address + m->bytes), l[f->field].offset,
                               which));
     if (const std::string meaning = field_meaning(x, f->field, *m); !meaning.empty()) out.push_back(meaning);
@@ -279,7 +280,8 @@ bool record_read(const Seen& x, Lines& out) {
     const auto fields = l.fields(r.kind);
     const model::FieldName* f = field_at(l, fields, at - r.address, &inside);
     if (!f || inside) return false;
-    out.push_back(fmt::format("{}.{}{}", r.kind == model::S::defer_ ? "_defer" : "_panic", f->name,
+    const char* kind = r.kind == model::S::defer_ ? "_defer" : "_panic";
+    out.push_back(fmt::format("{}.{}{}", x.record_title(r.address, kind), f->name,
                               r.number == 0  ? fmt::format(" ({})", r.outside)
                               : r.number > 1 ? fmt::format(" (number {} in the chain)", r.number)
                                              : ""));

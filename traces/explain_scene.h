@@ -2,6 +2,7 @@
 // patterns by subject. A pattern looks at what an instruction does and says what Go means by it, or says nothing.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,8 +47,18 @@ struct Seen {
   std::optional<uint64_t> argument(model::Arg a) const;
   // If a recovery resumes there: "the CALL deferreturn of main.f; …". Else empty.
   std::string recovery_target(uint64_t pc) const;
+  // The word of the stack, of a record or closure that lies there, and all around it.
+  struct WordAt {
+    model::Roles all;
+    const model::Slot* slot = nullptr;  // in them; nullptr: none
+  };
+  const WordAt& word_at(uint64_t address) const;
+  // What a record is called in drawings: "_defer #1"; else `otherwise`.
+  std::string record_title(uint64_t record, const char* otherwise) const;
   std::string at(uint64_t pc) const { return s.place(pc); }
   std::string both(uint64_t pc) const;  // "0x48cfa4 (main.main+68)"
+
+  mutable std::map<uint64_t, WordAt> words_at{};  // word_at's
 };
 
 using Pattern = bool (*)(const Seen&, Lines&);

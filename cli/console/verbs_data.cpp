@@ -153,7 +153,8 @@ Format take_format(std::string& args) {
 std::string words_at(const model::Roles& roles, uint64_t at, unsigned size) {
   std::string out;
   for (uint64_t a = at; const model::Slot* s = a < at + size ? roles.at(a) : nullptr; a = s->end())
-    if (s->role != model::Role::padding) out += (out.empty() ? "" : " · ") + traces::words_for(*s, roles);
+    if (const std::string words = traces::words_alone(*s, roles); !words.empty())
+      out += (out.empty() ? "" : " · ") + words;
   return out;
 }
 
@@ -183,7 +184,7 @@ void x(Console& c, const std::string& a) {
     c.say(fmt::format("{:#x} \"{}\"", at, text));
     return;
   }
-  const model::Roles roles = f.letter == 'a' ? session::roles_around(c.session, at) : model::Roles{};
+  const model::Roles roles = f.letter == 'a' ? session::roles_around(c.session, c.session.focus().standing(), at) : model::Roles{};
   const uint64_t row = f.letter == 'a' ? 1 : f.letter == 't' ? 4 / std::min(f.size, 4u) : f.size == 8 ? 2 : 16 / f.size;
   for (uint64_t i = 0; i < f.count; i += row) {
     std::string line = fmt::format("{:#x}:", at + i * f.size);

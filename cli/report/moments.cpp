@@ -103,12 +103,13 @@ std::string subject_of(const Event& e) {
 
 size_t Moments::bytes() const {
   size_t n = bytes_;
-  for (const Table* t : {&texts_, &rows_, &frames_, &boxes_, &drawings_, &stacks_, &entries_, &chains_, &whys_})
+  for (const Table* t : {&texts_, &rows_, &frames_, &boxes_, &arrows_, &drawings_, &stacks_, &entries_, &chains_, &whys_})
     n += t->bytes();
   return n;
 }
 
 void Moments::see(const Event& e) {
+  fates_.see(e);
   if (session_)
     take(e);
   else
@@ -121,11 +122,14 @@ void Moments::begin(Session& s) {
   event_text_ = std::make_unique<traces::EventText>(*names_, traces::Scope::all);
   session_ = &s;
   const emu::Position here = s.time().position();
+  s.time().machine().engine().set_observer(nullptr);
   for (const Event& e : early_) {
     if (has_details(e)) s.time().seek(e.position);
     take(e);
   }
   s.time().seek(here);
+  s.time().machine().engine().set_observer(&log_, true);
+  in_order_ = true;
   early_.clear();
 }
 
@@ -140,7 +144,9 @@ void Moments::run() {
   cut_ = stop.kind == emu::Stop::Reached;
   if (stop.kind == emu::Stop::Deadlock) ending_ = "The run ends here: all threads wait and nothing can wake them.";
   if (stop.kind == emu::Stop::Limit) ending_ = "The run ends here: --max-instructions is reached.";
+  in_order_ = false;
   for (Window& w : windows_) walk(w);
+  s.time().machine().engine().set_observer(nullptr);
 }
 
 // --- an event ---
@@ -160,12 +166,18 @@ void Moments::take(const Event& e) {
   if (details) {
     undrawn_ += !room;
     row.number(stack()).number(chain(e)).number(why());
-    row.piece(room ? std::to_string(drawing()) : "-1").piece(registers(registers_));
+    stale_.clear();
+    const auto mark = [this](model::Roles& r) { mark_stale(r); };
+    row.piece(room ? std::to_string(drawing(mark)) : "-1").piece(registers(registers_));
     if (of_user(e)) want_window(e);
   }
   events_.push_back(row.json());
   bytes_ += events_.back().size() + 2;
   if (e.kind() == EventKind::output) output(e);
+  if (e.kind() == EventKind::stack_move) {
+    const auto& to = e.as<model::StackMove>().after;
+    log_.moved(to.lo, to.hi);
+  }
 }
 
 // Its text without positions and columns. What it says of its own defer repeats: the number is left to the page.
@@ -241,25 +253,37 @@ std::string Moments::registers(std::vector<uint64_t>& last) const {
 }
 
 void Moments::words(const std::vector<DrawnWord>& all, Row& out) {
-  Row rows;
+  Runs rows;
   for (const DrawnWord& w : all) {
     Row row;
     const unsigned flags = (w.stale ? kStale : 0) | (w.live ? kLive : 0) | (traces::says_little(w) ? kSaysLittle : 0);
     row.signed_number(w.offset).number(w.size).number(static_cast<uint64_t>(w.role));
     row.number(text(w.object.empty() ? traces::words_for(w) : w.object + "." + w.name)).number(text(w.type));
-    row.text(loader::printable(cut(w.value, kLineBytes))).number(flags);
+    row.text(w.stale ? "stale" : loader::printable(cut(w.value, kLineBytes))).number(flags);
     for (const std::string& m : w.marks) row.text(m);
-    rows.number(rows_.add(row.json()));
+    rows.add(rows_.add(row.json()));
   }
   out.piece(rows.json());
 }
 
+// Of an event, and kept for its window. Of those before begin() nothing is known: time is not gone through in order.
+void Moments::mark_stale(model::Roles& roles) {
+  if (!in_order_) return;
+  log_.mark(roles);
+  for (const model::FrameRoles& f : roles.frames) {
+    StaleFrame s{f.frame.function, f.frame.caller_sp, {}};
+    for (const model::Slot& slot : f.slots)
+      if (slot.stale) s.words.emplace_back(slot.address, slot.size);
+    stale_.push_back(std::move(s));
+  }
+}
+
 // "null" if none can be drawn here.
-size_t Moments::drawing() {
+size_t Moments::drawing(const std::function<void(model::Roles&)>& mark) {
   traces::Drawing d;
   const size_t none = drawings_.add("null");
   try {
-    d = session::draw_here(*session_, {.frames = 0, .relative = true, .stale = false});
+    d = session::draw_here(*session_, {.frames = 0, .relative = true, .stale = false, .mark = mark});
   } catch (const session::Interrupted&) {
     throw;
   } catch (const std::runtime_error&) {  // no Go code, or a guest that lies about its tables
@@ -267,7 +291,7 @@ size_t Moments::drawing() {
   }
   const size_t more = d.boxes.size() - std::min(d.boxes.size(), kBoxes);
   d.boxes.resize(d.boxes.size() - more);
-  Row frames, boxes, registers, arrows;
+  Row frames, boxes, registers, arrows;  // arrows: from, to, …
   std::map<std::string, size_t> numbers;
   for (const auto& f : d.frames)
     for (const DrawnWord& w : f.words) numbers.emplace(w.id, numbers.size());
@@ -295,7 +319,7 @@ size_t Moments::drawing() {
         fmt::format("{} = {}   {}{}{}", r.reg, cut(r.value, kLineBytes), r.name, r.of.empty() ? "" : " of ", r.of)));
   if (more) registers.number(text(fmt::format("… and {} more records and closures", more)));
   Row row;
-  row.piece(frames.json()).piece(boxes.json()).piece(registers.json()).piece(arrows.json());
+  row.piece(frames.json()).piece(boxes.json()).piece(registers.json()).number(arrows_.add(arrows.json()));
   return drawings_.add(row.json());
 }
 
@@ -375,7 +399,7 @@ void Moments::want_window(const Event& e) {
   if (!e.shown.none() && e.position - e.shown.position < kBefore)
     from = std::min<emu::Position>(from, e.shown.position);
   draws = draws || windows_.size() < kDrawnWindows;
-  windows_.push_back({events_.size(), from, e.position, draws, {}});
+  windows_.push_back({events_.size(), from, e.position, draws, std::move(stale_), {}});
 }
 
 // The instructions of whoever executes at the event.
@@ -385,14 +409,28 @@ void Moments::walk(Window& w) {
   const session::Who who = s.reader().who();
   s.time().seek(w.from);
   std::vector<uint64_t> last;
+  uint32_t at_event = UINT32_MAX;  // the log's number there
+  const auto mark = [&](model::Roles& roles) {
+    for (model::FrameRoles& f : roles.frames) {
+      const auto known = std::find_if(w.stale.begin(), w.stale.end(), [&](const StaleFrame& x) {
+        return x.function == f.frame.function && x.caller_sp == f.frame.caller_sp;
+      });
+      if (known == w.stale.end()) continue;
+      for (model::Slot& slot : f.slots)
+        slot.stale = std::any_of(known->words.begin(), known->words.end(),
+                                 [&](auto& x) { return slot.address >= x.first && slot.end() <= x.first + x.second; }) &&
+                     !log_.written_since(at_event, slot.address, slot.size);
+    }
+  };
   while (s.time().position() <= w.at + kBehind && w.steps.size() < kSteps && !s.time().state().exited) {
     if (bytes() > options_.bytes) break;
+    if (s.time().position() == w.at) at_event = log_.now();
     if (s.reader().who().same(who)) {
       uint64_t offset = 0;
       Row row;
       row.number(s.time().position()).number(function(s.reader().pc(), &offset)).number(offset).number(why());
       const bool room = w.draws && bytes() < options_.bytes / 20 * 19;
-      row.piece(room ? std::to_string(drawing()) : "-1").piece(registers(last));
+      row.piece(room ? std::to_string(drawing(mark)) : "-1").piece(registers(last));
       w.steps.push_back(row.json());
       bytes_ += w.steps.back().size() + 2;
     }
@@ -540,7 +578,8 @@ std::string Moments::json(const std::string& name, const std::string& command) c
     t.append(out);
     out += ",\n";
   };
-  table("texts", texts_), table("rows", rows_), table("frames", frames_), table("boxes", boxes_);
+  table("texts", texts_), table("rows", rows_), table("frames", frames_), table("boxes", boxes_),
+      table("arrows", arrows_);
   table("drawings", drawings_), table("stacks", stacks_), table("entries", entries_), table("chains", chains_),
       table("whys", whys_);
   list("events", events_), list("output", outputs_);
@@ -553,6 +592,11 @@ std::string Moments::json(const std::string& name, const std::string& command) c
     first = false;
   }
   out += "},\n";
+  if (!others_.empty()) {
+    const size_t room = options_.bytes - std::min(options_.bytes, bytes());
+    out += "\"releases\":" +
+           fates_json(fates_, fmt::format("{} {}/{}", go.version.text, go.goos, go.goarch), others_, room) + ",\n";
+  }
   append_functions(out);
   append_notes(out);
   return out + "}\n";

@@ -11,8 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/report/fates.h"
 #include "cli/report/tables.h"
 #include "session/session.h"
+#include "session/write_log.h"
 #include "traces/drawing.h"
 #include "traces/event_text.h"
 
@@ -32,10 +34,14 @@ class Moments {
 
   // Options::event of the session. Events that come before begin() are kept until then.
   void see(const model::Event& e);
+  // To be the engine's observer, of memory too, from the first instruction to begin().
+  emu::Observer& observer() { return log_; }
   // Takes the session, which stands where it was made.
   void begin(session::Session& session);
   // Runs to the end of the guest, or to the last event that is taken.
   void run();
+  // Programs that the same defers are looked at in; before json().
+  void beside(std::vector<OtherRun> others) { others_ = std::move(others); }
   // The data. `command`: the words behind the flags of `deferscope step` that reproduce the run.
   std::string json(const std::string& name, const std::string& command) const;
   uint64_t events() const { return events_.size(); }
@@ -46,10 +52,17 @@ class Moments {
     const model::Function* function;
     std::set<uint64_t> used;  // offsets
   };
+  // Bytes of a frame that were not written since it was opened.
+  struct StaleFrame {
+    const model::Function* function;
+    uint64_t caller_sp;
+    std::vector<std::pair<uint64_t, uint32_t>> words;  // address, size
+  };
   struct Window {
     size_t event;  // its place in events_
     emu::Position from, at;
     bool draws;
+    std::vector<StaleFrame> stale;  // at the event
     std::vector<std::string> steps;
   };
 
@@ -62,7 +75,8 @@ class Moments {
   std::string lines_of(const model::Event& e);
   size_t text(std::string_view s);
   size_t why();
-  size_t drawing();
+  size_t drawing(const std::function<void(model::Roles&)>& mark);
+  void mark_stale(model::Roles& roles);
   void words(const std::vector<traces::DrawnWord>& all, Row& out);
   size_t stack();
   size_t chain(const model::Event& e);
@@ -76,15 +90,20 @@ class Moments {
   std::unique_ptr<traces::ProgramNames> names_;
   std::unique_ptr<traces::EventText> event_text_;
   std::vector<model::Event> early_;
-  Table texts_, rows_, frames_, boxes_, drawings_, stacks_, entries_, chains_, whys_;
+  Table texts_, rows_, frames_, boxes_, arrows_, drawings_, stacks_, entries_, chains_, whys_;
   std::map<const model::Function*, size_t> function_numbers_;
   std::vector<Listed> functions_;
   std::vector<std::string> events_;
   std::vector<Window> windows_;
   std::vector<uint64_t> registers_;  // at the last event
+  session::WriteLog log_;
+  Fates fates_;
+  std::vector<OtherRun> others_;
+  std::vector<StaleFrame> stale_;  // of the last drawing
   std::vector<std::string> outputs_;
   size_t bytes_ = 0;  // of events, windows and outputs
   uint64_t left_out_ = 0, undrawn_ = 0, windows_left_out_ = 0;
+  bool in_order_ = false;  // the run goes forward, and the log sees all of it
   bool cut_ = false;  // the run was not followed to its end
   std::string ending_;
 };

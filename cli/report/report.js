@@ -39,6 +39,13 @@ events.forEach((e, i) => {
   if (!slugs.has(slug)) slugs.set(slug, i);
   slugs.set('event-' + i, i);
 });
+// A list in which a negative number stands for so many that follow the one before it.
+function unrolled(list) {
+  const all = [];
+  for (const n of list)
+    if (n < 0) for (let k = n; k < 0; ++k) all.push(all[all.length - 1] + 1); else all.push(n);
+  return all;
+}
 const goroutines = [...new Set(events.map(e => e[GOROUTINE]))];
 
 // Registers are kept as what changed since the moment before.
@@ -271,7 +278,7 @@ function wordsByName(number) {
   const add = (title, rows) => {
     const nth = (times.get(title) || 0) + 1;
     times.set(title, nth);
-    for (const r of rows) all.set(title + '|' + nth + '|' + D.rows[r][0], D.rows[r][5]);
+    for (const r of unrolled(rows)) all.set(title + '|' + nth + '|' + D.rows[r][0], D.rows[r][5]);
   };
   for (const f of drawing[0]) add(texts[D.frames[f][0]] + D.frames[f][2], D.frames[f][5]);
   for (const b of drawing[1]) add(texts[D.boxes[b][0]], D.boxes[b][2]);
@@ -299,7 +306,7 @@ function drawing() {
     const out = make('div', {class: 'block', role: 'list'});
     if (said) out.append(said);
     let hidden = 0, last = null;
-    for (const r of rows) {
+    for (const r of unrolled(rows)) {
       const [offset, size, role, label, type, value, flags, ...marks] = D.rows[r];
       const little = flags & SAYS_LITTLE;
       if (little && last && last.little && !marks.length) {
@@ -335,7 +342,7 @@ function drawing() {
   }
   for (const r of drawn[2]) heap.append(make('p', {}, texts[r]));
   canvas.replaceChildren(stack, ...(heap.children.length ? [heap] : []));
-  arrows(canvas, words, drawn[3]);
+  arrows(canvas, words, D.arrows[drawn[3]]);
   caption('drawing', '; draw');
 }
 
@@ -389,6 +396,18 @@ function chain() {
   }
   if (step >= 0) body.prepend(make('p', {class: 'note'}, 'At the event:'));
   $('chain').querySelector('figcaption').replaceChildren(make('code', {}, quoted('goto ' + e[POSITION] + '; defers')));
+}
+
+// How each program keeps and runs the defer at hand; what is not as in the page's own is marked.
+function releases() {
+  const rows = (D.releases || {})[subjectOf(event)];
+  $('releases').hidden = !rows;
+  if (!rows) return;
+  const own = rows[0], at = p => p ? make('span', {class: 'state'}, '  @' + grouped(p)) : null;
+  const cell = (row, k, position) => make('td', row[k] === own[k] ? {} : {class: 'differs'}, row[k], at(position));
+  $('releases').querySelector('tbody').replaceChildren(...rows.map(row => make('tr', row === own ? {class: 'here'} : {},
+    make('th', {scope: 'row'}, row[0]), ...(row.length > 2 ? [cell(row, 1), cell(row, 2, row[3]), cell(row, 4, row[5])] :
+      [make('td', {colspan: 3, class: 'state'}, row[1])]))));
 }
 
 function registers() {
@@ -452,7 +471,7 @@ function go(i, s = -1, remember = true) {
   show();
 }
 function show() {
-  keepInView(), scrollToEvent(), list(), timeline(), heading(), code(), drawing(), chain(), registers(), output();
+  keepInView(), scrollToEvent(), list(), timeline(), heading(), code(), drawing(), chain(), releases(), registers(), output();
 }
 function follow() {
   let name = location.hash.slice(1);

@@ -1,9 +1,11 @@
 // Tables of a page's data: each piece of JSON is written once, and others name it by its number.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "traces/json_writer.h"
@@ -37,6 +39,29 @@ class Table {
   std::unordered_map<std::string, size_t> numbers_;
   std::vector<const std::string*> pieces_;  // keys of numbers_, which stay where they are
   size_t bytes_ = 0;
+};
+
+// Numbers of a table, in runs: a negative number stands for so many that follow the one before it by one each. What is
+// new to a table gets such numbers, so lists that differ in little are short.
+class Runs {
+ public:
+  void add(uint64_t n) {
+    if (!runs_.empty() && n == runs_.back().first + runs_.back().second + 1)
+      ++runs_.back().second;
+    else
+      runs_.push_back({n, 0});
+  }
+  std::string json() const {
+    std::string out = "[";
+    for (const auto& [first, more] : runs_) {
+      out += (out.size() > 1 ? "," : "") + std::to_string(first);
+      if (more) out += ",-" + std::to_string(more);
+    }
+    return out + "]";
+  }
+
+ private:
+  std::vector<std::pair<uint64_t, uint64_t>> runs_;  // the first, and how many follow
 };
 
 // Numbers and pieces of JSON in a row: "[1,2,[3]]".

@@ -30,7 +30,7 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles sandbox".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles sandbox places".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
@@ -42,6 +42,9 @@ STORY_SYMBOLS = dict.fromkeys("1.12.17 1.13.15 1.14.15 1.17.13 1.22.12 1.25.14 1
 ARTICLE_BUILDS = {("1.12.17", "linux/amd64"), ("1.12.17", "darwin/amd64"), ("1.20.7", "darwin/arm64"), ("1.22.12", "linux/amd64"), ("1.27.4", "linux/amd64"), ("1.27.4", "linux/arm64")}
 # Of the program sandbox, which is for macOS: one release is enough, and no symbols.
 SANDBOX_RELEASE = "1.20.7"
+
+# Of the program places: arguments on the stack, and in registers.
+PLACES_BUILDS = {("1.12.17", "linux/arm64"), ("1.17.13", "linux/amd64")}
 
 
 def minor(release):
@@ -58,7 +61,7 @@ def exists(program, release, target):
 
 
 def core(program, release, target, mode, symbols):
-    """What is committed under core/ and, of the programs stories, articles and sandbox, under folders of their names."""
+    """What is committed under core/ and, of the programs stories, articles, sandbox and places, under folders of their names."""
     goos, goarch = target.split("/")
     if program == "sandbox":
         return (mode, symbols) == ("opt", "bare")
@@ -66,6 +69,8 @@ def core(program, release, target, mode, symbols):
         return goos == "linux" and mode == "opt" and symbols == STORY_SYMBOLS.get(release)
     if program == "articles":
         return (mode, symbols) == ("opt", "dwarf") and (release, target) in ARTICLE_BUILDS
+    if program == "places":
+        return (mode, symbols) == ("opt", "dwarf") and (release, target) in PLACES_BUILDS
     if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
         return True
     whole = goos == "linux" and release in WHOLE_RELEASES

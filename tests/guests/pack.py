@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox]. Rarely needed.
+"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox|places]. Rarely needed.
 
 core/     One solid archive for each instruction set and half of the releases: within one, alike binaries lie together (release by release,
           Linux beside Darwin) below one long window. No archive reaches 10 MiB.
+places/   One for each instruction set.
 stories/, articles/, sandbox/  One archive for all: both builds of a release lie together, since their DWARF is alike.
 
 core/unpack.cmake is the way back.
@@ -37,6 +38,10 @@ def members(programs, releases, goarch=""):
 
 def archives(which):
     """Name, filters of xz and members of each archive of a set."""
+    if which == "places":
+        for goarch, filters in FILTERS.items():
+            yield "%s_%s.tar.xz" % (which, goarch), filters, members([which], build.RELEASES, goarch)
+        return
     if which != "core":
         yield which + ".tar.xz", FILTERS["amd64"], members([which], build.RELEASES)
         return
@@ -66,7 +71,7 @@ def pack(archive, filters, bins, wanted):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox"))
+    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox", "places"))
     parser.add_argument("--bins", default=str(HERE.parent.parent / "build" / "guests"))
     parser.add_argument("--out", help="default: the set's folder beside this file")
     args = parser.parse_args()

@@ -19,7 +19,7 @@ using model::Roles;
 using model::Slot;
 
 struct Count {
-  size_t drawn = 0, words = 0, named = 0, records = 0, returns = 0;
+  size_t drawn = 0, words = 0, named = 0, records = 0, returns = 0, interfaces = 0;
   std::map<Role, size_t> by_role;
 };
 
@@ -84,6 +84,27 @@ void records_agree(const model::Guest& guest, const model::Tracker& t, const Rol
   for (const model::PanicEntry& e : chain.panics) agree(e.record, e.raw, Object::panic);
 }
 
+// gopanic's argument: its first word is a type, its second one the panic's value; in registers and in memory.
+void interface_words_agree(const model::Guest& guest, const Roles& r, const model::Event& e, const std::string& what,
+                           Count& n) {
+  if (e.kind() != model::EventKind::panic_start || !guest.program().dwarf()) return;
+  uint64_t type = 0;
+  const auto look = [&](const std::string& name, const std::string& of, uint64_t word, const std::string& value) {
+    if (of != "runtime.gopanic" && !of.empty()) return;
+    if (name == "e.type") {
+      type = word;
+      ASSERT_EQ(value, word ? model::type_name(guest, word) : "nil") << what;
+    }
+    if (name != "e.data" || !type) return;
+    ASSERT_EQ(value, e.panic()->value) << what;
+    ++n.interfaces;
+  };
+  for (const model::RegisterRole& x : r.registers) look(x.name, x.of, x.word, x.value);
+  for (const FrameRoles& f : r.frames)
+    for (const Slot& s : f.slots)
+      if (!s.stale && s.role == Role::argument) look(s.name, s.of, s.word, s.value);
+}
+
 TEST(Roles, EveryWordAtEveryEvent) {
   const auto guests = case_guests();
   if (guests.empty()) GTEST_SKIP() << "no guests: set DEFERSCOPE_GUESTS to a folder of Go programs";
@@ -106,6 +127,7 @@ TEST(Roles, EveryWordAtEveryEvent) {
         ++n.drawn;
         frames_agree(guest, r, what, n);
         records_agree(guest, t, r, what, n);
+        interface_words_agree(guest, r, e, what, n);
         for (const Object& o : r.objects) words_fill(o.fields, o.address, o.address + o.size, what + " " + o.title, n);
       };
       run_model(program, {name}, true, on);
@@ -113,11 +135,12 @@ TEST(Roles, EveryWordAtEveryEvent) {
     }
   }
   std::cout << n.drawn << " stacks, " << n.words << " words (" << n.named << " named), " << n.returns
-            << " return addresses, " << n.records << " records\n";
+            << " return addresses, " << n.records << " records, " << n.interfaces << " panics' values\n";
   for (const auto& [role, count] : n.by_role) std::cout << "  " << model::to_string(role) << " " << count << "\n";
   EXPECT_GT(n.drawn, 100u);
   EXPECT_GT(n.records, 20u);
   EXPECT_GT(n.returns, n.drawn);
+  EXPECT_GT(n.interfaces, 3u);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ endif()
 # Drawings of stacks: golden ones, JSON against its schema and SVG, names against DWARF as pyelftools reads it.
 if(NOT DEFERSCOPE_SANITIZE)
   add_test(NAME draw COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/draw.py --program $<TARGET_FILE:deferscope>
-                             --stories ${guests_parent}/guests-stories)
+                             --stories ${guests_parent}/guests-stories --places ${guests_parent}/guests-places)
   set_tests_properties(draw PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
   deferscope_all_test(draw.source python3 ${PROJECT_SOURCE_DIR}/tests/draw.py --program $<TARGET_FILE:deferscope>
                       --stories ${guests_parent}/guests-stories --source)
