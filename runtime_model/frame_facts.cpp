@@ -9,9 +9,9 @@
 namespace deferscope::model {
 namespace {
 
-constexpr uint64_t kPrologue = 160;    // bytes
-constexpr uint64_t kMaxCode = 1 << 20;  // bytes of a function that are looked at
-constexpr size_t kMaxCalls = 64;       // behind which variables are looked for
+constexpr uint64_t kPrologue = 160;              // bytes
+constexpr uint64_t kMaxCode = 1 << 20;           // bytes of a function that are looked at
+constexpr size_t kMaxCalls = 64;                 // behind which variables are looked for
 constexpr uint64_t kSomeSp = uint64_t{1} << 40;  // places are told by distances: any caller's SP will do
 constexpr uint64_t kWord = 8;
 
@@ -60,7 +60,8 @@ class FrameUse {
 
   void store(const Insn& i, int64_t at, unsigned size, isa::Reg r) {
     const bool plain = size == 8 && r < isa::kZero && r != sp_ && !i.known->constant[r] && !i.known->from_sp[r];
-    each_word(at, size, [&](Word& w) { plain ? void(w.stored.insert(register_name(r, p_.amd64()))) : void(w.other = true); });
+    each_word(at, size,
+              [&](Word& w) { plain ? void(w.stored.insert(register_name(r, p_.amd64()))) : void(w.other = true); });
   }
   void store_vector(int64_t at, unsigned size, isa::VReg v) {
     const bool zero = v >= zero_.size() || zero_[v] || (p_.amd64() && p_.register_abi() && v == 15);

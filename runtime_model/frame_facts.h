@@ -33,8 +33,8 @@ class FrameFacts {
     int64_t from_caller_sp;
   };
   const std::vector<Place>& places(const Function& f);
-  // Words in which the function keeps one register for a while: all that is stored there is its, and it is loaded again.
-  // In order of address.
+  // Words in which the function keeps one register for a while: all that is stored there is its, and it is loaded
+  // again. In order of address.
   struct Spill {
     int64_t from_caller_sp;
     std::string reg;  // "AX", "X0", "V3"

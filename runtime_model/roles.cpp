@@ -21,7 +21,7 @@ namespace deferscope::model {
 namespace {
 
 constexpr size_t kChainFrames = 200;
-constexpr uint64_t kMaxCopied = 1024;  // bytes of arguments that deferproc copies
+constexpr uint64_t kMaxCopied = 1024;    // bytes of arguments that deferproc copies
 constexpr uint64_t kMaxFrame = 1 << 18;  // bytes of a frame that are given roles, from its upper end
 constexpr uint64_t kWord = 8;
 
@@ -466,7 +466,7 @@ class Assignment {
       bytes = bytes * 10 + static_cast<uint64_t>(c - '0');
     }
     const uint64_t base = f.sp + above();
-    rest_of_call(base, std::min(base + bytes, f.caller_sp), Role::outgoing, "runtime.reflectcall", "bytes +");
+    rest_of_call(base, std::min(base + bytes, f.caller_sp), Role::outgoing, "runtime.reflectcall", "argument bytes +");
   }
 
   void spilled(const Frame& f) {
@@ -542,7 +542,8 @@ class Assignment {
       for (Slot& s : claims_.free_words_of(piece.value - piece.offset, shape, role_of(v), v.name)) {
         if (s.address < piece.value || s.end() > piece.value + size) continue;
         s.of = v.inlined_from, s.stale = later;
-        if (where.pieces.size() > 1) s.value = value_in_pieces(where, shape, s.address - (piece.value - piece.offset), f);
+        if (where.pieces.size() > 1)
+          s.value = value_in_pieces(where, shape, s.address - (piece.value - piece.offset), f);
         if (s.role == Role::argument && p_.register_abi() && s.address >= f.caller_sp) s.role = Role::spill;
         claims_.claim(std::move(s));
       }

@@ -129,7 +129,8 @@ Slot slot_of(const Part& p, uint64_t at, Role role) {
   w.address = at + p.at, w.size = static_cast<uint32_t>(p.size), w.role = role, w.name = p.name;
   if (p.shape) w.type = p.shape->name;
   if (p.of && p.nth == 0) w.type = p.of->name;
-  w.pointer = p.size == kWord && (p.of ? p.nth == 0 || p.of->kind == Kind::interface : !p.shape || points(p.shape->kind));
+  w.pointer =
+      p.size == kWord && (p.of ? p.nth == 0 || p.of->kind == Kind::interface : !p.shape || points(p.shape->kind));
   return w;
 }
 

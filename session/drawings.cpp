@@ -70,8 +70,8 @@ model::Roles roles_around(const Session& s, const Standing& standing, uint64_t a
   if (!s.reader().guest() || s.time().state().exited) return {};
   const std::vector<Frame> all = s.reader().trace(standing, kDeepest).frames;
   if (all.empty() || !all[0].function) return {};
-  const auto holds = std::find_if(all.begin(), all.end(),
-                                  [&](const Frame& f) { return address >= f.sp && address < f.caller_sp; });
+  const auto holds =
+      std::find_if(all.begin(), all.end(), [&](const Frame& f) { return address >= f.sp && address < f.caller_sp; });
   return s.roles(standing, holds == all.end() ? frames_for(all) : static_cast<size_t>(holds - all.begin()) + 2);
 }
 

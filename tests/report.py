@@ -212,10 +212,26 @@ class Checks:
             self.check(ours == theirs, "%s: the drawing at %d is not draw's: %s" % (name, e[3], unlike[:4]))
             self.stale += sum(v == "stale" for f in ours for v in f[2])
 
+    def steps(self, name, page, guest, arguments):
+        """The drawing of a single instruction in a window is draw's; that a word was never written need not be known there."""
+        d, compared = page.data, 0
+        for steps in list(d["windows"].values())[:3]:
+            for s in (steps[0], steps[-1]):
+                if s[4] < 0 or not d["drawings"][s[4]]:
+                    continue
+                done = self.run("draw", "--at", s[0], "--style", "json", "--relative", guest, *arguments)
+                drawing = json.loads(done.stdout)["drawings"][0]
+                ours = [(r[0], r[5]) for f in d["drawings"][s[4]][0] for r in (d["rows"][k] for k in d["frames"][f][5])]
+                theirs = [(w["offset"], "stale" if w["stale"] else w["value"]) for f in drawing["frames"] for w in f["words"]]
+                self.check(len(ours) == len(theirs) and all(a == b or a[0] == b[0] and b[1] == "stale" for a, b in zip(ours, theirs)),
+                           "%s: the drawing of the instruction at %d is not draw's" % (name, s[0]))
+                compared += 1
+        self.check(compared > 0, name + ": no instruction is drawn")
+
     def beside(self):
         """Of several builds: the same defers, told by their statements, as each build's own trace has them."""
         own, others = "stories_1.13.15_linux_amd64_opt_dwarf", ["stories_1.17.13_linux_amd64_opt_dwarf", "stories_1.27.4_linux_arm64_opt_dwarf"]
-        flags = [w for o in others for w in ("--beside", self.guest(o))]
+        flags = ["--argv0", "/guest"] + [w for o in others for w in ("--beside", self.guest(o))]
         path, page = self.page("beside", self.guest(own), ["named"], flags)
         self.html_of("beside", page)
         rows = page.data["releases"]
@@ -234,7 +250,7 @@ class Checks:
 
     def kinds(self, guest, arguments):
         trace, out, seen = pathlib.Path(self.folder.name, "trace.jsonl"), {}, {}
-        self.run("trace", "-o", trace, "--stdin", "/dev/null", guest, *arguments)
+        self.run("trace", "-o", trace, "--argv0", "/guest", "--stdin", "/dev/null", guest, *arguments)
         for e in map(json.loads, trace.read_text().splitlines()):
             d = e.get("defer") if e.get("origin") == "user" else None
             if not d:
@@ -495,6 +511,7 @@ def main():
         checks.against_trace(name, page, checks.guest(guest), arguments)
         checks.commands(name, page, arguments)
         checks.drawings(name, page, checks.guest(guest), arguments)
+        checks.steps(name, page, checks.guest(guest), arguments)
     checks.check(checks.stale > 20, "hardly a word was not written: %d" % checks.stale)
     beside = checks.beside()
     checks.demo(args.update)

@@ -172,6 +172,8 @@ void name_and_point(Drawing& d) {
 std::string words_for(const DrawnWord& w) {
   const std::string of = w.of.empty() ? "" : " of " + w.of;
   if (!w.object.empty()) return fmt::format("{}.{}", w.object, w.name);
+  // "argument +8", where no name is known.
+  if (w.name.starts_with("argument ")) return w.name + of;
   switch (w.role) {
     case Role::return_address:
     case Role::saved_fp:

@@ -116,7 +116,11 @@ void name_words(const Seen& x, Lines& out) {
     for (uint64_t a = address; a < address + bytes;) {
       const model::Slot* slot = first.all.at(a);
       if (!slot || (begins && slot->address != a)) break;
-      const std::string words = words_alone(*slot, first.all);
+      // That a register is kept there the instruction says itself.
+      using model::Role;
+      const bool own = slot->role == Role::unknown ||
+                       (begins && (slot->role == Role::saved_fp || slot->role == Role::return_address));
+      const std::string words = own ? "" : words_alone(*slot, first.all);
       const auto said = [&](const std::string& line) { return line.starts_with(words.substr(0, words.find(':'))); };
       if (!words.empty() && std::none_of(out.begin(), out.end(), said)) all += (all.empty() ? "" : " · ") + words;
       a = slot->end();
@@ -128,8 +132,8 @@ void name_words(const Seen& x, Lines& out) {
   const isa::Reg sp = x.p.amd64() ? isa::kRsp : isa::kSp, fp = x.p.amd64() ? isa::kRbp : isa::Reg{29};
   const bool computes = x.e.reads.empty() && x.e.flow.kind == Flow::Next;
   for (const Change& c : x.e.changes) {
-    if (c.kind == Change::Memory && std::none_of(x.e.reads.begin(), x.e.reads.end(),
-                                                 [&](const MemoryRead& r) { return r.address == c.address; }))
+    if (c.kind == Change::Memory &&
+        std::none_of(x.e.reads.begin(), x.e.reads.end(), [&](const MemoryRead& r) { return r.address == c.address; }))
       add("", c.address, c.bytes, false);
     if (c.kind == Change::Register && c.reg != sp && c.reg != fp && computes && c.how.kind == Expr::Place &&
         c.how.text == register_name(x.e.isa, sp))

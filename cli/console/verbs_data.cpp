@@ -184,7 +184,8 @@ void x(Console& c, const std::string& a) {
     c.say(fmt::format("{:#x} \"{}\"", at, text));
     return;
   }
-  const model::Roles roles = f.letter == 'a' ? session::roles_around(c.session, c.session.focus().standing(), at) : model::Roles{};
+  const model::Roles roles =
+      f.letter == 'a' ? session::roles_around(c.session, c.session.focus().standing(), at) : model::Roles{};
   const uint64_t row = f.letter == 'a' ? 1 : f.letter == 't' ? 4 / std::min(f.size, 4u) : f.size == 8 ? 2 : 16 / f.size;
   for (uint64_t i = 0; i < f.count; i += row) {
     std::string line = fmt::format("{:#x}:", at + i * f.size);

@@ -16,7 +16,8 @@ void Fates::see(const Event& e) {
   if (!d || e.origin != model::Origin::user || !d->number) return;
   if (e.kind() == EventKind::defer_push) {
     if (fates_.size() >= kMost) return;
-    const auto statement = std::tuple(model::readable(e.frame.function.text()), uint64_t{d->line}, uint64_t{d->ordinal});
+    const auto statement =
+        std::tuple(model::readable(e.frame.function.text()), uint64_t{d->line}, uint64_t{d->ordinal});
     Fate f;
     f.number = d->number, f.storage = d->storage, f.registered_by = d->registered_by, f.registered = e.position;
     const auto [at, fresh] = fates_.emplace(std::tuple_cat(statement, std::tuple(seen_[statement]++)), f);

@@ -1,5 +1,5 @@
-// What became of each defer of the user's in one run: how it was kept and who ran it. Of several programs the same defer
-// is told by the statement that registers it, so that releases stand beside each other.
+// What became of each defer of the user's in one run: how it was kept and who ran it. Of several programs the same
+// defer is told by the statement that registers it, so that releases stand beside each other.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -33,19 +33,6 @@ constexpr unsigned kStale = 1, kLive = 2, kSaysLittle = 4;
 
 bool of_user(const Event& e) { return e.origin == model::Origin::user; }
 
-// The runtime's own steps stand in the timeline, with their text alone.
-bool has_details(const Event& e) {
-  switch (e.kind()) {
-    case EventKind::transfer: return of_user(e);
-    case EventKind::walk_start:
-    case EventKind::walk_frame:
-    case EventKind::walk_defer:
-    case EventKind::record_take:
-    case EventKind::record_give: return false;
-    default: return true;
-  }
-}
-
 std::string_view cut(std::string_view s, size_t most) {
   if (s.size() <= most) return s;
   while (most > 0 && (static_cast<uint8_t>(s[most]) & 0xc0) == 0x80) --most;
@@ -103,13 +90,18 @@ std::string subject_of(const Event& e) {
 
 size_t Moments::bytes() const {
   size_t n = bytes_;
-  for (const Table* t : {&texts_, &rows_, &frames_, &boxes_, &arrows_, &drawings_, &stacks_, &entries_, &chains_, &whys_})
+  for (const Table* t :
+       {&texts_, &rows_, &frames_, &boxes_, &arrows_, &drawings_, &stacks_, &entries_, &chains_, &whys_})
     n += t->bytes();
   return n;
 }
 
 void Moments::see(const Event& e) {
   fates_.see(e);
+  if (e.kind() == EventKind::stack_move) {
+    const auto& to = e.as<model::StackMove>().after;
+    log_.moved(to.lo, to.hi);
+  }
   if (session_)
     take(e);
   else
@@ -124,7 +116,7 @@ void Moments::begin(Session& s) {
   const emu::Position here = s.time().position();
   s.time().machine().engine().set_observer(nullptr);
   for (const Event& e : early_) {
-    if (has_details(e)) s.time().seek(e.position);
+    s.time().seek(e.position);
     take(e);
   }
   s.time().seek(here);
@@ -157,27 +149,21 @@ void Moments::take(const Event& e) {
     event_text_->pass_over(e);
     return;
   }
-  const bool details = has_details(e), room = bytes() < options_.drawn;
+  const bool room = bytes() < options_.drawn;
   uint64_t offset = 0;
   Row row;
   row.number(static_cast<uint64_t>(e.kind())).number(static_cast<uint64_t>(e.origin)).number(e.goid);
   row.number(e.position).number(text(cut(title_of(e), kLineBytes))).number(text(subject_of(e))).piece(lines_of(e));
   row.number(function(e.pc, &offset)).number(offset);
-  if (details) {
-    undrawn_ += !room;
-    row.number(stack()).number(chain(e)).number(why());
-    stale_.clear();
-    const auto mark = [this](model::Roles& r) { mark_stale(r); };
-    row.piece(room ? std::to_string(drawing(mark)) : "-1").piece(registers(registers_));
-    if (of_user(e)) want_window(e);
-  }
+  undrawn_ += !room;
+  row.number(stack()).number(chain(e)).number(why());
+  stale_.clear();
+  const auto mark = [this](model::Roles& r) { mark_stale(r); };
+  row.piece(room ? std::to_string(drawing(mark)) : "-1").piece(registers(registers_));
+  if (of_user(e)) want_window(e);
   events_.push_back(row.json());
   bytes_ += events_.back().size() + 2;
   if (e.kind() == EventKind::output) output(e);
-  if (e.kind() == EventKind::stack_move) {
-    const auto& to = e.as<model::StackMove>().after;
-    log_.moved(to.lo, to.hi);
-  }
 }
 
 // Its text without positions and columns. What it says of its own defer repeats: the number is left to the page.
@@ -417,9 +403,10 @@ void Moments::walk(Window& w) {
       });
       if (known == w.stale.end()) continue;
       for (model::Slot& slot : f.slots)
-        slot.stale = std::any_of(known->words.begin(), known->words.end(),
-                                 [&](auto& x) { return slot.address >= x.first && slot.end() <= x.first + x.second; }) &&
-                     !log_.written_since(at_event, slot.address, slot.size);
+        slot.stale =
+            std::any_of(known->words.begin(), known->words.end(),
+                        [&](auto& x) { return slot.address >= x.first && slot.end() <= x.first + x.second; }) &&
+            !log_.written_since(at_event, slot.address, slot.size);
     }
   };
   while (s.time().position() <= w.at + kBehind && w.steps.size() < kSteps && !s.time().state().exited) {

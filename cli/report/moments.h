@@ -104,7 +104,7 @@ class Moments {
   size_t bytes_ = 0;  // of events, windows and outputs
   uint64_t left_out_ = 0, undrawn_ = 0, windows_left_out_ = 0;
   bool in_order_ = false;  // the run goes forward, and the log sees all of it
-  bool cut_ = false;  // the run was not followed to its end
+  bool cut_ = false;       // the run was not followed to its end
   std::string ending_;
 };
 
