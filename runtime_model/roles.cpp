@@ -466,7 +466,7 @@ class Assignment {
       bytes = bytes * 10 + static_cast<uint64_t>(c - '0');
     }
     const uint64_t base = f.sp + above();
-    rest_of_call(base, std::min(base + bytes, f.caller_sp), Role::outgoing, "runtime.reflectcall", "argument bytes +");
+    rest_of_call(base, std::min(base + bytes, f.caller_sp), Role::outgoing, "reflectcall", "argument bytes +");
   }
 
   void spilled(const Frame& f) {
