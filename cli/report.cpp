@@ -110,7 +110,7 @@ OtherRun run_of(Other other, const ReportFlags& flags) {
     const model::Program program(m.image());
     const loader::GoProgram& go = program.go();
     const std::string release = fmt::format("{} {}/{}", go.version.text, go.goos, go.goarch);
-    out.name = go.version.text.starts_with(out.name) ? release : fmt::format("{} ({})", out.name, release);
+    out.name = release;
     uint64_t events = 0;
     bool enough = false;
     model::TrackerOptions tracking;

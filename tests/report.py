@@ -278,7 +278,7 @@ class Checks:
             self.check(done.returncode == 0 and place in done.stdout.decode(), "%s: %s: %s" % (name, line, done.stderr.decode()))
 
     # --- the browser ---
-    def browse(self, pages, hostile, large):
+    def browse(self, pages, hostile, large, beside):
         browser = Browser(self)
         try:
             for name, path in pages:
@@ -288,6 +288,7 @@ class Checks:
                 for name, path in [*pages, ("large", large)]:
                     browser.axe(name, path, script)
             browser.hostile(hostile)
+            browser.beside(beside)
             browser.smooth(dict(pages)["hello"], large)
         finally:
             browser.driver.quit()
@@ -366,6 +367,10 @@ class Browser:
         self.open(path, "#defer-1-run")
         self.check(self.js("kindOf(event)") == "defer.start" and self.js("subjectOf(event)") == "defer-1", name + ": #defer-1-run")
         self.shot(name + "-1600")
+        # What was never written has a mark that a printer shows, and says so.
+        hatched = self.js("[...document.querySelectorAll('#drawing .stale')].filter(e => getComputedStyle(e).backgroundImage.includes('gradient') && "
+                          "e.textContent.includes('stale')).length")
+        self.check(hatched > 0 and hatched == self.js("document.querySelectorAll('#drawing .stale').length"), "%s: %d words are hatched" % (name, hatched))
         # jmpdefer by its instructions: what each changes is marked, and what the next one does is said.
         if self.js("slugs.has('defer-1-jump')"):
             self.open(path, "#defer-1-jump")
@@ -454,6 +459,16 @@ class Browser:
         self.check(self.js("document.querySelectorAll('img').length") == 0 and self.driver.title != "1", "hostile: the guest's text became HTML")
         self.quiet("hostile", path)
 
+    def beside(self, path):
+        self.size(1600), self.dark(False), self.open(path, "#defer-2-run")
+        rows = "document.querySelectorAll('#releases tbody tr').length"
+        self.check(self.js(rows) == 3 and self.js("document.querySelectorAll('#releases .differs').length") > 0, "beside: the builds are not shown")
+        self.contrast("beside")
+        self.shot("beside-1600")
+        self.size(360, 780), self.open(path, "#defer-2-run")
+        self.check(self.js("document.documentElement.scrollWidth") <= 360, "beside: wider than 360")
+        self.quiet("beside", path)
+
     def move_time(self, path):
         """Milliseconds; the best of several, since others work on this machine."""
         self.open(path)
@@ -523,7 +538,7 @@ def main():
     checks.references("large", page)
     if has_browser():
         checks.browse([p for p in pages if p[0] in ("hello", "stories_1.12.17_amd64_opt_dwarf-named")],
-                      dict(pages)["hostile"], large)
+                      dict(pages)["hostile"], large, beside)
     elif args.browser:
         checks.check(False, "no browser: apt-get install chromium chromium-driver python3-selenium")
     else:
