@@ -369,7 +369,7 @@ class Browser:
         self.shot(name + "-1600")
         # What was never written has a mark that a printer shows, and says so.
         hatched = self.js("[...document.querySelectorAll('#drawing .stale')].filter(e => getComputedStyle(e).backgroundImage.includes('gradient') && "
-                          "e.textContent.includes('stale')).length")
+                          "e.textContent.includes('not written yet')).length")
         self.check(hatched > 0 and hatched == self.js("document.querySelectorAll('#drawing .stale').length"), "%s: %d words are hatched" % (name, hatched))
         # jmpdefer by its instructions: what each changes is marked, and what the next one does is said.
         if self.js("slugs.has('defer-1-jump')"):

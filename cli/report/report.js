@@ -311,7 +311,7 @@ function drawing() {
       const little = flags & SAYS_LITTLE;
       if (little && last && last.little && !marks.length) {
         words.push(last.row);
-        last.row.querySelector('.what').textContent = ++hidden + 1 + ' words: ' + texts[label];
+        last.row.querySelector('.what').textContent = ++hidden + 1 + ' words: ' + texts[label] + (flags & STALE ? ' (not written yet)' : '');
         last.row.querySelector('.value').textContent = '…';
         continue;
       }

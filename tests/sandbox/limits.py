@@ -12,7 +12,7 @@ import tempfile
 MEMORY = 64  # MiB
 SLACK = 64  # MiB, beside --memory
 CACHE = 96  # MiB, the bound of the block cache (emu/engine/engine.cpp) and of what one run adds to it
-TIMEOUT = 10  # seconds of --timeout: a guest that needs it ends with a line that its row does not know
+TIMEOUT = 40  # seconds of --timeout: a guest that needs it ends with a line that its row does not know
 CPU = 12  # seconds of the processor after which the host ends it: --timeout did not
 
 FULL = r"^deferscope: the guest needs more memory than --memory allows"
