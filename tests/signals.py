@@ -170,15 +170,17 @@ def timeouts(bench, _):
     read, write, _held = full_pipe()
     idle_read, idle_write = os.pipe()
     line = r"deferscope: --timeout 1 reached at position \d+\n"
+    slow = ["--timeout", "1", "--engine", "interp"]  # host code ends in that time
     for args, status, pattern, more in (
-        (["run", "--timeout", "1", bench.guest, "bench-all"], 125, line, {}),
+        (["run", *slow, bench.guest, "bench-all"], 125, line, {}),
+        (["run", "--timeout", "1", "--engine", "jit", "--block", "1", bench.guest, "bench-all"], 125, line, {}),
         (["run", "--timeout", "1", "--block", "0", bench.guest, "bench-all"], 125, line, {}),
         (["run", "--timeout", "1", "--stdin", "-", bench.guest, "os-stdin"], 125, line, {"stdin": idle_read}),
         (["run", "--timeout", "1", bench.guest, "list"], 125, line, {"stdout": write}),
-        (["run", "--timeout", "1", "--events=/dev/fd/%d" % write, bench.guest, "bench-all"], 125, "deferscope: --timeout", {"pass_fds": [write]}),
-        (["snap", "--timeout", "1", "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
-        (["draw", "--timeout", "1", "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
-        (["step", "--timeout", "1", "-c", "c main.main; c; c; c", bench.guest, "bench-all"], 2, line, {}),
+        (["run", *slow, "--events=/dev/fd/%d" % write, bench.guest, "bench-all"], 125, "deferscope: --timeout", {"pass_fds": [write]}),
+        (["snap", *slow, "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
+        (["draw", *slow, "--at", "event:99999999", bench.guest, "bench-all"], 2, line, {}),
+        (["step", *slow, "-c", "c main.main; c; c; c", bench.guest, "bench-all"], 2, line, {}),
     ):
         run = bench.start(*args, stderr=subprocess.PIPE, **more)
         out, err = run.communicate(timeout=HANG)

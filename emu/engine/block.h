@@ -26,15 +26,16 @@ struct alignas(32) Block {
   uint32_t span = 1;    // bytes from pc on, mapped or not, on which it depends
   bool hooked = false;  // slots[0] is the stop before the first instruction; resuming there starts at slots[1]
   bool dropped = false;
-  bool host = false;            // has host code
-  uint16_t heat = 0;            // times that it is entered before host code is made of it; 0: never
-  const void* code = nullptr;   // where host code enters it: its own, or the way back to the interpreter
-  Slot* slots = nullptr;        // entered here
-  Link link[2];                 // [0] not taken or fallen through, [1] taken
-  uint16_t* offsets = nullptr;  // of the instructions from pc, if an observer is to be told
-  Block* next = nullptr;        // in its bucket of the cache
-  Link* in = nullptr;           // links that lead here
-  Block* on_page[2] = {};       // the next one of its first page, and of its last if that is another
+  bool host = false;                     // has host code
+  uint16_t heat = 0;                     // times that it is entered before host code is made of it; 0: never
+  const void* code = nullptr;            // where host code enters it: its own, or the way back to the interpreter
+  const void* code_past_hook = nullptr;  // its own, for who has passed its hook
+  Slot* slots = nullptr;                 // entered here
+  Link link[2];                          // [0] not taken or fallen through, [1] taken
+  uint16_t* offsets = nullptr;           // of the instructions from pc, if an observer is to be told
+  Block* next = nullptr;                 // in its bucket of the cache
+  Link* in = nullptr;                    // links that lead here
+  Block* on_page[2] = {};                // the next one of its first page, and of its last if that is another
 };
 
 }  // namespace deferscope::emu

@@ -87,6 +87,7 @@ struct Engine::Context {
   bool exact;      // one instruction a block: stores to code are allowed
   unsigned shown;  // calls of the observer that the first instruction had already
   MarkListener* marks;
+  bool past_hook = false;  // host code is entered past its first hook
 
   // Instructions executed before the one that slot `s` belongs to.
   uint64_t count_at(int64_t left, const Block& b, const Slot& s) const {

@@ -48,7 +48,7 @@ bool Engine::use_host_code(std::string_view which) {
 Interests Engine::interests() const { return {hooks_, marks_, is_host_call_, observer_ != nullptr, observe_memory_}; }
 
 void Engine::make_host_code(Block& block, Memory& memory) {
-  ++block.slots;  // behind the one that counts
+  slots_->stop_counting(block);
   const BlockIr& ir = translator_->run(block.pc, memory, block.count, interests());
   if (ir.count != block.count || !host::compilable(ir) || !host_->compile(ir, block, *blocks_)) return;
   slots_->enter_host_code(*blocks_, block);

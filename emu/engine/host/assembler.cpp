@@ -206,6 +206,29 @@ void Assembler::make_thunks() {
     reload(true);
     fail_from_thunk();
   });
+  // rax: the mark's tag; ecx: the site; rdx: block. Registers are read, none changes.
+  const auto look = [&](bool (*f)(Frame*, uint64_t)) {
+    return thunk([&, f] {
+      Label failed;
+      spill();
+      mov(rdi, ptr[rsp + 8]);
+      mov(ptr[rdi + offsetof(Frame, block)], rdx);
+      mov(ptr[rdi + offsetof(Frame, site)], ecx);
+      mov(ptr[rdi + offsetof(Frame, budget)], r15);
+      mov(rsi, rax);
+      sub(rsp, 8);
+      call_function(reinterpret_cast<const void*>(f));
+      add(rsp, 8);
+      test(al, al);
+      jz(failed);
+      restore_after_call();
+      ret();
+      L(failed);
+      fail_from_thunk();
+    });
+  };
+  thunks_.hook = look(pass_hook);
+  thunks_.mark = look(tell_mark);
   // dl: the condition → whether it holds; rax and rcx are kept
   thunks_.holds = thunk([&] {
     push(rax);

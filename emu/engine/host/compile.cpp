@@ -17,6 +17,7 @@ constexpr size_t kCodeBytes = size_t{64} << 20, kCells = size_t{1} << 20;
 
 bool compilable(const BlockIr& ir) {
   for (const IrItem& it : ir.items) {
+    if (it.kind == IrItem::Hook || it.kind == IrItem::Mark) continue;
     if (it.kind != IrItem::Op && it.kind != IrItem::Fall) return false;
     const isa::OpGroup g = isa::traits(it.op.op).group;
     if (it.kind == IrItem::Op && (g == isa::OpGroup::String || g == isa::OpGroup::Trap)) return false;
@@ -43,6 +44,7 @@ bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
   ir_ = &ir, block_ = &block, cache_ = &cache, at_ = nullptr;
   known_ = {};
   ways_[0] = ways_[1] = {};
+  past_hook_ = 0;
   start_ = area_.next();
   Label uncovered;
   sub(r15, static_cast<uint32_t>(ir.count));
@@ -66,6 +68,7 @@ bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
     *l.cell = l.to && l.to->host ? l.to->code : l.stub;
   }
   block.code = code;
+  block.code_past_hook = code + past_hook_;
   block.host = true;
   for (Link* l = block.in; l; l = l->next)
     if (l->cell) *l->cell = code;
@@ -74,8 +77,30 @@ bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
 
 void Compiler::item(const IrItem& it) {
   at_ = &it;
-  if (it.kind == IrItem::Fall) return leave_by(0, ir_->end());
-  op(it.op);
+  switch (it.kind) {
+    case IrItem::Fall: return leave_by(0, ir_->end());
+    case IrItem::Mark: return tell(thunks_.mark, it.value);
+    case IrItem::Hook: return hook();
+    default: op(it.op);
+  }
+}
+
+void Compiler::hook() {
+  Label passed;
+  tell(thunks_.hook, 0);
+  L(passed);
+  later([this, passed, count = ir_->count]() mutable {
+    past_hook_ = getSize();
+    sub(r15, count);
+    jmp(passed);
+  });
+}
+
+// Calls who is told; all registers are theirs to read.
+void Compiler::tell(const uint8_t* thunk, uint64_t tag) {
+  constant(rax, tag);
+  load_site({.offset = at_->offset, .order = at_->index});
+  call_code(thunk);
 }
 
 void Compiler::op(const Uop& u) {
@@ -203,7 +228,7 @@ Exit Compiler::run(Engine::Context& ctx, Block& block, int64_t budget) {
   f.block = &block;
   using Enter = void (*)(Frame*, const void*, isa::CpuState*, Memory::TlbEntry*);
   const Enter go = reinterpret_cast<Enter>(reinterpret_cast<uintptr_t>(thunks_.enter));
-  go(&f, block.code, ctx.cpu, ctx.memory->tlb_read.data());
+  go(&f, ctx.past_hook ? block.code_past_hook : block.code, ctx.cpu, ctx.memory->tlb_read.data());
   if (f.thrown) std::rethrow_exception(f.thrown);
   Exit e;
   e.kind = f.kind;

@@ -61,6 +61,8 @@ class Compiler final : public Backend, private Assembler {
   bool float_compares(const Uop& u);
   bool branches(const Uop& u);
   void rare(const Uop& u);
+  void hook();
+  void tell(const uint8_t* thunk, uint64_t tag);
 
   // The right-hand side of a binary operation as an operand of that width; rcx may be taken for it.
   template <class F>
@@ -119,6 +121,7 @@ class Compiler final : public Backend, private Assembler {
     const void** cell = nullptr;
     size_t stub = 0;  // from the code's start
   } ways_[2];
+  size_t past_hook_ = 0;  // where it is entered by who has passed its hook, from the code's start
 };
 
 }  // namespace deferscope::emu::host

@@ -42,6 +42,10 @@ bool read_to_modify_slowly(Frame* f, uint64_t bytes);
 bool write_slowly(Frame* f, uint64_t bytes);
 // A micro-op through the reference evaluator.
 bool evaluate_slowly(Frame* f, const isa::Uop* op);
+// At a hook: does the run go on?
+bool pass_hook(Frame* f, uint64_t);
+// At a mark.
+bool tell_mark(Frame* f, uint64_t tag);
 // An access that is not aligned as it must be.
 bool misaligned(Frame* f, uint64_t write);
 // What the flags say, of whatever origin.

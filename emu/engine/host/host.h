@@ -1,6 +1,6 @@
 // The second backend: blocks that are hot become x86-64 host code (xbyak), with the guest's hottest registers in the
-// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/): a block that has a
-// hook, a mark, an observer or a string instruction is never compiled.
+// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/): a block that has an
+// observer or a string instruction is never compiled.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -20,6 +20,7 @@ struct Exit {
     Syscall,  // `pc` stands behind it
     Fault,    // of the instruction `order`, `offset` of `block`: `outcome`
     Watch,    // the same instruction must be stepped exactly
+    Hook,     // before the first instruction of `block`
   };
   Kind kind = Jump;
   uint8_t side = 0, order = 0;

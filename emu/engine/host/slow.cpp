@@ -16,6 +16,13 @@ bool fault(Frame* f, isa::Access access) {
   return fail(f, Exit::Fault);
 }
 
+uint64_t pc_of(const Frame& f) { return f.block->pc + (f.site & 0xffff); }
+// Instructions executed before the one that it stands at.
+uint64_t count_before(const Frame& f) {
+  const Engine::Context& c = *f.ctx;
+  return c.count + static_cast<uint64_t>(c.budget - f.budget) - (f.block->count - (f.site >> 16 & 0xff));
+}
+
 // What Memory throws where the guest may have no more of it waits in the frame until host code is left.
 template <class Work>
 bool guarded(Frame* f, Work work) {
@@ -53,12 +60,10 @@ bool evaluate_slowly(Frame* f, const isa::Uop* op) {
   if (c.careful_uop(*op)) return fail(f, Exit::Watch);
   MemoryBus bus(*c.memory);
   const uint64_t keep = c.cpu->pc;
-  uint64_t next = c.cpu->pc = f->block->pc + (f->site & 0xffff);
-  const uint64_t count =
-      c.count + static_cast<uint64_t>(c.budget - f->budget) - (f->block->count - (f->site >> 16 & 0xff));
+  uint64_t next = c.cpu->pc = pc_of(*f);
   isa::Outcome o;
   const bool evaluated = guarded(f, [&] {
-    o = isa::evaluate_one(*op, *c.cpu, bus, *c.model, count, next);
+    o = isa::evaluate_one(*op, *c.cpu, bus, *c.model, count_before(*f), next);
     return true;
   });
   c.cpu->pc = keep;
@@ -66,6 +71,19 @@ bool evaluate_slowly(Frame* f, const isa::Uop* op) {
   if (o.kind != isa::Outcome::Fault) return true;
   f->outcome = o;
   return fail(f, Exit::Fault);
+}
+
+bool pass_hook(Frame* f, uint64_t) {
+  Engine::Context& c = *f->ctx;
+  c.cpu->pc = f->block->pc;
+  return guarded(f, [&] { return (c.hooks && !c.hooks->stops_at_hook(count_before(*f))) || fail(f, Exit::Hook); });
+}
+
+bool tell_mark(Frame* f, uint64_t tag) {
+  return guarded(f, [&] {
+    f->ctx->marks->marked(pc_of(*f), count_before(*f), tag);
+    return true;
+  });
 }
 
 bool misaligned(Frame* f, uint64_t write) {

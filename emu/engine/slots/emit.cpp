@@ -17,8 +17,10 @@ void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
   items = from.items;
   slots.clear();
   at = &items[0];
+  size_t first = 0;
+  if (block.hooked) beside(items[first++]);
   if (block.heat) emit(H::Warm);
-  for (size_t i = 0; i < items.size();) {
+  for (size_t i = first; i < items.size();) {
     at = &items[i];
     if (at->kind == IrItem::Op)
       i = fuse(i);
@@ -30,10 +32,13 @@ void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
 }
 
 void SlotMaker::enter_host_code(Engine::Cache& to, Block& block) {
-  block.slots = to.room<Slot>();
-  *block.slots = {};
-  block.slots->handler = labels[static_cast<int>(H::Host)];
+  block.slots = to.room<Slot>(2);
+  block.slots[0] = block.slots[1] = {};
+  block.slots[0].handler = labels[static_cast<int>(H::Host)];
+  block.slots[1].handler = labels[static_cast<int>(H::HostPastHook)];
 }
+
+void SlotMaker::stop_counting(Block& block) { block.slots[block.hooked].handler = labels[static_cast<int>(H::Nop)]; }
 
 // What is not the guest's, and the ways out that no micro-op is.
 void SlotMaker::beside(const IrItem& it) {

@@ -301,11 +301,13 @@ L_RepStos : {
 L_Warm:
   if (UNLIKELY(--block->heat == 0)) {
     ctx->engine->make_host_code(*block, memory);
-    s = block->slots;
+    s = block->slots + block->hooked;  // its hook was asked
     DISPATCH();
   }
   NEXT();
-L_Host : {  // takes the block's instructions from the budget itself
+L_Host:
+L_HostPastHook : {  // takes the block's instructions from the budget itself
+  ctx->past_hook = s != block->slots;
   const host::Exit e = ctx->engine->run_host_code(*ctx, *block, budget + block->count);
   budget = e.budget;
   pc = e.pc;
@@ -319,6 +321,11 @@ L_Host : {  // takes the block's instructions from the budget itself
     case host::Exit::Syscall:
       cpu.pc = pc;
       out.kind = RunExit::Syscall;
+      goto finish;
+    case host::Exit::Hook:
+      block = e.block;
+      budget += block->count;
+      out.kind = RunExit::Hook;
       goto finish;
     case host::Exit::Fault:
     case host::Exit::Watch: break;

@@ -17,8 +17,10 @@ class SlotMaker {
  public:
   // The block's slots, in the cache's arena.
   void make(const BlockIr& from, Engine::Cache& to, Block& block);
-  // The one slot of a block that has host code.
+  // The slots of a block that has host code: through its hook, if it has one, and past it.
   void enter_host_code(Engine::Cache& to, Block& block);
+  // It is not asked again whether the block is hot.
+  void stop_counting(Block& block);
 
  private:
   Slot& emit(H h) {
