@@ -9,7 +9,7 @@ namespace deferscope::model {
 namespace {
 
 constexpr uint64_t kMaxArguments = 1024;  // bytes that are drawn of a record's arguments
-constexpr size_t kMaxObjects = 64;
+constexpr size_t kMaxObjects = 64;        // beside those that lie in the drawn frames
 
 struct FieldKind {
   std::string_view name;
@@ -37,7 +37,7 @@ int Objects::find(uint64_t address) const {
 }
 
 int Objects::add(Object o) {
-  if (all_.size() >= kMaxObjects) return -1;
+  if (all_.size() >= kMaxObjects && !claims_.holds(o.address)) return -1;
   const auto index = static_cast<int>(all_.size());
   // Between fields, and up to the record's end.
   std::vector<Slot> whole;
