@@ -12,9 +12,9 @@
 namespace deferscope::emu {
 
 namespace {
-// Code that is all entry points, or new for ever, makes blocks without end.
 // Times that a block is entered before host code pays.
 constexpr unsigned kHeat = 64;
+// Code that is all entry points, or new for ever, makes blocks without end.
 constexpr size_t kBlockBytes = size_t{64} << 20, kSingleBytes = size_t{16} << 20;
 }  // namespace
 

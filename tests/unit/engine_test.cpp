@@ -352,4 +352,19 @@ TEST(Engine, HostCodeMayBeMadeForEver) {
   EXPECT_EQ(b.engine.host_blocks_made(), kRounds);
 }
 
+// More code in one run than the area holds, a block for each jump: what finds no room stays interpreted.
+TEST(Engine, HostCodeFindsNoRoom) {
+  Bed b({"hlt", isa::Isa::x86_64, {0xf4}}, 64, "jit");
+  constexpr uint64_t kSled = 0x10000000, kBytes = (2 << 20) + (64 << 10);  // more ways out, too
+  b.memory.map(kSled, kBytes, kRead | kExec);
+  std::vector<uint8_t> jumps(kBytes);
+  for (size_t i = 0; i < kBytes; i += 2) jumps[i] = 0xeb;  // jmp to the next
+  b.memory.poke(kSled, jumps.data(), jumps.size());
+  b.cpu.pc = kSled;
+  const emu::RunExit e = b.engine.run(b.cpu, b.memory, kBytes, 0);
+  EXPECT_EQ(e.kind, emu::RunExit::Fault);
+  EXPECT_EQ(e.outcome.address, kSled + kBytes);
+  EXPECT_EQ(e.executed, kBytes / 2 + 1);
+}
+
 }  // namespace

@@ -114,14 +114,18 @@ void Assembler::spill(bool callee_saved_only) {
     if (!callee_saved_only || survives_calls(p.host)) mov(memory(p.guest), Reg64(p.host));
 }
 
-void Assembler::reload(bool all) {
-  for (const Pins::Pin& p : pins_.all)
-    if (all || !survives_calls(p.host)) mov(Reg64(p.host), memory(p.guest));
+void Assembler::reload() {
+  for (const Pins::Pin& p : pins_.all) mov(Reg64(p.host), memory(p.guest));
 }
 
 void Assembler::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) cold_[i]();
   cold_.clear();
+}
+
+void Assembler::give_up() {
+  cold_.clear();
+  reset();
 }
 
 const uint8_t* Assembler::finish() {
@@ -165,7 +169,7 @@ void Assembler::make_thunks() {
     mov(r15, ptr[rdi + offsetof(Frame, budget)]);
     mov(r14, rcx);
     lea(rbp, ptr[rdx + kBias]);
-    reload(true);
+    reload();
     jmp(rax);
   });
   // ecx: the site, its kind included; rdx: pc; rax: block
@@ -186,29 +190,10 @@ void Assembler::make_thunks() {
     mov(ecx, Site{.kind = Exit::Jump}.packed());
     jump_code(thunks_.exit);
   });
-  // rax: the micro-op; ecx: the site; rdx: block. All registers may change.
-  thunks_.evaluate = thunk([&] {
-    Label failed;
-    spill();
-    mov(rdi, ptr[rsp + 8]);
-    mov(ptr[rdi + offsetof(Frame, block)], rdx);
-    mov(ptr[rdi + offsetof(Frame, site)], ecx);
-    mov(ptr[rdi + offsetof(Frame, budget)], r15);
-    mov(rsi, rax);
-    sub(rsp, 8);
-    call_function(reinterpret_cast<const void*>(&evaluate_slowly));
-    add(rsp, 8);
-    test(al, al);
-    jz(failed);
-    reload(true);
-    ret();
-    L(failed);
-    reload(true);
-    fail_from_thunk();
-  });
-  // rax: the mark's tag; ecx: the site; rdx: block. Registers are read, none changes.
-  const auto look = [&](bool (*f)(Frame*, uint64_t)) {
-    return thunk([&, f] {
+  // rax: the argument; ecx: the site; rdx: block. All guest registers are there to be read and, if it `changes` them,
+  // written.
+  const auto look = [&](const void* f, bool changes) {
+    return thunk([&, f, changes] {
       Label failed;
       spill();
       mov(rdi, ptr[rsp + 8]);
@@ -217,18 +202,23 @@ void Assembler::make_thunks() {
       mov(ptr[rdi + offsetof(Frame, budget)], r15);
       mov(rsi, rax);
       sub(rsp, 8);
-      call_function(reinterpret_cast<const void*>(f));
+      call_function(f);
       add(rsp, 8);
       test(al, al);
       jz(failed);
-      restore_after_call();
+      if (changes)
+        reload();
+      else
+        restore_after_call();
       ret();
       L(failed);
+      if (changes) reload();
       fail_from_thunk();
     });
   };
-  thunks_.hook = look(pass_hook);
-  thunks_.mark = look(tell_mark);
+  thunks_.evaluate = look(reinterpret_cast<const void*>(&evaluate_slowly), true);
+  thunks_.hook = look(reinterpret_cast<const void*>(&pass_hook), false);
+  thunks_.mark = look(reinterpret_cast<const void*>(&tell_mark), false);
   // dl: the condition → whether it holds; rax and rcx are kept
   thunks_.holds = thunk([&] {
     push(rax);

@@ -87,6 +87,7 @@ class Assembler : public Xbyak::CodeGenerator {
   void make_thunks();
   // Moves what was assembled into the area: where it runs, nullptr: no room.
   const uint8_t* finish();
+  void give_up();  // what was assembled is forgotten
   const uint8_t* here() const { return start_ + getSize(); }
 
   Pins pins_;
@@ -96,7 +97,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
  private:
   void spill(bool callee_saved_only = false);
-  void reload(bool all);
+  void reload();
   const uint8_t* thunk(const std::function<void()>& emit);
   void leave();
   void fail_from_thunk();

@@ -40,7 +40,18 @@ Compiler::Compiler(isa::Isa isa, std::unique_ptr<CodeArea> area) : Assembler(isa
   thunk_bytes_ = area_.used();
 }
 
+// No room for the code or its ways out, in the middle of a run: the block stays with the interpreter, and the next run
+// begins anew (CodeArea::full).
 bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
+  try {
+    return make_code(ir, block, cache);
+  } catch (const Xbyak::Error&) {
+    give_up();
+    return false;
+  }
+}
+
+bool Compiler::make_code(const BlockIr& ir, Block& block, Engine::Cache& cache) {
   ir_ = &ir, block_ = &block, cache_ = &cache, at_ = nullptr;
   known_ = {};
   ways_[0] = ways_[1] = {};

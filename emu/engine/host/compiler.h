@@ -34,6 +34,7 @@ class Compiler final : public Backend, private Assembler {
     int64_t imm = 0;
   };
 
+  bool make_code(const BlockIr& ir, Block& block, Engine::Cache& cache);
   void item(const IrItem& it);
   void op(const Uop& u);
   bool moves(const Uop& u);
