@@ -74,7 +74,7 @@ bool Filter::matches(model::Name n) const {
 
 // The one whose event it is, and the one that is deferred, by all its names.
 bool Filter::of_function(const model::Event& e) const {
-  if (matches(e.frame.function) || matches(e.shown.function)) return true;
+  if (matches(e.function()) || matches(e.shown.function)) return true;
   const model::Defer* d = e.defer();
   return d && (matches(d->function.symbol) || matches(d->function.wraps));
 }

@@ -73,6 +73,7 @@ struct TraceSession::Body {
       header.filter += fmt::format("{}--scope {}", header.filter.empty() ? "" : " ", flags.scope);
     writer->begin(events->text, header);
     events->begin();
+    events->write_behind();
     if (!events->is_stderr()) queue.emplace([this](const model::Event& e) { write(e); });
     all = format.kind != TraceFormat::json_lines || !flags.scope_chooses || flags.scope.empty();
   }

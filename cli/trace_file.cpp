@@ -52,23 +52,43 @@ TraceFile::TraceFile(int pipe, uint64_t max_mib)
     : path_("pipe"), fd_(pipe), max_mib_(max_mib), left_(max_mib > UINT64_MAX >> 20 ? UINT64_MAX : max_mib << 20) {}
 
 TraceFile::~TraceFile() {
-  write_text(true);
+  try {
+    end();
+  } catch (const std::exception&) {  // no memory: what is there stays a beginning
+  }
   if (!is_stderr()) ::close(fd_);
+}
+
+void TraceFile::write_behind() {
+  if (is_stderr()) return;
+  behind_.emplace(kMostBehind, [this](std::string& pieces) { put(pieces), pieces.clear(); });
 }
 
 bool TraceFile::is_stderr() const { return fd_ == STDERR_FILENO; }
 
 std::string TraceFile::name() const { return is_stderr() ? "standard error" : path_; }
 
+// The thread may not be there before the process is confined.
+void TraceFile::begin() {
+  if (!regular_) return;
+  put(within_limit());
+  text.clear();
+}
+
 void TraceFile::flush() {
-  write_text(false);
+  const std::string_view pieces = within_limit();
+  if (behind_)
+    text.resize(pieces.size()), text = behind_->exchange(std::move(text));
+  else
+    put(pieces), text.clear();
   if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
 }
 
 void TraceFile::finish() {
-  write_text(true);
+  end();
   if (full_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, name()));
-  if (error_) throw emu::Error(fmt::format("{}: not everything was written: {}", name(), std::strerror(error_)));
+  if (const int error = error_)
+    throw emu::Error(fmt::format("{}: not everything was written: {}", name(), std::strerror(error)));
 }
 
 size_t TraceFile::whole(std::string_view pieces, size_t most) const {
@@ -76,24 +96,38 @@ size_t TraceFile::whole(std::string_view pieces, size_t most) const {
   return most == 0 ? 0 : pieces.rfind('\n', most - 1) + 1;  // npos + 1 is 0
 }
 
-// After an error, or what the limit cut off, nothing more is written: what is there stays a beginning. The limit counts
-// what is made, not what that is compressed to.
-void TraceFile::write_text(bool last) {
-  std::string_view pieces = full_ || error_ ? std::string_view() : text;
+// What the limit cuts off is not written, nor what comes behind: what is there stays a beginning. The limit counts what
+// is made, not what that is compressed to.
+std::string_view TraceFile::within_limit() {
+  std::string_view pieces = full_ ? std::string_view() : text;
   if (pieces.size() > left_) {
     full_ = true;
     pieces = pieces.substr(0, whole(pieces, left_));
   }
   left_ -= pieces.size();
-  if (compressor_ && !ended_ && !error_) {
-    compressed_.clear();
-    if (!pieces.empty()) compressor_->add(pieces, compressed_);
-    if (last || full_) compressor_->end(compressed_), ended_ = true;
-    write_all(compressed_);
-  } else if (!compressor_) {
-    write_pieces(pieces);
-  }
+  return pieces;
+}
+
+// After an error nothing more is written.
+void TraceFile::put(std::string_view pieces) {
+  if (error_ || pieces.empty()) return;
+  if (!compressor_) return write_pieces(pieces);
+  compressed_.clear();
+  compressor_->add(pieces, compressed_);
+  write_all(compressed_);
+}
+
+// What is left, and the end of the compressed frame.
+void TraceFile::end() {
+  if (ended_) return;
+  ended_ = true;
+  if (behind_) behind_->finish();
+  put(within_limit());
   text.clear();
+  if (!compressor_ || error_) return;
+  compressed_.clear();
+  compressor_->end(compressed_);
+  write_all(compressed_);
 }
 
 void TraceFile::write_pieces(std::string_view pieces) {

@@ -3,12 +3,14 @@
 #pragma once
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "traces/trace_writer.h"
+#include "traces/worker.h"
 #include "traces/zstd_stream.h"
 
 namespace deferscope::cli {
@@ -33,17 +35,20 @@ class TraceFile {
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;
 
+  // From now on a thread of its own compresses and writes, while its maker goes on. Not for standard error, which is
+  // read beside the guest's output.
+  void write_behind();
   // Whose pieces these are; without one they are lines.
   void set_writer(const traces::TraceWriter* writer) { writer_ = writer; }
-  bool failed() const { return error_ != 0; }  // what else is made of the guest would be thrown away
+  bool failed() const {
+    return error_.load(std::memory_order_relaxed) != 0;
+  }  // what else is made of the guest would be thrown away
   bool is_stderr() const;
   std::string text;  // whole pieces, appended to by writers
   // What stands there from the start on. A pipe's reader may not be there yet.
-  void begin() {
-    if (regular_) flush();
-  }
+  void begin();
   void written() {  // standard error is read beside the guest's output, so nothing is held back there
-    if (text.size() >= kBuffer || is_stderr()) flush();
+    if (text.size() >= (behind_ ? kBehind : kBuffer) || is_stderr()) flush();
   }
   // Throws emu::Error where --max-trace ends it.
   void flush();
@@ -51,10 +56,13 @@ class TraceFile {
   void finish();
 
  private:
-  static constexpr size_t kBuffer = 1 << 16;
+  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 18;  // bytes that go at once
+  static constexpr size_t kMostBehind = 4;                       // of those, at work or waiting
   std::string name() const;
   size_t whole(std::string_view pieces, size_t most) const;
-  void write_text(bool last);
+  std::string_view within_limit();
+  void end();
+  void put(std::string_view pieces);
   void write_pieces(std::string_view pieces);
   void write_all(std::string_view part);
   void give_up(int error, std::string_view taken);
@@ -63,10 +71,11 @@ class TraceFile {
   int fd_;
   uint64_t max_mib_, left_;  // left_: bytes
   bool regular_ = false, full_ = false, ended_ = false;
-  int error_ = 0;  // errno of the first write that failed
+  std::atomic<int> error_ = 0;  // errno of the first write that failed
   const traces::TraceWriter* writer_ = nullptr;
   std::optional<traces::Compressor> compressor_;
-  std::string compressed_;  // reused
+  std::string compressed_;                             // reused
+  std::optional<traces::Worker<std::string>> behind_;  // last: its thread uses the others
 };
 
 }  // namespace deferscope::cli

@@ -108,12 +108,10 @@ CallTracer::Stack* CallTracer::find_stack(uint64_t g, uint64_t sp) {
   return nullptr;  // the runtime has none yet
 }
 
-void CallTracer::stand(EventHead& e, const Stack& s, uint64_t position, uint64_t pc) {
-  e.position = position;
+void CallTracer::stand(EventHead& e, const Stack& s) {
+  e.position = position_;
   e.goid = s.kind == OnStack::goroutine ? s.goid : s.works_for;
   e.tid = s.tid;
-  e.pc = pc;
-  e.sp = sp_;
 }
 
 const CallTracer::From& CallTracer::from(uint64_t return_address) {
@@ -192,10 +190,10 @@ void CallTracer::enter(Stack& s, uint32_t place, uint64_t below) {
     call.deferred = std::exchange(deferred_, kNoEvent), deferred_at_ = 0;
     if (deferred_by_jump_) by = CallBy::tail;
   }
-  stand(enter_, s, position_, pc_);
+  stand(enter_, s);
   enter_.id = options_.next_id();
   enter_.origin = at.function->origin;
-  enter_.frame.function = at.name, enter_.frame.sp = sp_, enter_.frame.depth = below;
+  call.function = at.name, call.depth = below;
   call.level = s.open.size(), call.by = by, call.stack = s.kind;
   call.caller = origin.caller, call.caller_line = origin.line;
   s.open.push_back({enter_.id, below, place});
@@ -205,12 +203,11 @@ void CallTracer::enter(Stack& s, uint32_t place, uint64_t below) {
 void CallTracer::leave(Stack& s, CallEnd how) {
   const Open& open = s.open.back();
   const Place& at = places_[open.place];
-  stand(leave_, s, position_, pc_);
+  stand(leave_, s);
   leave_.id = options_.next_id();
   leave_.origin = at.function->origin;
-  leave_.frame.function = at.name, leave_.frame.sp = s.hi - open.below, leave_.frame.depth = open.below;
   auto& call = leave_.as<CallLeave>();
-  call.enter = open.id, call.level = s.open.size() - 1, call.how = how, call.stack = s.kind;
+  call.function = at.name, call.enter = open.id, call.level = s.open.size() - 1, call.how = how, call.stack = s.kind;
   s.open.pop_back();
   s.again = false;
   options_.sink(leave_);

@@ -69,7 +69,7 @@ class CallTracer final : public emu::MarkListener {
   void add(const Function& f, emu::Marks& marks);
   Stack* stack_at(uint64_t sp);
   Stack* find_stack(uint64_t g, uint64_t sp);
-  void stand(EventHead& e, const Stack& s, uint64_t position, uint64_t pc);
+  void stand(EventHead& e, const Stack& s);
   void happens(Special what, Stack& s);
   void enter(Stack& s, uint32_t place, uint64_t below);
   void leave(Stack& s, CallEnd how);

@@ -174,6 +174,7 @@ enum class When : uint8_t {
   called,       // defer.start, defer.end, defer.left
   aborted,      // panic.aborted
   not_aborted,  // of the events of a panic all but panic.aborted
+  no_call,      // all but call.enter and call.leave: there are millions of those
   amd64,
   arm64,
   unwritten,  // nowhere in JSON: texts use it
@@ -194,6 +195,7 @@ constexpr bool applies(When when, EventKind kind) {
     case When::called: return kind != EventKind::defer_push && kind != EventKind::jmpdefer;
     case When::aborted: return kind == EventKind::panic_aborted;
     case When::not_aborted: return kind != EventKind::panic_aborted;
+    case When::no_call: return kind != EventKind::call_enter && kind != EventKind::call_leave;
     default: return true;
   }
 }

@@ -107,7 +107,15 @@ struct Event : EventHead {
   const Defer* defer() const { return part<Defer>(*this); }
   Panic* panic() { return part<Panic>(*this); }
   const Panic* panic() const { return part<Panic>(*this); }
+  // Whose event it is: the frame's function, or the one that is called.
+  Name function() const;
 };
+
+inline Name Event::function() const {
+  if (const auto* enter = std::get_if<CallEnter>(&body)) return enter->function;
+  if (const auto* leave = std::get_if<CallLeave>(&body)) return leave->function;
+  return frame.function;
+}
 
 // An event of a kind, as its number: for tables of all kinds.
 EventBody event_body(EventKind kind);

@@ -172,18 +172,30 @@ def calls_nest(events, what):
         stack = stacks.setdefault(place(e), [])
         if e["event"] == "call.enter":
             expect(e["level"] == len(stack), "%s: level %d in %d calls at %d" % (what, e["level"], len(stack), e["id"]))
-            expect(e["offset"] == 0 and e["symbol"] == e["frame"]["function"], "%s: not a function's first instruction: %d" % (what, e["id"]))
-            expect(not stack or stack[-1]["frame"]["depth"] <= e["frame"]["depth"], "%s: less deep than its caller: %d" % (what, e["id"]))
+            expect(not stack or stack[-1]["depth"] <= e["depth"], "%s: less deep than its caller: %d" % (what, e["id"]))
             if e["deferred"] is not None:
                 start = starting.get(e["goroutine"])
-                expect(start and start["id"] == e["deferred"] and start["defer"]["function"]["entry"] == e["pc"], "%s: %d is not that deferred call" % (what, e["id"]))
+                expect(start and start["id"] == e["deferred"] and start["defer"]["function"]["symbol"] == e["function"], "%s: %d is not that deferred call" % (what, e["id"]))
             stack.append(e)
         else:
             expect(stack and stack[-1]["id"] == e["enter"] and e["level"] == len(stack) - 1, "%s: %d ends another call" % (what, e["id"]))
             begun = stack.pop()
-            expect([begun["frame"][k] for k in ("function", "depth")] == [e["frame"][k] for k in ("function", "depth")], "%s: %d is another frame" % (what, e["id"]))
-            expect(e["how"] != "returned" or e["symbol"] == e["frame"]["function"], "%s: %d returns elsewhere" % (what, e["id"]))
+            expect(begun["function"] == e["function"], "%s: %d is another function" % (what, e["id"]))
     expect(not any(stacks.values()), "%s: calls without an end" % what)
+
+
+def calls_stand(bench, guest, case, events, what):
+    """The machine itself, asked at some of their positions: a call stands at its function's first instruction, or at a RET of it."""
+    asked = [e for e in events if e["event"] == "call.enter" or e["event"] == "call.leave" and e["how"] == "returned"]
+    asked = asked[::max(1, len(asked) // 40)]
+    words = [w for e in asked for w in ("-c", "goto %d" % e["position"], "-c", "p $pc", "-c", "x/i $pc")]
+    status, out, err = bench.call("step", *words, guest, case)
+    at = re.findall(r"\(ds\) p \$pc\n\d+ = 0x[0-9a-f]+  (\S+)\n\(ds\) x/i \$pc\n(.*)\n", out.decode())
+    expect(status == 0 and len(at) == len(asked), "%s: %d of %d answered: %s" % (what, len(at), len(asked), err))
+    for e, (place, instruction) in zip(asked, at):
+        entered, name = e["event"] == "call.enter", re.sub(r"\[.*\]", "[…]", e["function"])
+        stands = place == name if entered else place.rpartition("+")[0] == name and "RET" in instruction
+        expect(stands, "%s: %s %d of %s stands at %s %s" % (what, e["event"], e["id"], e["function"], place, instruction))
 
 
 def deferred_are_told(events, what):
@@ -200,9 +212,9 @@ def sequence(events):
     out = {}
     for e in events:
         if e["event"] == "call.enter":
-            out.setdefault(e["goroutine"], []).append((">", e["level"], e["frame"]["function"], e["by"], e["deferred"] is not None))
+            out.setdefault(e["goroutine"], []).append((">", e["level"], e["function"], e["by"], e["deferred"] is not None))
         elif e["event"] == "call.leave":
-            out.setdefault(e["goroutine"], []).append(("<", e["level"], e["frame"]["function"], e["how"]))
+            out.setdefault(e["goroutine"], []).append(("<", e["level"], e["function"], e["how"]))
     return sorted(out.values(), key=repr)
 
 
@@ -229,14 +241,15 @@ def all_calls(bench):
         guest, what = bench.guest(release, arch), "%s %s, all" % (release, arch)
         events = bench.events("--level", "call", "--scope", "all", guest, "panic-nested")
         calls_nest(events, what)
+        calls_stand(bench, guest, "panic-nested", events, what)
         words = {(e["by"], e["stack"]) for e in events if e["event"] == "call.enter"}
         expect({("call", "goroutine"), ("stack change", "system"), ("go", "goroutine")} <= words, "%s: only %s" % (what, words))
         ends = {e["how"] for e in events if e["event"] == "call.leave"}
         expect({"returned", "unwound", "left", "tail", "ended"} <= ends, "%s: only %s" % (what, ends))
         # The same calls of the user's functions as are told alone; the machine does not notice who looks.
         user = bench.events("--level", "call", guest, "panic-nested")
-        mine = [(e["position"], e["frame"]["function"]) for e in events if e["event"] == "call.enter" and e["origin"] == "user"]
-        expect(mine == [(e["position"], e["frame"]["function"]) for e in user if e["event"] == "call.enter"], "%s: other calls than alone" % what)
+        mine = [(e["position"], e["function"]) for e in events if e["event"] == "call.enter" and e["origin"] == "user"]
+        expect(mine == [(e["position"], e["function"]) for e in user if e["event"] == "call.enter"], "%s: other calls than alone" % what)
         plain = bench.events(guest, "panic-nested")
         others = [(e["position"], e["event"]) for e in events if not e["event"].startswith("call.")]
         expect(others == [(e["position"], e["event"]) for e in plain], "%s: the defers happen otherwise" % what)
@@ -311,7 +324,7 @@ def timelines(bench):
                 expect(all(s[2] is not None for s in t.slices), "%s: a slice without an end" % what)
                 events = bench.events(*flags, guest, case)
                 ends = {e["enter"]: e["position"] for e in events if e["event"] == "call.leave"}
-                calls_ = [(e["position"], ends[e["id"]], e["frame"]["function"]) for e in events if e["event"] == "call.enter"]
+                calls_ = [(e["position"], ends[e["id"]], e["function"]) for e in events if e["event"] == "call.enter"]
                 drawn = [(s[1], s[2], s[4]) for s in t.slices if s[3] == "call"]
                 # What runs in jmpdefer's place begins a moment before its first instruction.
                 early = [c for c, s in zip(calls_, drawn) if c != s and not (c[2] in ("runtime.deferreturn", "runtime.jmpdefer") and c[::2] == s[::2] and 0 < c[1] - s[1] < 3)]
@@ -423,7 +436,7 @@ def said_by_the_program(bench):
             events = trace_lines.split(data)[1]
             told = []
             for e in events:
-                name = (e["frame"] or {}).get("function", "") or ""
+                name = e.get("function", "")
                 name = name[5:] if name.startswith("main.") else ""
                 if name in names and e["event"] == "call.enter":
                     told.append((">", name))
@@ -433,9 +446,9 @@ def said_by_the_program(bench):
             expect(len(said) > 300, "%s: it says little" % what)
             calls_nest(events, what)
             sequences.add(tuple(told))
-            thrown = {e["frame"]["function"] for e in events if e["event"] == "call.leave" and e["how"] == "unwound"}
+            thrown = {e["function"] for e in events if e["event"] == "call.leave" and e["how"] == "unwound"}
             expect({"main.between", "main.throws", "main.index", "main.null", "main.panicsAgain"} <= thrown, "%s: thrown away: %s" % (what, thrown))
-            gone = {e["frame"]["function"] for e in events if e["event"] == "call.leave" and e["how"] == "left"}
+            gone = {e["function"] for e in events if e["event"] == "call.leave" and e["how"] == "left"}
             expect({"main.goexit", "main.quits"} <= gone, "%s: left: %s" % (what, gone))
             expect(subprocess.run([bench.program, "run", *flags, source], capture_output=True).stdout == out, "%s: the guest notices" % what)
     expect(len(sequences) == 1, "releases differ: %d sequences" % len(sequences))

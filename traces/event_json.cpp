@@ -11,6 +11,19 @@ namespace {
 using model::EventKind;
 using model::When;
 
+// The words of an enumeration, made once.
+template <class Enum>
+const JsonWord& json_word(Enum v) {
+  static const std::vector<JsonWord> words = [] {
+    std::vector<JsonWord> all;
+    for (size_t i = 0; i < model::kWords<Enum>; ++i) all.emplace_back(to_string(static_cast<Enum>(i)));
+    return all;
+  }();
+  return words[static_cast<size_t>(v)];
+}
+
+const std::string kEventSchemaJson = std::string("\"") + model::kEventSchema + "\"";
+
 // Writes the fields that it visits.
 class FieldWriter {
  public:
@@ -25,11 +38,12 @@ class FieldWriter {
     } else if constexpr (when != When::always) {
       if (!applies(when, kind_)) return;
     }
-    if constexpr (when != When::unwritten) write(Row::info.key, value);
+    constexpr std::string_view key = Row::info.key;
+    if constexpr (when != When::unwritten) write(key, value);
   }
 
   template <class T>
-  [[gnu::always_inline]] void write(const char* key, const T& v) {
+  [[gnu::always_inline]] void write(std::string_view key, const T& v) {
     using namespace model;
     if constexpr (EventPart<T>) {
       part(key, v);
@@ -40,15 +54,15 @@ class FieldWriter {
     } else if constexpr (kIsListOrNull<T>) {
       v.known ? write<std::vector<typename T::value_type>>(key, v) : void(w_.null(key));
     } else if constexpr (std::is_same_v<T, SchemaWord>) {
-      w_.word(key, kEventSchema);
+      w_.raw(key, kEventSchemaJson);
     } else if constexpr (std::is_same_v<T, TraceSchemaWord>) {
       w_.word(key, kTraceSchema);
     } else if constexpr (std::is_same_v<T, KindWord>) {
-      w_.word(key, to_string(kind_));
+      w_.word(key, json_word(kind_));
     } else if constexpr (std::is_same_v<T, bool>) {
       w_.boolean(key, v);
     } else if constexpr (std::is_enum_v<T>) {
-      w_.word(key, to_string(v));
+      w_.word(key, json_word(v));
     } else if constexpr (std::is_integral_v<T>) {
       w_.number(key, v);
     } else if constexpr (std::is_same_v<T, Hex>) {
@@ -86,7 +100,7 @@ class FieldWriter {
 
  private:
   template <class T>
-  void part(const char* key, const T& v) {
+  void part(std::string_view key, const T& v) {
     if constexpr (T::kNullable)
       if (v.none()) return w_.null(key), void();
     w_.open(key);
@@ -108,7 +122,9 @@ class FieldWriter {
     }
   }
 
-  void number_or_null(const char* key, uint64_t v, uint64_t null) { v == null ? w_.null(key) : w_.number(key, v); }
+  [[gnu::always_inline]] void number_or_null(std::string_view key, uint64_t v, uint64_t null) {
+    v == null ? w_.null(key) : w_.number(key, v);
+  }
 
   JsonWriter& w_;
   Names& names_;

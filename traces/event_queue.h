@@ -2,16 +2,12 @@
 // writes it, while the guest runs on. What is written is what one thread would write. Programs defer in bursts, so a
 // burst of half a million events may wait here, packed.
 #pragma once
-#include <condition_variable>
-#include <deque>
-#include <exception>
 #include <functional>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "runtime_model/events.h"
 #include "traces/event_pack.h"
+#include "traces/worker.h"
 
 namespace deferscope::traces {
 
@@ -19,11 +15,14 @@ class EventQueue {
  public:
   // `write` is called once an event, in the queue's thread; what it uses belongs to that thread until finish().
   explicit EventQueue(std::function<void(const model::Event&)> write);
-  ~EventQueue();  // as finish(), but silent about errors
   EventQueue(const EventQueue&) = delete;
+  ~EventQueue();  // as finish(), but silent about errors
 
   // Cost: tens of nanoseconds. Waits only if kBytes are not yet written. Throws what `write` threw.
-  void put(const model::Event& e);
+  void put(const model::Event& e) {
+    packer_.append(filling_.bytes, filling_.used, e);
+    if (filling_.used >= kBatch) hand_over();
+  }
   // Returns when everything is written. Throws what `write` threw; the events behind that one are dropped.
   void finish();
 
@@ -34,24 +33,14 @@ class EventQueue {
     std::vector<uint8_t> bytes = std::vector<uint8_t>(kBatch + kBatch / 8);
     size_t used = 0;
   };
-  void start();
   void hand_over();
-  void work();
-  void write(const Batch& batch);
-  void stop();
+  void write(Batch& batch);
 
   std::function<void(const model::Event&)> write_;
   EventPacker packer_;      // the guest's thread only
   Batch filling_;           // the guest's thread only
   EventUnpacker unpacker_;  // the queue's thread only
-  std::mutex mutex_;        // of all below
-  std::condition_variable filled_, freed_;
-  std::deque<Batch> full_;
-  std::vector<Batch> free_;
-  size_t made_ = 1;
-  bool ended_ = false;
-  std::exception_ptr failure_;
-  std::thread thread_;  // last: it uses the others
+  Worker<Batch> worker_;    // last: its thread uses the others
 };
 
 }  // namespace deferscope::traces

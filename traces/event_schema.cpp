@@ -294,6 +294,7 @@ const char* when_words(When when) {
     case When::called: return " (defer.start, defer.end, defer.left)";
     case When::aborted: return " (panic.aborted only)";
     case When::not_aborted: return " (not panic.aborted)";
+    case When::no_call: return " (not call.enter, call.leave)";
     case When::amd64: return " (amd64)";
     case When::arm64: return " (arm64)";
     default: return "";

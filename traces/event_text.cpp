@@ -52,7 +52,13 @@ bool in_scope(Scope scope, model::Origin o) {
 void EventText::head(const Event& e) {
   const model::Shown& at = e.shown;
   const bool here = at.none();
-  const uint64_t position = here ? e.position : at.position, pc = here ? e.pc.value : at.place.value;
+  const uint64_t pc = here ? e.pc.value : at.place.value;
+  moment(e, here ? e.position : at.position);
+  out_->put(pc ? column(pc) : column(at.function));
+}
+
+// Whose, where another's was told before, and when.
+void EventText::moment(const Event& e, uint64_t position) {
   TextBuffer& out = *out_;
   if (e.goid && e.goid != goroutine_) {
     out.put("goroutine ").decimal(e.goid).put(":\n");
@@ -60,7 +66,6 @@ void EventText::head(const Event& e) {
   }
   const size_t n = TextBuffer::grouped_size(position) + 1;
   out.spaces(2 + (n < kPosition ? kPosition - n : 0)).put('@').grouped(position);
-  out.put(pc ? column(pc) : column(at.function));
 }
 
 TextBuffer& EventText::detail() { return out_->spaces(kIndent); }
@@ -580,11 +585,11 @@ void EventText::output(const Event& e) {
 // Calls are indented by how deep they lie.
 void EventText::call(const Event& e) {
   constexpr uint64_t kDeepest = 40;
-  head(e);
+  moment(e, e.position);
   const auto* enter = e.kind() == EventKind::call_enter ? &e.as<model::CallEnter>() : nullptr;
   const auto* leave = enter ? nullptr : &e.as<model::CallLeave>();
-  out_->spaces(2 * std::min(enter ? enter->level : leave->level, kDeepest)).put(enter ? "→ " : "← ");
-  out_->put(function(e.frame.function));
+  out_->spaces(2 + 2 * std::min(enter ? enter->level : leave->level, kDeepest)).put(enter ? "→ " : "← ");
+  out_->put(function(e.function()));
   if (leave && leave->how != model::CallEnd::returned) out_->put("   ").put(kEndWords[static_cast<size_t>(leave->how)]);
   if (enter && enter->by != model::CallBy::call) out_->put("   ").put(kByWords[static_cast<size_t>(enter->by)]);
   if (enter && enter->deferred != model::kNoEvent) out_->put("   deferred");

@@ -28,6 +28,7 @@ class EventText {
 
  private:
   // Lines: a head with the instruction shown, its position and place in a column, then details below.
+  void moment(const model::Event& e, uint64_t position);
   void head(const model::Event& e);
   TextBuffer& detail();
   // Texts that repeat, made once each.

@@ -1,6 +1,8 @@
 // JSON text of strings and numbers.
 #include "traces/json_writer.h"
 
+#include <stdexcept>
+
 #include "loader/printable.h"
 
 namespace deferscope::traces {
@@ -50,11 +52,18 @@ void append_json_string(std::string& out, std::string_view s) {
   append_json_string(b, s);
 }
 
+JsonWord::JsonWord(std::string_view word) : size_(static_cast<uint8_t>(word.size() + 3)) {
+  if (size_ > kSize) throw std::logic_error("a word of JSON that is too long");
+  text_[0] = '"';
+  std::memcpy(text_ + 1, word.data(), word.size());
+  std::memcpy(text_ + 1 + word.size(), "\",", 2);
+}
+
 JsonWriter& JsonWriter::bytes(std::string_view key, const uint8_t* p, size_t n) {
   name(key);
   out_.put('"');
   for (size_t i = 0; i < n; ++i) out_.byte(p[i]);
-  out_.put('"');
+  out_.put("\",");
   return *this;
 }
 

@@ -1,6 +1,7 @@
 // Appending to a string in small pieces without asking it for room each time: pieces gather in a buffer, which goes to
 // the string when it is full and at the end. Until then the string must not be looked at.
 #pragma once
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@ namespace deferscope::traces {
 
 class TextBuffer {
  public:
+  static constexpr size_t kSize = 4096;  // of the buffer; longer pieces go by themselves
   explicit TextBuffer(std::string& out) : out_(out) {}
   ~TextBuffer() { flush(); }
   TextBuffer(const TextBuffer&) = delete;
@@ -42,13 +44,21 @@ class TextBuffer {
     while (!used() && !out_.empty() && out_.back() == ' ') out_.pop_back();
     return put('\n');
   }
+  // Room for n bytes at most kSize; what was written there is taken by wrote(its end).
+  [[gnu::always_inline]] char* at(size_t n) {
+    room(n);
+    return p_;
+  }
+  [[gnu::always_inline]] void wrote(char* end) { p_ = end; }
   TextBuffer& hex(uint64_t v) {  // 0x1f
-    room(18);
-    const int digits = v ? (67 - std::countl_zero(v)) / 4 : 1;
-    *p_++ = '0', *p_++ = 'x';
-    for (int i = digits; i-- > 0; v >>= 4) p_[i] = "0123456789abcdef"[v & 15];
-    p_ += digits;
+    char* p = at(18);
+    wrote(p + write_hex(v, p));
     return *this;
+  }
+  // Puts the last character off where it is c; whether it was.
+  [[gnu::always_inline]] bool drop(char c) {
+    if (__builtin_expect(used() != 0, 1)) return p_[-1] == c && (--p_, true);
+    return !out_.empty() && out_.back() == c && (out_.pop_back(), true);
   }
   TextBuffer& decimal(uint64_t v) {
     room(20);
@@ -72,29 +82,54 @@ class TextBuffer {
     return *this;
   }
   static unsigned grouped_size(uint64_t v) {
-    unsigned n = 1;
-    while (v >= 10) v /= 10, ++n;
+    const unsigned n = decimal_digits(v);
     return n + (n - 1) / 3;
+  }
+  static unsigned decimal_digits(uint64_t v) {
+    static constexpr auto kPowers = [] {
+      std::array<uint64_t, 20> powers{1};
+      for (size_t i = 1; i < powers.size(); ++i) powers[i] = 10 * powers[i - 1];
+      return powers;
+    }();
+    const unsigned n =
+        static_cast<unsigned>(64 - std::countl_zero(v | 1)) * 1233 >> 12;  // log2 · log10(2), or one less
+    return n + (v >= kPowers[n] || n == 0);
+  }
+  // Writes v to at most 18 bytes at `to`; how many.
+  [[gnu::always_inline]] static unsigned write_hex(uint64_t v, char* to) {
+    const int digits = (67 - std::countl_zero(v | 1)) / 4;
+    v <<= 64 - 4 * digits;
+    const uint64_t first = hex_digits(static_cast<uint32_t>(v >> 32)), second = hex_digits(static_cast<uint32_t>(v));
+    to[0] = '0', to[1] = 'x';
+    std::memcpy(to + 2, &first, 8), std::memcpy(to + 10, &second, 8);
+    return 2 + static_cast<unsigned>(digits);
   }
   // Writes v to at most 20 bytes at `to`; how many.
   static unsigned write_decimal(uint64_t v, char* to) {
     static constexpr char kPairs[] =
         "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
         "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-    char digits[20];
-    char* p = digits + sizeof digits;
+    const unsigned n = decimal_digits(v);
+    char* p = to + n;
     for (; v >= 100; v /= 100) std::memcpy(p -= 2, kPairs + 2 * (v % 100), 2);
     if (v >= 10)
-      std::memcpy(p -= 2, kPairs + 2 * v, 2);
+      std::memcpy(p - 2, kPairs + 2 * v, 2);
     else
-      *--p = static_cast<char>('0' + v);
-    const auto n = static_cast<unsigned>(digits + sizeof digits - p);
-    std::memcpy(to, p, n);
+      p[-1] = static_cast<char>('0' + v);
     return n;
   }
 
  private:
-  static constexpr size_t kSize = 2048;
+  // The eight digits of v as they stand in memory: a nibble to a byte, the highest first.
+  static uint64_t hex_digits(uint32_t v) {
+    static_assert(std::endian::native == std::endian::little);
+    uint64_t n = v;
+    n = (n << 16 | n) & 0x0000ffff0000ffff;
+    n = (n << 8 | n) & 0x00ff00ff00ff00ff;
+    n = (n << 4 | n) & 0x0f0f0f0f0f0f0f0f;
+    const uint64_t letters = (n + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return __builtin_bswap64(n + 0x3030303030303030 + letters * ('a' - '0' - 10));
+  }
   size_t used() const { return static_cast<size_t>(p_ - b_); }
   [[gnu::always_inline]] void room(size_t n) {
     if (__builtin_expect(kSize - used() < n, 0)) flush();

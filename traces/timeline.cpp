@@ -188,10 +188,10 @@ void TimelineWriter::call(Track& t, const Event& e) {
     return;
   }
   const auto& c = e.as<model::CallEnter>();
-  Item i = item(t, e, "call", name_of(e.frame.function));
+  Item i = item(t, e, "call", name_of(c.function));
   if (c.by != model::CallBy::call) i.arguments.push_back({"by", to_string(c.by), 0});
   open(t, e, Kind::call, e.id, std::move(i));
-  t.open.back().gives_way = e.frame.function == "runtime.deferreturn" || e.frame.function == "runtime.jmpdefer";
+  t.open.back().gives_way = c.function == "runtime.deferreturn" || c.function == "runtime.jmpdefer";
 }
 
 void TimelineWriter::output(Track& t, const Event& e) {
