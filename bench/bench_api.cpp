@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -90,7 +91,9 @@ std::unique_ptr<emu::Machine> boot(const loader::Image& image, const Flags& f) {
   o.exe_path = f.command[0];
   if (!f.allow_read.empty()) o.allow_read = {f.allow_read};
   o.cwd = f.cwd;
-  return std::make_unique<emu::Machine>(image, o);
+  auto m = std::make_unique<emu::Machine>(image, o);
+  if (!std::getenv("DEFERSCOPE_ENGINE")) m->engine().use_host_code("auto");  // as the program itself does
+  return m;
 }
 
 void run_to_end(emu::Machine& m) {

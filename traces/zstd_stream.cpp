@@ -13,7 +13,7 @@
 namespace deferscope::traces {
 namespace {
 
-constexpr int kLevel = -3;  // the thread that compresses also makes the text: what is faster is written more of
+constexpr int kLevel = -3;  // beside the run, its text and this have two processors: what is faster is written more of
 constexpr int kWindowLog = 20;
 constexpr int kMaxWindowLog = 27;  // of what is read: 128 MiB, as zstd itself takes without being told
 constexpr size_t kPiece = 1 << 16;

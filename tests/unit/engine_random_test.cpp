@@ -149,13 +149,23 @@ class Log final : public isa::Bus {
   emu::Memory& m_;
 };
 
-// At most `budget` instructions by lift and evaluate.
-emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget) {
+// What an observer is shown.
+struct Watcher final : emu::Observer {
+  void instruction(uint64_t pc) override { pcs += fmt::format(" {:x}", pc), all += fmt::format(" {:x}", pc); }
+  void access(uint64_t a, unsigned n, bool write) override {
+    all += fmt::format(" {}{:x}/{}", write ? 'w' : 'r', a, n);
+  }
+  std::string pcs, all;
+};
+
+// At most `budget` instructions by lift and evaluate; `pcs`: theirs.
+emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget, std::string& pcs) {
   emu::RunExit e;
   Log bus(side.memory);
   for (; e.executed < budget && e.kind == emu::RunExit::Budget; ++e.executed) {
     uint8_t bytes[16] = {};
     const uint64_t pc = side.cpu.pc;
+    pcs += fmt::format(" {:x}", pc);
     const unsigned n = side.memory.fetch(pc, bytes, isa::longest(isa));
     isa::Lifted in;
     isa::lift(isa, {bytes, n}, pc, in);
@@ -208,8 +218,10 @@ TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
     const std::vector<uint8_t> code = program(r, isa);
     emu::Engine engine(isa, isa::default_cpu_model(isa), 1 + r.below(64));
     if (host_code && !engine.use_host_code("jit")) GTEST_SKIP() << "no host code on this host";
-    Side slow, fast;
-    for (Side* s : {&slow, &fast}) {
+    Side slow, fast, other;  // other: interpreted, watched too
+    emu::Engine interpreter(isa, isa::default_cpu_model(isa), 1 + r.below(64));
+    const bool watched = r.one_in(3);
+    for (Side* s : {&slow, &fast, &other}) {
       s->memory.map(kCode, 0x1000, kRead | kExec);
       s->memory.map(kData, 0x2000, kRead | kWrite);
       s->memory.map(kReadOnly, 0x1000, kRead);
@@ -221,11 +233,14 @@ TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
     }
     for (unsigned pass = 0; pass < 20 && failures < 5; ++pass) {
       randomise(r, isa, slow.cpu);
-      fast.cpu = slow.cpu;
+      fast.cpu = other.cpu = slow.cpu;
       const uint64_t budget = 1 + r.below(60);
+      Watcher seen, there;
+      std::string pcs;
+      if (watched) engine.set_observer(&seen, pass % 2), interpreter.set_observer(&there, pass % 2);
       isa::fp_enter(slow.cpu, isa);
       const std::string want = describe(slow, [&] {
-        const emu::RunExit e = evaluated(isa, slow, budget);
+        const emu::RunExit e = evaluated(isa, slow, budget, pcs);
         isa::fp_fold(slow.cpu, isa);
         isa::fp_leave();
         return e;
@@ -235,6 +250,14 @@ TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
       isa::fp_fold(fast.cpu, isa);
       isa::fp_leave();
       const std::string got = describe(fast, e);
+      if (watched) {
+        isa::fp_enter(other.cpu, isa);
+        interpreter.run(other.cpu, other.memory, budget, 0);
+        isa::fp_fold(other.cpu, isa);
+        isa::fp_leave();
+        EXPECT_EQ(seen.pcs, pcs) << (failures += 1);
+        EXPECT_EQ(seen.all, there.all) << (failures += 1);
+      }
       if (want == got) continue;
       ++failures;
       std::string bytes;

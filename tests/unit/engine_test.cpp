@@ -189,14 +189,17 @@ class Log final : public emu::Observer {
 TEST(Engine, ObserversSeeTheSameInAnyBlocks) {
   for (const Program& p : kPrograms) {
     for (const bool memory : {false, true}) {
-      Bed one(p, 1), many(p, 64), bare(p, 64);
-      Log first, second;
+      Bed one(p, 1), many(p, 64), bare(p, 64), host(p, 64, "jit");
+      Log first, second, third;
       one.engine.set_observer(&first, memory);
       many.engine.set_observer(&second, memory);
+      host.engine.set_observer(&third, memory);
       const std::string expected = describe(one, one.engine.run(one.cpu, one.memory, 30, 0));
       EXPECT_EQ(describe(many, many.engine.run(many.cpu, many.memory, 30, 0)), expected) << p.name;
       EXPECT_EQ(describe(bare, bare.engine.run(bare.cpu, bare.memory, 30, 0)), expected) << p.name;
       EXPECT_EQ(second.text, first.text) << p.name;
+      EXPECT_EQ(describe(host, host.engine.run(host.cpu, host.memory, 30, 0)), expected) << p.name;
+      EXPECT_EQ(third.text, first.text) << p.name << ", host code";
     }
   }
 }
@@ -239,8 +242,8 @@ TEST(Engine, RepeatedMovesAndStoresAsOneByOne) {
 TEST(Engine, AStoreIntoCodeIsShownOnce) {
   const Program p{
       "store into code", isa::Isa::x86_64, {0x90, 0x48, 0x89, 0x05, 0x80, 0, 0, 0, 0x90, 0xff, 0x36, 0x8f, 0x06, 0x90}};
-  for (const unsigned block : {1u, 64u}) {
-    Bed b(p, block);
+  for (const auto& [block, which] : {std::pair{1u, "interp"}, {64u, "interp"}, {64u, "jit"}}) {
+    Bed b(p, block, which);
     Log log;
     b.engine.set_observer(&log, true);
     b.engine.run(b.cpu, b.memory, 6, 0);

@@ -219,6 +219,23 @@ void Assembler::make_thunks() {
   thunks_.evaluate = look(reinterpret_cast<const void*>(&evaluate_slowly), true);
   thunks_.hook = look(reinterpret_cast<const void*>(&pass_hook), false);
   thunks_.mark = look(reinterpret_cast<const void*>(&tell_mark), false);
+  // rdx: block
+  thunks_.show = thunk([&] {
+    Label failed;
+    save_for_call();
+    mov(rdi, ptr[rsp + 8]);
+    mov(ptr[rdi + offsetof(Frame, block)], rdx);
+    mov(dword[rdi + offsetof(Frame, pending)], 0);
+    sub(rsp, 8);
+    call_function(reinterpret_cast<const void*>(&show));
+    add(rsp, 8);
+    test(al, al);
+    jz(failed);
+    restore_after_call();
+    ret();
+    L(failed);
+    fail_from_thunk();
+  });
   // dl: the condition → whether it holds; rax and rcx are kept
   thunks_.holds = thunk([&] {
     push(rax);

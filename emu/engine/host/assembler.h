@@ -80,7 +80,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
   // Shared code, at the area's start.
   struct Thunks {
-    const uint8_t *enter, *exit, *bounce, *evaluate, *hook, *mark, *holds, *bits;
+    const uint8_t *enter, *exit, *bounce, *evaluate, *hook, *mark, *show, *holds, *bits;
     const uint8_t* access[3][6];  // read, read to modify, write; 1…32 bytes
     const uint8_t* misaligned[2];
   };

@@ -11,14 +11,15 @@ using isa::Uop;
 
 namespace {
 
+constexpr size_t kMostNoted = 512;  // by a block for its observer
 constexpr size_t kCodeBytes = size_t{64} << 20, kCells = size_t{1} << 20;
 
 }  // namespace
 
 bool compilable(const BlockIr& ir) {
+  if (ir.observed && ir.items.size() > kMostNoted) return false;
   for (const IrItem& it : ir.items) {
-    if (it.kind == IrItem::Hook || it.kind == IrItem::Mark) continue;
-    if (it.kind != IrItem::Op && it.kind != IrItem::Fall) return false;
+    if (it.kind == IrItem::HostCall || it.kind == IrItem::BadFetch) return false;
     const isa::OpGroup g = isa::traits(it.op.op).group;
     if (it.kind == IrItem::Op && (g == isa::OpGroup::String || g == isa::OpGroup::Trap)) return false;
   }
@@ -52,7 +53,7 @@ bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
 }
 
 bool Compiler::make_code(const BlockIr& ir, Block& block, Engine::Cache& cache) {
-  ir_ = &ir, block_ = &block, cache_ = &cache, at_ = nullptr;
+  ir_ = &ir, block_ = &block, cache_ = &cache, at_ = nullptr, shown_ = 0;
   known_ = {};
   ways_[0] = ways_[1] = {};
   past_hook_ = 0;
@@ -67,6 +68,8 @@ bool Compiler::make_code(const BlockIr& ir, Block& block, Engine::Cache& cache) 
     mov(ecx, Site{.kind = Exit::Budget}.packed());
     jump_code(thunks_.exit);
   });
+  noted_ = 0;
+  if (ir.observed) make_room();
   for (const IrItem& it : ir.items) item(it);
   emit_cold();
   const uint8_t* const code = finish();
@@ -87,11 +90,14 @@ bool Compiler::make_code(const BlockIr& ir, Block& block, Engine::Cache& cache) 
 }
 
 void Compiler::item(const IrItem& it) {
+  if (at_ && at_->index != it.index) shown_ = 0;
   at_ = &it;
   switch (it.kind) {
-    case IrItem::Fall: return leave_by(0, ir_->end());
+    case IrItem::Fall: return commit(), leave_by(0, ir_->end());
     case IrItem::Mark: return tell(thunks_.mark, it.value);
     case IrItem::Hook: return hook();
+    case IrItem::Observe: return observe();
+    case IrItem::ObserveAccess: return observe_access();
     default: op(it.op);
   }
 }
@@ -107,15 +113,62 @@ void Compiler::hook() {
   });
 }
 
+// Room in the log for all that the block may note.
+void Compiler::make_room() {
+  Label full, room;
+  noted_ = 0;
+  mov(rdx, ptr[rsp]);
+  mov(rcx, ptr[rdx + offsetof(Frame, log)]);
+  cmp(rcx, ptr[rdx + offsetof(Frame, log_limit)]);
+  ja(full);
+  L(room);
+  later([=, this]() mutable {
+    L(full);
+    constant(rdx, reinterpret_cast<size_t>(block_));
+    call_code(thunks_.show);
+    jmp(room);
+  });
+}
+
+void Compiler::observe() {
+  auto* run =
+      new (cache_->room<ShownRun>()) ShownRun{ir_->pc, block_->offsets + at_->index, static_cast<uint32_t>(at_->value)};
+  constant(rax, reinterpret_cast<size_t>(run));
+  mov(ptr[next_noted() + offsetof(Shown, what)], rax);
+}
+
+void Compiler::observe_access() {
+  address(at_->op.mem);
+  const Xbyak::RegExp to = next_noted();
+  mov(ptr[to + offsetof(Shown, address)], rax);
+  mov(qword[to + offsetof(Shown, what)], Shown::access(static_cast<unsigned>(at_->value), at_->write));
+  ++shown_;
+}
+
+// Where the next entry goes. What was noted counts from commit() on: a store each would wait for the last.
+Xbyak::RegExp Compiler::next_noted() {
+  mov(rdx, ptr[rsp]);
+  mov(rcx, ptr[rdx + offsetof(Frame, log)]);
+  return rcx + static_cast<int>(sizeof(Shown) * noted_++);
+}
+
+void Compiler::commit() {
+  if (!noted_) return;
+  mov(rdx, ptr[rsp]);
+  add(qword[rdx + offsetof(Frame, log)], static_cast<uint32_t>(sizeof(Shown) * std::exchange(noted_, 0)));
+}
+
 // Calls who is told; all registers are theirs to read.
 void Compiler::tell(const uint8_t* thunk, uint64_t tag) {
+  commit();
   constant(rax, tag);
-  load_site({.offset = at_->offset, .order = at_->index});
+  load_site(site(), noted_);
   call_code(thunk);
 }
 
 void Compiler::op(const Uop& u) {
   if (u.op == Op::Nop) return;
+  if (isa::traits(u.op).ends()) commit();
   for (const auto f : {&Compiler::moves,
                        &Compiler::arithmetic,
                        &Compiler::steps,
@@ -143,13 +196,18 @@ void Compiler::op(const Uop& u) {
 }
 
 void Compiler::rare(const Uop& u) {
+  commit();
   constant(rax, reinterpret_cast<size_t>(new (cache_->room<Uop>()) Uop(u)));
-  load_site({.offset = at_->offset, .order = at_->index});
+  load_site(site(), noted_);
   call_code(thunks_.evaluate);
   known_ = {};
 }
 
-void Compiler::load_site(Site s) {
+void Compiler::load_site(Site s, unsigned noted) {
+  if (ir_->observed) {
+    mov(rdx, ptr[rsp]);
+    mov(dword[rdx + offsetof(Frame, pending)], noted);
+  }
   mov(ecx, s.packed());
   constant(rdx, reinterpret_cast<size_t>(block_));
 }
@@ -237,9 +295,11 @@ Exit Compiler::run(Engine::Context& ctx, Block& block, int64_t budget) {
   f.jumps = ctx.cache->jump;
   f.budget = budget;
   f.block = &block;
+  f.log = f.log_begin = log_.data(), f.log_limit = log_.data() + log_.size() - kMostNoted;
   using Enter = void (*)(Frame*, const void*, isa::CpuState*, Memory::TlbEntry*);
   const Enter go = reinterpret_cast<Enter>(reinterpret_cast<uintptr_t>(thunks_.enter));
   go(&f, ctx.past_hook ? block.code_past_hook : block.code, ctx.cpu, ctx.memory->tlb_read.data());
+  show(&f);
   if (f.thrown) std::rethrow_exception(f.thrown);
   Exit e;
   e.kind = f.kind;

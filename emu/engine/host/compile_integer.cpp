@@ -367,10 +367,10 @@ bool Compiler::divisions(const Uop& u) {
       put(u.dst, rax, u.width);
       put(u.dst2, rdx, u.width);
       L(done);
-      later([=, this, site = Site{.offset = at_->offset, .order = at_->index}]() mutable {
+      later([=, this, site = site(), noted = noted_]() mutable {
         L(special);
         constant(rax, reinterpret_cast<size_t>(new (cache_->room<Uop>()) Uop(u)));
-        load_site(site);
+        load_site(site, noted);
         call_code(thunks_.evaluate);
         jmp(done);
       });

@@ -86,9 +86,9 @@ void Compiler::read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool 
   look_up(bytes, reach, miss);
   add(rax, ptr[r14 + rcx + 8]);
   L(done);
-  later([=, this, site = Site{.offset = at_->offset, .order = at_->index}]() mutable {
+  later([=, this, site = site(), noted = noted_]() mutable {
     L(miss);
-    load_site(site);
+    load_site(site, noted);
     call_code(thunks_.access[reach == Reach::Modify ? 1 : 0][std::countr_zero(bytes)]);
     jmp(done);
   });
@@ -104,11 +104,11 @@ void Compiler::write_access(const isa::Mem& m, unsigned bytes, bool aligned,
   add(rax, ptr[r14 + rcx + kWriteTlb + 8]);
   store(rax);
   L(done);
-  later([=, this, site = Site{.offset = at_->offset, .order = at_->index}]() mutable {
+  later([=, this, site = site(), noted = noted_]() mutable {
     L(miss);
     mov(rdx, ptr[rsp]);
     store(rdx);
-    load_site(site);
+    load_site(site, noted);
     call_code(thunks_.access[2][std::countr_zero(bytes)]);
     jmp(done);
   });
@@ -118,9 +118,9 @@ void Compiler::check_alignment(bool write) {
   Label bad;
   test(al, 15);
   jnz(bad);
-  later([=, this, site = Site{.offset = at_->offset, .order = at_->index}]() mutable {
+  later([=, this, site = site(), noted = noted_]() mutable {
     L(bad);
-    load_site(site);
+    load_site(site, noted);
     call_code(thunks_.misaligned[write]);
   });
 }

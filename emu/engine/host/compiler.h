@@ -2,6 +2,7 @@
 // group of micro-ops each. A group's function says whether it made code for the op; if none did, the reference
 // evaluator is called for it.
 #pragma once
+#include <array>
 #include <optional>
 
 #include "emu/engine/host/assembler.h"
@@ -64,6 +65,11 @@ class Compiler final : public Backend, private Assembler {
   void rare(const Uop& u);
   void hook();
   void tell(const uint8_t* thunk, uint64_t tag);
+  void observe();
+  void observe_access();
+  void make_room();
+  Xbyak::RegExp next_noted();
+  void commit();
 
   // The right-hand side of a binary operation as an operand of that width; rcx may be taken for it.
   template <class F>
@@ -101,7 +107,7 @@ class Compiler final : public Backend, private Assembler {
   void read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool aligned);
   void write_access(const isa::Mem& m, unsigned bytes, bool aligned, const std::function<void(const Reg64&)>& store);
   void check_alignment(bool write);
-  void load_site(Site s);
+  void load_site(Site s, unsigned noted);
   void call_helper(const void* f, const std::function<void()>& arguments);
   void call_vector_helper(const Uop& u);
 
@@ -109,6 +115,8 @@ class Compiler final : public Backend, private Assembler {
   void leave_indirect();
 
   bool arm() const { return ir_->arm(); }
+  // Of the instruction at hand.
+  Site site() const { return {.offset = at_->offset, .order = at_->index, .side = shown_}; }
 
   size_t thunk_bytes_ = 0;
   std::unique_ptr<CodeArea> owner_;
@@ -116,12 +124,15 @@ class Compiler final : public Backend, private Assembler {
   Block* block_ = nullptr;
   Engine::Cache* cache_ = nullptr;
   const IrItem* at_ = nullptr;
+  unsigned noted_ = 0;  // entries of the log since commit()
+  uint8_t shown_ = 0;   // accesses of its instruction that the observer was shown
   Known known_;
   bool has_bmi2_, has_lzcnt_, has_popcnt_;
   struct Way {
     const void** cell = nullptr;
     size_t stub = 0;  // from the code's start
   } ways_[2];
+  std::array<Shown, 2048> log_;
   size_t past_hook_ = 0;  // where it is entered by who has passed its hook, from the code's start
 };
 

@@ -11,11 +11,24 @@ namespace deferscope::emu::host {
 // Where host code stands, in one register: an instruction of the block, or a way out of it.
 struct Site {
   uint16_t offset = 0;
-  uint8_t order = 0, side = 0;
+  uint8_t order = 0, side = 0;  // side: of a way out; at an instruction, how many of its accesses were shown
   Exit::Kind kind = Exit::Jump;
   constexpr uint32_t packed() const {
     return offset | uint32_t{order} << 16 | uint32_t{side} << 24 | uint32_t{kind} << 28;
   }
+};
+
+// What an observer is shown, in order. It may not look at the machine, so it need not be told at once: host code notes
+// it, and the observer gets it when the log is full, and before anybody else is told something or the stay ends.
+struct ShownRun {
+  uint64_t pc;  // of the block
+  const uint16_t* offsets;
+  uint32_t n;
+};
+struct Shown {
+  uint64_t what;  // a ShownRun, or access()
+  uint64_t address;
+  static constexpr uint32_t access(unsigned bytes, bool write) { return bytes << 2 | (write ? 2u : 0u) | 1u; }
 };
 
 struct Frame {
@@ -26,7 +39,9 @@ struct Frame {
   uint64_t pc;
   Block* block;
   int64_t budget;
-  uint32_t site;  // packed
+  Shown *log, *log_begin, *log_limit;  // where the next entry goes, once those that are pending count
+  uint32_t pending = 0;                // entries behind it, if the stay ends at `site`
+  uint32_t site;                       // packed
   Exit::Kind kind;
   isa::Outcome outcome;
   std::exception_ptr thrown;  // by what host code called: nothing can be thrown through it
@@ -46,6 +61,8 @@ bool evaluate_slowly(Frame* f, const isa::Uop* op);
 bool pass_hook(Frame* f, uint64_t);
 // At a mark.
 bool tell_mark(Frame* f, uint64_t tag);
+// Empties the log.
+bool show(Frame* f);
 // An access that is not aligned as it must be.
 bool misaligned(Frame* f, uint64_t write);
 // What the flags say, of whatever origin.

@@ -1,6 +1,6 @@
 // The second backend: blocks that are hot become x86-64 host code (xbyak), with the guest's hottest registers in the
-// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/): a block that has an
-// observer or a string instruction is never compiled.
+// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/): a block with a
+// string instruction is never compiled.
 #pragma once
 #include <cstdint>
 #include <memory>

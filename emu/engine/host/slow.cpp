@@ -1,4 +1,6 @@
 // What host code calls: accesses beyond the TLB, and micro-ops that it has no code for.
+#include <utility>
+
 #include "emu/engine/host/frame.h"
 #include "emu/engine/memory_bus.h"
 
@@ -7,6 +9,7 @@ namespace {
 
 bool fail(Frame* f, Exit::Kind kind) {
   f->kind = kind;
+  f->log += std::exchange(f->pending, 0);
   return false;
 }
 
@@ -76,12 +79,29 @@ bool evaluate_slowly(Frame* f, const isa::Uop* op) {
 bool pass_hook(Frame* f, uint64_t) {
   Engine::Context& c = *f->ctx;
   c.cpu->pc = f->block->pc;
+  if (!show(f)) return false;
   return guarded(f, [&] { return (c.hooks && !c.hooks->stops_at_hook(count_before(*f))) || fail(f, Exit::Hook); });
 }
 
 bool tell_mark(Frame* f, uint64_t tag) {
+  if (!show(f)) return false;
   return guarded(f, [&] {
     f->ctx->marks->marked(pc_of(*f), count_before(*f), tag);
+    return true;
+  });
+}
+
+bool show(Frame* f) {
+  return guarded(f, [&] {
+    Observer* const to = f->ctx->observer;
+    for (const Shown *s = std::exchange(f->log, f->log_begin), *it = f->log_begin; it != s; ++it) {
+      if (it->what & 1) {
+        to->access(it->address, static_cast<unsigned>(it->what >> 2), it->what & 2);
+      } else {
+        const auto* run = reinterpret_cast<const ShownRun*>(it->what);
+        to->instructions(run->pc, run->offsets, run->n);
+      }
+    }
     return true;
   });
 }

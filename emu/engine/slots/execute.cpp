@@ -333,7 +333,10 @@ L_HostPastHook : {  // takes the block's instructions from the budget itself
   block = e.block;
   where.offset = e.offset, where.order = e.order;
   s = &where;
-  if (e.kind == host::Exit::Watch) goto watch;
+  if (e.kind == host::Exit::Watch) {
+    if (ctx->observer) out.shown = 1u + e.side;
+    goto watch_here;
+  }
   out.outcome = e.outcome;
   goto fault;
 }
@@ -428,14 +431,15 @@ fault:  // the faulting instruction counts one; those behind it in the block do 
   out.kind = RunExit::Fault;
   goto finish;
 watch:
-  budget += block->count - s->order;
-  cpu.pc = block->pc + s->offset;
-  out.kind = RunExit::Watch;
   if (ctx->observer) {  // the instruction that is stepped alone now was shown already, with its accesses up to here
     out.shown = 1;
     for (const Slot* t = block->slots; t != s; ++t)
       out.shown += t->order == s->order && t->handler == kLabels[static_cast<int>(H::ObserveAccess)];
   }
+watch_here:
+  budget += block->count - s->order;
+  cpu.pc = block->pc + s->offset;
+  out.kind = RunExit::Watch;
   goto finish;
 done:
 finish:
