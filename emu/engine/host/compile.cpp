@@ -41,9 +41,17 @@ Compiler::Compiler(isa::Isa isa, std::unique_ptr<CodeArea> area) : Assembler(isa
   thunk_bytes_ = area_.used();
 }
 
+// Of a shift the count is not kept.
+Compiler::Known Compiler::guess(const isa::LazyFlags& now) {
+  using isa::FlagKind;
+  const bool shift = now.kind == FlagKind::Shl || now.kind == FlagKind::Shr || now.kind == FlagKind::Sar;
+  return {.known = !shift, .kind = now.kind, .width = now.width};
+}
+
 // No room for the code or its ways out, in the middle of a run: the block stays with the interpreter, and the next run
 // begins anew (CodeArea::full).
 bool Compiler::compile(const BlockIr& ir, Block& block, Engine::Cache& cache) {
+  guess_ = guess(cache.now);
   try {
     return make_code(ir, block, cache);
   } catch (const Xbyak::Error&) {

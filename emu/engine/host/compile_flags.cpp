@@ -173,10 +173,66 @@ std::optional<Compiler::Cc> Compiler::known_condition(Cond c) {
 
 Compiler::Cc Compiler::condition(Cond c) {
   if (const auto cc = known_condition(c)) return *cc;
-  mov(dl, static_cast<uint8_t>(c));
-  call_code(thunks_.holds);
+  Label other;
+  if (const auto cc = guessed_condition(c, other)) return *cc;
+  L(other);
+  ask(c);
   test(edx, edx);
   return Cc::NE;
+}
+
+// edx = whether it holds.
+void Compiler::ask(Cond c) {
+  mov(dl, static_cast<uint8_t>(c));
+  call_code(thunks_.holds);
+}
+
+// Flags that were there when the block began: most often they are of the kind that they were when it became hot. Goes
+// to `other`, which is bound if there is no answer, where they are not.
+std::optional<Compiler::Cc> Compiler::guessed_condition(Cond c, Label& other) {
+  if (known_.known || !guess_.known || c == Cond::Always || c == Cond::O || c == Cond::NO) return std::nullopt;
+  movzx(edx, word[rbp + kLazyKind]);
+  cmp(edx, static_cast<uint32_t>(guess_.kind) | uint32_t{guess_.width} << 8);
+  jne(other, T_NEAR);
+  known_ = guess_;
+  const auto cc = known_condition(c);
+  known_ = {};
+  if (!cc) return cc;
+  Label answered;
+  L(answered);
+  later([=, this, how = *cc]() mutable {
+    L(other);
+    ask(c);
+    answer(how);
+    jmp(answered);
+  });
+  return cc;
+}
+
+// The host's flags so that `cc` says edx, which is 0 or 1.
+void Compiler::answer(Cc cc) {
+  switch (cc) {
+    case Cc::E:
+    case Cc::BE:
+    case Cc::LE:
+    case Cc::P:
+      xor_(edx, 1);
+      test(edx, edx);
+      break;
+    case Cc::B: neg(edx); break;
+    case Cc::AE: cmp(edx, 1); break;
+    case Cc::S:
+    case Cc::L:
+      neg(edx);
+      test(edx, edx);
+      break;
+    case Cc::NS:
+    case Cc::GE:
+      sub(edx, 1);
+      test(edx, edx);
+      break;
+    default: test(edx, edx); break;  // NE, A, G, NP
+  }
 }
 
 // The host's CF = the guest's, or its inverse. rax, rcx may change.

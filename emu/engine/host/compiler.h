@@ -35,6 +35,7 @@ class Compiler final : public Backend, private Assembler {
     int64_t imm = 0;
   };
 
+  static Known guess(const isa::LazyFlags& now);
   bool make_code(const BlockIr& ir, Block& block, Engine::Cache& cache);
   void item(const IrItem& it);
   void op(const Uop& u);
@@ -92,6 +93,9 @@ class Compiler final : public Backend, private Assembler {
   void written(isa::Reg r);
   // The host's flags say what `c` asks by the condition that is returned; rax and rcx are kept.
   Cc condition(isa::Cond c);
+  std::optional<Cc> guessed_condition(isa::Cond c, Label& other);
+  void ask(isa::Cond c);
+  void answer(Cc cc);
   std::optional<Cc> known_condition(isa::Cond c);
   std::optional<Cc> explicit_condition(isa::Cond c);
   void remake_flags();
@@ -126,7 +130,7 @@ class Compiler final : public Backend, private Assembler {
   const IrItem* at_ = nullptr;
   unsigned noted_ = 0;  // entries of the log since commit()
   uint8_t shown_ = 0;   // accesses of its instruction that the observer was shown
-  Known known_;
+  Known known_, guess_;  // guess_: of the flags at its begin
   bool has_bmi2_, has_lzcnt_, has_popcnt_;
   struct Way {
     const void** cell = nullptr;

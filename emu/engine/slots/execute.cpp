@@ -300,6 +300,7 @@ L_RepStos : {
   // --- host code ---
 L_Warm:
   if (UNLIKELY(--block->heat == 0)) {
+    ctx->cache->now = cpu.lazy;
     ctx->engine->make_host_code(*block, memory);
     s = block->slots + block->hooked;  // its hook was asked
     DISPATCH();
