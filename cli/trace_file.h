@@ -56,14 +56,15 @@ class TraceFile {
   void finish();
 
  private:
-  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 18;  // bytes that go at once
-  static constexpr size_t kMostBehind = 4;                       // of those, at work or waiting
+  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 19;  // bytes that go at once
+  static constexpr size_t kMostBehind = 32;                      // of those, at work or waiting
   std::string name() const;
   size_t whole(std::string_view pieces, size_t most) const;
   std::string_view within_limit();
   void end();
   void put(std::string_view pieces);
   void write_pieces(std::string_view pieces);
+  void reserve(size_t bytes);
   void write_all(std::string_view part);
   void give_up(int error, std::string_view taken);
 
@@ -71,7 +72,8 @@ class TraceFile {
   int fd_;
   uint64_t max_mib_, left_;  // left_: bytes
   bool regular_ = false, full_ = false, ended_ = false;
-  std::atomic<int> error_ = 0;  // errno of the first write that failed
+  int64_t size_ = 0, reserved_ = 0;  // of a regular file: bytes; reserved_ -1: it cannot
+  std::atomic<int> error_ = 0;       // errno of the first write that failed
   const traces::TraceWriter* writer_ = nullptr;
   std::optional<traces::Compressor> compressor_;
   std::string compressed_;                             // reused

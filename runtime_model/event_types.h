@@ -175,6 +175,7 @@ enum class When : uint8_t {
   aborted,      // panic.aborted
   not_aborted,  // of the events of a panic all but panic.aborted
   no_call,      // all but call.enter and call.leave: there are millions of those
+  unusual,      // where it is not the first of its words, nor null
   amd64,
   arm64,
   unwritten,  // nowhere in JSON: texts use it

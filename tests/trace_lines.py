@@ -22,7 +22,7 @@ def split(text):
     end = lines.pop() if lines[-1].get("line") == "end" else None
     events = lines[1:]
     for e in events:
-        if e["schema"] != "deferscope.event/1":
+        if e.get("schema", "deferscope.event/1") != "deferscope.event/1":
             raise NoTrace("no event: %r" % e)
     if end:
         counts = {}

@@ -35,6 +35,8 @@ class FieldWriter {
     if constexpr (when == When::unwritten) return;
     if constexpr (when == When::amd64 || when == When::arm64) {
       if (names_.amd64() != (when == When::amd64)) return;
+    } else if constexpr (when == When::unusual) {
+      if (value == T{}) return;
     } else if constexpr (when != When::always) {
       if (!applies(when, kind_)) return;
     }

@@ -27,7 +27,7 @@ class EventQueue {
   void finish();
 
  private:
-  static constexpr size_t kBatch = 64 << 10;          // bytes handed over at once
+  static constexpr size_t kBatch = 256 << 10;         // bytes handed over at once
   static constexpr size_t kBytes = size_t{32} << 20;  // in all: waiting, at work and free
   struct Batch {
     std::vector<uint8_t> bytes = std::vector<uint8_t>(kBatch + kBatch / 8);

@@ -71,6 +71,10 @@ class FieldReader {
       constexpr When when = Row::info.when;
       if constexpr (when == When::unwritten) return;
       if (!applies(when, reader.kind_)) return;
+      if constexpr (when == When::unusual) {
+        if (complete && !(seen & bit)) value = T{};  // left out
+        if (complete) return;
+      }
       if (complete) return check<when, T>(seen & bit, Row::info.key);
       if (!more) return;
       if (key == Row::info.key) {

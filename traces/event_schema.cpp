@@ -126,7 +126,9 @@ class Schema {
   }
 
  private:
-  static constexpr bool optional(When when) { return when == When::amd64 || when == When::arm64; }
+  static constexpr bool optional(When when) {
+    return when == When::amd64 || when == When::arm64 || when == When::unusual;
+  }
 
   bool there(const FieldInfo& info) const { return info.when != When::unwritten && applies(info.when, kind_); }
 
@@ -295,6 +297,7 @@ const char* when_words(When when) {
     case When::aborted: return " (panic.aborted only)";
     case When::not_aborted: return " (not panic.aborted)";
     case When::no_call: return " (not call.enter, call.leave)";
+    case When::unusual: return " (left out: the first of these, or null)";
     case When::amd64: return " (amd64)";
     case When::arm64: return " (arm64)";
     default: return "";

@@ -18,8 +18,8 @@ struct Engine::Cache {
     uint64_t pc = 1;
     Block* block = nullptr;
   };
-  Jump jump[kJumps];  // the last block found by address, for indirect jumps and returns
-  unsigned limit;     // instructions a block
+  Jump jump[kJumps];   // the last block found by address, for indirect jumps and returns
+  unsigned limit;      // instructions a block
   isa::LazyFlags now;  // when a block becomes host code: the flags at its begin, this time
 
   // `bytes`: when it holds more, everything is dropped between two runs and begun anew. A run makes what its

@@ -128,8 +128,8 @@ class Compiler final : public Backend, private Assembler {
   Block* block_ = nullptr;
   Engine::Cache* cache_ = nullptr;
   const IrItem* at_ = nullptr;
-  unsigned noted_ = 0;  // entries of the log since commit()
-  uint8_t shown_ = 0;   // accesses of its instruction that the observer was shown
+  unsigned noted_ = 0;   // entries of the log since commit()
+  uint8_t shown_ = 0;    // accesses of its instruction that the observer was shown
   Known known_, guess_;  // guess_: of the flags at its begin
   bool has_bmi2_, has_lzcnt_, has_popcnt_;
   struct Way {
