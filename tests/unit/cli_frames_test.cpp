@@ -56,7 +56,7 @@ TEST(Frames, OfTheStepperAreTheSnapshots) {
         if (positions.empty() || e.position > positions.back()) positions.push_back(e.position);
       Stepped s(guests[n], {argument});
       s.console->quiet = true;
-      const size_t most = 400, stride = positions.size() / most + 1;
+      const size_t most = 400 / kSanitized, stride = positions.size() / most + 1;
       for (size_t i = 0; i < positions.size(); i += std::getenv("DEFERSCOPE_ALL") ? 1 : stride) {
         s(fmt::format("goto {}", positions[i]));
         const auto expected = snapshot_frames(p, s.state());
@@ -78,7 +78,7 @@ TEST(Frames, OfTheStepperAreTheSnapshots) {
         ++compared;
       }
     }
-  EXPECT_GT(compared, 1000u);
+  EXPECT_GT(compared, 1000 / kSanitized);
   EXPECT_GT(inlined, 10u);
 }
 

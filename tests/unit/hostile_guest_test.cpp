@@ -156,7 +156,9 @@ TEST(HostileGuest, ManyHeadsOnOneCircle) {
 }
 
 TEST(HostileGuest, GoroutinesThatShareAChain) {
-  for (const std::string& path : liars()) {
+  const auto paths = liars();
+  for (size_t n = 0; n < paths.size(); n += kSanitized) {
+    const std::string& path = paths[n];
     SCOPED_TRACE(path);
     Liar liar(path);
     ASSERT_TRUE(liar.stands());

@@ -44,6 +44,12 @@ inline std::vector<std::string> all_guest_files(std::string_view magic = kElf) {
   return files_with(magic, from_environment ? from_environment : DEFERSCOPE_GUESTS_DEFAULT);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr size_t kSanitized = 4;  // by how much less of what takes long is done
+#else
+inline constexpr size_t kSanitized = 1;
+#endif
+
 // Instrumented code is ten times as slow: under the sanitizers tests take the core guests of one release for each
 // mechanism of defer and release ABI, by turns for both instruction sets. In Release they take all.
 inline bool in_sanitizers_sample([[maybe_unused]] const std::string& name) {
