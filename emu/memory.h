@@ -164,7 +164,7 @@ class Memory {
     uint64_t tag = 1;
     uintptr_t addend = 0;
   };
-  static constexpr unsigned kTlbEntries = 512;
+  static constexpr unsigned kTlbEntries = 4096;  // 16 MiB: a Go heap is walked in any order
   static unsigned tlb_index(uint64_t a) { return (a / kPage) % kTlbEntries; }
   std::array<TlbEntry, kTlbEntries> tlb_read, tlb_write;
   void flush_tlb();
