@@ -184,14 +184,33 @@ bool Compiler::with_carry(const Uop& u) {
   return true;
 }
 
+constexpr FlagKind shift_kind(isa::Op op) {
+  return op == Op::Shl ? FlagKind::Shl : op == Op::Shr ? FlagKind::Shr : FlagKind::Sar;
+}
+
+// By a register: a count of 0 leaves the flags.
+void Compiler::keep_shift(const Uop& u) {
+  Label none;
+  copy(rcx, u.b);
+  and_(ecx, u.width == 8 ? 63 : 31);
+  jz(none);
+  mov(ptr[rbp + kLazyB], rcx);
+  mov(ptr[rbp + kLazyA], in(u.a, rcx));
+  known_ = {};
+  note_flags(shift_kind(u.op), u.width);
+  known_ = {}, guess_ = {};
+  L(none);
+}
+
 bool Compiler::shifts(const Uop& u) {
   if (u.op != Op::Shl && u.op != Op::Shr && u.op != Op::Sar && u.op != Op::Ror && u.op != Op::Rol) return false;
   if (u.width < 4) return false;
   const bool rotates = u.op == Op::Ror || u.op == Op::Rol;
   const bool flags = u.flags != FlagRule::None;
   const unsigned count = static_cast<unsigned>(u.imm) & (u.width == 8 ? 63 : 31);
-  if (flags && (rotates || !u.b_imm || u.flags != FlagRule::Shift)) return false;
+  if (flags && (rotates || u.flags != FlagRule::Shift)) return false;
   if (!u.b_imm) {
+    if (flags) keep_shift(u);
     const Reg64 to = pinned(u.dst) && u.dst != isa::kSink ? host(u.dst) : rax;
     if (has_bmi2_ && !rotates) {
       const Reg64 by = in(u.b, rcx), from = in(u.a, rax);
@@ -218,7 +237,7 @@ bool Compiler::shifts(const Uop& u) {
   if (flags && count != 0) {
     mov(ptr[rbp + kLazyA], in(u.a, rcx));
     mov_imm(qword[rbp + kLazyB], count);
-    note_flags(u.op == Op::Shl ? FlagKind::Shl : u.op == Op::Shr ? FlagKind::Shr : FlagKind::Sar, u.width);
+    note_flags(shift_kind(u.op), u.width);
     known_.count = static_cast<uint8_t>(count);
   }
   const bool in_place = u.dst != isa::kSink && pinned(u.dst);

@@ -88,6 +88,7 @@ class Compiler final : public Backend, private Assembler {
   void binary(isa::Op op, const Xbyak::Operand& to, int32_t imm);
 
   void note_flags(isa::FlagKind kind, unsigned width);
+  void keep_shift(const Uop& u);
   void keep_operands(const Uop& u, isa::FlagKind kind);
   void keep_result(const Reg64& r, isa::FlagKind kind, unsigned width);
   void written(isa::Reg r);
