@@ -7,6 +7,7 @@
 #include <bit>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace deferscope::model {
 namespace {
@@ -220,11 +221,12 @@ const char* to_string(Storage s) {
 std::vector<FunctionDefers> inventory(const Program& p, std::string_view only) {
   std::vector<FunctionDefers> out;
   const Targets targets = targets_of(p);
+  std::set<const Function*> seen;  // entries that are not apart, in a damaged table, are all the same function
   for (size_t i = 0; i < p.go().funcs.size(); ++i) {
     const loader::Func f = p.go().funcs.func(i);
     if (!may_defer(p, f) || (!only.empty() && readable(f.name).find(only) == std::string::npos)) continue;
     const Function* known = p.function_at(f.entry);
-    if (!known) continue;
+    if (!known || !seen.insert(known).second) continue;
     FunctionDefers d = read(p, *known, targets);
     if (!d.sites.empty() || !d.deferreturns.empty()) out.push_back(std::move(d));
   }
