@@ -169,6 +169,35 @@ struct Group {
 };
 static_assert(sizeof(Group) == 32);
 
+// --- libc ---
+
+// FILE in <stdio.h>, as far as anybody looks.
+namespace stream {
+inline constexpr uint64_t kSize = 152, kFdOffset = 18;  // int16_t
+}
+
+// malloc_zone_t in <malloc/malloc.h>: its functions, which programs call through it.
+struct MallocZone {
+  uint64_t reserved[2];
+  uint64_t size, malloc, calloc, valloc, free, realloc;
+  uint64_t others[6];
+};
+
+// _RuneLocale in <runetype.h>: what the macros of <ctype.h> read.
+struct RuneLocale {
+  char magic[8], encoding[32];
+  uint64_t get, put;
+  int32_t invalid;
+  uint32_t type[256];
+  int32_t lower[256], upper[256];
+};
+static_assert(sizeof(RuneLocale) == 3136);
+namespace rune {
+inline constexpr uint32_t kAlpha = 0x100, kControl = 0x200, kDigit = 0x400, kGraph = 0x800, kLower = 0x1000,
+                          kPunct = 0x2000, kSpace = 0x4000, kUpper = 0x8000, kHex = 0x10000, kBlank = 0x20000,
+                          kPrint = 0x40000;
+}
+
 // --- libpthread ---
 
 // The opaque structs that programs hold; what is inside is ours, but the signatures are those that static initialisers

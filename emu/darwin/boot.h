@@ -7,9 +7,12 @@
 namespace deferscope::emu::darwin {
 
 // Places in the area of host calls that are no imports.
-enum SpecialCall : uint64_t { kMainReturned, kThreadReturned, kHandlerReturned, kSpecialCalls };
+enum SpecialCall : uint64_t { kMainReturned, kThreadReturned, kHandlerReturned, kInitialiserReturned, kSpecialCalls };
 
 uint64_t special_address(const State& s, SpecialCall which);
+
+// The first thread goes on with the next initialiser, or with main.
+void enter_program(State& s, MachineState& m, isa::CpuState& cpu);
 
 void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options);
 

@@ -23,6 +23,8 @@ struct Call : posix::Context {
   uint32_t u32(int i = 0) const { return static_cast<uint32_t>(a[i]); }
   uint64_t seventh();              // an argument behind the six
   Result give(uint64_t whatever);  // answers now, with any 64 bits
+  // The guest's memory did not let a function in that is not a system call: a fault of its instruction, at the import.
+  Result fault(isa::Access access);
   // A path argument: FAULT or NAMETOOLONG.
   Result get_path(uint64_t address, std::string& out);
   // The same, complete: relative to a directory's descriptor.
@@ -66,6 +68,10 @@ void unmap_place(State& s, Memory& memory, uint64_t address, uint64_t length);
 // heap.cpp: what libSystem allocates for its callers; 0: no memory.
 uint64_t heap_allocate(State& s, Memory& memory, uint64_t size, HostPort* host = nullptr);
 bool heap_free(State& s, uint64_t address);
+void heap_clear(Memory& memory, uint64_t at, uint64_t n);
+
+// names.cpp: a text in libSystem's own memory, once however often it is asked for; NOMEM.
+Result constant_text(Call& c, const std::string& text);
 
 // kqueue.cpp: a signal was sent.
 void note_sent(posix::State& s, int signo);
@@ -80,6 +86,9 @@ int thread_of(const State& s, uint64_t pthread);  // its tid; 0: none (any more)
 void return_from_signal(State& s, MachineState& m);  // a handler returned
 // faults.cpp
 void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome);
+
+// system.cpp
+Result imp_abort(Call& c);
 
 // paths.cpp
 int directory_of(int dirfd);

@@ -65,6 +65,16 @@ void tell_errno(posix::State& shared, MachineState& m, size_t index, Result resu
   leave(m, cpu);
 }
 
+// An instruction of libSystem touched what it may not.
+void fault_in_call(State& s, MachineState& m, isa::Access access) {
+  isa::Outcome fault{};
+  fault.kind = isa::Outcome::Fault;
+  fault.fault = m.memory.fault;
+  fault.access = access;
+  fault.address = m.memory.fault_address;
+  raise_fault(s, m, fault);
+}
+
 // "/usr/lib/libSystem.B.dylib" as people say it.
 std::string library_name(const std::string& path) {
   const std::string file = path.substr(path.rfind('/') + 1);
@@ -130,6 +140,7 @@ bool Darwin::run_special(MachineState& m, HostPort& host, uint64_t place) {
   switch (place) {
     case kMainReturned: end_process(m, static_cast<int>(cpu.r[result_reg(m)]), 0); break;
     case kHandlerReturned: return_from_signal(s_, m); break;
+    case kInitialiserReturned: enter_program(s_, m, cpu); break;
     case kThreadReturned: {
       Call c(s_, {s_, m, host, m.current});
       end_thread(c, cpu.r[result_reg(m)]);
@@ -150,13 +161,7 @@ void Darwin::host_call(MachineState& m, HostPort& host) {
   const ImportSlot& slot = (*s_.imports)[place - kSpecialCalls];
   const uint64_t sp = cpu.r[s_.amd64() ? isa::kRsp : isa::kSp];
   uint64_t back = cpu.r[isa::kX30];
-  if (s_.amd64() && !m.memory.read_value(sp, back)) {
-    isa::Outcome fault{};
-    fault.kind = isa::Outcome::Fault;
-    fault.fault = isa::Fault::Page;
-    fault.address = m.memory.fault_address;
-    return raise_fault(s_, m, fault);
-  }
+  if (s_.amd64() && !m.memory.read_value(sp, back)) return fault_in_call(s_, m, isa::Access::Read);
   if (slot.row < 0)
     throw Unsupported(fmt::format("{} of {}, called from {:#x}, is not implemented: the call", slot.name,
                                   library_name(slot.library), back));
@@ -204,7 +209,8 @@ CallId Darwin::requested_call(const isa::CpuState& cpu) const {
 }
 
 std::string Darwin::host_call_name(uint64_t pc) const {
-  constexpr const char* kSpecial[kSpecialCalls] = {"(main returned)", "(thread returned)", "(handler returned)"};
+  constexpr const char* kSpecial[kSpecialCalls] = {"(main returned)", "(thread returned)", "(handler returned)",
+                                                   "(initialiser returned)"};
   const auto place = place_of(s_, pc);
   if (!place) return "";
   return *place < kSpecialCalls ? kSpecial[*place] : (*s_.imports)[*place - kSpecialCalls].name;
@@ -257,6 +263,11 @@ uint64_t Call::seventh() {
   uint64_t value = cpu().r[6];
   if (s.amd64()) m.memory.peek(cpu().r[isa::kRsp] + 8, &value, 8);
   return value;
+}
+
+Result Call::fault(isa::Access access) {
+  fault_in_call(s, m, access);
+  return kNoResult;
 }
 
 Result Call::give(uint64_t whatever) {

@@ -9,13 +9,14 @@ void digest_state(const State& s, uint64_t& h) {
   posix::digest(s, h);
   Digest d{h};
   for (const auto& [tid, t] : s.extras)
-    d(tid, t.block, t.mapping, t.mapping_size, t.detached, t.rounds, t.in_cond, t.altstack.sp, t.altstack.size,
-      t.altstack.flags, t.trapno, t.error_code, t.fault_address);
+    d(tid, t.block, t.mapping, t.mapping_size, t.detached, t.rounds, t.in_cond, t.variables, t.altstack.sp,
+      t.altstack.size, t.altstack.flags, t.trapno, t.error_code, t.fault_address);
   for (const auto& [pthread, t] : s.ended) d(pthread, t.mapping, t.mapping_size, t.value);
   for (const auto& [key, destructor] : s.keys) d(key, destructor);
-  d(s.isa, s.mmap_base, s.heap.size(), s.heap_end, s.watches_signals);
+  d(s.isa, s.mmap_base, s.heap.size(), s.heap_end, s.zone, s.watches_signals, s.initialised);
   for (const auto& [address, size] : s.heap) d(address, size);
   for (const auto& [text, address] : s.texts) d(text, address);
+  for (const auto& [name, address] : s.variables) d(name, address);
   for (const RLimit& r : s.limits) d(r.soft, r.hard);
 }
 

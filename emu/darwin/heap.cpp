@@ -58,42 +58,56 @@ uint64_t size_of(const State& s, uint64_t address) {
   return it == s.heap.end() ? 0 : it->second;
 }
 
-// n bytes of memory are zero, as far as the guest could ever have written there.
-void clear(Memory& memory, uint64_t at, uint64_t n) {
+Result reallocate(Call& c, uint64_t address, uint64_t size) {
+  const uint64_t old = size_of(c.s, address);
+  if (old >= size && size != 0) return static_cast<int64_t>(address);
+  const Result at = allocate(c, size);
+  if (!at || old == 0) return at;
+  std::string bytes(std::min(old, size), '\0');
+  c.host.work(bytes.size() / kPage);
+  c.memory().peek(address, bytes.data(), bytes.size());
+  c.memory().poke(static_cast<uint64_t>(at.value()), bytes.data(), bytes.size());
+  heap_free(c.s, address);
+  return at;
+}
+
+Result allocate_zeros(Call& c, uint64_t count, uint64_t each) {
+  uint64_t size = 0;
+  if (__builtin_mul_overflow(count, each, &size)) return Error::NOMEM;
+  const Result at = allocate(c, size);
+  if (at) c.host.work(size / kPage), heap_clear(c.memory(), static_cast<uint64_t>(at.value()), size);
+  return at;
+}
+
+Result release(Call& c, uint64_t address) {
+  if (address != 0 && !heap_free(c.s, address))
+    throw Unsupported("libSystem's _free was given an address that no _malloc gave: the call");
+  return 0;
+}
+
+}  // namespace
+
+// They are zero, as far as the guest could ever have written there.
+void heap_clear(Memory& memory, uint64_t at, uint64_t n) {
   const std::vector<uint8_t> zeros(std::min<uint64_t>(n, kPage));
   for (uint64_t done = 0; done < n; done += zeros.size())
     memory.poke(at + done, zeros.data(), std::min<uint64_t>(zeros.size(), n - done));
 }
 
-}  // namespace
-
 Result imp_malloc(Call& c) { return allocate(c, c.a[0]); }
 
-Result imp_calloc(Call& c) {
-  uint64_t size = 0;
-  if (__builtin_mul_overflow(c.a[0], c.a[1], &size)) return Error::NOMEM;
-  const Result at = allocate(c, size);
-  if (at) c.host.work(size / kPage), clear(c.memory(), static_cast<uint64_t>(at.value()), size);
-  return at;
-}
+Result imp_calloc(Call& c) { return allocate_zeros(c, c.a[0], c.a[1]); }
 
-Result imp_realloc(Call& c) {
-  const uint64_t old = size_of(c.s, c.a[0]);
-  if (old >= c.a[1] && c.a[1] != 0) return static_cast<int64_t>(c.a[0]);
-  const Result at = allocate(c, c.a[1]);
-  if (!at || old == 0) return at;
-  std::string bytes(std::min(old, c.a[1]), '\0');
-  c.host.work(bytes.size() / kPage);
-  c.memory().peek(c.a[0], bytes.data(), bytes.size());
-  c.memory().poke(static_cast<uint64_t>(at.value()), bytes.data(), bytes.size());
-  heap_free(c.s, c.a[0]);
-  return at;
-}
+Result imp_realloc(Call& c) { return reallocate(c, c.a[0], c.a[1]); }
+Result imp_free(Call& c) { return release(c, c.a[0]); }
+Result imp_malloc_size(Call& c) { return c.give(size_of(c.s, c.a[0])); }
 
-Result imp_free(Call& c) {
-  if (c.a[0] != 0 && !heap_free(c.s, c.a[0]))
-    throw Unsupported("libSystem's _free was given an address that no _malloc gave: the call");
-  return 0;
-}
+// There is one zone, whatever it is asked for by.
+Result imp_malloc_default_zone(Call& c) { return c.give(c.s.zone); }
+Result imp_malloc_zone_size(Call& c) { return c.give(size_of(c.s, c.a[1])); }
+Result imp_malloc_zone_malloc(Call& c) { return allocate(c, c.a[1]); }
+Result imp_malloc_zone_calloc(Call& c) { return allocate_zeros(c, c.a[1], c.a[2]); }
+Result imp_malloc_zone_realloc(Call& c) { return reallocate(c, c.a[1], c.a[2]); }
+Result imp_malloc_zone_free(Call& c) { return release(c, c.a[1]); }
 
 }  // namespace deferscope::emu::darwin

@@ -5,6 +5,16 @@
 #include "emu/darwin/call.h"
 
 namespace deferscope::emu::darwin {
+
+Result constant_text(Call& c, const std::string& text) {
+  const auto it = c.s.texts.find(text);
+  if (it != c.s.texts.end()) return static_cast<int64_t>(it->second);
+  const uint64_t at = heap_allocate(c.s, c.memory(), text.size() + 1);
+  if (at == 0 || !c.memory().poke(at, text.c_str(), text.size() + 1)) return Error::NOMEM;
+  c.s.texts[text] = at;
+  return static_cast<int64_t>(at);
+}
+
 namespace {
 
 enum Eai : int64_t { kNoName = 8, kService = 9, kMemory = 6, kFamily = 5, kOverflow = 14, kBadFlags = 3 };
@@ -28,16 +38,6 @@ constexpr Message kMessages[] = {
     {11, "System error"},
     {kOverflow, "Argument buffer overflow"},
 };
-
-// A text in libSystem's own memory, once however often it is asked for.
-Result constant_text(Call& c, const std::string& text) {
-  const auto it = c.s.texts.find(text);
-  if (it != c.s.texts.end()) return static_cast<int64_t>(it->second);
-  const uint64_t at = heap_allocate(c.s, c.memory(), text.size() + 1);
-  if (at == 0 || !c.memory().poke(at, text.c_str(), text.size() + 1)) return Error::NOMEM;
-  c.s.texts[text] = at;
-  return static_cast<int64_t>(at);
-}
 
 constexpr uint32_t kLoopback = 0x7f000001;
 

@@ -26,8 +26,9 @@ struct ThreadExtra {
   uint64_t block = 0;                      // its pthread_t
   uint64_t mapping = 0, mapping_size = 0;  // guard page, stack and block, unmapped when it is gone; 0: the first thread
   bool detached = false;
-  int rounds = 0;        // of destructors, at its end
-  uint64_t in_cond = 0;  // the condition it waits at, until it has the mutex again; a handler may run meanwhile
+  int rounds = 0;          // of destructors, at its end
+  uint64_t in_cond = 0;    // the condition it waits at, until it has the mutex again; a handler may run meanwhile
+  uint64_t variables = 0;  // its copy of the variables that each thread has its own of; 0: not asked for yet
   AltStack altstack;
   uint64_t trapno = 0, error_code = 0, fault_address = 0;  // of the last fault, for the frames of signals
 };
@@ -35,6 +36,19 @@ struct ThreadExtra {
 // A joinable thread that ended, until somebody joins it.
 struct EndedThread {
   uint64_t mapping = 0, mapping_size = 0, value = 0;
+};
+
+// How a thread's copy of those variables begins: the bytes that the program gives, then zeros.
+struct ThreadVariables {
+  uint64_t size = 0;
+  std::vector<uint8_t> bytes;
+};
+
+// What the first thread runs: initialisers, then main. Follows from the image and the options.
+struct Start {
+  uint64_t entry = 0, sp = 0, argc = 0, argv = 0, envp = 0, apple = 0;
+  bool unixthread = false;  // the entry finds argc at sp, and is not called
+  std::vector<uint64_t> initialisers;
 };
 
 // A place in the area of host calls: an import and what it stands for.
@@ -60,16 +74,21 @@ struct State : posix::State {
 
   isa::Isa isa = isa::Isa::x86_64;
   std::shared_ptr<const ImportSlots> imports;  // follows from the image
-  std::map<int, ThreadExtra> extras;           // by tid, beside `threads`
-  std::map<uint64_t, EndedThread> ended;       // by pthread_t
-  std::map<uint64_t, uint64_t> keys;           // of thread-specific data: their destructors
-  FreeSearch searched;                // the last one; follows from the mappings, and is forgotten when one goes
-  uint64_t mmap_base = 0;             // where a search for a free place begins
-  std::map<uint64_t, uint64_t> heap;  // libSystem's own: sizes by address
+  std::shared_ptr<const Start> start;
+  std::shared_ptr<const ThreadVariables> thread_variables;
+  size_t initialised = 0;                 // initialisers that were begun
+  std::map<int, ThreadExtra> extras;      // by tid, beside `threads`
+  std::map<uint64_t, EndedThread> ended;  // by pthread_t
+  std::map<uint64_t, uint64_t> keys;      // of thread-specific data: their destructors
+  FreeSearch searched;                    // the last one; follows from the mappings, and is forgotten when one goes
+  uint64_t mmap_base = 0;                 // where a search for a free place begins
+  std::map<uint64_t, uint64_t> heap;      // libSystem's own: sizes by address
   uint64_t heap_end = 0;
+  uint64_t zone = 0;                            // the malloc zone that programs are shown
   uint64_t heap_full_to = kHeapBase;            // no free place below: where a search begins. Follows from the heap.
   bool watches_signals = false;                 // some kqueue has an EVFILT_SIGNAL, or had
   std::map<std::string, uint64_t> texts;        // in the heap, for good
+  std::map<std::string, uint64_t> variables;    // of the environment, as setenv left them; 0: not set any more
   std::array<RLimit, rlimit::kCount> limits{};  // but of open files, which the shared state has
 
   bool amd64() const { return isa == isa::Isa::x86_64; }

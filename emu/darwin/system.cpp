@@ -11,6 +11,7 @@ namespace deferscope::emu::darwin {
 // --- answers that do not depend on the question ---
 
 Result imp_zero(Call&) { return 0; }
+Result imp_nothing(Call& c) { return c.give(c.cpu().r[c.s.amd64() ? isa::kRax : isa::Reg{0}]); }  // changes no register
 Result imp_one(Call&) { return 1; }
 Result imp_denied(Call&) { return Error::PERM; }  // outside the sandbox
 Result imp_unknown(Call&) { return Error::NOSYS; }

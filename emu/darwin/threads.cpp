@@ -191,6 +191,7 @@ void finish_thread(Call& c, uint64_t value) {
   const EndedThread ended{extra.mapping, extra.mapping_size, value};
   c.thread().status = ThreadStatus::Exited;
   c.s.threads.erase(tid);
+  if (extra.variables) heap_free(c.s, extra.variables);
   c.s.extras.erase(tid);
   if (extra.detached)
     unmap(c, ended);

@@ -372,6 +372,8 @@ Result write_file(Context& c, int fd, uint64_t address, uint64_t n, std::optiona
   return write_all(c, fd, bytes, position);
 }
 
+Result write_bytes(Context& c, int fd, const std::string& bytes) { return write_all(c, fd, bytes, std::nullopt); }
+
 Result write_parts(Context& c, int fd, const std::vector<Part>& parts, std::optional<uint64_t> position) {
   std::string all;
   for (const Part& p : parts) {

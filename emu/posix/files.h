@@ -40,6 +40,7 @@ struct Part {
 };
 Result read_parts(Context& c, int fd, const std::vector<Part>& parts, std::optional<uint64_t> position);
 Result write_parts(Context& c, int fd, const std::vector<Part>& parts, std::optional<uint64_t> position);
+Result write_bytes(Context& c, int fd, const std::string& bytes);
 Result copy_out(Context& c, uint64_t address, const std::string& bytes);
 
 enum class Whence : uint8_t { Set, Current, End };

@@ -550,5 +550,240 @@ TEST_P(Imports, WhatLibSystemHoldsIsCharged) {
   EXPECT_EQ(p.error(0), err::NOMEM);
 }
 
+// --- what programs with C in them (cgo) import ---
+
+TEST_P(Imports, InitialisersRunBeforeMain) {
+  Process p(GetParam(), {}, true);
+  const uint64_t sp = p.m.cpu().r[p.amd64() ? isa::kRsp : isa::kSp];
+  for (const uint64_t function : {Process::kReturn + 16, Process::kReturn + 32, uint64_t{0x100000800}}) {
+    isa::CpuState& cpu = p.m.cpu();
+    EXPECT_EQ(cpu.pc, function);
+    EXPECT_EQ(cpu.r[p.amd64() ? isa::kRdi : 0], 1u) << "argc";
+    EXPECT_EQ(cpu.r[p.amd64() ? isa::kRsp : isa::kSp], sp);
+    EXPECT_FALSE(p.m.exited);
+    cpu.pc = p.amd64() ? p.get<uint64_t>(cpu.r[isa::kRsp]) : cpu.r[isa::kX30];
+    if (p.amd64()) cpu.r[isa::kRsp] += 8;
+    ASSERT_TRUE(p.m.os->is_host_call(cpu.pc));
+    p.m.os->host_call(p.m, p.host);
+  }
+  EXPECT_TRUE(p.m.exited) << "main returned";
+}
+
+TEST_P(Imports, EachThreadHasItsOwnCopyOfAVariable) {
+  Process p(GetParam());
+  const uint64_t descriptor[3] = {p.imports["__tlv_bootstrap"], 0, 16};
+  p.put(kBuf, descriptor);
+  const auto first = static_cast<uint64_t>(p.call("_tlv_bootstrap", {kBuf}));
+  EXPECT_EQ(p.get<uint64_t>(first - 16), 0x1122334455667788u);
+  EXPECT_EQ(p.get<uint64_t>(first), 0u);
+  p.put(first, uint64_t{7});
+  EXPECT_EQ(static_cast<uint64_t>(p.call("_tlv_bootstrap", {kBuf})), first);
+  p.m.current = p.add_thread();
+  const auto second = static_cast<uint64_t>(p.call("_tlv_bootstrap", {kBuf}));
+  EXPECT_NE(second, first);
+  EXPECT_EQ(p.get<uint64_t>(second), 0u);
+  EXPECT_EQ(p.get<uint64_t>(second - 16), 0x1122334455667788u);
+}
+
+TEST_P(Imports, BytesAreMovedComparedAndFound) {
+  Process p(GetParam());
+  const uint64_t text = p.put_string(0, "hello, world");
+  EXPECT_EQ(static_cast<uint64_t>(p.call("memmove", {text + 2, text, 13})), text + 2);
+  EXPECT_EQ(p.call("strcmp", {text + 2, p.put_string(0x100, "hello, world")}), 0) << "overlapping, forwards";
+  EXPECT_EQ(static_cast<uint64_t>(p.call("memcpy", {text, text + 2, 13})), text);
+  EXPECT_EQ(p.call("strcmp", {text, kBuf + 0x100}), 0) << "overlapping, backwards";
+  EXPECT_LT(static_cast<int32_t>(p.call("memcmp", {text, p.put_string(0x200, "help"), 4})), 0);
+  EXPECT_EQ(p.call("strncmp", {text, kBuf + 0x200, 3}), 0);
+  EXPECT_EQ(p.call("strcasecmp", {text, p.put_string(0x300, "HELLO, World")}), 0);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("memchr", {text, 'o', 12})), text + 4);
+  EXPECT_EQ(p.call("memchr", {text, 'z', 12}), 0);
+  EXPECT_EQ(p.call("strlen", {text}), 12);
+  EXPECT_EQ(p.call("strnlen", {text, 5}), 5);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strchr", {text, 'l'})), text + 2);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strrchr", {text, 'l'})), text + 10);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strchr", {text, 0})), text + 12);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strstr", {text, p.put_string(0x400, "wor")})), text + 7);
+  EXPECT_EQ(p.call("strstr", {text, p.put_string(0x400, "worm")}), 0);
+  EXPECT_EQ(p.call("strspn", {text, p.put_string(0x400, "ehl")}), 4);
+  EXPECT_EQ(p.call("strcspn", {text, p.put_string(0x400, ", ")}), 5);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strpbrk", {text, kBuf + 0x400})), text + 5);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("memset", {text + 1, 0x100 | 'x', 3})), text + 1);
+  EXPECT_EQ(p.get<uint32_t>(text), 0x78787868u);
+  std::string copied;
+  ASSERT_TRUE(p.m.memory.read_string(static_cast<uint64_t>(p.call("strdup", {text})), copied));
+  EXPECT_EQ(copied, "hxxxo, world");
+}
+
+TEST_P(Imports, TextsAreCutAndAppended) {
+  Process p(GetParam());
+  std::string text;
+  const auto at = [&](uint64_t address) { return p.m.memory.read_string(address, text), text; };
+  const uint64_t from = p.put_string(0x100, "abcdef");
+  EXPECT_EQ(p.call("strlcpy", {kBuf, from, 4}), 6);
+  EXPECT_EQ(at(kBuf), "abc");
+  EXPECT_EQ(p.call("strlcat", {kBuf, from, 6}), 9);
+  EXPECT_EQ(at(kBuf), "abcab");
+  p.call("strcat", {kBuf, from});
+  EXPECT_EQ(at(kBuf), "abcababcdef");
+  p.call("memset", {kBuf, 0xff, 16});
+  p.call("strncpy", {kBuf, from, 8});
+  EXPECT_EQ(p.get<uint64_t>(kBuf), 0x0000666564636261u);
+  EXPECT_EQ(p.get<uint8_t>(kBuf + 8), 0xff);
+  p.call("__strcpy_chk", {kBuf, from, 6});
+  EXPECT_TRUE(p.m.exited) << "7 bytes into 6";
+}
+
+TEST_P(Imports, NumbersAreReadAsCReadsThem) {
+  struct Case {
+    const char* text;
+    int base;
+    int64_t value;
+    uint64_t end;
+  };
+  constexpr Case kCases[] = {{"  -12x", 10, -12, 5},
+                             {"0x1fg", 0, 31, 4},
+                             {"0x", 16, 0, 1},
+                             {"077", 0, 63, 3},
+                             {"z", 36, 35, 1},
+                             {"none", 10, 0, 0},
+                             {"+5", 10, 5, 2},
+                             {"", 10, 0, 0},
+                             {"9223372036854775808", 10, INT64_MAX, 19},
+                             {"-9223372036854775809", 10, INT64_MIN, 20}};
+  Process p(GetParam());
+  for (const Case& c : kCases) {
+    const uint64_t text = p.put_string(0x100, c.text);
+    EXPECT_EQ(p.call("strtol", {text, kBuf, static_cast<uint64_t>(c.base)}), c.value) << c.text;
+    EXPECT_EQ(p.get<uint64_t>(kBuf), text + c.end) << c.text;
+  }
+  EXPECT_EQ(p.error(0), err::RANGE);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("strtoul", {p.put_string(0x100, "18446744073709551615"), 0, 10})), UINT64_MAX);
+  EXPECT_EQ(p.call("atoi", {p.put_string(0x100, "-7 and more")}), -7);
+}
+
+TEST_P(Imports, PrintsAsCPrints) {
+  Process p(GetParam());
+  const auto print = [&](const char* format, std::initializer_list<uint64_t> values, uint64_t size = 256) {
+    const uint64_t at = p.put_string(0x100, format);
+    std::string text;
+    int64_t n = 0;
+    if (p.amd64()) {  // three of the six registers are taken; what is behind them lies above the return address
+      std::vector<uint64_t> v(values);
+      v.resize(3);
+      n = p.call("snprintf", {kBuf, size, at, v[0], v[1], v[2]});
+    } else {
+      n = p.call("snprintf", {kBuf, size, at}, values);
+    }
+    EXPECT_TRUE(p.m.memory.read_string(kBuf, text));
+    return text + "|" + std::to_string(n);
+  };
+  const uint64_t word = p.put_string(0x200, "word");
+  EXPECT_EQ(print("%d %5u|%-4x", {uint64_t{0xdead} << 32 | 0xffffffff, 7, 255}), "-1     7|ff  |13");
+  EXPECT_EQ(print("%s %.2s %6s", {word, word, word}), "word wo   word|14");
+  EXPECT_EQ(print("%ld %lu %zx", {UINT64_MAX, UINT64_MAX, 16}), "-1 18446744073709551615 10|26");
+  EXPECT_EQ(print("%*d%%%c", {4, 3, 'x'}), "   3%x|6");
+  EXPECT_EQ(print("%p %hhd %s", {0x1234, 0x1ff, 0}), "0x1234 -1 (null)|16");
+  EXPECT_EQ(print("%s", {word}, 3), "wo|4") << "cut, and how long it had been";
+  const double half = 0.5;
+  uint64_t bits = 0;
+  std::memcpy(&bits, &half, 8);
+  p.m.cpu().v[0].lo = bits;
+  EXPECT_EQ(print("%.3f", {bits}), "0.500|5");
+  EXPECT_THROW(print("%n", {word}), Unsupported);
+}
+
+TEST_P(Imports, PrintsWhatAListOfArgumentsHas) {
+  Process p(GetParam());
+  const uint64_t format = p.put_string(0x100, "%d %s %d"), word = p.put_string(0x200, "w");
+  const uint64_t words[] = {1, word, 3}, list = kBuf + 0x300;
+  p.put(kBuf + 0x400, words);
+  if (p.amd64()) {  // two in registers' places, one on the stack
+    p.put(list, uint32_t{32}), p.put(list + 4, uint32_t{48});
+    p.put(list + 8, kBuf + 0x410), p.put(list + 16, kBuf + 0x400 - 32);
+  }
+  EXPECT_EQ(p.call("vsnprintf", {kBuf, 100, format, p.amd64() ? list : kBuf + 0x400}), 5);
+  std::string text;
+  ASSERT_TRUE(p.m.memory.read_string(kBuf, text));
+  EXPECT_EQ(text, "1 w 3");
+}
+
+TEST_P(Imports, StreamsAreTheStandardOnes) {
+  Process p(GetParam());
+  const uint64_t text = p.put_string(0x100, "abc");
+  int16_t fd = 2;  // where libSystem's own FILE has it
+  p.put(kBuf + 0x200 + stream::kFdOffset, fd);
+  EXPECT_EQ(p.call("fwrite", {text, 1, 3, kBuf + 0x200}), 3);
+  EXPECT_EQ(p.call("fputc", {'!', kBuf + 0x200}), '!');
+  EXPECT_EQ(p.host.streams[2], "abc!");
+  fd = 77;
+  p.put(kBuf + 0x200 + stream::kFdOffset, fd);
+  EXPECT_EQ(p.call("fwrite", {text, 1, 3, kBuf + 0x200}), 0);
+}
+
+TEST_P(Imports, LongjmpComesBackWhereSetjmpWas) {
+  Process p(GetParam());
+  isa::CpuState& cpu = p.m.cpu();
+  const isa::Reg kept = p.amd64() ? isa::Reg{12} : isa::Reg{19}, sp = p.amd64() ? isa::kRsp : isa::kSp;
+  const uint64_t before = cpu.r[sp];
+  cpu.r[kept] = 42;
+  EXPECT_EQ(p.call("setjmp", {kBuf}), 0);
+  cpu.r[kept] = 0;
+  p.put(kBuf + 0x800, uint32_t{1 << 29});
+  p.call("pthread_sigmask", {1, kBuf + 0x800, 0});
+  cpu.r[sp] -= 512;
+  cpu.r[p.amd64() ? isa::kRdi : 0] = kBuf, cpu.r[p.amd64() ? isa::kRsi : 1] = 0;
+  cpu.pc = p.imports["_longjmp"];
+  p.m.os->host_call(p.m, p.host);
+  EXPECT_EQ(p.result(0), 1) << "0 is told as 1";
+  EXPECT_EQ(cpu.pc, Process::kReturn);
+  EXPECT_EQ(cpu.r[kept], 42u);
+  EXPECT_EQ(cpu.r[sp], before - 128) << "as it was after the call to setjmp";
+  p.call("pthread_sigmask", {1, 0, kBuf + 0x800});
+  EXPECT_EQ(p.get<uint32_t>(kBuf + 0x800), 0u) << "the mask of then";
+}
+
+TEST_P(Imports, TheEnvironmentIsKept) {
+  GuestOptions options;
+  options.env = {"K=v"};
+  Process p(GetParam(), options);
+  std::string text;
+  const auto value = [&](const char* name) {
+    const auto at = static_cast<uint64_t>(p.call("getenv", {p.put_string(0x100, name)}));
+    return at && p.m.memory.read_string(at, text) ? text : "none";
+  };
+  EXPECT_EQ(value("K"), "v");
+  EXPECT_EQ(value("L"), "none");
+  EXPECT_EQ(p.call("setenv", {p.put_string(0x100, "K"), p.put_string(0x200, "new"), 0}), 0);
+  EXPECT_EQ(value("K"), "v") << "not to be overwritten";
+  EXPECT_EQ(p.call("setenv", {p.put_string(0x100, "K"), kBuf + 0x200, 1}), 0);
+  EXPECT_EQ(value("K"), "new");
+  EXPECT_EQ(p.call("unsetenv", {p.put_string(0x100, "K")}), 0);
+  EXPECT_EQ(value("K"), "none");
+  EXPECT_EQ(p.call("setenv", {p.put_string(0x100, "A=B"), kBuf + 0x200, 1}), -1);
+  EXPECT_EQ(p.error(0), err::INVAL);
+}
+
+TEST_P(Imports, AZoneOfMallocHasItsFunctions) {
+  Process p(GetParam());
+  const auto zone = static_cast<uint64_t>(p.call("malloc_default_zone"));
+  const auto words = p.get<MallocZone>(zone);
+  EXPECT_EQ(words.malloc, p.imports["_malloc_zone_malloc"]);
+  EXPECT_EQ(words.size, p.imports["_malloc_zone_size"]);
+  const auto at = static_cast<uint64_t>(p.call("malloc_zone_malloc", {zone, 100}));
+  EXPECT_GE(p.call("malloc_size", {at}), 100);
+  EXPECT_EQ(p.call("malloc_size", {at + 16}), 0);
+  p.call("malloc_zone_free", {zone, at});
+  EXPECT_EQ(p.call("malloc_zone_size", {zone, at}), 0);
+}
+
+TEST_P(Imports, AFaultInsideLibSystemIsTheCallersSignal) {
+  Process p(GetParam());
+  p.call("strlen", {0x10});
+  EXPECT_EQ(p.m.cpu().pc, p.imports["_strlen"]);
+  p.m.os->deliver_signals(p.m, p.host);
+  EXPECT_TRUE(p.m.exited);
+  EXPECT_EQ(p.m.kill_signal, sig::SEGV);
+}
+
 }  // namespace
 }  // namespace deferscope::emu::darwin

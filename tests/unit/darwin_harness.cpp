@@ -1,6 +1,8 @@
 // See darwin_harness.h.
 #include "darwin_harness.h"
 
+#include <cstring>
+
 #include "emu/darwin/import_table.h"
 #include "tests/unit/loader_macho_builder.h"
 
@@ -23,7 +25,7 @@ std::vector<std::string> names_of(bool amd64) {
   return out;
 }
 
-loader::Image tiny_image(bool amd64) {
+loader::Image tiny_image(bool amd64, bool initialisers) {
   const std::vector<std::string> names = names_of(amd64);
   ByteVector ops{0x11, 0x51, 0x72, 0x00};  // the first library, pointers, segment 2 from its start
   for (const std::string& name : names) {
@@ -39,7 +41,14 @@ loader::Image tiny_image(bool amd64) {
   b.segment("__PAGEZERO", 0, kText, 0, 0, 0);
   b.segment("__TEXT", kText, 0x4000, 0, 0x1000, 5,
             {section("__text", "__TEXT", kText + 0x800, 0x800, 0x800, 0x80000400)});
-  b.segment("__DATA", kData, 0x4000, kDataFile, 0x1000, 3);
+  const uint64_t variable = 0x1122334455667788, functions[2] = {Process::kReturn + 16, Process::kReturn + 32};
+  std::memcpy(b.contents.data() + kDataFile + 0xfc0, &variable, 8);
+  std::memcpy(b.contents.data() + kDataFile + 0xfe0, functions, sizeof functions);
+  std::vector<mach::SectionHeader> sections = {
+      section("__thread_data", "__DATA", Process::kVariables, 8, kDataFile + 0xfc0, 0x11),
+      section("__thread_bss", "__DATA", Process::kVariables + 8, 16, 0, 0x12)};
+  if (initialisers) sections.push_back(section("__mod_init_func", "__DATA", kData + 0xfe0, 16, kDataFile + 0xfe0, 9));
+  b.segment("__DATA", kData, 0x4000, kDataFile, 0x1000, 3, sections);
   b.segment("__LINKEDIT", 0x100008000, 0x8000, kOpcodes, ops.size(), 1);
   b.library("/usr/lib/libSystem.B.dylib");
   mach::DyldInfoCommand d{};
@@ -51,14 +60,14 @@ loader::Image tiny_image(bool amd64) {
 
 }  // namespace
 
-Process::Process(bool amd64, GuestOptions options) {
+Process::Process(bool amd64, GuestOptions options, bool initialisers) {
   if (options.argv.empty()) options.argv = {"tiny"};
   if (options.exe_path.empty()) options.exe_path = "/nowhere/tiny";
   if (!options.cpu) options.cpu = &isa::default_cpu_model(amd64 ? isa::Isa::x86_64 : isa::Isa::arm64);
   m.isa = amd64 ? isa::Isa::x86_64 : isa::Isa::arm64;
   m.os = make_darwin();
   host.door = std::make_unique<HostFiles>(options);
-  m.os->boot(m, host, tiny_image(amd64), options);
+  m.os->boot(m, host, tiny_image(amd64, initialisers), options);
   m.memory.map(kBuffer, 1 << 20, kRead | kWrite);
   uint64_t word = kWords;
   for (const std::string& name : names_of(amd64)) imports[name] = get<uint64_t>(word), word += 8;

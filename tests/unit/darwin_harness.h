@@ -11,13 +11,15 @@
 namespace deferscope::emu::darwin {
 
 struct Process {
-  explicit Process(bool amd64, GuestOptions options = {});
+  // `initialisers`: two functions at kReturn + 16 and + 32 run before main.
+  explicit Process(bool amd64, GuestOptions options = {}, bool initialisers = false);
   MachineState m;
   linux_::FakeHost host;
   std::map<std::string, uint64_t> imports;  // where the program calls them
 
-  static constexpr uint64_t kBuffer = 0x10000000;   // 1 MiB, readable and writable
-  static constexpr uint64_t kReturn = 0x100000810;  // where calls come back to
+  static constexpr uint64_t kBuffer = 0x10000000;      // 1 MiB, readable and writable
+  static constexpr uint64_t kVariables = 0x100004fc0;  // 8 bytes that begin each thread's copy, which has 24
+  static constexpr uint64_t kReturn = 0x100000810;     // where calls come back to
   bool amd64() const { return m.isa == isa::Isa::x86_64; }
   // The current thread calls the import; its result register, or what is there if it blocked. `stack`: arguments that
   // arm64 passes on the stack.
