@@ -268,6 +268,11 @@ def macho_lies(whole):
         for s in (".text", ".gopclntab"):
             for field, off, size in (("addr", 32, 8), ("size", 40, 8), ("offset", 48, 4)):
                 yield "section %s %s=%#x" % (s, field, value), lie(lambda e, a=m.sections[s][0] + off, v=value, n=size: e.put(a, v, n))
+        for name, kind in (("initialisers", 9), ("offsets of initialisers", 0x16), ("threads' variables", 0x11), ("threads' zeros", 0x12)):
+            def of_kind(e, k=kind, v=value):
+                e.put(e.sections[".text"][0] + 64, k, 4)  # what lies in it is code: no addresses
+                e.put(e.sections[".noptrdata"][0] + 64, k, 4), e.put(e.sections[".noptrdata"][0] + 40, v)
+            yield "sections of %s, size=%#x" % (name, value), lie(of_kind)
         if macho.MAIN in m.commands:
             for name, off in (("entry", 8), ("stack", 16)):
                 yield "main %s=%#x" % (name, value), lie(lambda e, o=off, v=value: e.put(e.commands[macho.MAIN] + o, v))
