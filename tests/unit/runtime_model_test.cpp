@@ -2,6 +2,9 @@
 // of events against what guests print: runtime_markers_test.cpp.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <map>
 #include <set>
 
 #include "runtime_model/inventory.h"
@@ -161,6 +164,26 @@ TEST(Inventory, FindsAllThatTheTablesSay) {
   }
   EXPECT_GT(marked, 0u) << "no guests";
   EXPECT_GT(counted, 0u);
+}
+
+// Entries that a damaged table puts at one address are one function, read once: each was read again, the whole text.
+TEST(Inventory, ListsAFunctionOnceThoughATableNamesItManyTimes) {
+  const auto paths = all_guest_files();
+  const auto path = std::find_if(paths.begin(), paths.end(), [](const std::string& p) {
+    return p.find("_1.13.15_linux_amd64_nopt_dwarf") != std::string::npos;
+  });
+  if (path == paths.end()) GTEST_SKIP() << "no guest of Go 1.13";
+  std::ifstream file(*path, std::ios::binary);
+  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
+  each_section(bytes, [&](uint64_t header, const std::string& name) {
+    if (name != ".gopclntab") return;
+    const uint64_t table = at<uint64_t>(bytes, header + 24), count = at<uint64_t>(bytes, table + 8);
+    for (uint64_t i = 1; i + 1 < count; ++i) at<uint64_t>(bytes, table + 16 + 16 * i) = at<uint64_t>(bytes, table + 16);
+  });
+  const Program p(loader::Image::parse(std::move(bytes), "liar"));
+  std::map<const model::Function*, int> seen;
+  for (const auto& d : model::inventory(p)) EXPECT_EQ(++seen[d.function], 1) << d.function->name();
+  EXPECT_GT(seen.size(), 0u);
 }
 
 // --- laws ---
