@@ -44,7 +44,7 @@ ESBUILD = {
     "0.18.20": ("go1.20.7", NEW), "0.23.1": ("go1.22.5", NEW), "0.24.0": ("go1.23.1", NEW), "0.28.2": ("go1.26.5", NEW),
 }
 # Those that are run as built for macOS too, by the same releases.
-DARWIN = "0.8.9 0.14.0 0.18.20 0.23.1".split()
+DARWIN = "0.8.9 0.14.0 0.18.20 0.23.1 0.28.2".split()
 DARWIN_RELEASES = "1.13.15 1.20.7 1.27.4".split()
 SOURCE = b"""export function greet(name: string, times = 2): string { let out = ''; for (let i = 0; i < times; i++) { out += `hello ${name}\\n` } return out }
 class A<T> { private x?: T; constructor(readonly y: number = 3.25e10) {} get v() { return this.x ?? this.y ** 2 } }
