@@ -114,13 +114,13 @@ class Reader {
     return e;
   }
 
-  // The newest record while deferproc, or newdefer for it, has linked it and not yet stored its fields: what is there
-  // is of its last use. It is its caller's.
+  // The newest record while deferproc, or newdefer for it, has linked it and not yet stored its fields: those that
+  // freedefer cleared. It is its caller's. Before that the newest record is an older one, whole.
   void half_filled(ChainEntry& e) {
+    if (!e.incomplete && e.deferred.funcval) return;
     for (size_t i = 0; i + 1 < frames_.size() && i < 8; ++i) {
       if (frames_[i].function->name() != "runtime.deferproc") continue;
       const Frame& owner = frames_[i + 1];
-      if (e.sp == owner.sp && e.pc == owner.pc && e.deferred.funcval) return;  // filled already
       e.incomplete = true;
       e.sp = owner.sp, e.pc = owner.pc, e.owner = owner.function;
       return;

@@ -21,8 +21,7 @@ namespace deferscope::model {
 namespace {
 
 constexpr size_t kChainFrames = 200;
-constexpr uint64_t kMaxCopied = 1024;    // bytes of arguments that deferproc copies
-constexpr uint64_t kMaxFrame = 1 << 18;  // bytes of a frame that are given roles, from its upper end
+constexpr uint64_t kMaxCopied = 1024;  // bytes of arguments that deferproc copies
 constexpr uint64_t kWord = 8;
 
 uint64_t aligned(uint64_t v, uint64_t to) { return to > 1 ? (v + to - 1) / to * to : v; }
@@ -76,6 +75,10 @@ class Assignment {
       FrameRoles& f = out_.frames[i];
       claims_.claim_rest(f.lo, f.hi, Role::unknown, [](uint64_t) { return std::string(); });
       f.slots = claims_.take(i);
+      if (f.hi - f.lo > kMaxFrame)
+        f.slots.insert(
+            std::find_if(f.slots.begin(), f.slots.end(), [&](auto& s) { return s.address > f.lo + kMaxFrame / 2; }),
+            middle_of(f));
     }
     out_.objects = objects_.take();
   }
@@ -121,11 +124,6 @@ class Assignment {
       f.frame = frame(i), f.lo = f.frame.sp, f.hi = f.frame.caller_sp;
       // What was pushed between two frames for a signal's sake.
       if (const Frame* c = caller(i); c && c->sp > f.hi && c->sp - f.hi <= 2 * kWord) f.hi = c->sp;
-      if (f.hi - f.lo > kMaxFrame) {
-        out_.notes.push_back(fmt::format("of the {} bytes of {} the upper {} are told", f.hi - f.lo,
-                                         name_of(f.frame.function), kMaxFrame));
-        f.lo = f.hi - kMaxFrame;
-      }
       out_.frames.push_back(std::move(f));
     }
     const Frame& last = frame(drawn_ - 1);
@@ -137,7 +135,29 @@ class Assignment {
       f.lo = last.caller_sp, f.hi = std::min(f.lo + above() + bytes, c->caller_sp);
       if (f.hi > f.lo) out_.frames.push_back(std::move(f));
     }
-    for (const FrameRoles& f : out_.frames) claims_.add_frame(f.lo, f.hi);
+    for (size_t i = 0; i < out_.frames.size(); ++i) {
+      FrameRoles& f = out_.frames[i];
+      if (i > 0 && f.lo == frame(i - 1).caller_sp)
+        f.passed = above() + aligned(arguments_of(*frame(i - 1).function), kWord);
+      add_ranges(i);
+    }
+  }
+
+  // Of a large frame both ends: what it passes to others, and what it has from others.
+  void add_ranges(size_t i) {
+    const FrameRoles& f = out_.frames[i];
+    if (f.hi - f.lo <= kMaxFrame) return claims_.add_range(i, f.lo, f.hi);
+    out_.notes.push_back(
+        fmt::format("of the {} bytes of {} those in the middle are not told", f.hi - f.lo, name_of(f.frame.function)));
+    claims_.add_range(i, f.lo, f.lo + kMaxFrame / 2);
+    claims_.add_range(i, f.hi - kMaxFrame / 2, f.hi);
+  }
+
+  static Slot middle_of(const FrameRoles& f) {
+    Slot s;
+    s.address = f.lo + kMaxFrame / 2, s.size = static_cast<uint32_t>(f.hi - f.lo - kMaxFrame);
+    s.name = fmt::format("{} bytes, not told", s.size), s.value = "…";
+    return s;
   }
 
   // --- return addresses, frame pointers ---
@@ -389,9 +409,15 @@ class Assignment {
     }
   }
 
+  // The first word from `at` on that is to be claimed, in steps of a word from lo.
+  uint64_t next_word(uint64_t lo, uint64_t at) const {
+    const uint64_t next = claims_.next_held(at);
+    return next == UINT64_MAX ? next : lo + (next - lo) / kWord * kWord;
+  }
+
   void rest_of_call(uint64_t lo, uint64_t hi, Role role, const std::string& of, const char* name) {
-    for (uint64_t at = lo; at < hi; at += kWord)
-      if (!claims_.taken(at) && claims_.holds(at)) {
+    for (uint64_t at = next_word(lo, lo); at < hi; at = next_word(lo, at + kWord))
+      if (!claims_.taken(at)) {
         Slot s = word(at, role, *name ? fmt::format("{}{}", name, at - lo) : std::string());
         s.size = static_cast<uint32_t>(std::min(kWord, hi - at));
         s.of = of, s.pointer = s.size == kWord;
@@ -462,7 +488,7 @@ class Assignment {
     const std::string_view name = f.function->name();
     if (!f.entered || !name.starts_with(kPrefix)) return;
     for (const char c : name.substr(kPrefix.size())) {
-      if (c < '0' || c > '9' || bytes > kMaxFrame) return;
+      if (c < '0' || c > '9' || bytes > 1 << 30) return;
       bytes = bytes * 10 + static_cast<uint64_t>(c - '0');
     }
     const uint64_t base = f.sp + above();

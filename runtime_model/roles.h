@@ -39,7 +39,7 @@ enum class Role : uint8_t {
 };
 const char* to_string(Role r);  // "return address"
 
-// At most a word.
+// At most a word; but of a frame that is larger than kMaxFrame the middle is one slot, of which nothing is told.
 struct Slot {
   uint64_t address = 0;
   uint32_t size = 0;
@@ -55,6 +55,7 @@ struct Slot {
   bool live = true;      // false: a variable's place at other points of its function
   int object = -1;       // whose field it is: of Roles::objects
   uint64_t end() const { return address + size; }
+  bool untold() const { return size > 8; }
 };
 
 // A record or closure, on the stack or elsewhere.
@@ -68,11 +69,20 @@ struct Object {
   std::vector<Slot> fields;
 };
 
+inline constexpr uint64_t kMaxFrame = 1 << 16;  // bytes of a frame that are given roles, half from each end
+
 struct FrameRoles {
   Frame frame;
   uint64_t lo = 0, hi = 0;  // what its slots cover: [SP, caller's SP); of the last its callee's arguments only
   bool whole = true;        // false: that last
   std::vector<Slot> slots;  // by address, without gaps
+  // It has executed nothing yet.
+  bool entering() const { return frame.innermost && frame.pc == frame.function->f.entry; }
+  uint64_t passed = 0;  // bytes from lo on: its callee's arguments, results and spill places, on arm64 LR
+  // Results and spill places are the callee's to write: they are as old as its frame.
+  bool callee_writes(const Slot& s) const {
+    return (s.role == Role::result || s.role == Role::spill) && s.address - lo < passed;
+  }
 };
 
 // A value that is in a register.

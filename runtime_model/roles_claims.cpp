@@ -137,12 +137,12 @@ Slot slot_of(const Part& p, uint64_t at, Role role) {
 }  // namespace
 
 bool Claims::taken(uint64_t address) const {
-  const OfFrame* f = frame_of(address, 1);
+  const Range* f = range_of(address, 1);
   return f && f->taken[address - f->lo];
 }
 
 bool Claims::claim(Slot s) {
-  OfFrame* f = s.size ? frame_of(s.address, s.size) : nullptr;
+  Range* f = s.size ? range_of(s.address, s.size) : nullptr;
   if (!f) return false;
   const auto begin = f->taken.begin() + static_cast<ptrdiff_t>(s.address - f->lo), end = begin + s.size;
   if (std::find(begin, end, true) != end) return false;
@@ -162,7 +162,7 @@ void Claims::fill(Slot& s) const {
 }
 
 bool Claims::is_free(uint64_t at, uint64_t size) const {
-  const OfFrame* f = frame_of(at, size);
+  const Range* f = range_of(at, size);
   if (!f) return false;
   const auto begin = f->taken.begin() + static_cast<ptrdiff_t>(at - f->lo);
   return std::find(begin, begin + static_cast<ptrdiff_t>(size), true) == begin + static_cast<ptrdiff_t>(size);
@@ -203,20 +203,23 @@ void Claims::claim_value(uint64_t at, const Shape& shape, Role role, const std::
   for (Slot& s : free_words_of(at, shape, role, name)) claim(std::move(s));
 }
 
+uint64_t Claims::next_held(uint64_t address) const {
+  uint64_t next = UINT64_MAX;
+  for (const Range& r : ranges_)
+    if (address < r.hi) next = std::min(next, std::max(address, r.lo));
+  return next;
+}
+
 void Claims::claim_rest(uint64_t lo, uint64_t hi, Role role, const std::function<std::string(uint64_t)>& name) {
-  for (uint64_t at = lo; at < hi;) {
-    const OfFrame* f = frame_of(at, 1);
-    if (!f) {
-      at = at / kWord * kWord + kWord;
-      continue;
-    }
-    if (f->taken[at - f->lo]) {
+  for (uint64_t at = next_held(lo); at < hi; at = next_held(at)) {
+    const Range& r = *range_of(at, 1);
+    if (r.taken[at - r.lo]) {
       ++at;
       continue;
     }
     uint64_t end = at + 1;
-    const uint64_t most = std::min({hi, f->hi, at / kWord * kWord + kWord});
-    while (end < most && !f->taken[end - f->lo]) ++end;
+    const uint64_t most = std::min({hi, r.hi, at / kWord * kWord + kWord});
+    while (end < most && !r.taken[end - r.lo]) ++end;
     Slot s;
     s.address = at, s.size = static_cast<uint32_t>(end - at), s.role = role, s.name = name(at - lo);
     s.pointer = s.size == kWord;
@@ -225,10 +228,12 @@ void Claims::claim_rest(uint64_t lo, uint64_t hi, Role role, const std::function
   }
 }
 
-std::vector<Slot> Claims::take(size_t n) {
-  std::vector<Slot>& slots = frames_.at(n).slots;
+std::vector<Slot> Claims::take(size_t frame) {
+  std::vector<Slot> slots;
+  for (Range& r : ranges_)
+    if (r.frame == frame) std::move(r.slots.begin(), r.slots.end(), std::back_inserter(slots));
   std::sort(slots.begin(), slots.end(), [](const Slot& a, const Slot& b) { return a.address < b.address; });
-  return std::move(slots);
+  return slots;
 }
 
 }  // namespace deferscope::model

@@ -62,20 +62,20 @@ uint32_t WriteLog::opened(const model::Frame& f) const {
 }
 
 void WriteLog::mark(model::Slot& s, uint32_t opened, const WriteLog& log) {
-  if (s.role == Role::return_address || (s.role == Role::saved_fp && !s.of.empty())) return;
+  if (s.untold() || s.role == Role::return_address || (s.role == Role::saved_fp && !s.of.empty())) return;
   s.stale = log.last_of(s.address, s.size) <= opened;
 }
 
 void WriteLog::mark(model::Roles& r) const {
-  // Outermost first: what a callee may keep in its caller's frame is as old as the callee.
+  // Outermost first: a callee's results and what it may keep in its caller's frame are as old as the callee.
   for (size_t i = r.frames.size(); i-- > 0;) {
     model::FrameRoles& f = r.frames[i];
-    const uint32_t at = f.whole ? opened(f.frame) : 0;
+    const uint32_t at = !f.whole ? 0 : f.entering() && !f.frame.return_slot ? now_ : opened(f.frame);
     if (!at) continue;
     for (model::Slot& s : f.slots) mark(s, at, *this);
     if (i + 1 < r.frames.size() && r.frames[i + 1].lo == f.frame.caller_sp)
       for (model::Slot& s : r.frames[i + 1].slots)
-        if (s.role == Role::spill) mark(s, at, *this);
+        if (r.frames[i + 1].callee_writes(s)) mark(s, at, *this);
   }
 }
 

@@ -1,10 +1,12 @@
-// One run from the first of the openings: each frame's words are watched from its own on.
+// One run from the first of the openings, all of whose writes are logged.
 #include "session/written.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+
+#include "session/write_log.h"
 
 namespace deferscope::session {
 namespace {
@@ -20,6 +22,8 @@ class Watched {
   void run() {
     find_openings();
     if (!opened_.empty()) watch();
+    time_.machine().set_hooks({});
+    time_.seek(here_);
     finish();
     std::string unknown;
     for (const FrameRoles& f : roles_.frames)
@@ -33,25 +37,22 @@ class Watched {
  private:
   struct Opened {
     FrameRoles* frame = nullptr;
+    bool passed = false;  // only what its callee writes: opened with that
     emu::Position at = 0;
-    std::vector<uint8_t> bytes;  // of the frame, then
-    std::vector<bool> written;   // by byte
-    bool spills = false;         // only where its callee keeps arguments: opened with that
+    std::vector<uint64_t> words;  // of the frame's slots, then
+    uint32_t writes = 0;          // the log's number, then
   };
+
+  using Openings = std::map<FrameRoles*, Opened>;
 
   static std::string name(const FrameRoles& f) { return model::readable(f.frame.function->name()); }
   static bool may_be_stale(const FrameRoles& f) {
     return std::any_of(f.slots.begin(), f.slots.end(), [](auto& s) { return s.role != Role::return_address; });
   }
   bool looked_at(const FrameRoles& f) const {
-    return std::any_of(opened_.begin(), opened_.end(), [&](const Opened& o) { return o.frame == &f && !o.spills; });
+    return std::any_of(opened_.begin(), opened_.end(), [&](const Opened& o) { return o.frame == &f && !o.passed; });
   }
   uint64_t hi() const { return reader_.guest()->stack_hi(who_.g); }
-
-  void clear() {
-    time_.machine().set_hooks({});
-    time_.machine().set_watches({});
-  }
 
   // The last time before here that the frame's function was entered at its depth.
   void find_openings() {
@@ -63,98 +64,69 @@ class Watched {
       by_depth[roles_.stack_hi - f.frame.caller_sp] = &f;
     }
     if (by_depth.empty() || !who_.g) return;
-    clear();
+    time_.machine().set_watches({});
     time_.seek(here_ - std::min(here_, kWatchedInstructions));
     time_.machine().set_hooks(entries);
-    std::map<FrameRoles*, Opened> last, spills;
+    Openings last, passed;
     while (time_.position() < here_) {
       const emu::Position from = time_.position();
       const emu::Stop s = time_.run(here_);
       if (s.kind != emu::Stop::Hook || time_.position() >= here_) break;
       const auto f = by_depth.find(reader_.who().same(who_) ? hi() - reader_.guest()->caller_sp() : 0);
-      if (f != by_depth.end() && f->second->frame.function->f.entry == reader_.pc() && hi() == roles_.stack_hi) {
-        last[f->second] = open(*f->second);
-        FrameRoles* caller = f->second + 1;
-        if (caller < roles_.frames.data() + roles_.frames.size() && caller->lo == f->second->frame.caller_sp) {
-          spills[f->second] = open(*caller);
-          spills[f->second].spills = true;
-        }
-      }
+      if (f != by_depth.end() && f->second->frame.function->f.entry == reader_.pc() && hi() == roles_.stack_hi)
+        found(*f->second, last, passed);
       if (time_.position() == from) time_.run(from + 1);
     }
-    for (auto* all : {&last, &spills})
+    if (time_.position() < here_) time_.seek(here_);
+    if (roles_.frames[0].entering()) found(roles_.frames[0], last, passed);
+    for (auto* all : {&last, &passed})
       for (auto& [f, o] : *all) opened_.push_back(std::move(o));
     std::stable_sort(opened_.begin(), opened_.end(), [](const Opened& a, const Opened& b) { return a.at < b.at; });
+  }
+
+  // Entered here: f, and what it has in its caller's frame.
+  void found(FrameRoles& f, Openings& last, Openings& passed) const {
+    last[&f] = open(f);
+    FrameRoles* caller = &f + 1;
+    if (caller >= roles_.frames.data() + roles_.frames.size() || caller->lo != f.frame.caller_sp) return;
+    passed[&f] = open(*caller);
+    passed[&f].passed = true;
   }
 
   Opened open(FrameRoles& f) const {
     Opened o;
     o.frame = &f, o.at = time_.position();
-    o.bytes.resize(f.hi - f.lo), o.written.resize(f.hi - f.lo);
-    reader_.state().memory.peek(f.lo, o.bytes.data(), o.bytes.size());
+    for (const model::Slot& s : f.slots) {
+      o.words.push_back(0);
+      if (!s.untold()) reader_.state().memory.peek(s.address, &o.words.back(), s.size);
+    }
     return o;
   }
 
-  // What no one has written of the frames that are open at p, in runs.
-  void arm(emu::Position p) const {
-    std::vector<emu::Watch> watches;
-    for (const Opened& o : opened_) {
-      if (o.at > p) break;
-      for (size_t i = 0; i < o.written.size();) {
-        size_t end = i;
-        while (end < o.written.size() && !o.written[end]) ++end;
-        if (end > i) {
-          emu::Watch w;
-          w.address = o.frame->lo + i, w.size = end - i;
-          watches.push_back(w);
-        }
-        i = std::max(end, i + 1);
-      }
-    }
-    time_.machine().set_watches(std::move(watches));
-  }
-
+  // From the first opening to here, every write logged.
   void watch() {
-    clear();
+    time_.machine().set_hooks({});
     time_.seek(opened_.front().at);
-    size_t next = 1;
-    while (time_.position() < here_) {
-      time_.check_interrupt();
-      while (next < opened_.size() && opened_[next].at <= time_.position()) ++next;
-      arm(time_.position());
-      const emu::Stop s = time_.run(next < opened_.size() ? opened_[next].at : here_);
-      if (s.kind == emu::Stop::Watchpoint)
-        write(s.begin, s.end);
-      else if (s.kind != emu::Stop::Reached)
-        break;
+    emu::Engine& engine = time_.machine().engine();
+    engine.set_observer(&log_, true);
+    for (Opened& o : opened_) {
+      if (time_.position() < o.at) time_.run(o.at);
+      o.writes = log_.now();
     }
-    clear();
-    time_.seek(here_);
-  }
-
-  void write(uint64_t begin, uint64_t end) {
-    for (Opened& o : opened_)
-      for (uint64_t a = std::max(begin, o.frame->lo); o.at < time_.position() && a < std::min(end, o.frame->hi); ++a)
-        o.written[a - o.frame->lo] = true;
+    if (time_.position() < here_) time_.run(here_);
+    engine.set_observer(nullptr);
   }
 
   // What the kernel wrote shows by its value alone.
   void finish() {
-    clear();
-    if (time_.position() != here_) time_.seek(here_);
-    for (Opened& o : opened_) {
-      std::vector<uint8_t> now(o.bytes.size());
-      reader_.state().memory.peek(o.frame->lo, now.data(), now.size());
-      for (model::Slot& s : o.frame->slots) {
-        // The caller wrote these before: with its CALL; on arm64 its own prologue.
-        if (o.spills && s.role != Role::spill) continue;
+    for (const Opened& o : opened_)
+      for (size_t i = 0; i < o.words.size(); ++i) {
+        model::Slot& s = o.frame->slots[i];
+        // The caller wrote the others before: with its CALL; on arm64 its own prologue.
+        if (s.untold() || (o.passed && !o.frame->callee_writes(s))) continue;
         if (s.role == Role::return_address || (s.role == Role::saved_fp && !s.of.empty())) continue;
-        bool written = false;
-        for (uint64_t i = s.address - o.frame->lo; i < s.end() - o.frame->lo; ++i)
-          written = written || o.written[i] || now[i] != o.bytes[i];
-        s.stale = !written;
+        s.stale = !log_.written_since(o.writes, s.address, s.size) && s.word == o.words[i];
       }
-    }
   }
 
   Timeline& time_;
@@ -163,6 +135,7 @@ class Watched {
   const Who who_;
   const emu::Position here_;
   std::vector<Opened> opened_;
+  WriteLog log_;
 };
 
 }  // namespace
@@ -174,7 +147,7 @@ void find_stale(Timeline& time, const Reader& reader, model::Roles& roles) {
     Watched(time, reader, roles).run();
   } catch (...) {
     time.machine().set_hooks({});
-    time.machine().set_watches({});
+    time.machine().engine().set_observer(nullptr);
     time.seek(here);
     throw;
   }

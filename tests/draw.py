@@ -87,6 +87,8 @@ class Checks:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(out)
             expected = path.read_text() if path.exists() else ""
+            if of_source:  # file names in the program, hence positions, depend on where Go's toolchain lies
+                out, expected = (re.sub(r"@[\d,]+", "@…", text) for text in (out, expected))
             if out != expected:
                 line = next((i for i, (a, b) in enumerate(zip(out.split("\n"), expected.split("\n"))) if a != b), 0)
                 self.fail("%s: line %d is\n    %s\n  but was\n    %s" % (name, line + 1, out.split("\n")[line], (expected.split("\n") + [""])[line]))
@@ -203,6 +205,8 @@ class Checks:
             guests = self.places_of_all_releases()
         for name, guest in guests:
             said, moments = self.said(guest), set()
+            with open(guest, "rb") as file:
+                self.silent = Variables(ELFFile(file)).silent
             for nth, function in enumerate(dict.fromkeys(line[0] for line in said), 1):
                 status, out, err = self.draw(guest, [], ["--at", "main.here#%d" % nth, "--frames", "8", "--style", "json"])
                 if status:
@@ -215,9 +219,12 @@ class Checks:
                 # The comparison sees it if two variables change names, or one its value.
                 swapped = [[f, lines[(i + 1) % len(lines)][1], a, v] for i, (f, _, a, v) in enumerate(lines)]
                 other = [[f, n, a, v + "1"] for f, n, a, v in lines]
-                if not differences and not (len(self.unlike(drawing, swapped)) and len(self.unlike(drawing, other)) == len(lines)):
+                at = {int(w["address"], 16): w for _, w in self.words(drawing)}
+                told = sum(not self.untold(at.get(int(a, 16)), f, n) for f, n, a, _ in lines)
+                if not differences and not (len(self.unlike(drawing, swapped)) and len(self.unlike(drawing, other)) == told > 1):
                     self.fail("%s: %s: a wrong name or value is not seen" % (name, function))
-                self.count("variables that the guest printed", len(lines))
+                self.count("variables that the guest printed", told)
+                self.count("of which DWARF tells nothing", len(lines) - told)
                 moments.add(function)
             if len(moments) < 3:
                 self.fail("%s: it spoke of %s only" % (name, moments))
@@ -238,6 +245,8 @@ class Checks:
         words = {int(w["address"], 16): (frame, w) for frame, w in self.words(drawing)}
         for function, variable, address, value in lines:
             frame, word = words.get(int(address, 16), (None, None))
+            if self.untold(word, function, variable):
+                continue
             if word is None:
                 out.append("%s: %s at %s is not drawn" % (function, variable, address))
                 continue
@@ -247,6 +256,10 @@ class Checks:
             if word["stale"] or word["value"] not in texts:
                 out.append("%s: %s at %s holds %s, drawn is %s" % (function, variable, address, value, "stale" if word["stale"] else word["value"]))
         return out
+
+    def untold(self, word, function, variable):
+        """DWARF tells nothing of it, and nobody else's name stands there."""
+        return (word is None or word["role"] == "unknown") and self.silent(function, re.split(r"[.\[]", variable)[0])
 
     def places_of_all_releases(self):
         """Built from source, by each release for both instruction sets."""

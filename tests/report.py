@@ -303,6 +303,7 @@ class Browser:
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.driver.set_script_timeout(180)  # others may work on this machine
         self.check, self.shots = checks.check, pathlib.Path(checks.args.shots)
         self.shots.mkdir(parents=True, exist_ok=True)
 

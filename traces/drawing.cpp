@@ -107,6 +107,9 @@ class Drawer {
     const bool on_stack = r_.stack_hi && g_.on_stack(r_.standing.who.g, word);
     const bool number = text.starts_with("0x") || text.find(") 0x") != std::string::npos;
     const bool place = text.find(".SP+") != std::string::npos || text.starts_with("stack.hi-");
+    // The programs of arm64 lie low: such an address looks like a count.
+    const bool count = text.find_first_not_of("0123456789") == std::string::npos;
+    if (const std::string f = count && name.empty() ? funcval_at(word) : std::string(); !f.empty()) return f;
     if (name.empty() && !number && !place) return text;
     if (name.empty() && !on_stack) return elsewhere(text, word);
     if (o_.relative) return "→ " + (name.empty() ? text : name);
@@ -114,13 +117,19 @@ class Drawer {
     return fmt::format("→ {:x}{}", word, what.empty() ? "" : fmt::format(" ({})", what));
   }
 
+  std::string funcval_at(uint64_t a) const {
+    uint64_t code = 0;
+    if (!g_.read(a, &code, 8)) return {};
+    const model::Location& l = p_.location(code);
+    return l.function && l.offset == 0 ? model::readable(l.function->name()) + "·f" : std::string();
+  }
+
   // What is not drawn: code, function values, data, the heap.
   std::string elsewhere(const std::string& text, uint64_t a) const {
     if (const model::Location& l = p_.location(a); l.function) return p_.describe(a);
     uint64_t code = 0;
     if (!g_.read(a, &code, 8)) return text;
-    if (const model::Location& l = p_.location(code); l.function && l.offset == 0)
-      return model::readable(l.function->name()) + "·f";
+    if (const std::string f = funcval_at(a); !f.empty()) return f;
     const auto s = p_.image().symbol_at(a, loader::SymbolSource::symtab);
     if (s && s->size && a - s->address < s->size)
       return fmt::format("→ {}{}", s->name, a == s->address ? "" : fmt::format("+{}", a - s->address));
@@ -185,6 +194,11 @@ std::string words_for(const DrawnWord& w) {
     default: break;
   }
   return fmt::format("{}  {}{}", w.name, model::to_string(w.role), of);
+}
+
+std::string words_with_old(const DrawnWord& w) {
+  const std::string now = words_for(w);
+  return w.was_name.empty() ? now : fmt::format("{} → {}", w.was_name.substr(0, w.was_name.find("  ")), now);
 }
 
 std::string words_for(const model::Slot& s, const model::Roles& roles) {

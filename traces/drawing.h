@@ -113,6 +113,8 @@ void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings
 void name_and_point(Drawing& d);
 // What a word is, for its row: "t  result of main.f".
 std::string words_for(const DrawnWord& w);
+// The same where it had another name at the first of two moments: "siz → &t  argument of main.f.func1".
+std::string words_with_old(const DrawnWord& w);
 std::string words_for(const model::Slot& s, const model::Roles& roles);
 // The same where it stands alone, with its frame's function: "t: result of main.f"; empty: nothing is known of it.
 std::string words_alone(const model::Slot& s, const model::Roles& roles);

@@ -171,10 +171,9 @@ class Figure {
       c.value = joined(c.value, bare(now));
     }
     const bool same = !c.what.empty() && !w.object.empty();
-    std::string what = same ? "." + w.name : words_for(w);
+    std::string what = same ? "." + w.name : words_with_old(w);
     if (w.stale && !says_little(w)) what += w.live ? " (not written yet)" : " (not written)";
     if (!w.live && !w.stale) what += " (not live here)";
-    if (!w.was_name.empty()) what += "; before: " + w.was_name;
     c.what = joined(c.what, what);
     for (const std::string& m : w.marks) c.what += "  ◀ " + m;
     if (two_)

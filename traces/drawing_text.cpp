@@ -33,7 +33,11 @@ class Text {
  public:
   Text(std::string& out, const Drawing& d, const DrawTextOptions& o)
       : out_(out), d_(d), o_(o), two_(d.moments.size() > 1), columns_(o.columns && two_) {
-    left_ = d.relative ? 8 : 21;
+    find_sp();
+    left_ = 8;
+    for (const DrawnFrame& f : d.frames)
+      for (const DrawnWord& w : f.words) left_ = std::max(left_, offset_of(f, w).size() + 1);
+    if (!d.relative) left_ += kAddress;
     const size_t room = std::max<size_t>(o.width, 40) - left_;
     size_t value = 8, other = 8;
     widest(value, other);
@@ -80,7 +84,8 @@ class Text {
                                          m.goroutine ? fmt::format("g{}  {}", m.goroutine, d_.program) : d_.program);
     line(fmt::format("{}{}  {}", columns_ ? "before " : "", moment(m), tail));
     if (two_) line((columns_ ? "after  " : "  → ") + moment(d_.moments.back()));
-    line(padded(d_.relative ? "" : "address", d_.relative ? 0 : 13) + padded("SP+", 8) +
+    line(padded(d_.relative ? "" : "address", d_.relative ? 0 : kAddress) +
+         padded("SP+", d_.relative ? left_ : left_ - kAddress) +
          (columns_ ? padded("before", value_ + 2) + padded("after", value_ + 2) : padded("word", value_ + 2)) + "what");
   }
 
@@ -101,12 +106,25 @@ class Text {
     for (const DrawnRow& r : rows_of(f.words)) row(f, r);
   }
 
+  // While the thread works on another stack, the goroutine's SP is that of its innermost frame.
+  void find_sp() {
+    sp_end_ = d_.sp_end;
+    if (d_.frames.empty() || !d_.frames.back().system) return;
+    away_ = true, sp_end_ = 0;
+    for (const DrawnFrame& f : d_.frames)
+      if (!f.system && f.whole) sp_end_ = std::max(sp_end_, f.from_end + f.size);
+  }
+
+  std::string offset_of(const DrawnFrame& f, const DrawnWord& low) const {
+    if (d_.relative) return fmt::format("{:+}", low.offset / 8 * 8);
+    if (f.system) return away_ ? fmt::format("{:+}", static_cast<int64_t>(low.address - d_.sp)) : "";
+    return sp_end_ ? fmt::format("{:+}", static_cast<int64_t>(sp_end_ - low.from_end)) : "";
+  }
+
   std::string left_of(const DrawnFrame& f, const DrawnWord& low) const {
-    const int64_t from_own = low.offset / 8 * 8;
-    if (d_.relative) return padded(fmt::format("{:+}", from_own), left_);
-    const auto from_sp = static_cast<int64_t>(d_.sp_end - low.from_end);
-    return padded(fmt::format("{:x}", low.address & ~uint64_t{7}), 13) +
-           padded(f.system ? "" : fmt::format("{:+}", from_sp), left_ - 13);
+    const std::string offset = offset_of(f, low);
+    if (d_.relative) return padded(offset, left_);
+    return padded(fmt::format("{:x}", low.address & ~uint64_t{7}), kAddress) + padded(offset, left_ - kAddress);
   }
 
   // A value, and what it was.
@@ -131,9 +149,7 @@ class Text {
     for (const DrawnWord* w : r.words) {
       if (w->role == Role::padding && r.words.size() > 1) continue;
       const bool more = object && !w->object.empty() && w->object == *object;
-      std::string s = more ? "." + w->name : words_for(*w);
-      if (!w->was_name.empty()) s = fmt::format("{}; before: {}", s, w->was_name);
-      all.push_back(std::move(s));
+      all.push_back(more ? "." + w->name : words_with_old(*w));
       object = &w->object;
     }
     return joined(all, " · ");
@@ -235,7 +251,10 @@ class Text {
   const Drawing& d_;
   const DrawTextOptions& o_;
   bool two_, columns_;
+  static constexpr size_t kAddress = 13;  // columns
   size_t left_ = 0, value_ = 0;
+  bool away_ = false;    // the innermost frame is on another stack
+  uint64_t sp_end_ = 0;  // the goroutine's SP, from its stack's upper end
 };
 
 }  // namespace

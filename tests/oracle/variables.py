@@ -60,6 +60,12 @@ class Variables:
             if len(places) == 1 and None not in places:
                 yield name, child.tag, places.pop(), 8
 
+    def silent(self, function, name):
+        """Whether the compiler gives the function's variable no place at all (1.20 and later, of some whose address is taken)."""
+        die = self.functions.get(function)
+        found = [c for c in die.iter_children() if self.name_of(c) == name] if die is not None else []
+        return bool(found) and not any("DW_AT_location" in c.attributes and c.attributes["DW_AT_location"].value != [] for c in found)
+
     def place(self, unit, die, pc):
         value = die.attributes["DW_AT_location"].value
         if isinstance(value, list):
