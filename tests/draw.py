@@ -127,6 +127,20 @@ class Checks:
                 if word["target"] and word["target"] not in ids:
                     self.fail("%s: %s points at %s, which is not drawn" % (name, word["id"], word["target"]))
 
+    def at_entry(self, name, drawing):
+        """At a callee's first instruction: it has written nothing, so it has made no record."""
+        place = drawing["moments"][0]["place"]
+        if len(drawing["moments"]) != 1 or place != "runtime.deferproc":
+            return
+        for box in drawing["boxes"]:
+            if "half filled" in (box["state"] or ""):
+                self.fail("%s: %s is half filled before deferproc has begun" % (name, box["title"]))
+        for _, word in self.words(drawing):
+            if word["of"] == place and word["role"] in ("spill place", "result"):
+                self.count("words of a callee that has written nothing")
+                if not word["stale"]:
+                    self.fail("%s: %s of %s is not stale" % (name, word["name"], place))
+
     # --- SVG ---
 
     def picture(self, name, text):
@@ -176,6 +190,7 @@ class Checks:
                     for error in list(schema.iter_errors(data))[:3]:
                         self.fail("%s: %s: %s" % (name, "/".join(map(str, error.absolute_path)), error.message[:200]))
                     self.consistent(name, data)
+                    self.at_entry(name, data["drawings"][0])
                     self.count("JSON drawings")
                     status, svg, err = self.draw(self.guest(guest), [argument], flags + ["--style", "svg"])
                     shown = self.picture(name, svg)
@@ -183,6 +198,34 @@ class Checks:
                         for frame in drawing["frames"]:
                             if frame["function"].split("[")[0] not in shown:
                                 self.fail("%s: the picture does not name %s" % (name, frame["function"]))
+
+    # While the signal's stack is in use, words of either stack count from that stack's own SP.
+    def two_stacks(self):
+        for release in ("1.12.17", "1.27.4"):
+            guest = self.guest("stories_%s_linux_amd64_opt_dwarf" % release)
+            status, out, err = self.draw(guest, ["named"], ["--at", "runtime.sighandler#1", "--frames", "9"])
+            if status:
+                self.fail("%s: %s" % (release, err.strip()))
+                continue
+            origins, system, sp = {True: set(), False: set()}, False, None
+            for line in out.split("\n"):
+                if line.startswith("── "):
+                    system = "another stack" in line
+                row = re.match(r"([0-9a-f]{6,}) +([+-]\d+) ", line)
+                if row:
+                    origins[system].add(int(row[1], 16) - int(row[2]))
+                    sp = int(row[1], 16) if line.endswith("◀ SP") else sp
+            if len(origins[False]) != 1 or origins[True] != {sp}:
+                self.fail("%s: words of two stacks count from %s, SP is %s" % (release, origins, sp))
+            self.count("two stacks")
+
+    # A long array is one row.
+    def arrays(self):
+        out = self.draw(pathlib.Path(self.args.places, "places_1.12.17_linux_arm64_opt_dwarf"), [], ["--at", "main.grown#3", "--to", "main.grown#4", "--frames", "4"])[1]
+        rows = [line for line in out.split("\n") if "room[" in line]
+        if not any(re.search(r"… \d\d words: room\[0\] … room\[63\]  local", row) for row in rows):
+            self.fail("an array of 64 words is not one row:\n%s" % "\n".join(rows[:4]))
+        self.count("arrays")
 
     # A relative drawing says nothing of where a run's memory lies.
     def relative(self):
@@ -325,6 +368,8 @@ def main():
     if not args.source:
         checks.moments()
         checks.relative()
+        checks.two_stacks()
+        checks.arrays()
         checks.names()
     print("\n".join(checks.failures[:40]))
     print("draw: %s; %d failures" % (", ".join("%s: %d" % c for c in sorted(checks.counts.items())), len(checks.failures)))

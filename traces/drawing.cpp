@@ -226,23 +226,60 @@ bool says_little(const DrawnWord& w) {
          (w.name.empty() || w.role == Role::padding) && w.marks.empty() && w.was_marks.empty() && w.was_value.empty();
 }
 
+namespace {
+
+// The array that it is an element of, or of whose elements it is a part: "buf" of "buf[3].x"; empty: none.
+std::string_view array_of(const DrawnWord& w) {
+  const size_t at = w.name.find('[');
+  return at == std::string::npos ? std::string_view() : std::string_view(w.name).substr(0, at);
+}
+
+// An element of an array of which nothing has changed, and at which no register points.
+bool plain_element(const DrawnWord& w) {
+  return !array_of(w).empty() && w.object.empty() && w.marks.empty() && w.was_marks.empty() && w.was_value.empty() &&
+         w.was_name.empty();
+}
+
+// Whether a row goes on with what another one is: words of which little is known, or elements of one array.
+bool goes_on(const DrawnRow& a, const DrawnRow& b) {
+  const DrawnWord &x = *a.words[0], &y = *b.words[0];
+  const auto all = [](const DrawnRow& r, auto is) {
+    return std::all_of(r.words.begin(), r.words.end(), [&](const DrawnWord* w) { return is(*w); });
+  };
+  if (all(a, says_little) && all(b, says_little)) return x.role == y.role;
+  const auto mine = [&](const DrawnWord& w) {
+    return plain_element(w) && array_of(w) == array_of(x) && w.role == x.role && w.of == x.of && w.stale == x.stale &&
+           w.live == x.live;
+  };
+  return all(a, mine) && all(b, mine);
+}
+
+// "buf[0] … buf[63]  local", of rows that begin with these.
+std::string run_of(const DrawnRow& highest, const DrawnRow& lowest) {
+  const DrawnWord &first = *lowest.words.front(), &last = *highest.words.back();
+  if (says_little(first)) return words_for(first);
+  std::string out = first.name + " … " + words_for(last);
+  if (first.stale) out += first.live ? "  (not written yet)" : "  (not written)";
+  return out;
+}
+
+}  // namespace
+
 std::vector<DrawnRow> rows_of(const std::vector<DrawnWord>& words) {
-  constexpr size_t kRun = 4;  // so many of a kind are one row
+  constexpr size_t kRun = 4, kElements = 17;  // so many of a kind are one row
   std::vector<DrawnRow> all, out;
   for (const DrawnWord& w : words) {
     const auto row_of = [](const DrawnWord& x) { return x.offset < 0 ? (x.offset - 7) / 8 : x.offset / 8; };
     if (all.empty() || row_of(*all.back().words.front()) != row_of(w)) all.emplace_back();
     all.back().words.insert(all.back().words.begin(), &w);
   }
-  const auto little = [](const DrawnRow& r) {
-    return std::all_of(r.words.begin(), r.words.end(), [](const DrawnWord* w) { return says_little(*w); });
-  };
   for (size_t i = 0; i < all.size();) {
-    size_t end = i;
-    while (end < all.size() && little(all[end]) && all[end].words[0]->role == all[i].words[0]->role) ++end;
-    if (end - i >= kRun) {
+    size_t end = i + 1;
+    while (end < all.size() && goes_on(all[i], all[end])) ++end;
+    if (end - i >= (says_little(*all[i].words[0]) ? kRun : kElements)) {
+      std::string what = run_of(all[i], all[end - 1]);
       out.push_back(std::move(all[i]));
-      out.back().hidden = end - i - 1;
+      out.back().hidden = end - i - 1, out.back().all = std::move(what);
       i = end;
     } else {
       out.push_back(std::move(all[i++]));

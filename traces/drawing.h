@@ -124,6 +124,7 @@ bool says_little(const DrawnWord& w);
 struct DrawnRow {
   std::vector<const DrawnWord*> words;  // lowest first
   size_t hidden = 0;                    // that many rows like it follow and are left out
+  std::string all;                      // then: what they are
 };
 std::vector<DrawnRow> rows_of(const std::vector<DrawnWord>& words);
 

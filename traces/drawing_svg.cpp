@@ -197,7 +197,7 @@ class Figure {
       c.offset = fmt::format("{:+}", r.words[0]->offset);
       for (const DrawnWord* w : r.words) add(c, *w, r.words.size() > 1);
       if (r.hidden) {
-        c.what = fmt::format("{} words: {}", r.hidden + 1, words_for(*r.words[0]));
+        c.what = fmt::format("{} words: {}", r.hidden + 1, r.all);
         c.value = "…", c.offset.clear(), c.was.clear();
         c.targets.clear();
       }

@@ -117,7 +117,10 @@ class Text {
 
   std::string offset_of(const DrawnFrame& f, const DrawnWord& low) const {
     if (d_.relative) return fmt::format("{:+}", low.offset / 8 * 8);
-    if (f.system) return away_ ? fmt::format("{:+}", static_cast<int64_t>(low.address - d_.sp)) : "";
+    if (f.system) {  // there may be a second such stack: a signal's, and g0's
+      const uint64_t distance = low.address - d_.sp;
+      return away_ && distance < kSystemStack ? fmt::format("+{}", distance) : "";
+    }
     return sp_end_ ? fmt::format("{:+}", static_cast<int64_t>(sp_end_ - low.from_end)) : "";
   }
 
@@ -189,7 +192,7 @@ class Text {
 
   void row(const DrawnFrame& f, const DrawnRow& r) {
     if (r.hidden) {
-      line(padded("", left_) + fmt::format("… {} words: {}", r.hidden + 1, words_for(*r.words[0])));
+      line(padded("", left_) + fmt::format("… {} words: {}", r.hidden + 1, r.all));
       return;
     }
     const std::string left = left_of(f, *r.words[0]);
@@ -251,7 +254,8 @@ class Text {
   const Drawing& d_;
   const DrawTextOptions& o_;
   bool two_, columns_;
-  static constexpr size_t kAddress = 13;  // columns
+  static constexpr size_t kAddress = 13;             // columns
+  static constexpr uint64_t kSystemStack = 1 << 15;  // bytes, of a signal's
   size_t left_ = 0, value_ = 0;
   bool away_ = false;    // the innermost frame is on another stack
   uint64_t sp_end_ = 0;  // the goroutine's SP, from its stack's upper end

@@ -33,6 +33,11 @@ constexpr unsigned kStale = 1, kLive = 2, kSaysLittle = 4;
 
 bool of_user(const Event& e) { return e.origin == model::Origin::user; }
 
+// Whose frame's age decides: a frame's own, of what its callee writes there that one's.
+size_t writer_of(const model::Roles& roles, size_t frame, const model::Slot& slot) {
+  return frame > 0 && roles.frames[frame].callee_writes(slot) ? frame - 1 : frame;
+}
+
 std::string_view cut(std::string_view s, size_t most) {
   if (s.size() <= most) return s;
   while (most > 0 && (static_cast<uint8_t>(s[most]) & 0xc0) == 0x80) --most;
@@ -256,11 +261,12 @@ void Moments::words(const std::vector<DrawnWord>& all, Row& out) {
 void Moments::mark_stale(model::Roles& roles) {
   if (!in_order_) return;
   log_.mark(roles);
-  for (const model::FrameRoles& f : roles.frames) {
-    StaleFrame s{f.frame.function, f.frame.caller_sp, {}};
+  stale_.clear();
+  for (size_t i = 0; i < roles.frames.size(); ++i) {
+    const model::FrameRoles& f = roles.frames[i];
+    stale_.push_back({f.frame.function, f.frame.caller_sp, {}});
     for (const model::Slot& slot : f.slots)
-      if (slot.stale) s.words.emplace_back(slot.address, slot.size);
-    stale_.push_back(std::move(s));
+      if (slot.stale) stale_[writer_of(roles, i, slot)].words.emplace_back(slot.address, slot.size);
   }
 }
 
@@ -397,17 +403,19 @@ void Moments::walk(Window& w) {
   std::vector<uint64_t> last;
   uint32_t at_event = UINT32_MAX;  // the log's number there
   const auto mark = [&](model::Roles& roles) {
-    for (model::FrameRoles& f : roles.frames) {
-      const auto known = std::find_if(w.stale.begin(), w.stale.end(), [&](const StaleFrame& x) {
-        return x.function == f.frame.function && x.caller_sp == f.frame.caller_sp;
-      });
-      if (known == w.stale.end()) continue;
-      for (model::Slot& slot : f.slots)
+    const auto known = [&](const model::Frame& f) {
+      return std::find_if(w.stale.begin(), w.stale.end(),
+                          [&](const StaleFrame& x) { return x.function == f.function && x.caller_sp == f.caller_sp; });
+    };
+    for (size_t i = 0; i < roles.frames.size(); ++i)
+      for (model::Slot& slot : roles.frames[i].slots) {
+        const auto frame = known(roles.frames[writer_of(roles, i, slot)].frame);
+        if (frame == w.stale.end()) continue;
         slot.stale =
-            std::any_of(known->words.begin(), known->words.end(),
+            std::any_of(frame->words.begin(), frame->words.end(),
                         [&](auto& x) { return slot.address >= x.first && slot.end() <= x.first + x.second; }) &&
             !log_.written_since(at_event, slot.address, slot.size);
-    }
+      }
   };
   while (s.time().position() <= w.at + kBehind && w.steps.size() < kSteps && !s.time().state().exited) {
     if (bytes() > options_.bytes) break;

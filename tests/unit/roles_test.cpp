@@ -145,6 +145,31 @@ TEST(Roles, EveryWordAtEveryEvent) {
   EXPECT_GT(n.returns, n.drawn);
 }
 
+// A copy of 1 MiB lies on the stack: what it passes and what it has from its caller are told.
+TEST(Roles, ALargeFrameIsToldFromBothEnds) {
+  Count n;
+  for (const std::string& path : case_guests("1.12.17_linux")) {
+    const model::Program program(loader::Image::load(path));
+    Watchers on;
+    on.event = [&](const emu::Machine& m, const model::Tracker& t, const model::Event& e) {
+      if (e.kind() != model::EventKind::transfer || HasFatalFailure()) return;
+      const model::Guest guest(program, m.state());
+      const Roles r = model::roles_of(guest, &t, guest.standing(m.state().thread()), 8);
+      for (const FrameRoles& f : r.frames) {
+        if (!f.whole || f.hi - f.lo <= model::kMaxFrame) continue;
+        const std::string what = base(path) + " " + std::string(f.frame.function->name());
+        words_fill(f.slots, f.lo, f.hi, what, n);
+        ASSERT_EQ(f.lo, f.frame.sp) << what;
+        ASSERT_TRUE(r.at(f.frame.sp) && r.at(f.frame.sp)->size <= 8) << what;
+        ASSERT_EQ(std::count_if(f.slots.begin(), f.slots.end(), [](const Slot& s) { return s.untold(); }), 1) << what;
+      }
+    };
+    run_model(program, {"fault-nil"}, true, on);
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_GT(n.untold, 0u);
+}
+
 TEST(Roles, AnInterfaceIsATypeAndAValue) {
   Count n;
   for (const std::string& path : case_guests()) {
