@@ -215,9 +215,9 @@ class Checks:
                 if row:
                     origins[system].add(int(row[1], 16) - int(row[2]))
                     sp = int(row[1], 16) if line.endswith("◀ SP") else sp
-            if len(origins[False]) != 1 or origins[True] != {sp}:
+            if len(origins[False]) > 1 or origins[True] != {sp}:  # there may be no goroutine
                 self.fail("%s: words of two stacks count from %s, SP is %s" % (release, origins, sp))
-            self.count("two stacks")
+            self.count("two stacks", len(origins[False]))
 
     # A long array is one row.
     def arrays(self):
