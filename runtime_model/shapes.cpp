@@ -95,6 +95,31 @@ const Shape& Program::shape(std::string_view type) const {
   return types_->shape(type);
 }
 
+namespace {
+
+// Where the dictionary of a generic function stands among its parameters, of which DWARF says nothing: behind a
+// method's receiver, else first. nullopt: there is none, or a literal has it in its closure.
+std::optional<size_t> dictionary_of(std::string_view name) {
+  size_t at = name.find("[go.shape.");
+  if (at == std::string_view::npos) return std::nullopt;
+  for (int depth = 0; at < name.size(); ++at) {
+    depth += name[at] == '[' ? 1 : name[at] == ']' ? -1 : 0;
+    if (depth == 0) break;
+  }
+  std::string_view rest = name.substr(std::min(at + 1, name.size()));
+  if (rest.empty()) return 0;
+  const bool pointer = rest.starts_with(").");
+  if (!pointer && !rest.starts_with(".")) return std::nullopt;
+  rest.remove_prefix(pointer ? 2 : 1);
+  if (rest.find_first_of(".-") != std::string_view::npos) return std::nullopt;
+  for (const std::string_view literal : {"func", "gowrap", "deferwrap"})
+    if (!pointer && rest.starts_with(literal) && rest.size() > literal.size() && isdigit(rest[literal.size()]))
+      return std::nullopt;
+  return 1;
+}
+
+}  // namespace
+
 const Signature& Program::signature(const Function& f) const {
   const auto [kept, fresh] = signatures_.of(&f);
   loader::Dwarf* d = fresh ? dwarf() : nullptr;
@@ -111,16 +136,28 @@ void Program::read_signature(Signature& out, const Function& f, loader::Dwarf& d
   if (!info || info->entry != f.f.entry) return;
   AbiWalk walk(register_abi(), amd64());
   out.whole = true;
+  std::optional<size_t> dictionary = dictionary_of(f.name());
+  const auto add_dictionary = [&](bool here) {
+    if (!here || !dictionary) return;
+    dictionary.reset();
+    Parameter x{".dict", "uintptr", &shape("uintptr"), false, {}};
+    x.place = walk.next(*x.shape);
+    out.all.push_back(std::move(x));
+  };
   for (const bool results : {false, true}) {
-    if (results) walk.results();
+    if (results) add_dictionary(true), walk.results();
     for (const loader::Variable& v : info->variables) {
       using Role = loader::VariableRole;
       if (!v.inlined_from.empty() || v.role != (results ? Role::result : Role::parameter)) continue;
+      if (!results) add_dictionary(out.all.size() == dictionary);
       // A parameter that moved to the heap is passed as ever; a result "&r" is one whose own entry is missing.
       const bool moved = v.before_heap || (results && starts(v.name, "&") && starts(v.type, "*"));
       const std::string type = v.before_heap ? v.before_heap->type : moved ? v.type.substr(1) : v.type;
       Parameter x{moved ? v.name.substr(1) : v.name, type, &shape(type), results, {}};
-      out.whole = out.whole && x.shape->kind != Kind::unknown;
+      if (x.shape->kind == Kind::unknown) {  // a type parameter's, say: where the next ones are is not known either
+        out.whole = false;
+        return;
+      }
       x.place = walk.next(*x.shape);
       out.all.push_back(std::move(x));
     }
