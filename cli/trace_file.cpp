@@ -138,10 +138,11 @@ void TraceFile::end() {
 void TraceFile::write_pieces(std::string_view pieces) {
   while (!pieces.empty() && !error_) {
     size_t n = pieces.size();
-    if (!regular_ && n > PIPE_BUF) {  // what a pipe takes whole or not at all; a longer piece goes alone
-      n = whole(pieces, PIPE_BUF);
-      for (size_t most = 2 * PIPE_BUF; n == 0; most *= 2)
-        n = most < pieces.size() ? whole(pieces, most) : pieces.size();
+    const size_t best =
+        regular_ ? kWrite : PIPE_BUF;  // what a pipe takes whole or not at all; a longer piece goes alone
+    if (n > best) {
+      n = whole(pieces, best);
+      for (size_t most = 2 * best; n == 0; most *= 2) n = most < pieces.size() ? whole(pieces, most) : pieces.size();
     }
     write_all(pieces.substr(0, n));
     pieces.remove_prefix(n);
@@ -161,7 +162,7 @@ void TraceFile::reserve(size_t bytes) {
 void TraceFile::write_all(std::string_view part) {
   reserve(part.size());
   for (size_t done = 0; done < part.size() && !error_;) {
-    const ssize_t n = ::write(fd_, part.data() + done, std::min(part.size() - done, kWrite));
+    const ssize_t n = ::write(fd_, part.data() + done, part.size() - done);
     if (n >= 0)
       done += static_cast<size_t>(n);
     else if (errno != EINTR)

@@ -211,7 +211,7 @@ class Checks:
             for line in out.split("\n"):
                 if line.startswith("── "):
                     system = "another stack" in line
-                row = re.match(r"([0-9a-f]{6,}) +([+-]\d+) ", line)
+                row = re.match(r"([0-9a-f]{6,}) {1,4}([+-]\d+) ", line)  # behind more, -1 is the word itself
                 if row:
                     origins[system].add(int(row[1], 16) - int(row[2]))
                     sp = int(row[1], 16) if line.endswith("◀ SP") else sp

@@ -173,7 +173,7 @@ def timeouts(bench, _):
     slow = ["--timeout", "1", "--engine", "interp"]  # host code ends in that time
     for args, status, pattern, more in (
         (["run", *slow, bench.guest, "bench-all"], 125, line, {}),
-        (["run", "--timeout", "1", "--engine", "jit", "--block", "1", bench.guest, "bench-all"], 125, line, {}),
+        (["trace", "--timeout", "1", "--engine", "jit", "--level", "call", "--scope", "all", "-o", bench.folder / "calls.jsonl", bench.guest, "bench-all"], 125, line, {}),
         (["run", "--timeout", "1", "--block", "0", bench.guest, "bench-all"], 125, line, {}),
         (["run", "--timeout", "1", "--stdin", "-", bench.guest, "os-stdin"], 125, line, {"stdin": idle_read}),
         (["run", "--timeout", "1", bench.guest, "list"], 125, line, {"stdout": write}),

@@ -156,7 +156,8 @@ def refused(bench):
 # --- level call ---
 
 def place(e):
-    return ("g", e["goroutine"]) if e["stack"] == "goroutine" else (e["stack"], e["thread"])
+    stack = e.get("stack", "goroutine")  # what is usual is left out
+    return ("g", e["goroutine"]) if stack == "goroutine" else (stack, e["thread"])
 
 
 def calls_nest(events, what):
@@ -173,7 +174,7 @@ def calls_nest(events, what):
         if e["event"] == "call.enter":
             expect(e["level"] == len(stack), "%s: level %d in %d calls at %d" % (what, e["level"], len(stack), e["id"]))
             expect(not stack or stack[-1]["depth"] <= e["depth"], "%s: less deep than its caller: %d" % (what, e["id"]))
-            if e["deferred"] is not None:
+            if "deferred" in e:
                 start = starting.get(e["goroutine"])
                 expect(start and start["id"] == e["deferred"] and start["defer"]["function"]["symbol"] == e["function"], "%s: %d is not that deferred call" % (what, e["id"]))
             stack.append(e)
@@ -186,7 +187,7 @@ def calls_nest(events, what):
 
 def calls_stand(bench, guest, case, events, what):
     """The machine itself, asked at some of their positions: a call stands at its function's first instruction, or at a RET of it."""
-    asked = [e for e in events if e["event"] == "call.enter" or e["event"] == "call.leave" and e["how"] == "returned"]
+    asked = [e for e in events if e["event"] == "call.enter" or e["event"] == "call.leave" and "how" not in e]
     asked = asked[::max(1, len(asked) // 40)]
     words = [w for e in asked for w in ("-c", "goto %d" % e["position"], "-c", "p $pc", "-c", "x/i $pc")]
     status, out, err = bench.call("step", *words, guest, case)
@@ -200,7 +201,7 @@ def calls_stand(bench, guest, case, events, what):
 
 def deferred_are_told(events, what):
     """A defer of the user's functions that runs is a call."""
-    told = {e["deferred"] for e in events if e["event"] == "call.enter"}
+    told = {e.get("deferred") for e in events if e["event"] == "call.enter"}
     mine = [e for e in events if e["event"] == "defer.start" and e["defer"]["function"]["entry"] and re.match(r"main\.", e["defer"]["function"]["symbol"] or "")]
     for e in mine:
         expect(e["id"] in told, "%s: deferred call %d is not told" % (what, e["id"]))
@@ -212,9 +213,9 @@ def sequence(events):
     out = {}
     for e in events:
         if e["event"] == "call.enter":
-            out.setdefault(e["goroutine"], []).append((">", e["level"], e["function"], e["by"], e["deferred"] is not None))
+            out.setdefault(e["goroutine"], []).append((">", e["level"], e["function"], e.get("by"), "deferred" in e))
         elif e["event"] == "call.leave":
-            out.setdefault(e["goroutine"], []).append(("<", e["level"], e["function"], e["how"]))
+            out.setdefault(e["goroutine"], []).append(("<", e["level"], e["function"], e.get("how")))
     return sorted(out.values(), key=repr)
 
 
@@ -242,9 +243,9 @@ def all_calls(bench):
         events = bench.events("--level", "call", "--scope", "all", guest, "panic-nested")
         calls_nest(events, what)
         calls_stand(bench, guest, "panic-nested", events, what)
-        words = {(e["by"], e["stack"]) for e in events if e["event"] == "call.enter"}
+        words = {(e.get("by", "call"), e.get("stack", "goroutine")) for e in events if e["event"] == "call.enter"}
         expect({("call", "goroutine"), ("stack change", "system"), ("go", "goroutine")} <= words, "%s: only %s" % (what, words))
-        ends = {e["how"] for e in events if e["event"] == "call.leave"}
+        ends = {e.get("how", "returned") for e in events if e["event"] == "call.leave"}
         expect({"returned", "unwound", "left", "tail", "ended"} <= ends, "%s: only %s" % (what, ends))
         # The same calls of the user's functions as are told alone; the machine does not notice who looks.
         user = bench.events("--level", "call", guest, "panic-nested")
@@ -440,15 +441,15 @@ def said_by_the_program(bench):
                 name = name[5:] if name.startswith("main.") else ""
                 if name in names and e["event"] == "call.enter":
                     told.append((">", name))
-                elif name in names and e["event"] == "call.leave" and e["how"] == "returned" and not defer_in[name]:
+                elif name in names and e["event"] == "call.leave" and "how" not in e and not defer_in[name]:
                     told.append(("<", name))
             expect(told == said, "%s: told and said differ at %s" % (what, next(((i, a, b) for i, (a, b) in enumerate(zip(told + [None], said + [None])) if a != b), None)))
             expect(len(said) > 300, "%s: it says little" % what)
             calls_nest(events, what)
             sequences.add(tuple(told))
-            thrown = {e["function"] for e in events if e["event"] == "call.leave" and e["how"] == "unwound"}
+            thrown = {e["function"] for e in events if e["event"] == "call.leave" and e.get("how") == "unwound"}
             expect({"main.between", "main.throws", "main.index", "main.null", "main.panicsAgain"} <= thrown, "%s: thrown away: %s" % (what, thrown))
-            gone = {e["function"] for e in events if e["event"] == "call.leave" and e["how"] == "left"}
+            gone = {e["function"] for e in events if e["event"] == "call.leave" and e.get("how") == "left"}
             expect({"main.goexit", "main.quits"} <= gone, "%s: left: %s" % (what, gone))
             expect(subprocess.run([bench.program, "run", *flags, source], capture_output=True).stdout == out, "%s: the guest notices" % what)
     expect(len(sequences) == 1, "releases differ: %d sequences" % len(sequences))

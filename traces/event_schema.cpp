@@ -118,6 +118,22 @@ class Schema {
     walk([&](auto row, const auto& v) { required(row, v); });
     w_.end_list();
   }
+  // The fields of one kind; with them those of the head that not all kinds have.
+  template <class Kind>
+  void kind() {
+    const auto of_head = [](auto visit) {
+      for_each_field(sample<EventHead>(), [&](auto row, const auto& v) {
+        if constexpr (decltype(row)::info.when == When::no_call) visit(row, v);
+      });
+    };
+    w_.word("type", "object").open("properties");
+    for_each_field(sample<Kind>(), [&](auto row, const auto& v) { property(row, v); });
+    of_head([&](auto row, const auto& v) { refused(row, v); });
+    w_.close().list("required");
+    of_head([&](auto row, const auto& v) { required(row, v); });
+    for_each_field(sample<Kind>(), [&](auto row, const auto& v) { required(row, v); });
+    w_.end_list();
+  }
   template <class Part>
   void part() {
     w_.text("description", Part::kMeaning);
@@ -146,11 +162,21 @@ class Schema {
   template <class Row, class T>
   void required(Row, const T&) {
     constexpr FieldInfo info = Row::info;
-    if (!there(info) || optional(info.when)) return;
+    if (!there(info) || optional(info.when) || (info.when == When::no_call && kind_ == EventKind::count)) return;
     w_.item(info.key);
     if constexpr (std::is_same_v<T, CodePlaceInline>)
       for (const char* key : kPlaceKeys) w_.item(key);
     if constexpr (std::is_same_v<T, InstructionInline>) w_.item("text");
+  }
+
+  // What this kind does not have.
+  template <class Row, class T>
+  void refused(Row, const T&) {
+    constexpr FieldInfo info = Row::info;
+    if (there(info)) return;
+    w_.boolean(info.key, false);
+    if constexpr (std::is_same_v<T, CodePlaceInline>)
+      for (const char* key : kPlaceKeys) w_.boolean(key, false);
   }
 
   void place_keys() {
@@ -349,9 +375,9 @@ std::string event_schema() {
   }
 #include "runtime_model/event_table.def"
 #define PART(name, meaning)
-#define KIND(enumerator, name, word, meaning)                                                         \
-  w.open(word).text("description", meaning);                                                          \
-  Schema(w, EventKind::enumerator).fields([](auto visit) { for_each_field(sample<name>(), visit); }); \
+#define KIND(enumerator, name, word, meaning)    \
+  w.open(word).text("description", meaning);     \
+  Schema(w, EventKind::enumerator).kind<name>(); \
   w.close();
 #include "runtime_model/event_table.def"
     w.close().close();

@@ -66,7 +66,7 @@ def trouble(words, verb, seconds, memory=None):
         return err[-4000:]
     if "bad_alloc" in err or "length_error" in err or "vector::" in err:
         return "an error that says nothing: " + err[-300:]
-    own = err[max(err.rfind("\ndeferscope: "), 0):].lstrip("\n")  # the guest may have written before
+    own = err[max(err.rfind("deferscope: "), 0):]  # the guest may have written before, and not to its line's end
     one_line = own.startswith("deferscope: ") and own.count("\n") == 1
     if verb.split()[0] in OF_GUEST:
         if done.returncode == 125 and not one_line:
