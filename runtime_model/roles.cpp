@@ -561,7 +561,7 @@ class Assignment {
     const bool later = v.role == loader::VariableRole::local && v.inlined_from.empty() && v.line && v.line >= line;
     for (const loader::Piece& piece : where.pieces) {
       const uint64_t size = piece.size ? piece.size : v.size;
-      if (piece.kind == loader::Piece::Kind::reg && f.innermost) add_register(v, shape, piece, size);
+      if (piece.kind == loader::Piece::Kind::reg && f.innermost) add_register(v, shape, where, piece, f);
       if (piece.kind != loader::Piece::Kind::memory || size == 0) continue;
       // The words of the whole, of which this piece has some.
       if (f.entered && !later && piece.offset == 0) note_closure(shape, g_.word(piece.value));
@@ -598,6 +598,13 @@ class Assignment {
     return {};
   }
 
+  std::string name_in_pieces(const Shape& shape, uint64_t at, const std::string& name) const {
+    const std::vector<uint8_t> none(shape.size);
+    for (const Slot& s : claims_.words_in(none, shape, name))
+      if (s.address == at) return s.name;
+    return fmt::format("{}+{}", name, at);
+  }
+
   // What no variable has here one may have behind another call of the function.
   void places_elsewhere(const Frame& f) {
     if (!f.entered) return;
@@ -616,13 +623,18 @@ class Assignment {
 
   // --- registers ---
 
-  void add_register(const loader::Variable& v, const Shape& shape, const loader::Piece& piece, uint64_t size) {
+  void add_register(const loader::Variable& v, const Shape& shape, const loader::Location& where,
+                    const loader::Piece& piece, const Frame& f) {
     if (piece.value > 31 || !out_.standing.thread) return;  // vector registers are not listed
     const isa::Reg r = register_of_dwarf(piece.value, amd64());
     RegisterRole x;
     x.reg = register_name(r, amd64()), x.name = v.name, x.of = v.inlined_from, x.type = v.type, x.role = role_of(v);
-    if (size < shape.size || piece.offset) x.name += fmt::format("+{}", piece.offset), x.type.clear();
-    put(std::move(x), r, size == shape.size ? &shape : nullptr);
+    const bool whole = piece.offset == 0 && (piece.size ? piece.size : v.size) == shape.size;
+    if (!whole) {
+      x.name = name_in_pieces(shape, piece.offset, v.name), x.type.clear();
+      x.value = value_in_pieces(where, shape, piece.offset, f);
+    }
+    put(std::move(x), r, whole ? &shape : nullptr);
   }
 
   void put(RegisterRole x, isa::Reg r, const Shape* shape) {

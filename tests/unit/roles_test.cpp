@@ -131,6 +131,8 @@ TEST(Roles, EveryWordAtEveryEvent) {
         ++n.drawn;
         frames_agree(guest, r, what, n);
         records_agree(guest, t, r, what, n);
+        for (const model::RegisterRole& x : r.registers)  // a part of a value has the part's name
+          EXPECT_EQ(x.name.find('+'), std::string::npos) << what << ": " << x.reg << " " << x.name;
         for (const Object& o : r.objects) words_fill(o.fields, o.address, o.address + o.size, what + " " + o.title, n);
       };
       run_model(program, {name}, true, on);
