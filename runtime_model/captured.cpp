@@ -3,6 +3,7 @@
 // frame slot that DWARF gives for a variable.
 #include <fmt/format.h>
 
+#include "runtime_model/located.h"
 #include "runtime_model/program.h"
 #include "runtime_model/sources.h"
 
@@ -80,7 +81,7 @@ class Namer {
 
   bool at(const Held& held, ContextWords::Word& w) const {
     for (const loader::Variable& v : variables_) {
-      const loader::Location where = dwarf_.locate(v, held.pc, access_);
+      const loader::Location where = located(p_, dwarf_, f_, v, held.pc, false, access_);
       for (const loader::Piece& piece : where.pieces)
         if (const auto part = part_of(v, piece, held)) return is(w, v, *part);
     }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "runtime_model/located.h"
 #include "runtime_model/typed.h"
 
 namespace deferscope::model {
@@ -140,7 +141,7 @@ void Effects::add_variables(Owner& out, const FrameId& owner) {
       if (out.watched.size() >= kMaxVariables || !v.inlined_from.empty() || !v.visible_at(pc) || v.name.empty() ||
           v.name[0] == '.')
         continue;
-      const loader::Location at = dwarf->locate_in_caller(v, owner.pc, frame);
+      const loader::Location at = located(p_, *dwarf, *owner.function, v, owner.pc, true, frame);
       if (at.pieces.empty() || at.pieces[0].kind != loader::Piece::Kind::memory || at.pieces.size() > 2) continue;
       const bool indirect = v.name[0] == '&';
       const std::string_view type = indirect ? target_type(v.type) : std::string_view(v.type);

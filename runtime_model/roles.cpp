@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "runtime_model/frame_facts.h"
+#include "runtime_model/located.h"
 #include "runtime_model/roles_claims.h"
 #include "runtime_model/roles_objects.h"
 #include "runtime_model/sources.h"
@@ -555,7 +556,7 @@ class Assignment {
   void variable(loader::Dwarf& dwarf, const loader::Variable& v, const Frame& f, const loader::FrameAccess& access,
                 int line) {
     const bool at_call = f.lookup != f.pc;
-    const loader::Location where = at_call ? dwarf.locate_in_caller(v, f.pc, access) : dwarf.locate(v, f.pc, access);
+    const loader::Location where = located(p_, dwarf, *f.function, v, f.pc, at_call, access);
     const Shape& shape = p_.shape(v.type);
     // Before its line what was in its place is there.
     const bool later = v.role == loader::VariableRole::local && v.inlined_from.empty() && v.line && v.line >= line;

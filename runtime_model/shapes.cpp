@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "loader/dwarf.h"
+#include "runtime_model/located.h"
 #include "runtime_model/program.h"
 
 namespace deferscope::model {
@@ -129,6 +130,33 @@ const Signature& Program::signature(const Function& f) const {
       *kept = {};
     }
   return *kept;
+}
+
+namespace {
+
+// From the first byte of the arguments on; none: it came in a register, is no argument, or nobody knows.
+std::optional<uint64_t> stack_place(const Program& p, const Function& f, const loader::Variable& v) {
+  if (v.role == loader::VariableRole::local || !v.inlined_from.empty() || p.register_abi()) return std::nullopt;
+  const Signature& sig = p.signature(f);
+  const Parameter* found = nullptr;
+  for (const Parameter& x : sig.all) {
+    if (x.name != v.name || x.result != (v.role == loader::VariableRole::result)) continue;
+    if (found) return std::nullopt;  // several of that name: "_"
+    found = &x;
+  }
+  return sig.whole && found && found->shape->size == v.size ? std::optional(found->place.stack) : std::nullopt;
+}
+
+}  // namespace
+
+loader::Location located(const Program& p, const loader::Dwarf& dwarf, const Function& f, const loader::Variable& v,
+                         uint64_t pc, bool at_call, const loader::FrameAccess& access) {
+  if (const auto at = stack_place(p, f, v)) {
+    loader::Location l;
+    l.pieces.push_back({loader::Piece::Kind::memory, access.cfa + (p.amd64() ? 0 : 8) + *at, v.size, 0});
+    return l;
+  }
+  return at_call ? dwarf.locate_in_caller(v, pc, access) : dwarf.locate(v, pc, access);
 }
 
 void Program::read_signature(Signature& out, const Function& f, loader::Dwarf& dwarf) const {

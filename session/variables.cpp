@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime_model/located.h"
 #include "session/error.h"
 
 namespace deferscope::session {
@@ -15,11 +16,9 @@ constexpr size_t kMost = 500;
 constexpr isa::Reg kX86Dwarf[] = {isa::kRax, isa::kRdx, isa::kRcx, isa::kRbx,
                                   isa::kRsi, isa::kRdi, isa::kRbp, isa::kRsp};
 
-// `at_call`: the frame is a caller's, and pc its return address.
-Value fetch(loader::Dwarf& d, const loader::Variable& var, uint64_t pc, bool at_call, const loader::FrameAccess& a) {
+Value fetch(const loader::Variable& var, const loader::Location& l, const loader::FrameAccess& a) {
   Value v;
   v.type = var.type;
-  const loader::Location l = at_call ? d.locate_in_caller(var, pc, a) : d.locate(var, pc, a);
   if (l.pieces.size() == 1 && l.pieces[0].kind == loader::Piece::Kind::memory) v.address = l.pieces[0].value;
   const auto bytes = loader::read_location(l, var.size, a);
   if (bytes)
@@ -73,11 +72,13 @@ loader::FrameAccess Variables::access_to(const Frame& f) const {
 // If it moved to the heap, the variable is a pointer to it.
 Value Variables::value_of(loader::Dwarf& d, const loader::Variable& var, const Frame& f,
                           const loader::FrameAccess& a) const {
-  const bool at_call = f.lookup != f.pc;
-  Value v = fetch(d, var, f.pc, at_call, a);
+  const auto of = [&](const loader::Variable& x) {
+    return fetch(x, model::located(*reader_.program(), d, *f.function, x, f.pc, f.lookup != f.pc, a), a);
+  };
+  Value v = of(var);
   if (var.name[0] != '&') return v;
   if (!v.gone && v.word() != 0) return Values(reader_).pointed_at(v);
-  if (var.before_heap) return fetch(d, *var.before_heap, f.pc, at_call, a);  // not made yet
+  if (var.before_heap) return of(*var.before_heap);  // not made yet
   v.gone = true;
   return v;
 }
@@ -134,7 +135,10 @@ bool Variables::moves_later(const std::string& name) const {
   const auto f = dwarf() ? focus_.frame() : std::nullopt;
   const auto variable = f ? innermost(*f, name) : std::nullopt;
   if (!variable || variable->name[0] != '&' || !variable->before_heap) return false;
-  const Value pointer = fetch(*dwarf(), *variable, f->pc, f->lookup != f->pc, access_to(*f));
+  const loader::FrameAccess a = access_to(*f);
+  const Value pointer =
+      fetch(*variable,
+            model::located(*reader_.program(), *dwarf(), *f->function, *variable, f->pc, f->lookup != f->pc, a), a);
   return pointer.gone || pointer.word() == 0;
 }
 
@@ -157,7 +161,7 @@ std::optional<Value> Variables::global(const std::string& name) const {
   const Reader* r = &reader_;
   a.reg = [](unsigned) { return std::nullopt; };
   a.read = [r](uint64_t at, std::span<uint8_t> out) { return r->state().memory.peek(at, out.data(), out.size()); };
-  return fetch(*d, *found, 0, false, a);
+  return fetch(*found, d->locate(*found, 0, a), a);
 }
 
 std::vector<Variable> Variables::of_packages(const std::string& filter) const {

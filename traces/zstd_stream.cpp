@@ -14,7 +14,7 @@ namespace deferscope::traces {
 namespace {
 
 constexpr int kLevel = -3;  // beside the run, its text and this have two processors: what is faster is written more of
-constexpr int kWindowLog = 18;  // what a processor's own cache holds
+constexpr int kWindowLog = 18;     // what a processor's own cache holds
 constexpr int kMaxWindowLog = 27;  // of what is read: 128 MiB, as zstd itself takes without being told
 constexpr size_t kPiece = 1 << 16;
 constexpr unsigned char kMagic[] = {0x28, 0xb5, 0x2f, 0xfd};
