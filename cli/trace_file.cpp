@@ -138,8 +138,8 @@ void TraceFile::end() {
 void TraceFile::write_pieces(std::string_view pieces) {
   while (!pieces.empty() && !error_) {
     size_t n = pieces.size();
-    const size_t best =
-        regular_ ? kWrite : PIPE_BUF;  // what a pipe takes whole or not at all; a longer piece goes alone
+    // What a pipe takes whole or not at all; a longer piece goes alone.
+    const size_t best = regular_ ? kWrite : PIPE_BUF;
     if (n > best) {
       n = whole(pieces, best);
       for (size_t most = 2 * best; n == 0; most *= 2) n = most < pieces.size() ? whole(pieces, most) : pieces.size();

@@ -40,9 +40,8 @@ class TraceFile {
   void write_behind();
   // Whose pieces these are; without one they are lines.
   void set_writer(const traces::TraceWriter* writer) { writer_ = writer; }
-  bool failed() const {
-    return error_.load(std::memory_order_relaxed) != 0;
-  }  // what else is made of the guest would be thrown away
+  // What else is made of the guest would be thrown away.
+  bool failed() const { return error_.load(std::memory_order_relaxed) != 0; }
   bool is_stderr() const;
   std::string text;  // whole pieces, appended to by writers
   // What stands there from the start on. A pipe's reader may not be there yet.
