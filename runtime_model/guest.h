@@ -88,8 +88,10 @@ class Guest {
   // Of fields longer than 8 bytes: the first word.
   uint64_t field(uint64_t record, F f) const {
     const FieldAt at = p_.layouts()[f];
+    if (!at || !record) return 0;
+    if (at.size >= 8) return word(record + static_cast<uint64_t>(at.offset));
     uint64_t v = 0;
-    return at && record && read(record + static_cast<uint64_t>(at.offset), &v, at.size < 8 ? at.size : 8) ? v : 0;
+    return read(record + static_cast<uint64_t>(at.offset), &v, at.size) ? v : 0;
   }
   uint64_t address_of(uint64_t record, F f) const {
     const FieldAt at = p_.layouts()[f];

@@ -33,15 +33,15 @@ class SharedStack {
   T& edit(size_t i) { return detail::own(chunks_[i / kChunk])[i % kChunk]; }
 
   void push_back(T v) {
-    if (size_ % kChunk == 0) chunks_.push_back(std::make_shared<Chunk>());
-    detail::own(chunks_.back()).push_back(std::move(v));
+    const size_t at = size_ / kChunk;
+    if (at == chunks_.size()) chunks_.push_back(std::make_shared<Chunk>());
+    detail::own(chunks_[at]).push_back(std::move(v));
     ++size_;
   }
   void pop_back() {
-    Chunk& last = detail::own(chunks_.back());
-    last.pop_back();
-    if (last.empty()) chunks_.pop_back();
-    --size_;
+    const size_t at = --size_ / kChunk;
+    chunks_.resize(at + 1);
+    detail::own(chunks_[at]).pop_back();
   }
   void resize_down(size_t n) {
     while (size_ > n) pop_back();
@@ -66,7 +66,9 @@ class SharedStack {
  private:
   static constexpr size_t kChunk = 1024;
   using Chunk = std::vector<T>;
-  std::vector<std::shared_ptr<Chunk>> chunks_;  // all full but the last
+  // All full but the last, or but the last two: one without elements stays, since stacks that come back to it do so
+  // often.
+  std::vector<std::shared_ptr<Chunk>> chunks_;
   size_t size_ = 0;
 };
 
@@ -80,12 +82,15 @@ class SharedMap {
     const auto it = bucket->second->find(key);
     return it == bucket->second->end() ? nullptr : &it->second;
   }
-  // Made by its default constructor if there is none. Valid until the map is copied or changed.
-  T& operator[](uint64_t key) {
+  // For writing; made by its default constructor if there is none, and whether it was. Valid until the map is copied or
+  // changed.
+  std::pair<T*, bool> edit(uint64_t key) {
     std::shared_ptr<Bucket>& bucket = buckets_[key / kBucket];
     if (!bucket) bucket = std::make_shared<Bucket>();
-    return detail::own(bucket)[key];
+    const auto [it, fresh] = detail::own(bucket).try_emplace(key);
+    return {&it->second, fresh};
   }
+  T& operator[](uint64_t key) { return *edit(key).first; }
   void erase(uint64_t key) {
     const auto bucket = buckets_.find(key / kBucket);
     if (bucket == buckets_.end() || !bucket->second->count(key)) return;

@@ -303,15 +303,14 @@ bool Tracker::entered_again(uint64_t entry) {
 
 // The goroutine at hand; nullptr before the runtime has one.
 Tracker::G* Tracker::current() {
-  const uint64_t g = guest_.current_g();
-  const uint64_t id = g ? guest_.goid(g) : 0;
-  if (!id) return nullptr;
-  if (!state_->goroutines.find(id)) ++state_->known;
-  G& known = state_->goroutines[id];
-  known.g = g;
-  known.id = id;
-  known.hi = guest_.stack_hi(g);
-  return &known;
+  const Who who = guest_.who();
+  if (!who.g || !who.goid) return nullptr;
+  const auto [known, fresh] = state_->goroutines.edit(who.goid);
+  state_->known += fresh;
+  known->g = who.g;
+  known->id = who.goid;
+  known->hi = guest_.stack_hi(who.g);
+  return known;
 }
 
 Event Tracker::make(EventBody body, const G& g) {

@@ -53,7 +53,7 @@ class JsonWriter {
     return end(p + v.size());
   }
   [[gnu::always_inline]] JsonWriter& number(std::string_view key, uint64_t v) {
-    char* p = begin(key, 21);
+    char* p = begin(key, TextBuffer::kDecimalRoom + 1);
     p += TextBuffer::write_decimal(v, p);
     *p = ',';
     return end(p + 1);
