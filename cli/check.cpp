@@ -12,10 +12,12 @@
 
 #include "cli/command_line.h"
 #include "cli/compared.h"
+#include "cli/show_insn.h"
 #include "cli/verbs.h"
 #include "emu/error.h"
 #include "traces/compare_reports.h"
 #include "traces/golden.h"
+#include "traces/insn_reader.h"
 
 namespace deferscope::cli {
 namespace {
@@ -90,6 +92,7 @@ class Checker {
 
  private:
   void one(Check& check) {
+    if (traces::InsnTrace::is_one(check.golden)) return of_instructions(check);
     traces::SharedTexts texts;
     if (check.program.empty()) check.program = program_of(check.golden);
     std::optional<traces::Golden> golden;
@@ -103,6 +106,18 @@ class Checker {
     if (flags_.update) return update(check, column, texts);
     compare(check, *std::move(golden), std::move(column), texts);
   }
+
+  // The golden is a trace of instructions: one of the run is made and compared with it.
+  void of_instructions(const Check& check) {
+    if (flags_.update) throw emu::Error(fmt::format("{}: trace --level insn makes such a trace", check.golden));
+    if (check.program.empty() || !is_program(check.program))
+      throw emu::Error(fmt::format("{}: a trace of instructions is compared with a program: name it", check.golden));
+    GuestFlags guest = flags_.guest;
+    guest.command = {check.program};
+    guest.command.insert(guest.command.end(), check.arguments.begin(), check.arguments.end());
+    status_ = std::max(status_, check_instructions(check.golden, guest));
+  }
+  static bool is_program(const std::string& path) { return fs::is_regular_file(path) && !path.ends_with(".go"); }
 
   traces::Column run_of(const Check& check, traces::SharedTexts& texts) const {
     GuestFlags guest = flags_.guest;

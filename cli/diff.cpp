@@ -6,13 +6,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "cli/command_line.h"
 #include "cli/compared.h"
+#include "cli/show_insn.h"
 #include "cli/verbs.h"
 #include "emu/error.h"
 #include "traces/compare_reports.h"
 #include "traces/compare_text.h"
+#include "traces/insn_reader.h"
 
 namespace deferscope::cli {
 namespace {
@@ -35,7 +38,23 @@ size_t terminal_width() {
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
+// Traces of instructions are compared with each other only.
+std::optional<int> of_instructions(const DiffFlags& flags) {
+  size_t n = 0;
+  for (const std::string& i : flags.inputs) n += i != "-" && traces::InsnTrace::is_one(i);
+  if (n == 0) return std::nullopt;
+  if (n != 2 || flags.inputs.size() != 2)
+    throw emu::Error("a trace of instructions is compared with another one: name two (check compares one with a run)");
+  if (flags.json || flags.semantics || flags.compare.github || !flags.compare.junit.empty() ||
+      !flags.compare.ignore.empty())
+    throw emu::Error(
+        "of instructions the first difference is told, as text: --json, --semantics, --ignore, --github and --junit "
+        "are of events");
+  return diff_instructions(flags.inputs[0], flags.inputs[1]);
+}
+
 int diff(const DiffFlags& flags) {
+  if (const auto status = of_instructions(flags)) return *status;
   const traces::StoryOptions options = story_options(flags.compare);
   traces::CompareTextOptions text = text_options(flags.compare);
   text.semantics = flags.semantics;

@@ -13,6 +13,7 @@
 
 #include "cli/command_line.h"
 #include "cli/ending.h"
+#include "cli/insn_session.h"
 #include "cli/verbs.h"
 #include "emu/machine.h"
 
@@ -38,7 +39,11 @@ int run(const RunFlags& flags) {
   // when it happens, or by finish().
   static emu::Machine* const m = boot(flags.guest).release();
   std::optional<TraceSession> trace;
-  if (flags.trace.wanted()) trace.emplace(*m, flags.trace);
+  std::optional<InsnSession> instructions;
+  if (flags.trace.instructions)
+    instructions.emplace(*m, flags.trace, flags.guest.command[0]);
+  else if (flags.trace.wanted())
+    trace.emplace(*m, flags.trace);
   const Walls walls = confine_unless_told(flags.guest, grants_of(flags.guest));
   const Ending ending(*m, {.timeout = flags.guest.timeout, .timeout_status = 125});
   int status = 0;
@@ -46,9 +51,12 @@ int run(const RunFlags& flags) {
     status = run_to_end(*m);
   } catch (const std::exception& e) {
     if (trace) trace->cut_short(e.what());
+    if (instructions) instructions->cut_short(e.what());
     throw;
   }
-  if (trace) trace->finish(Ending::signal() ? fmt::format("SIG{}", sigabbrev_np(Ending::signal())) : "");
+  const std::string ended_by = Ending::signal() ? fmt::format("SIG{}", sigabbrev_np(Ending::signal())) : "";
+  if (trace) trace->finish(ended_by);
+  if (instructions) instructions->finish(ended_by);
   if (flags.stats)
     print_stats(*m, walls, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   Ending::die();

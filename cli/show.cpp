@@ -10,19 +10,21 @@
 
 #include "cli/command_line.h"
 #include "cli/event_filter.h"
+#include "cli/show_insn.h"
 #include "cli/trace.h"
 #include "cli/verbs.h"
 #include "emu/machine_state.h"
 #include "loader/printable.h"
 #include "traces/event_text.h"
+#include "traces/insn_reader.h"
 #include "traces/trace_reader.h"
 
 namespace deferscope::cli {
 namespace {
 
 struct ShowFlags {
-  std::string file, scope = "user";
-  FilterFlags filter;
+  std::string scope;
+  InsnShowFlags insn;  // with what all traces have: file, filter
 };
 
 // Bytes of a file, or of standard input, as they come.
@@ -52,9 +54,21 @@ class Input {
   int fd_;
 };
 
+// What is of the other kind of traces is refused.
+void check_kind(const ShowFlags& flags, bool instructions) {
+  const InsnShowFlags& i = flags.insn;
+  if (instructions && (!i.filter.kinds.empty() || !flags.scope.empty()))
+    throw emu::Error(fmt::format("{}: instructions have no --kind and no --scope", i.file));
+  if (!instructions && (i.at != UINT64_MAX || i.json || !i.binary.empty()))
+    throw emu::Error(fmt::format("{}: --at, --json and --binary are for traces of instructions (.insn)", i.file));
+}
+
 int show(const ShowFlags& flags) {
-  const Filter filter(flags.filter);
-  Input input(flags.file);
+  const bool instructions = flags.insn.file != "-" && traces::InsnTrace::is_one(flags.insn.file);
+  check_kind(flags, instructions);
+  if (instructions) return show_instructions(flags.insn);
+  const Filter filter(flags.insn.filter);
+  Input input(flags.insn.file);
   std::string out;
   const auto flush = [&] {
     // A trace may come from anybody.
@@ -74,7 +88,7 @@ int show(const ShowFlags& flags) {
     flush();  // what came before the damage
     throw;
   }
-  if (trace.end() && trace.end()->complete && !flags.filter.chooses()) text.append_summary(out);
+  if (trace.end() && trace.end()->complete && !flags.insn.filter.chooses()) text.append_summary(out);
   flush();
   if (!trace.end())
     complain(fmt::format("note: {}: a prefix: the trace has no end", input.name()));
@@ -86,11 +100,15 @@ int show(const ShowFlags& flags) {
 }  // namespace
 
 void add_show(CLI::App& app, Action& action) {
-  Verb verb(app, action, "show", "Print a trace that trace -o FILE.jsonl or FILE.jsonl.zst wrote, as text");
+  Verb verb(app, action, "show", "Print a trace that trace -o FILE.jsonl, FILE.jsonl.zst or FILE.insn wrote, as text");
   auto flags = std::make_shared<ShowFlags>();
   verb.option("--scope", flags->scope, "Whose defers are shown").one_of({"user", "std", "all"});
-  add_filter_flags(verb, flags->filter);
-  verb.option("FILE", flags->file, "The trace; -: standard input").required();
+  add_filter_flags(verb, flags->insn.filter);
+  verb.option("--at", flags->insn.at, "Of instructions: the one at this position, with all that is known of it")
+      .unit("POSITION");
+  verb.flag("--json", flags->insn.json, "Of instructions: a line of JSON each (docs/trace-format.md)");
+  verb.option("--binary", flags->insn.binary, "Of instructions: where the program is now, for names").unit("FILE");
+  verb.option("FILE", flags->insn.file, "The trace; -: standard input").required();
   verb.statuses("0, also for a prefix (a line says that it is one); 2 for what is no trace, or is damaged");
   verb.example("deferscope trace -o out.jsonl.zst ./hello-defer && deferscope show --kind defer.start out.jsonl.zst");
   verb.does([flags] { return show(*flags); });

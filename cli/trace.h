@@ -19,6 +19,7 @@ struct TraceFlags {
   std::string scope;           // "": not given, which is the user's
   bool scope_chooses = false;  // what JSON Lines has, too
   bool calls = false;          // level call
+  bool instructions = false;   // level insn, to `events`: an InsnSession
   FilterFlags filter;
   uint64_t max_trace_mib = 4096;
   bool wanted() const { return !events.empty() || pipe >= 0 || !snapshots.empty(); }

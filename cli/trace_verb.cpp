@@ -15,11 +15,23 @@ struct VerbFlags {
   std::string file = "", level = "defer";
 };
 
+constexpr const char* kInstructions = ".insn";
+
+// It has everything from one position to another; the rest is chosen of it when it is shown.
+std::string instructions_of(const std::string& file, const TraceFlags& trace) {
+  if (!file.ends_with(kInstructions))
+    throw emu::Error(fmt::format("--level insn: -o FILE{} says where instructions go", kInstructions));
+  if (!trace.filter.kinds.empty() || !trace.scope.empty())
+    throw emu::Error("--level insn: instructions have no --kind and no --scope");
+  return file;
+}
+
 // Without a file: text on standard error, as of `run --events`.
 std::string events_of(const std::string& file) {
   if (file.empty()) return "-";
   if (file == "-")
     throw emu::Error("-o -: standard output is the guest's; name a file, or leave -o out for text on standard error");
+  if (file.ends_with(kInstructions)) throw emu::Error(fmt::format("-o {}: {} is of --level insn", file, kInstructions));
   if (format_of(file).kind == TraceFormat::text)
     throw emu::Error(fmt::format("-o {}: the name says the format, and ends in one of: {}", file, known_suffixes()));
   return file;
@@ -33,10 +45,13 @@ void add_trace(CLI::App& app, Action& action) {
   TraceFlags& trace = flags->run.trace;
   verb.option("-o,--output", flags->file,
               "Where it goes; the name says the format: .jsonl (JSON Lines), .jsonl.zst (compressed), .pftrace (for "
-              "ui.perfetto.dev), .json (for chrome://tracing); without it, text on standard error")
+              "ui.perfetto.dev), .json (for chrome://tracing), .insn (of --level insn); without it, text on standard "
+              "error")
       .unit("FILE");
-  verb.option("--level", flags->level, "defer: what belongs to defers; call: calls and returns too")
-      .one_of({"defer", "call"})
+  verb.option("--level", flags->level,
+              "defer: what belongs to defers; call: calls and returns too; insn: every instruction, with registers and "
+              "memory")
+      .one_of({"defer", "call", "insn"})
       .show_default();
   verb.option("--scope", trace.scope,
               "Whose calls are told (default: user), and whose defers; without it JSON Lines have everybody's defers")
@@ -50,7 +65,8 @@ void add_trace(CLI::App& app, Action& action) {
   verb.does([flags] {
     return own_failures_are_125([&] {
       TraceFlags& t = flags->run.trace;
-      t.events = events_of(flags->file);
+      t.instructions = flags->level == "insn";
+      t.events = t.instructions ? instructions_of(flags->file, t) : events_of(flags->file);
       t.calls = flags->level == "call";
       t.scope_chooses = true;
       build_source(flags->run.guest);

@@ -33,9 +33,14 @@ struct System {
 constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux},
                                {loader::Os::darwin, darwin::darwin_cpu, darwin::make_darwin}};
 
-const System& system_of(const loader::Image& image) {
+const System* find_system(loader::Os os) {
   for (const System& s : kSystems)
-    if (s.os == image.os()) return s;
+    if (s.os == os) return &s;
+  return nullptr;
+}
+
+const System& system_of(const loader::Image& image) {
+  if (const System* s = find_system(image.os())) return *s;
   throw Error(image.path() + ": programs for this system cannot be run");
 }
 
@@ -45,6 +50,16 @@ const loader::Image& runnable(const loader::Image& image) {
 }
 
 }  // namespace
+
+std::unique_ptr<Os> make_os(loader::Os os) {
+  const System* s = find_system(os);
+  return s ? s->make() : nullptr;
+}
+
+isa::CpuModel system_cpu(loader::Os os, const isa::CpuModel& model) {
+  const System* s = find_system(os);
+  return s ? s->cpu(model) : model;
+}
 
 Machine::Machine(const loader::Image& image, const GuestOptions& options, unsigned max_block)
     : image_(runnable(image)),
@@ -350,6 +365,7 @@ Stop Machine::advance(Position target, bool stops) {
       hold_budget();
 
     const Position limit = next_limit(target);
+    if (witness_) witness_->resumes(s);
     isa::fp_enter(s.cpu(), s.isa);
     RunExit exit = reference_
                        ? run_reference(limit)
@@ -363,6 +379,7 @@ Stop Machine::advance(Position target, bool stops) {
     }
     isa::fp_fold(s.cpu(), s.isa);
     isa::fp_leave();
+    if (witness_) witness_->pauses(s, exit.kind == RunExit::Fault);
     if (exit.again) passed_at_ = s.position;
     if (exit.kind == RunExit::Hook) {
       if (std::exchange(interrupted_at_hook_, false)) return give_up();
@@ -442,6 +459,11 @@ void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> a
   if (companion) heard = [companion](int fd, const uint8_t* bytes, size_t n) { companion->wrote(fd, bytes, n); };
   recording_.set_listener(std::move(heard));
   apply_hooks();
+}
+
+void Machine::set_witness(Witness* w) {
+  witness_ = w;
+  state_.memory.set_witness(w);
 }
 
 void Machine::set_watches(std::vector<Watch> watches) {

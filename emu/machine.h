@@ -33,6 +33,23 @@ struct Stop {
   uint64_t begin = 0, end = 0;  // Watchpoint: all that the instruction's watched accesses reached
 };
 
+// Sees all of a run that its instructions do not say themselves, so that they can be executed again without the guest's
+// system (traces/instruction_writer.h). Called in the middle of a run, with registers and memory exact: it may read
+// all, and change nothing.
+class Witness : public MemoryWitness {
+ public:
+  // Instructions of the current thread follow.
+  virtual void resumes(const MachineState& state) = 0;
+  // They are over: the last of them is before state.position. What follows until resumes() is the system's doing; a
+  // host call is executed, and counted, within it. `faulted`: the last one did nothing but raise a fault.
+  virtual void pauses(const MachineState& state, bool faulted) = 0;
+};
+
+// A system as those need it that only ask it for names: it has booted nothing.
+std::unique_ptr<Os> make_os(loader::Os os);
+// What the system makes of the CPU's model.
+isa::CpuModel system_cpu(loader::Os os, const isa::CpuModel& model);
+
 struct Watch {
   uint64_t address = 0;
   uint64_t size = 8;
@@ -75,6 +92,9 @@ class Machine : private HookListener {
   // that starts there because of an earlier stop at them.
   void set_hooks(std::unordered_set<uint64_t> addresses);
   void set_watches(std::vector<Watch> watches);
+  // Sees the runs from here on, which end where instructions do; nullptr: nobody. A user setting, too. It costs some
+  // nanoseconds where the TLBs miss and where the guest's system is at work. Not beside a recording.
+  void set_witness(Witness* w);
   // Whether runs stop where another thread's turn begins.
   void set_thread_stops(bool on) { thread_stops_ = on; }
 
@@ -162,6 +182,7 @@ class Machine : private HookListener {
   bool reference_ = false, thread_stops_ = false;
   bool in_call_ = false;  // left in the middle of a system call
   std::vector<Watch> watches_;
+  Witness* witness_ = nullptr;
   Companion* companion_ = nullptr;
   Position companion_seen_ = kNever;
 

@@ -289,6 +289,7 @@ void Memory::note_code(uint64_t begin, uint64_t end) {
 }
 
 void Memory::drop_frames(uint64_t begin, uint64_t end) {
+  if (witness_) witness_->replaced(begin, end);
   for (std::set<uint64_t>* pages : {&stored_, &own_pages_})
     pages->erase(pages->lower_bound(begin), pages->lower_bound(end));
   if (frames_ == 0 || begin >= kSpan) return;
@@ -550,6 +551,7 @@ void Memory::show(uint64_t object, uint64_t offset, std::span<const uint8_t> byt
         find(address);  // frame_for_write looks at the mapping found last
         std::memcpy(frame_for_write(page, m) + address % kPage, bytes.data() + (at - offset), n);
         if (is_code(page)) note_code(page, page + kPage);
+        if (witness_) witness_->replaced(page, page + kPage);
         any = true;
       }
       at += n;
@@ -648,6 +650,7 @@ bool Memory::read(uint64_t address, void* out, uint64_t n) {
     const uint8_t* from = frame_for_read(page);
     if (!from && !m.backing.bytes.empty()) from = frame_of_backing(page, m);
     if (!from) from = kZeroPage;
+    if (witness_) witness_->reached(page, from);
     std::memcpy(to + done, from + at, k);
     if (!is_watched(page)) tlb_read[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(from) - page};
   });
@@ -658,7 +661,9 @@ bool Memory::write(uint64_t address, const void* in, uint64_t n) {
   bool view = false;
   const auto store = [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
     uint8_t* to = frame_for_write(page, m);
+    if (witness_) witness_->reached(page, to);
     std::memcpy(to + at, from + done, k);
+    if (witness_) witness_->stored(page + at, to + at, k);
     view = view || m.view.file;
     if (is_code(page)) {
       dirty_code_.push_back(page);
@@ -692,7 +697,9 @@ unsigned Memory::fetch(uint64_t address, void* out, unsigned n) {
     const unsigned k = static_cast<unsigned>(std::min<uint64_t>(n - done, kPage - (at & (kPage - 1))));
     const uint8_t* from = frame_for_read(page_of(at));
     if (!from && !m->backing.bytes.empty()) from = frame_of_backing(page_of(at), *m);
-    std::memcpy(to + done, (from ? from : kZeroPage) + (at & (kPage - 1)), k);
+    if (!from) from = kZeroPage;
+    if (witness_) witness_->reached(page_of(at), from);
+    std::memcpy(to + done, from + (at & (kPage - 1)), k);
     done += k;
   }
   return done;
@@ -737,6 +744,7 @@ bool Memory::poke(uint64_t address, const void* in, uint64_t n) {
     const Mapping* m = find(at);
     std::memcpy(frame_for_write(page, *m) + (at & (kPage - 1)), from + done, k);
     note_code(page, page + kPage);
+    if (witness_) witness_->replaced(page, page + kPage);
     done += k;
   }
   flush_tlb();

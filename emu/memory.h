@@ -74,6 +74,21 @@ struct Frame;
 struct Node;
 }  // namespace detail
 
+// Sees what a memory is to its guest, page by page, so that it can be kept (Machine::set_witness). Called in the middle
+// of things: nothing may be changed.
+class MemoryWitness {
+ public:
+  virtual ~MemoryWitness() = default;
+  // The page is read, fetched from or about to be stored to: told at least once after flush_tlb, before the access.
+  // `bytes`: all of it as it is.
+  virtual void reached(uint64_t page, const uint8_t* bytes) = 0;
+  // n bytes within one page were stored: at least all that is stored while no instruction executes, and all that goes
+  // to pages of code.
+  virtual void stored(uint64_t address, const uint8_t* bytes, uint64_t n) = 0;
+  // These pages hold something else now, or are no more.
+  virtual void replaced(uint64_t begin, uint64_t end) = 0;
+};
+
 class Memory {
  public:
   Memory();
@@ -171,6 +186,7 @@ class Memory {
   // Pages from which code was translated: stores to them are not entered into the write TLB and are reported.
   void mark_code(uint64_t page);
   bool is_code(uint64_t page) const { return code_pages_.count(page) != 0; }
+  const std::unordered_set<uint64_t>& code_pages() const { return code_pages_; }
   std::vector<uint64_t>
   take_dirty_code();  // pages of code written, unmapped or re-protected since the last call; they are unmarked
   bool code_dirty() const { return !dirty_code_.empty(); }
@@ -179,6 +195,8 @@ class Memory {
   void set_watched_pages(std::unordered_set<uint64_t> pages);
   bool any_watched() const { return !watched_.empty(); }
   bool is_watched(uint64_t page) const { return !watched_.empty() && watched_.count(page) != 0; }
+  // nullptr: none. A setting of this object: copies have none, assignment keeps it.
+  void set_witness(MemoryWitness* w) { witness_ = w; }
   // True iff the page holds the very same frame in both values: it was not written in between.
   static bool same_frame(const Memory& a, const Memory& b, uint64_t page);
   // Every resident page, in address order.
@@ -216,6 +234,7 @@ class Memory {
   std::unordered_set<uint64_t> code_pages_;
   std::vector<uint64_t> dirty_code_;
   std::unordered_set<uint64_t> watched_;
+  MemoryWitness* witness_ = nullptr;
 };
 
 // Frames and nodes alive in the process, in bytes: what all Memory values together hold.

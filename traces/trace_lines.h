@@ -14,8 +14,11 @@ enum class TraceLine : uint8_t { header, end, count };
 inline const char* to_string(TraceLine l) { return l == TraceLine::header ? "header" : "end"; }
 
 // What a trace tells of.
-enum class TraceLevel : uint8_t { defer, call, count };
-inline const char* to_string(TraceLevel l) { return l == TraceLevel::defer ? "defer" : "call"; }
+enum class TraceLevel : uint8_t { defer, call, insn, count };
+inline const char* to_string(TraceLevel l) {
+  static constexpr const char* kNames[] = {"defer", "call", "insn"};
+  return kNames[static_cast<size_t>(l)];
+}
 
 #define PART(name, meaning)                          \
   struct name {                                      \
