@@ -34,8 +34,7 @@ class PieceFile {
   PieceFile(const PieceFile&) = delete;
 
   void write(std::string_view piece) {
-    if (piece.size() > left_)
-      throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, path_));
+    if (piece.size() > left_) throw emu::Error(fmt::format("--max-trace {} reached: {} ends there", max_mib_, path_));
     left_ -= piece.size();
     for (size_t done = 0; done < piece.size();) {
       const ssize_t n = ::write(fd_, piece.data() + done, piece.size() - done);

@@ -1,7 +1,6 @@
 #include "cli/show_insn.h"
 
 #include <fmt/format.h>
-
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,15 +57,20 @@ void say_how_it_ended(const std::string& name, const traces::InsnTrace& trace) {
   else if (!trace.end()->complete)
     complain(fmt::format("note: {}: the guest did not end: {}", name, trace.end()->why));
   if (trace.torn())
-    complain(fmt::format("note: {}: the guest stored to a file that it had mapped twice: what it read there afterwards "
-                         "may be told wrongly",
-                         name));
+    complain(
+        fmt::format("note: {}: the guest stored to a file that it had mapped twice: what it read there afterwards "
+                    "may be told wrongly",
+                    name));
 }
 
 class Shower {
  public:
   explicit Shower(const InsnShowFlags& flags)
-      : flags_(flags), filter_(flags.filter), trace_(flags.file), program_(program_of(trace_, flags.binary)), text_(trace_, program_.get()) {
+      : flags_(flags),
+        filter_(flags.filter),
+        trace_(flags.file),
+        program_(program_of(trace_, flags.binary)),
+        text_(trace_, program_.get()) {
     if (!program_ && (!flags.filter.function.empty() || flags.filter.goroutine))
       throw emu::Error("--function and --goroutine need the program: --binary FILE says where it is");
   }
@@ -116,8 +120,8 @@ class Shower {
 };
 
 // How one of two traces stands where they differ.
-std::string side(const char* mark, const std::string& name, traces::InsnTrace& trace, bool there, const std::string& binary,
-                 const std::function<bool(uint8_t)>& marked) {
+std::string side(const char* mark, const std::string& name, traces::InsnTrace& trace, bool there,
+                 const std::string& binary, const std::function<bool(uint8_t)>& marked) {
   std::string out = fmt::format("{} {}\n", mark, name);
   if (!there) return out + "  it has no instruction there\n";
   const std::unique_ptr<model::Program> program = program_of(trace, binary);
@@ -190,9 +194,10 @@ int diff_instructions(const std::string& a, const std::string& b, const std::str
                       const std::string& binary_b) {
   traces::InsnTrace x(a), y(b);
   if (x.header().goarch != y.header().goarch)
-    throw emu::Error(fmt::format("{} is of {}, {} of {}: their instructions cannot be compared", a, x.header().goarch, b,
-                                 y.header().goarch));
-  for (const auto& [name, trace] : {std::pair(a, &x), std::pair(b, &y)}) say_how_it_ended(loader::printable(name), *trace);
+    throw emu::Error(fmt::format("{} is of {}, {} of {}: their instructions cannot be compared", a, x.header().goarch,
+                                 b, y.header().goarch));
+  for (const auto& [name, trace] : {std::pair(a, &x), std::pair(b, &y)})
+    say_how_it_ended(loader::printable(name), *trace);
   if (x.header().sha256 != y.header().sha256) complain("note: they are of two programs");
   const auto found = traces::first_difference(x, y);
   if (!found) {
@@ -200,7 +205,9 @@ int diff_instructions(const std::string& a, const std::string& b, const std::str
     return 0;
   }
   const bool both = found->there[0] && found->there[1];
-  const auto registers = [](const traces::InsnTrace& t) { return traces::insn::registers_of(t.state().isa, t.state().cpu()); };
+  const auto registers = [](const traces::InsnTrace& t) {
+    return traces::insn::registers_of(t.state().isa, t.state().cpu());
+  };
   const auto rx = registers(x), ry = registers(y);
   const auto marked = [&](uint8_t i) { return both && rx[i] != ry[i]; };
   print(fmt::format("They are the same up to position {}.\n", found->position));

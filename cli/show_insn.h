@@ -10,8 +10,8 @@ namespace deferscope::cli {
 
 struct InsnShowFlags {
   std::string file;
-  std::string binary;            // "": where the trace says that it was
-  uint64_t at = UINT64_MAX;      // if given: this one alone, with all that is known of it
+  std::string binary;        // "": where the trace says that it was
+  uint64_t at = UINT64_MAX;  // if given: this one alone, with all that is known of it
   bool json = false;
   FilterFlags filter;
 };

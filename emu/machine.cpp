@@ -28,7 +28,7 @@ Position slice_at(Position p) { return p < kEvenSlices ? kSlice : 1 + mix(0, p) 
 struct System {
   loader::Os os;
   isa::CpuModel (*cpu)(isa::CpuModel model);
-  std::unique_ptr<Os> (*make)();
+  std::unique_ptr<Os> (*make)(isa::Isa isa);
 };
 constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux},
                                {loader::Os::darwin, darwin::darwin_cpu, darwin::make_darwin}};
@@ -51,9 +51,9 @@ const loader::Image& runnable(const loader::Image& image) {
 
 }  // namespace
 
-std::unique_ptr<Os> make_os(loader::Os os) {
+std::unique_ptr<Os> make_os(loader::Os os, isa::Isa isa) {
   const System* s = find_system(os);
-  return s ? s->make() : nullptr;
+  return s ? s->make(isa) : nullptr;
 }
 
 isa::CpuModel system_cpu(loader::Os os, const isa::CpuModel& model) {
@@ -73,7 +73,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
   if (const char* engine = std::getenv("DEFERSCOPE_ENGINE")) engine_.use_host_code(engine);
   state_.isa = image.isa();
   state_.memory.byte_limit = options.max_memory;
-  state_.os = system_of(image).make();
+  state_.os = system_of(image).make(image.isa());
   state_.os->boot(state_, recording_, image_, options_);
   state_.slice_end = kSlice;
   engine_.set_hook_listener(this);

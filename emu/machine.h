@@ -46,7 +46,7 @@ class Witness : public MemoryWitness {
 };
 
 // A system as those need it that only ask it for names: it has booted nothing.
-std::unique_ptr<Os> make_os(loader::Os os);
+std::unique_ptr<Os> make_os(loader::Os os, isa::Isa isa);
 // What the system makes of the CPU's model.
 isa::CpuModel system_cpu(loader::Os os, const isa::CpuModel& model);
 

@@ -47,12 +47,12 @@ enum class Record : uint8_t {
 
 // Registers as the format numbers them.
 enum Register : uint8_t {
-  kInteger = 0,   // 0…31: isa::Reg
-  kPc = 32,       // RIP, PC
-  kFlags = 33,    // EFLAGS, NZCV
-  kThread = 34,   // FS base, TPIDR_EL0
-  kThread2 = 35,  // GS base, TPIDRRO_EL0
-  kFloat = 36,    // MXCSR, FPCR
+  kInteger = 0,        // 0…31: isa::Reg
+  kPc = 32,            // RIP, PC
+  kFlags = 33,         // EFLAGS, NZCV
+  kThread = 34,        // FS base, TPIDR_EL0
+  kThread2 = 35,       // GS base, TPIDRRO_EL0
+  kFloat = 36,         // MXCSR, FPCR
   kFloatStatus = 37,   // FPSR
   kMonitor = 38,       // of LDXR: address,
   kMonitorBytes = 39,  // and bytes

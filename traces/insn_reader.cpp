@@ -26,9 +26,9 @@ using insn::Row;
 
 namespace {
 
-constexpr size_t kMostUnpacked = 64;           // pieces kept
-constexpr uint32_t kMostBytes = 64u << 20;     // of a piece, as it would be if it were whole
-constexpr uint64_t kMostOfEnd = 1u << 30;      // of the index
+constexpr size_t kMostUnpacked = 64;        // pieces kept
+constexpr uint32_t kMostBytes = 64u << 20;  // of a piece, as it would be if it were whole
+constexpr uint64_t kMostOfEnd = 1u << 30;   // of the index
 constexpr uint64_t kAddresses = uint64_t{1} << 48;
 
 }  // namespace
@@ -288,7 +288,8 @@ InsnTrace::InsnTrace(const std::string& path) : file_(path) {
   EventReader reader(path);
   const size_t line = file_.header().find('\n');
   reader.read(std::string_view(file_.header()).substr(0, line), header_);
-  if (line != std::string::npos) binary_ = file_.header().substr(line + 1, file_.header().find('\n', line + 1) - line - 1);
+  if (line != std::string::npos)
+    binary_ = file_.header().substr(line + 1, file_.header().find('\n', line + 1) - line - 1);
   if (file_.end()) {
     const std::string& text = *file_.end();
     const size_t cut = text.find('\n');
@@ -308,7 +309,7 @@ InsnTrace::InsnTrace(const std::string& path) : file_(path) {
   engine_ = std::make_unique<emu::Engine>(isa_, cpu_);
   engine_->use_host_code("auto");
   state_.isa = isa_;
-  state_.os = emu::make_os(os);
+  state_.os = emu::make_os(os, isa_);
 }
 
 InsnTrace::~InsnTrace() = default;
@@ -371,10 +372,11 @@ void InsnTrace::apply(const Item& item) {
       state_.position = item.position;
       auto& threads = state_.threads;
       const auto at = std::find_if(threads.begin(), threads.end(), [&](const auto& t) { return t.tid == item.tid; });
+      const bool fresh = at == threads.end();
       state_.current = static_cast<size_t>(at - threads.begin());
-      if (at == threads.end()) threads.emplace_back().tid = item.tid;
+      if (fresh) threads.emplace_back().tid = item.tid;
       isa::CpuState& cpu = state_.cpu();
-      insn::Registers r = at == threads.end() ? insn::Registers{} : insn::registers_of(isa_, cpu);
+      insn::Registers r = fresh ? insn::Registers{} : insn::registers_of(isa_, cpu);
       for (const auto& [reg, more] : item.registers) r[reg] += more;
       insn::set_registers(isa_, r, cpu);
       break;
@@ -448,10 +450,11 @@ void InsnTrace::execute(emu::Position limit) {
     }
     isa::fp_fold(cpu, isa_);
     isa::fp_leave();
-    const bool goes_on = exit.kind == emu::RunExit::Budget ||
-                         (exit.kind == emu::RunExit::Syscall && state_.position == limit);
+    const bool goes_on =
+        exit.kind == emu::RunExit::Budget || (exit.kind == emu::RunExit::Syscall && state_.position == limit);
     if (!goes_on)
-      file_.fail(fmt::format("position {}: the instruction at {:#x} cannot be executed as it was", state_.position, cpu.pc));
+      file_.fail(
+          fmt::format("position {}: the instruction at {:#x} cannot be executed as it was", state_.position, cpu.pc));
   }
 }
 

@@ -38,8 +38,8 @@ std::string insn_register_name(isa::Isa isa, uint8_t n) {
   if (n >= insn::kVector)
     return fmt::format("{}.{}", vector_name(isa, (n - insn::kVector) / 2), (n - insn::kVector) % 2 ? "hi" : "lo");
   static constexpr const char* kNames[][2] = {
-      {"PC", "PC"},        {"FLAGS", "NZCV"},       {"FS", "TPIDR_EL0"},   {"GS", "TPIDRRO_EL0"},
-      {"MXCSR", "FPCR"},   {"FPSR", "FPSR"},        {"monitor", "monitor"}, {"monitor bytes", "monitor bytes"},
+      {"PC", "PC"},      {"FLAGS", "NZCV"}, {"FS", "TPIDR_EL0"},    {"GS", "TPIDRRO_EL0"},
+      {"MXCSR", "FPCR"}, {"FPSR", "FPSR"},  {"monitor", "monitor"}, {"monitor bytes", "monitor bytes"},
   };
   return kNames[n - insn::kPc][arm];
 }
@@ -58,9 +58,7 @@ std::string InsnText::function() const {
   return f ? std::string(f->name()) : std::string();
 }
 
-uint64_t InsnText::goroutine() const {
-  return p_ ? model::Guest(*p_, t_.state()).who(t_.state().thread()).goid : 0;
-}
+uint64_t InsnText::goroutine() const { return p_ ? model::Guest(*p_, t_.state()).who(t_.state().thread()).goid : 0; }
 
 std::string InsnText::place() const {
   const uint64_t pc = t_.state().cpu().pc;
@@ -76,7 +74,12 @@ std::string InsnText::line() const {
   return fmt::format("{}:{}", l.file.substr(l.file.rfind('/') + 1), l.line);
 }
 
-Prediction InsnText::next() const { return predict(t_.state(), t_.cpu_model(), *this); }
+Prediction InsnText::next() const {
+  Prediction e;
+  if (!t_.host_call()) return predict(t_.state(), t_.cpu_model(), *this);
+  e.isa = t_.state().isa, e.before = e.after = t_.state().cpu(), e.pc = e.before.pc;
+  return e;
+}
 
 std::string InsnText::instruction(const Prediction& e) const {
   if (t_.host_call()) return "(a function of the system)";
@@ -159,7 +162,11 @@ void InsnText::append_json(std::string& out) const {
   w.end_list().list("writes");
   for (const Change& c : e.changes)
     if (shows && c.kind == Change::Memory)
-      w.open().hex("address", c.address).number("bytes", c.bytes).hex("value", c.bytes > 8 ? c.vec_after.lo : c.after).close();
+      w.open()
+          .hex("address", c.address)
+          .number("bytes", c.bytes)
+          .hex("value", c.bytes > 8 ? c.vec_after.lo : c.after)
+          .close();
   w.end_list().close().end_line();
 }
 
@@ -169,15 +176,16 @@ namespace {
 
 bool same_state(const InsnTrace& a, const InsnTrace& b) {
   const emu::MachineState &x = a.state(), &y = b.state();
-  return x.position == y.position && x.thread().tid == y.thread().tid && (a.host_call() != nullptr) == (b.host_call() != nullptr) &&
-         a.at_fault() == b.at_fault() &&
+  return x.position == y.position && x.thread().tid == y.thread().tid &&
+         (a.host_call() != nullptr) == (b.host_call() != nullptr) && a.at_fault() == b.at_fault() &&
          insn::registers_of(x.isa, x.cpu()) == insn::registers_of(y.isa, y.cpu());
 }
 
 // Chunks that say the same at the traces' begins: what is executed there is the same.
 size_t equal_chunks(InsnTrace& a, InsnTrace& b) {
   size_t n = 0;
-  while (n < a.chunks() && n < b.chunks() && a.chunk_begin(n) == b.chunk_begin(n) && a.chunk_bytes(n) == b.chunk_bytes(n))
+  while (n < a.chunks() && n < b.chunks() && a.chunk_begin(n) == b.chunk_begin(n) &&
+         a.chunk_bytes(n) == b.chunk_bytes(n))
     ++n;
   return n;
 }

@@ -45,9 +45,9 @@ void set_registers(isa::Isa isa, const Registers& from, isa::CpuState& c) {
 
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 20;          // of records and pages together
-constexpr size_t kMostWaiting = 16;              // pieces
-constexpr uint64_t kChunkPages = 16 << 10;       // stored ones: a chunk that reaches much is shorter
+constexpr size_t kPieceBytes = 1 << 20;            // of records and pages together
+constexpr size_t kMostWaiting = 16;                // pieces
+constexpr uint64_t kChunkPages = 16 << 10;         // stored ones: a chunk that reaches much is shorter
 constexpr size_t kMostNumbered = size_t{1} << 20;  // pages that are known to be stored; then it begins anew
 constexpr int kLevel = 1;
 
@@ -245,7 +245,8 @@ void InsnWriter::piece(Kind kind, std::string_view records, std::string_view pag
   std::string raw(records);
   raw += pages;
   made_.resize(sizeof head + ZSTD_compressBound(raw.size()));
-  const size_t n = ZSTD_compress(made_.data() + sizeof head, made_.size() - sizeof head, raw.data(), raw.size(), kLevel);
+  const size_t n =
+      ZSTD_compress(made_.data() + sizeof head, made_.size() - sizeof head, raw.data(), raw.size(), kLevel);
   if (ZSTD_isError(n)) throw std::bad_alloc();
   head.kind = kind, head.raw = static_cast<uint32_t>(raw.size()), head.stored = static_cast<uint32_t>(n);
   head.records = static_cast<uint32_t>(records.size());
@@ -257,6 +258,15 @@ void InsnWriter::piece(Kind kind, std::string_view records, std::string_view pag
 }
 
 void InsnWriter::finish(std::string_view end) {
+  const uint64_t now = m_.state().position;
+  if (active_ && !executing_ && now > paused_) {  // the guest ended in a function of the system's
+    tell_pause();
+    put(raw_.records, Record::resume);
+    put_position(now);
+    put(raw_.records, static_cast<uint64_t>(tid_));
+    put(raw_.records, 0);
+    paused_ = now, told_ = faulted_ = false;
+  }
   if (active_) stop();
   over_ = true;
   worker_.finish();

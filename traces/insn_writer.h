@@ -21,8 +21,8 @@ struct InsnOptions {
 
 class InsnWriter final : public emu::Witness {
  public:
-  // `header`: text for readers (docs/trace-format.md). `write` is called in a thread of the writer's own with pieces, in order, each whole;
-  // what it throws is thrown on. From here on it is the machine's witness.
+  // `header`: text for readers (docs/trace-format.md). `write` is called in a thread of the writer's own with pieces,
+  // in order, each whole; what it throws is thrown on. From here on it is the machine's witness.
   InsnWriter(emu::Machine& machine, std::string_view header, InsnOptions options,
              std::function<void(std::string_view)> write);
   ~InsnWriter() override;

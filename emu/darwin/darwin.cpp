@@ -39,7 +39,7 @@ DirectCall direct_call(const State& s, const isa::CpuState& cpu) {
 std::optional<uint64_t> place_of(const State& s, uint64_t pc) {
   const Layout& l = layout_of(s);
   const uint64_t place = (pc - l.calls) / kCallSize;
-  if (pc < l.calls || (pc - l.calls) % kCallSize != 0 || place >= kSpecialCalls + s.imports->size())
+  if (!s.imports || pc < l.calls || (pc - l.calls) % kCallSize != 0 || place >= kSpecialCalls + s.imports->size())
     return std::nullopt;
   return place;
 }
@@ -83,6 +83,7 @@ std::string library_name(const std::string& path) {
 
 class Darwin final : public Os {
  public:
+  explicit Darwin(isa::Isa isa) { s_.isa = isa; }
   std::unique_ptr<Os> clone() const override { return std::make_unique<Darwin>(*this); }
   void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) override {
     boot_process(s_, m, host, image, options);
@@ -226,7 +227,7 @@ isa::CpuModel darwin_cpu(isa::CpuModel model) {
   return model;
 }
 
-std::unique_ptr<Os> make_darwin() { return std::make_unique<Darwin>(); }
+std::unique_ptr<Os> make_darwin(isa::Isa isa) { return std::make_unique<Darwin>(isa); }
 
 Result resume_call(Context& context) {
   Call c(static_cast<State&>(context.s), context);

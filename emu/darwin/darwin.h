@@ -8,7 +8,7 @@
 
 namespace deferscope::emu::darwin {
 
-std::unique_ptr<Os> make_darwin();
+std::unique_ptr<Os> make_darwin(isa::Isa isa = isa::Isa::x86_64);
 // The CPU as Darwin has set it up.
 isa::CpuModel darwin_cpu(isa::CpuModel model);
 

@@ -33,6 +33,7 @@ std::string unsupported_call(const State& s, const isa::CpuState& cpu) {
 
 class Linux final : public Os {
  public:
+  explicit Linux(isa::Isa isa) { s_.isa = isa; }
   std::unique_ptr<Os> clone() const override { return std::make_unique<Linux>(*this); }
   void boot(MachineState& m, HostPort& host, const loader::Image& image, const GuestOptions& options) override {
     boot_process(s_, m, host, image, options);
@@ -122,7 +123,7 @@ isa::CpuModel linux_cpu(isa::CpuModel model) {
   return model;
 }
 
-std::unique_ptr<Os> make_linux() { return std::make_unique<Linux>(); }
+std::unique_ptr<Os> make_linux(isa::Isa isa) { return std::make_unique<Linux>(isa); }
 
 Result resume_call(Context& context) {
   Call c(static_cast<State&>(context.s), context);

@@ -16,7 +16,7 @@
 
 namespace deferscope::emu::linux_ {
 
-std::unique_ptr<Os> make_linux();
+std::unique_ptr<Os> make_linux(isa::Isa isa = isa::Isa::x86_64);
 // The CPU as Linux has set it up.
 isa::CpuModel linux_cpu(isa::CpuModel model);
 

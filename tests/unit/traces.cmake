@@ -5,6 +5,10 @@ target_compile_definitions(traces_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFE
 # What comparison stands on.
 deferscope_test(align_test SOURCES unit/align_test.cpp LIBS deferscope_traces)
 
+# Traces of instructions, read back. In both trees: in Release more guests, whole.
+deferscope_test(insn_trace_test SOURCES unit/insn_trace_test.cpp LIBS deferscope_traces LABELS guests)
+target_compile_definitions(insn_trace_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
+
 # Every JSON output against its schema, every event stream against what must be true of any program's. `./dev test --all`: more cases.
 if(NOT DEFERSCOPE_SANITIZE)
   foreach(shard RANGE 3)
