@@ -260,6 +260,24 @@ class Bench:
         if own:
             self.reach("memory beyond the guest's own", f"{max(own):.0f} MiB", max(own) <= 64, max(own) <= 64)
 
+    FAR = {"heap": "a list of 256 MiB in scattered order", "tree": "a search tree of a million nodes", "deep": "a stack a million frames deep"}
+
+    def far(self):
+        """What lies far apart in memory."""
+        rows = []
+        for arch in QEMU:
+            for section, what in self.FAR.items():
+                try:
+                    row, ratio, *_ = self.plain_row(f"{what}, {arch}", arch, [self.guest("far", arch), section], 1 if self.quick else 3)
+                except Missing as e:
+                    note(str(e))
+                    continue
+                rows.append(row)
+                if ratio:
+                    self.reach(f"far apart: {what} ({arch})", f"{ratio:.2f}×", ratio >= 0.8, ratio >= 1.1)
+        if rows:
+            self.add("Far apart in memory", table(self.PLAIN, rows))
+
     def esbuild_rows(self):
         rows = []
         for arch in QEMU:
@@ -431,6 +449,30 @@ class Bench:
                              number(median(samples, lambda s: s.cpu))])
         if rows:
             self.add("Calls to a file, against the run without", table(["run", "s", "M/s", "time : plain", "CPU s of all threads"], rows))
+
+    def instructions_kept(self):
+        """trace --level insn, whole processes, against run; and what reading it back takes."""
+        rows = []
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch)]
+            except Missing as e:
+                note(str(e))
+                continue
+            path = self.tmp / "all.insn"
+            words = [self.ds, "trace", "--stats", "--level", "insn", "-o", path, *argv]
+            got = interleaved({"plain": lambda: self.deferscope(argv), "insn": lambda: self.fresh(path, lambda _: Sample(words))}, self.repetitions)
+            n = self.instructions(got["plain"][0])
+            at = Sample([self.ds, "show", "--at", str(n - 1000), path]).seconds
+            lines = Sample([self.ds, "show", "--from", str(n // 2), "--to", str(n // 2 + 200_000), path])
+            each = path.stat().st_size / n
+            for name, samples in got.items():
+                rate = n / median(samples) / 1e6
+                what = f"{each:.3f} B an instruction; `show --at` the end {1000 * at:.0f} ms, `show` {lines.out.count(bytes([10])) / lines.seconds / 1000:,.0f} thousand lines/s"
+                rows.append([f"{name}, {arch}", timed(samples), number(rate), f"{median(samples) / median(got['plain']):.2f}×", number(median(samples, lambda s: s.cpu)), what if name == "insn" else ""])
+            self.reach(f"full trace, registers and memory ({arch})", f"{number(rate)} M/s, {each:.3f} B", rate >= 50 and each <= 4, rate >= 200 and each <= 2)
+        if rows:
+            self.add("Every instruction to a file, against the run without", table(["run", "s", "M/s", "time : plain", "CPU s of all threads", ""], rows))
 
     def fresh(self, path, run):
         """A run that writes a file which was not there: giving back the old one's pages is not its work."""
@@ -624,9 +666,11 @@ class Bench:
         ("plain run of the benchmark guest", "≥ 0.9× qemu-user's speed", "≥ 1.3×"),
         ("esbuild bundling a program", "≥ 0.8×", "≥ 1.2×"),
         ("four big real programs, geometric mean", "≥ 0.8×", "≥ 1.1×"),
+        ("far apart", "≥ 0.8×", "≥ 1.1×"),
         ("the interpreter itself", "≥ 0.4×", "≥ 0.5×"),
         ("events on", "≥ 0.85× own plain run", "≥ 0.95×"),
         ("calls told", "≥ 0.3× own plain run", "≥ 0.5×"),
+        ("full trace, registers and memory", "≥ 50 M/s, ≤ 4 B an instruction", "≥ 200 M/s, ≤ 2 B"),
         ("a native callback per instruction, pc only", "≥ 430 M/s (qemu's plugin, measured once)", "≥ 516 M/s"),
         ("recording for time travel", "≤ 1.2× own plain run", "≤ 1.1×, ≤ 0.1 B an instruction"),
         ("seek, reverse step", "p95 ≤ 10 ms, ≤ 1 ms", "p95 ≤ 5 ms, ≤ 0.1 ms"),
@@ -653,7 +697,7 @@ class Bench:
         return table(["work", "must", "aim", "measured", "reached"], rows)
 
     def go(self):
-        for part in (self.plain, self.big, self.callbacks, self.watching, self.events, self.calls, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.listing, self.pieces):
+        for part in (self.plain, self.far, self.big, self.callbacks, self.watching, self.events, self.calls, self.instructions_kept, self.travel, self.stepping, self.prompt, self.start_up, self.kernels, self.listing, self.pieces):
             part()
         text = self.targets()
         print(f"\nTargets\n\n{text}")
@@ -696,7 +740,7 @@ def main():
     parser.add_argument("--guests", action="append", metavar="DIR", help="where the guests are (also DEFERSCOPE_GUESTS); default build/guests, build/guests-core")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="the build to measure")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--only", action="append", help="only these parts: plain big callbacks watching events calls travel stepping prompt start_up kernels listing pieces")
+    parser.add_argument("--only", action="append", help="only these parts: plain far big callbacks watching events calls instructions_kept travel stepping prompt start_up kernels listing pieces")
     args = parser.parse_args()
     environment = os.environ.get("DEFERSCOPE_GUESTS")
     args.guests = args.guests or ([environment] if environment else [ROOT / "build" / "guests", ROOT / "build" / "guests-core"])

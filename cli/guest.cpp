@@ -55,6 +55,9 @@ void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
               "What runs the guest: auto makes host code of what is hot, jit of everything, interp of nothing; changes "
               "speed only")
       .one_of({"auto", "interp", "jit"});
+  verb.flag("--selfcheck", f.self_check,
+            "Execute everything a second time with the reference evaluator and end the run where the two differ; some "
+            "million instructions a second");
 }
 
 Option add_guest_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
@@ -159,6 +162,7 @@ std::unique_ptr<emu::Machine> make_machine(const loader::Image& image, const Gue
   const std::string engine = !f.engine.empty() ? f.engine : told ? told : "auto";
   if (!m->engine().use_host_code(engine) && f.engine == "jit")
     throw emu::Error("--engine jit: there is no host code for this machine; auto and interp run everywhere");
+  if (f.self_check) m->check_itself();
   return m;
 }
 

@@ -32,6 +32,7 @@ struct GuestFlags {
   uint64_t timeout = 0;           // seconds; 0: no limit
   bool no_confine = false;
   unsigned block = 64;
+  bool self_check = false;
   std::string engine;  // "": auto, or as DEFERSCOPE_ENGINE says
 };
 

@@ -56,6 +56,7 @@ class PieceFile {
 struct InsnSession::Body {
   Body(emu::Machine& m, const TraceFlags& flags, const std::string& binary)
       : machine(m), file(flags.events, flags.max_trace_mib) {
+    if (m.checks_itself()) throw emu::Error("--selfcheck and --level insn exclude each other");
     const model::Program program(m.image());
     traces::TraceHeader header = traces::header_of(m, program, DEFERSCOPE_VERSION);
     header.level = model::TraceLevel::insn;

@@ -10,6 +10,7 @@
 #include "emu/darwin/darwin.h"
 #include "emu/hash.h"
 #include "emu/linux/linux.h"
+#include "emu/self_check.h"
 #include "isa/fp_env.h"
 #include "isa/lift.h"
 
@@ -71,6 +72,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
   reference_ = max_block == 0;
   // For tests: all machines of the process, unless more is said (Engine::use_host_code).
   if (const char* engine = std::getenv("DEFERSCOPE_ENGINE")) engine_.use_host_code(engine);
+  if (std::getenv("DEFERSCOPE_SELFCHECK")) check_itself();
   state_.isa = image.isa();
   state_.memory.byte_limit = options.max_memory;
   state_.os = system_of(image).make(image.isa());
@@ -150,6 +152,7 @@ Position Machine::next_limit(Position target) const {
     const uint64_t used = going_back_bytes(), most = budget_ + budget_ / 8;
     limit = std::min(limit, s.position + std::max<Position>(kLeast, used < most ? (most - used) / (2 * kPage) : 0));
   }
+  if (witness_longest_ != kNever) limit = std::min(limit, s.position + witness_longest_);
   return std::min(limit, options_.max_instructions);
 }
 
@@ -461,9 +464,15 @@ void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> a
   apply_hooks();
 }
 
-void Machine::set_witness(Witness* w) {
+void Machine::set_witness(Witness* w, Position longest) {
   witness_ = w;
+  witness_longest_ = w ? longest : kNever;
   state_.memory.set_witness(w);
+}
+
+void Machine::check_itself() {
+  self_check_ = std::make_unique<SelfCheck>(cpu_);
+  set_witness(self_check_.get(), SelfCheck::kLongest);
 }
 
 void Machine::set_watches(std::vector<Watch> watches) {

@@ -94,7 +94,12 @@ class Machine : private HookListener {
   void set_watches(std::vector<Watch> watches);
   // Sees the runs from here on, which end where instructions do; nullptr: nobody. A user setting, too. It costs some
   // nanoseconds where the TLBs miss and where the guest's system is at work. Not beside a recording.
-  void set_witness(Witness* w);
+  // `longest`: instructions between two of its calls of resumes() at most.
+  void set_witness(Witness* w, Position longest = kNever);
+  // From here on all that the engine executes is compared with the reference evaluator (self_check.h), which is its
+  // witness; some million instructions a second. A difference throws Error.
+  void check_itself();
+  bool checks_itself() const { return self_check_ != nullptr; }
   // Whether runs stop where another thread's turn begins.
   void set_thread_stops(bool on) { thread_stops_ = on; }
 
@@ -183,6 +188,8 @@ class Machine : private HookListener {
   bool in_call_ = false;  // left in the middle of a system call
   std::vector<Watch> watches_;
   Witness* witness_ = nullptr;
+  Position witness_longest_ = kNever;
+  std::unique_ptr<Witness> self_check_;
   Companion* companion_ = nullptr;
   Position companion_seen_ = kNever;
 

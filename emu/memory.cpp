@@ -1,8 +1,11 @@
 // Guest memory: the interval map, the copy-on-write radix table of frames, checked access.
 #include "emu/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "emu/error.h"
@@ -12,23 +15,76 @@ namespace deferscope::emu {
 namespace detail {
 
 // What one of each takes, the allocator's share included.
-constexpr uint64_t kFrameCost = kPage + 160, kBackedFrameCost = 48, kNodeCost = 4160, kMappingCost = 208;
+constexpr uint64_t kFrameCost = kPage + 64, kBackedFrameCost = 48, kNodeCost = 4160, kMappingCost = 208;
 
 uint64_t live_bytes = 0;
 
-// A page's bytes: those of the mapping's backing as long as nobody writes to it, else an OwnFrame's.
+// Pages that frames own, in large pieces of memory of their own: what a frame says lies close together, and a guest's
+// large heap, walked in any order, takes few entries of the host's TLB. They are never given back, but used again.
+class Pages {
+ public:
+  uint8_t* take() {
+#ifdef __SANITIZE_ADDRESS__
+    return new uint8_t[kPage];
+#else
+    if (Free* const page = free_) return free_ = page->next, reinterpret_cast<uint8_t*>(page);
+    if (fresh_ == end_) grow();
+    return std::exchange(fresh_, fresh_ + kPage);
+#endif
+  }
+  void give(uint8_t* page) {
+#ifdef __SANITIZE_ADDRESS__
+    delete[] page;
+#else
+    free_ = new (page) Free{free_};
+#endif
+  }
+
+ private:
+  struct Free {
+    Free* next;
+  };
+  static constexpr size_t kSmall = 64 << 10, kLarge = 2 << 20;  // bytes at once; kLarge: as x86-64 and arm64 have it
+  static constexpr unsigned kSmallOnes = 128;                   // a small guest takes no huge page
+
+  void grow() {
+    const bool large = pieces_ >= kSmallOnes;
+    const size_t size = large ? kLarge : kSmall, room = large ? 2 * kLarge : kSmall;
+    void* const at = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    auto begin = reinterpret_cast<uintptr_t>(at);
+    if (large) {
+      const uintptr_t aligned = (begin + kLarge - 1) & ~(kLarge - 1);
+      if (aligned != begin) munmap(at, aligned - begin);
+      if (begin != aligned || room > size)
+        munmap(reinterpret_cast<void*>(aligned + kLarge), begin + room - aligned - kLarge);
+      begin = aligned;
+      madvise(reinterpret_cast<void*>(begin), kLarge, MADV_HUGEPAGE);
+    }
+    ++pieces_;
+    fresh_ = reinterpret_cast<uint8_t*>(begin), end_ = fresh_ + size;
+  }
+
+  Free* free_ = nullptr;
+  uint8_t *fresh_ = nullptr, *end_ = nullptr;  // never used so far
+  unsigned pieces_ = 0;
+};
+Pages pages;
+
+// A page's bytes: those of the mapping's backing as long as nobody writes to it, else its own.
 struct Frame {
-  const uint8_t* bytes;
+  const uint8_t* const bytes;
   uint32_t refs = 1;
   const bool own;
-  explicit Frame(const uint8_t* b, bool is_own = false) : bytes(b), own(is_own) { live_bytes += cost(); }
-  ~Frame() { live_bytes -= cost(); }
+  explicit Frame(const uint8_t* backing) : bytes(backing), own(false) { live_bytes += cost(); }
+  Frame() : bytes(pages.take()), own(true) { live_bytes += cost(); }
+  ~Frame() {
+    live_bytes -= cost();
+    if (own) pages.give(page());
+  }
+  Frame(const Frame&) = delete;
+  uint8_t* page() { return const_cast<uint8_t*>(bytes); }  // own
   uint64_t cost() const { return own ? kFrameCost : kBackedFrameCost; }
-};
-
-struct OwnFrame : Frame {
-  alignas(64) uint8_t page[kPage];
-  OwnFrame() : Frame(page, true) {}
 };
 
 // Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames.
@@ -50,7 +106,6 @@ using detail::kFrameCost;
 using detail::kMappingCost;
 using detail::kNodeCost;
 using detail::Node;
-using detail::OwnFrame;
 
 constexpr int kTop = 3;  // level of the root; level 0 holds frames
 constexpr uint64_t kSpan = uint64_t{1} << 48;
@@ -73,10 +128,7 @@ void release(void* entry, int level) {
   if (level >= 0) return release_node(static_cast<Node*>(entry), level);
   auto* f = static_cast<Frame*>(entry);
   if (--f->refs != 0) return;
-  if (f->own)
-    delete static_cast<OwnFrame*>(f);
-  else
-    delete f;
+  delete f;
 }
 
 // Makes `n` this value's own. The children become shared.
@@ -496,23 +548,23 @@ uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
   Node* n = node_of(page);
   void*& entry = n->child[slot_of(page, 0)];
   auto* f = static_cast<Frame*>(entry);
-  if (f && f->refs == 1 && f->own) return static_cast<OwnFrame*>(f)->page;
+  if (f && f->refs == 1 && f->own) return f->page();
   if (!f || !f->own) count_frame(kFrameCost);
-  auto* made = new OwnFrame;
+  auto* made = new Frame;
   if (!f) {
-    initial_page(m, last_->first, page, made->page);
+    initial_page(m, last_->first, page, made->page());
     ++n->used;
     ++frames_;
     ++written_frames_;
   } else {
-    std::memcpy(made->page, f->bytes, kPage);
+    std::memcpy(made->page(), f->bytes, kPage);
     written_frames_ += !f->own;
     release(f, -1);
     // A reader may hold the old frame in its TLB.
     tlb_read[tlb_index(page)] = {};
   }
   entry = made;
-  return made->page;
+  return made->page();
 }
 
 // Of a page that is not resident, in a mapping with backing.

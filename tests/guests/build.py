@@ -30,7 +30,7 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench cases casessmall stories articles sandbox places".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.

@@ -6,9 +6,12 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "emu/self_check.h"
 
 using namespace deferscope;
 using emu::kExec;
@@ -368,6 +371,42 @@ TEST(Engine, HostCodeFindsNoRoom) {
   EXPECT_EQ(e.kind, emu::RunExit::Fault);
   EXPECT_EQ(e.outcome.address, kSled + kBytes);
   EXPECT_EQ(e.executed, kBytes / 2 + 1);
+}
+
+// A run that checks itself says where engine and evaluator part: here somebody changes what the engine made.
+TEST(SelfCheck, SaysWhatDiffers) {
+  const isa::CpuModel& model = isa::default_cpu_model(isa::Isa::x86_64);
+  const uint8_t code[] = {0x48, 0xff, 0xc0, 0x48, 0x89, 0x06, 0x48, 0xff, 0xc3};  // inc rax; mov [rsi], rax; inc rbx
+  const auto run = [&](const std::function<void(emu::MachineState&)>& change) -> std::string {
+    emu::MachineState s;
+    s.isa = isa::Isa::x86_64;
+    s.memory.map(kCode, emu::kPage, kRead | kExec);
+    s.memory.map(kData, emu::kPage, kRead | kWrite);
+    s.memory.poke(kCode, code, sizeof code);
+    s.threads.emplace_back().cpu.pc = kCode;
+    s.cpu().r[isa::kRsi] = kData;
+    emu::SelfCheck check(model);
+    emu::Witness& witness = check;
+    emu::Engine engine(s.isa, model);
+    s.memory.set_witness(&witness);
+    witness.resumes(s);
+    s.position += engine.run(s.cpu(), s.memory, 3, 0).executed;
+    change(s);
+    try {
+      witness.pauses(s, false);
+    } catch (const emu::Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  const auto says = [&](const std::function<void(emu::MachineState&)>& change, const char* what) {
+    const std::string line = run(change);
+    EXPECT_NE(line.find(what), std::string::npos) << line;
+  };
+  EXPECT_EQ(run([](emu::MachineState&) {}), "");
+  says([](emu::MachineState& s) { s.cpu().r[isa::kRbx] = 7; }, "differ in integer register 3: 0x7 and 0x1");
+  says([](emu::MachineState& s) { s.cpu().set_flags(isa::flag::CF); }, "differ in flags");
+  says([](emu::MachineState& s) { s.memory.write_value(kData + 3, uint8_t{9}); }, "the byte at 0x600003: 0x9 and 0x0");
 }
 
 }  // namespace

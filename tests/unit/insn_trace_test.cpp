@@ -23,7 +23,8 @@ namespace {
 
 using emu::Position;
 
-const char* const kCases[] = {"defer-mixed", "panic-nested", "fault-nil", "go-select", "go-timers", "os-stdin", "gc-list"};
+const char* const kCases[] = {"defer-mixed", "panic-nested", "fault-nil", "go-select",
+                              "go-timers",   "os-stdin",     "gc-list"};
 constexpr size_t kEach = test::kSanitized == 1 ? 2 : 1;  // cases a guest
 
 struct Guest {
@@ -167,7 +168,8 @@ TEST(InsnTrace, CutAnywhereIsABeginning) {
       if (trace.chunks() == 0) continue;
       longest = std::max(longest, trace.last());
       ASSERT_TRUE(trace.seek(trace.last())) << n;
-      expect_same_run(files.front(), "defer-mixed", trace, trace.last() - std::min<Position>(trace.last(), 200), trace.last());
+      expect_same_run(files.front(), "defer-mixed", trace, trace.last() - std::min<Position>(trace.last(), 200),
+                      trace.last());
       EXPECT_FALSE(trace.seek(trace.last() + 1));
     } catch (const TraceError& e) {
       EXPECT_NE(std::string(e.what()).find(file.path()), std::string::npos) << e.what();
