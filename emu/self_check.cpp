@@ -75,7 +75,8 @@ void SelfCheck::compare(const MachineState& s) const {
   };
   same("pc", a.pc, b.pc);
   for (size_t i = 0; i < isa::kT0; ++i)
-    if (i != isa::kZero && i != isa::kSink && a.r[i] != b.r[i]) same(fmt::format("integer register {}", i), a.r[i], b.r[i]);
+    if (i != isa::kZero && i != isa::kSink && a.r[i] != b.r[i])
+      same(fmt::format("integer register {}", i), a.r[i], b.r[i]);
   same("flags", a.flags() | (a.df ? isa::flag::DF : 0), b.flags() | (b.df ? isa::flag::DF : 0));
   for (size_t i = 0; i < isa::kVT0; ++i) {
     if (a.v[i] == b.v[i]) continue;
@@ -92,10 +93,11 @@ void SelfCheck::compare(const MachineState& s) const {
 }
 
 void SelfCheck::differ(const MachineState& s, const std::string& what, uint64_t engine, uint64_t evaluator) const {
-  throw Error(fmt::format(
-      "self-check: between positions {} and {} (from pc {:#x}, thread {}) the engine and the reference evaluator differ in {}: "
-      "{:#x} and {:#x}. This is a fault of deferscope: --engine interp may do without it; please report it",
-      began_, s.position, pc_, s.thread().tid, what, engine, evaluator));
+  throw Error(
+      fmt::format("self-check: between positions {} and {} (from pc {:#x}, thread {}) the engine and the reference "
+                  "evaluator differ in {}: "
+                  "{:#x} and {:#x}. This is a fault of deferscope: --engine interp may do without it; please report it",
+                  began_, s.position, pc_, s.thread().tid, what, engine, evaluator));
 }
 
 }  // namespace deferscope::emu

@@ -1,5 +1,5 @@
-// `--selfcheck`: whatever the engine executes is executed a second time by the reference evaluator, on a copy of what it
-// started from, and compared: registers, and each page that either stored to.
+// `--selfcheck`: whatever the engine executes is executed a second time by the reference evaluator, on a copy of what
+// it started from, and compared: registers, and each page that either stored to.
 #pragma once
 #include <unordered_set>
 
@@ -22,7 +22,8 @@ class SelfCheck final : public Witness {
 
   void evaluate(const MachineState& state, bool faulted);
   void compare(const MachineState& state) const;
-  [[noreturn]] void differ(const MachineState& state, const std::string& what, uint64_t engine, uint64_t evaluator) const;
+  [[noreturn]] void differ(const MachineState& state, const std::string& what, uint64_t engine,
+                           uint64_t evaluator) const;
 
   const isa::CpuModel& model_;
   bool executing_ = false;

@@ -13,7 +13,7 @@
 namespace deferscope::emu {
 
 struct Engine::Cache {
-  static constexpr unsigned kJumps = 4096;
+  static constexpr unsigned kJumps = 16384;  // large programs return to more places than that
   struct Jump {
     uint64_t pc = 1;
     Block* block = nullptr;

@@ -37,6 +37,9 @@ Compiler::Compiler(isa::Isa isa, std::unique_ptr<CodeArea> area) : Assembler(isa
   has_bmi2_ = cpu.has(Xbyak::util::Cpu::tBMI2);
   has_lzcnt_ = cpu.has(Xbyak::util::Cpu::tLZCNT);
   has_popcnt_ = cpu.has(Xbyak::util::Cpu::tPOPCNT);
+  has_ssse3_ = cpu.has(Xbyak::util::Cpu::tSSSE3);
+  has_sse41_ = cpu.has(Xbyak::util::Cpu::tSSE41);
+  has_aes_ = cpu.has(Xbyak::util::Cpu::tAESNI);
   make_thunks();
   thunk_bytes_ = area_.used();
 }

@@ -1,5 +1,7 @@
 // Vectors and floating point. The host's rounding mode is the guest's and its sticky flags collect the guest's
 // (isa/fp_env.h), so that the host's own instructions give the guest's results but for NaNs, DAZ and FTZ.
+#include <algorithm>
+
 #include "emu/engine/host/compiler.h"
 
 namespace deferscope::emu::host {
@@ -15,22 +17,105 @@ constexpr int kMxcsr = static_cast<int>(offsetof(isa::CpuState, mxcsr)) - kBias;
 constexpr int kFpcr = static_cast<int>(offsetof(isa::CpuState, fpcr)) - kBias;
 constexpr uint32_t kDazOrFtz = 0x8040, kDaz = 0x40, kFz = 1u << 24;
 
-// Integer SSE2 instructions (66 0F xx) that do to two vectors what their namesake helper does.
+// Integer SSE instructions that do to two vectors what their namesake helper does: 66 0F xx, or 66 0F 38 xx, which a
+// host need not have.
+enum class Map : uint8_t { Sse2, Ssse3, Sse41, Aes };
 struct Simd {
   isa::HelperId id;
   uint8_t opcode;
+  Map map = Map::Sse2;
 };
 constexpr Simd kSimd[] = {
-    {helper_id("pxor"), 0xef},       {helper_id("por"), 0xeb},       {helper_id("pand"), 0xdb},
-    {helper_id("pandn"), 0xdf},      {helper_id("paddb"), 0xfc},     {helper_id("paddw"), 0xfd},
-    {helper_id("paddd"), 0xfe},      {helper_id("paddq"), 0xd4},     {helper_id("psubb"), 0xf8},
-    {helper_id("psubw"), 0xf9},      {helper_id("psubd"), 0xfa},     {helper_id("psubq"), 0xfb},
-    {helper_id("pcmpeqb"), 0x74},    {helper_id("pcmpeqw"), 0x75},   {helper_id("pcmpeqd"), 0x76},
-    {helper_id("pminub"), 0xda},     {helper_id("pmaxub"), 0xde},    {helper_id("punpcklbw"), 0x60},
-    {helper_id("punpcklwd"), 0x61},  {helper_id("punpckldq"), 0x62}, {helper_id("punpcklqdq"), 0x6c},
-    {helper_id("punpckhbw"), 0x68},  {helper_id("punpckhwd"), 0x69}, {helper_id("punpckhdq"), 0x6a},
-    {helper_id("punpckhqdq"), 0x6d}, {helper_id("pmuludq"), 0xf4},
+    {helper_id("pxor"), 0xef},
+    {helper_id("por"), 0xeb},
+    {helper_id("pand"), 0xdb},
+    {helper_id("pandn"), 0xdf},
+    {helper_id("paddb"), 0xfc},
+    {helper_id("paddw"), 0xfd},
+    {helper_id("paddd"), 0xfe},
+    {helper_id("paddq"), 0xd4},
+    {helper_id("psubb"), 0xf8},
+    {helper_id("psubw"), 0xf9},
+    {helper_id("psubd"), 0xfa},
+    {helper_id("psubq"), 0xfb},
+    {helper_id("paddsb"), 0xec},
+    {helper_id("paddsw"), 0xed},
+    {helper_id("paddusb"), 0xdc},
+    {helper_id("paddusw"), 0xdd},
+    {helper_id("psubsb"), 0xe8},
+    {helper_id("psubsw"), 0xe9},
+    {helper_id("psubusb"), 0xd8},
+    {helper_id("psubusw"), 0xd9},
+    {helper_id("pcmpeqb"), 0x74},
+    {helper_id("pcmpeqw"), 0x75},
+    {helper_id("pcmpeqd"), 0x76},
+    {helper_id("pcmpgtb"), 0x64},
+    {helper_id("pcmpgtw"), 0x65},
+    {helper_id("pcmpgtd"), 0x66},
+    {helper_id("pminub"), 0xda},
+    {helper_id("pmaxub"), 0xde},
+    {helper_id("pminsw"), 0xea},
+    {helper_id("pmaxsw"), 0xee},
+    {helper_id("pavgb"), 0xe0},
+    {helper_id("pavgw"), 0xe3},
+    {helper_id("pmullw"), 0xd5},
+    {helper_id("pmulhw"), 0xe5},
+    {helper_id("pmulhuw"), 0xe4},
+    {helper_id("pmaddwd"), 0xf5},
+    {helper_id("psadbw"), 0xf6},
+    {helper_id("pmuludq"), 0xf4},
+    {helper_id("packsswb"), 0x63},
+    {helper_id("packuswb"), 0x67},
+    {helper_id("packssdw"), 0x6b},
+    {helper_id("punpcklbw"), 0x60},
+    {helper_id("punpcklwd"), 0x61},
+    {helper_id("punpckldq"), 0x62},
+    {helper_id("punpcklqdq"), 0x6c},
+    {helper_id("punpckhbw"), 0x68},
+    {helper_id("punpckhwd"), 0x69},
+    {helper_id("punpckhdq"), 0x6a},
+    {helper_id("punpckhqdq"), 0x6d},
+    {helper_id("psllw"), 0xf1},
+    {helper_id("pslld"), 0xf2},
+    {helper_id("psllq"), 0xf3},
+    {helper_id("psrlw"), 0xd1},
+    {helper_id("psrld"), 0xd2},
+    {helper_id("psrlq"), 0xd3},
+    {helper_id("psraw"), 0xe1},
+    {helper_id("psrad"), 0xe2},
+    {helper_id("pshufb"), 0x00, Map::Ssse3},
+    {helper_id("pcmpeqq"), 0x29, Map::Sse41},
+    {helper_id("pmuldq"), 0x28, Map::Sse41},
+    {helper_id("packusdw"), 0x2b, Map::Sse41},
+    {helper_id("pminsd"), 0x39, Map::Sse41},
+    {helper_id("pminud"), 0x3b, Map::Sse41},
+    {helper_id("pmaxsd"), 0x3d, Map::Sse41},
+    {helper_id("pmaxud"), 0x3f, Map::Sse41},
+    {helper_id("pmulld"), 0x40, Map::Sse41},
+    {helper_id("aesenc"), 0xdc, Map::Aes},
+    {helper_id("aesenclast"), 0xdd, Map::Aes},
+    {helper_id("aesdec"), 0xde, Map::Aes},
+    {helper_id("aesdeclast"), 0xdf, Map::Aes},
 };
+
+// Shifts by an immediate: 66 0F xx /digit ib.
+struct ShiftByImm {
+  isa::HelperId id;
+  uint8_t opcode, digit;
+};
+constexpr ShiftByImm kShiftsByImm[] = {
+    {helper_id("psrlw_imm"), 0x71, 2}, {helper_id("psraw_imm"), 0x71, 4}, {helper_id("psllw_imm"), 0x71, 6},
+    {helper_id("psrld_imm"), 0x72, 2}, {helper_id("psrad_imm"), 0x72, 4}, {helper_id("pslld_imm"), 0x72, 6},
+    {helper_id("psrlq_imm"), 0x73, 2}, {helper_id("psrldq"), 0x73, 3},    {helper_id("psllq_imm"), 0x73, 6},
+    {helper_id("pslldq"), 0x73, 7},
+};
+// The second operand's lanes in an order that an immediate says: prefix 0F 70 /r ib.
+struct Shuffle {
+  isa::HelperId id;
+  uint8_t prefix;
+};
+constexpr Shuffle kShuffles[] = {
+    {helper_id("pshufd"), 0x66}, {helper_id("pshuflw"), 0xf2}, {helper_id("pshufhw"), 0xf3}};
 
 // Scalar arithmetic: dst's lowest lane = a OP b.
 struct Scalar {
@@ -128,21 +213,66 @@ bool Compiler::vector_integers(const Uop& u) {
       return true;
     default: break;
   }
-  if (arm() || u.a != u.dst) return false;
+  if (arm()) return arm_aes(u);
+  const auto store = [&] { return movaps(ptr[rbp + dst], xmm0), true; };
+  for (const Shuffle& f : kShuffles) {
+    if (f.id != u.helper->id) continue;
+    movaps(xmm1, ptr[rbp + b]);
+    db(f.prefix), db(0x0f), db(0x70), db(0xc1), db(static_cast<uint8_t>(u.imm));  // op xmm0, xmm1, imm
+    return store();
+  }
+  if (u.a != u.dst) return false;
   if (u.helper->id == helper_id("pxor") && u.a == u.b) {
     xorps(xmm0, xmm0);
-    movaps(ptr[rbp + dst], xmm0);
-    return true;
+    return store();
   }
   for (const Simd& s : kSimd) {
     if (s.id != u.helper->id) continue;
+    if ((s.map == Map::Ssse3 && !has_ssse3_) || (s.map == Map::Sse41 && !has_sse41_) ||
+        (s.map == Map::Aes && !has_aes_))
+      return false;
     movaps(xmm0, ptr[rbp + a]);
     movaps(xmm1, ptr[rbp + b]);
-    db(0x66), db(0x0f), db(s.opcode), db(0xc1);  // op xmm0, xmm1
-    movaps(ptr[rbp + dst], xmm0);
-    return true;
+    db(0x66), db(0x0f);
+    if (s.map != Map::Sse2) db(0x38);
+    db(s.opcode), db(0xc1);  // op xmm0, xmm1
+    return store();
+  }
+  for (const ShiftByImm& s : kShiftsByImm) {
+    if (s.id != u.helper->id) continue;
+    movaps(xmm0, ptr[rbp + a]);
+    // Wider counts than a byte holds shift all out, as its largest does.
+    db(0x66), db(0x0f), db(s.opcode), db(0xc0 | s.digit << 3),
+        db(static_cast<uint8_t>(std::min<uint64_t>(static_cast<uint64_t>(u.imm), 255)));
+    return store();
   }
   return false;
+}
+
+// AES rounds: x86-64's do the same steps in another order.
+bool Compiler::arm_aes(const Uop& u) {
+  if (!has_aes_) return false;
+  const int dst = offset_of_v(u.dst), a = offset_of_v(u.a);
+  const bool enc = u.helper->id == helper_id("aese"), dec = u.helper->id == helper_id("aesd");
+  const bool mix = u.helper->id == helper_id("aesmc"), unmix = u.helper->id == helper_id("aesimc");
+  if (enc || dec) {
+    movaps(xmm0, ptr[rbp + dst]);
+    pxor(xmm0, ptr[rbp + a]);
+    pxor(xmm1, xmm1);
+    enc ? aesenclast(xmm0, xmm1) : aesdeclast(xmm0, xmm1);
+  } else if (mix) {
+    movaps(xmm0, ptr[rbp + a]);
+    pxor(xmm1, xmm1);
+    aesdeclast(xmm0, xmm1);  // undone by the next, which then mixes the columns
+    aesenc(xmm0, xmm1);
+  } else if (unmix) {
+    movaps(xmm0, ptr[rbp + a]);
+    aesimc(xmm0, xmm0);
+  } else {
+    return false;
+  }
+  movaps(ptr[rbp + dst], xmm0);
+  return true;
 }
 
 bool Compiler::vector_lanes(const Uop& u) {

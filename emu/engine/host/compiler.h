@@ -58,6 +58,7 @@ class Compiler final : public Backend, private Assembler {
   bool pairs(const Uop& u);
   bool vector_transfers(const Uop& u);
   bool vectors(const Uop& u);
+  bool arm_aes(const isa::Uop& u);
   bool vector_integers(const Uop& u);
   bool vector_lanes(const Uop& u);
   bool floats(const Uop& u);
@@ -132,7 +133,7 @@ class Compiler final : public Backend, private Assembler {
   unsigned noted_ = 0;   // entries of the log since commit()
   uint8_t shown_ = 0;    // accesses of its instruction that the observer was shown
   Known known_, guess_;  // guess_: of the flags at its begin
-  bool has_bmi2_, has_lzcnt_, has_popcnt_;
+  bool has_bmi2_, has_lzcnt_, has_popcnt_, has_ssse3_, has_sse41_, has_aes_;
   struct Way {
     const void** cell = nullptr;
     size_t stub = 0;  // from the code's start
