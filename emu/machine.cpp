@@ -450,6 +450,7 @@ void Machine::apply_hooks() {
 }
 
 void Machine::set_hooks(std::unordered_set<uint64_t> addresses) {
+  if (addresses == user_hooks_) return;
   user_hooks_ = std::move(addresses);
   apply_hooks();
 }

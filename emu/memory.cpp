@@ -812,6 +812,7 @@ void Memory::mark_code(uint64_t page) {
 std::vector<uint64_t> Memory::take_dirty_code() { return std::exchange(dirty_code_, {}); }
 
 void Memory::set_watched_pages(std::unordered_set<uint64_t> pages) {
+  if (pages == watched_) return;
   watched_ = std::move(pages);
   flush_tlb();
 }

@@ -53,6 +53,13 @@ std::string escaped(std::string_view s, bool lines) {
   std::string out;
   out.reserve(s.size() + 8);
   for (size_t i = 0; i < s.size();) {
+    size_t plain = i;  // most text is
+    while (plain < s.size() && ((s[plain] >= ' ' && s[plain] < 0x7f) || (lines && s[plain] == '\n'))) ++plain;
+    if (plain != i) {
+      out += s.substr(i, plain - i);
+      i = plain;
+      continue;
+    }
     const Character c = character_at(s, i);
     const bool stays = c.valid && (!is_control(c.code) || (lines && (c.code == '\n' || c.code == '\t')));
     if (stays)

@@ -172,6 +172,14 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
     const std::string name = state().os->host_call_name(at);
     return name.empty() ? "not mapped" : "(" + name + " of the system)";
   }
+  constexpr size_t kMostTexts = 1 << 16;
+  std::fill(bytes + n, bytes + sizeof bytes, uint8_t{0});
+  if (texts_.size() > kMostTexts) texts_.clear();
+  Text& kept = texts_[at];
+  if (kept.size && kept.syntax == syntax && std::equal(bytes, bytes + sizeof bytes, kept.bytes.begin())) {
+    if (size) *size = kept.size;
+    return kept.text;
+  }
   const isa::Isa isa = state().isa;
   isa::TextSize t;
   if (syntax == "gnu") {
@@ -181,7 +189,9 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
     options.asm_names = syntax == "asm";
     t = isa::append_go(isa, {bytes, n}, at, CodeSymbols(*this), options, out);
   }
-  if (size) *size = std::max(t.size, 1u);
+  kept.size = std::max(t.size, 1u), kept.syntax = syntax, kept.text = out;
+  std::copy_n(bytes, sizeof bytes, kept.bytes.begin());
+  if (size) *size = kept.size;
   return out;
 }
 

@@ -1,10 +1,12 @@
 // What the session sees of a stopped guest: who executes, its registers by name, memory, frames, names of addresses.
 // Reads only; nothing is cached across positions but what the file itself says.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "emu/machine.h"
@@ -72,6 +74,13 @@ class Reader final : public traces::Namer {
 
  private:
   std::string funcval(uint64_t address) const;  // "funcval of main.f", or empty
+
+  struct Text {  // of an instruction, as long as its bytes are these
+    std::array<uint8_t, 16> bytes{};
+    unsigned size = 0;
+    std::string syntax, text;
+  };
+  mutable std::unordered_map<uint64_t, Text> texts_;
 
   const emu::Machine& machine_;
   const model::Program* program_;

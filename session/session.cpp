@@ -84,6 +84,8 @@ Trace Session::frames(unsigned limit) const {
 
 std::vector<std::string> Session::explain() const {
   const emu::MachineState& state = time_.state();
+  if (explained_ && explained_->position == state.position && explained_->syntax == reader_.syntax)
+    return explained_->words;
   const isa::CpuModel* cpu = time_.machine().options().cpu;
   const traces::Prediction e = traces::predict(state, *cpu, reader_);
   traces::Scene s;
@@ -101,7 +103,8 @@ std::vector<std::string> Session::explain() const {
   s.text = [this](uint64_t pc) { return reader_.instruction_text(pc); };
   s.place = [this](uint64_t pc) { return reader_.place(pc); };
   s.roles = [this](uint64_t address) { return roles_around(*this, reader_.standing(reader_.who()), address); };
-  return traces::explain(e, s);
+  explained_ = {state.position, reader_.syntax, traces::explain(e, s)};
+  return explained_->words;
 }
 
 Stop Session::look(const Halt& halt) {
@@ -221,6 +224,7 @@ Session::Set Session::set(const std::string& what, uint64_t value) {
   if (at.thread) e.tid = at.thread->tid;
   breakpoints_.settle_beginnings();  // what follows is not the run in which they would be found
   time_.edit(e);
+  explained_.reset();
   return done;
 }
 

@@ -146,6 +146,13 @@ class Session {
   Motion motion_;
   std::unique_ptr<model::RoleFinder> role_finder_;
   std::optional<isa::CpuState> looked_at_;  // registers at the last look
+  struct Explained {
+    emu::Position position = 0;
+    std::string syntax;
+    std::vector<std::string> words;
+  };
+  mutable std::optional<Explained>
+      explained_;  // the last time, which is asked for twice: behind a step, before the next
 };
 
 }  // namespace deferscope::session

@@ -37,10 +37,18 @@ std::optional<Seen::CallAt> Seen::call_at(uint64_t pc) const {
   return out;
 }
 
+// x86-64: CALL is E8 with four bytes, or FF behind prefixes. Most bytes are neither, and are not decoded.
+static bool may_be_call(loader::Bytes code, unsigned size) {
+  if (code.size() < size) return false;
+  if (size == 5 && code[0] == 0xe8) return true;
+  return std::find(code.begin(), code.begin() + size, 0xff) != code.begin() + size;
+}
+
 std::optional<Seen::CallAt> Seen::call_before(uint64_t pc) const {
   if (!p.function_at(pc - 1)) return std::nullopt;
   for (unsigned n : {5u, 4u, 2u, 3u, 6u, 7u}) {
     if (!p.amd64() && n != 4) continue;
+    if (p.amd64() && !may_be_call(p.image().memory().bytes_from(pc - n), n)) continue;
     const auto c = call_at(pc - n);
     if (c && c->length == n) return c;
   }

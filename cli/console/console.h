@@ -16,6 +16,7 @@
 
 #include "cli/console/text.h"
 #include "session/grouped.h"
+#include "session/operands.h"
 #include "session/session.h"
 
 namespace deferscope::cli {
@@ -116,6 +117,11 @@ class Console {
   std::string output_;                    // of the command at hand
   std::string last_;                      // repeated by an empty line
   std::map<emu::Position, Explained> trail_;
+  // Of the functions shown last: what depends on the program alone.
+  mutable const model::Function* walked_ = nullptr;
+  mutable std::vector<uint64_t> begins_;  // of its instructions, as far as they were asked for
+  const model::Function* operands_of_ = nullptr;
+  std::optional<session::Operands> operands_;
 };
 
 }  // namespace deferscope::cli

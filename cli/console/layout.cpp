@@ -89,6 +89,7 @@ std::vector<std::string> rows_of(const std::string& text, size_t width, size_t h
 }
 
 std::string shortened(const std::string& text) {
+  if (text.find('[') == std::string::npos) return text;
   std::string out;
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {

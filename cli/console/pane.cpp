@@ -50,11 +50,13 @@ std::vector<uint64_t> Console::rows_around(uint64_t pc, size_t before, size_t af
   const model::Function* f = reader.function(pc);
   std::vector<uint64_t> rows;
   if (f) {
+    if (walked_ != f) begins_.clear(), walked_ = f;
     unsigned size = 0;
-    for (uint64_t a = f->f.entry; a < f->f.end && a <= pc; a += size) {
-      rows.push_back(a);
+    for (uint64_t a = begins_.empty() ? f->f.entry : begins_.back(); a < f->f.end && a <= pc; a += size) {
+      if (begins_.empty() || begins_.back() != a) begins_.push_back(a);
       reader.instruction_text(a, &size);
     }
+    rows.assign(begins_.begin(), std::upper_bound(begins_.begin(), begins_.end(), pc));
   }
   if (rows.empty() || rows.back() != pc) rows = {pc};
   if (rows.size() > before + 1) rows.erase(rows.begin(), rows.end() - static_cast<ptrdiff_t>(before) - 1);
@@ -126,7 +128,8 @@ std::vector<Console::Row> Console::pane_rows(const Stop& stop, uint64_t before, 
                                 mark('d', reader.place(last->pc) + (others ? "  " + who_text(last->who) : ""))),
                     last->words, false});
   const model::Function* f = reader.function(pc);
-  const session::Operands operands(reader, f);
+  if (!operands_ || operands_of_ != f) operands_.emplace(reader, operands_of_ = f);
+  const session::Operands& operands = *operands_;
   const auto offset = [&](uint64_t a) { return f ? fmt::format("+{}", a - f->f.entry) : std::string(); };
   const size_t offset_width = offset(addresses.back()).size();
   for (uint64_t a : addresses) {
