@@ -15,7 +15,7 @@ namespace deferscope::emu {
 namespace detail {
 
 // What one of each takes, the allocator's share included.
-constexpr uint64_t kFrameCost = kPage + 64, kBackedFrameCost = 48, kNodeCost = 4160, kMappingCost = 208;
+constexpr uint64_t kFrameCost = kPage + 64, kBackedFrameCost = 48, kNodeCost = 8256, kMappingCost = 208;
 
 uint64_t live_bytes = 0;
 
@@ -87,11 +87,18 @@ struct Frame {
   uint64_t cost() const { return own ? kFrameCost : kBackedFrameCost; }
 };
 
-// Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames.
+// Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames, and beside each where its bytes
+// are, so that what lies scattered is found without a look at its frame; kOnly: nobody shares it, and it may be written.
 struct Node {
+  static constexpr uintptr_t kOnly = 1;
   uint32_t refs = 1;
   uint32_t used = 0;  // entries that are not null
   void* child[512] = {};
+  uintptr_t bytes[512] = {};
+  void put(unsigned slot, Frame* f) {
+    child[slot] = f;
+    bytes[slot] = reinterpret_cast<uintptr_t>(f->bytes) | (f->own && f->refs == 1 ? kOnly : 0);
+  }
   Node() { live_bytes += kNodeCost; }
   ~Node() { live_bytes -= kNodeCost; }
 };
@@ -137,6 +144,10 @@ Node* own(Node*& n, int level) {
   auto* copy = new Node;
   copy->used = n->used;
   std::memcpy(copy->child, n->child, sizeof(copy->child));
+  if (level == 0) {
+    for (uintptr_t& b : n->bytes) b &= ~Node::kOnly;
+    std::memcpy(copy->bytes, n->bytes, sizeof(copy->bytes));
+  }
   for (void* c : copy->child) {
     if (!c) continue;
     if (level == 0)
@@ -194,6 +205,7 @@ void prune(Node* n, int level, uint64_t base, uint64_t begin, uint64_t end, Drop
       ++dropped.nodes;
     }
     n->child[i] = nullptr;
+    n->bytes[i] = 0;
     --n->used;
   }
 }
@@ -286,6 +298,7 @@ Memory& Memory::operator=(Memory&& o) noexcept {
   std::swap(gap_, o.gap_);
   std::swap(byte_limit, o.byte_limit);
   std::swap(code_pages_, o.code_pages_);
+  std::swap(code_filter_, o.code_filter_);
   std::swap(dirty_code_, o.dirty_code_);
   std::swap(watched_, o.watched_);
   last_ = maps_.end();
@@ -444,7 +457,7 @@ void Memory::move(uint64_t address, uint64_t length, uint64_t to, uint64_t new_l
   if (shared) maps_.at(to).shared_anon = true;
   for (const auto& [page, f] : frames) {
     Node* n = node_of(to + (page - address));
-    n->child[slot_of(to + (page - address), 0)] = f;
+    n->put(slot_of(to + (page - address), 0), f);
     ++n->used;
     ++frames_;
     written_frames_ += f->own;
@@ -509,8 +522,10 @@ void Memory::initial_page(const Mapping& m, uint64_t start, uint64_t page, uint8
 }
 
 const uint8_t* Memory::frame_for_read(uint64_t page) const {
-  const Frame* f = find_frame(root_, page);
-  return f ? f->bytes : nullptr;
+  if (page >= kSpan) return nullptr;
+  const Node* n = root_;
+  for (int level = kTop; level > 0 && n; --level) n = static_cast<const Node*>(n->child[slot_of(page, level)]);
+  return n ? reinterpret_cast<const uint8_t*>(n->bytes[slot_of(page, 0)] & ~Node::kOnly) : nullptr;
 }
 
 // The lowest node above a page, this value's own. Only [0, 2^48) can be mapped; the interval map never holds more.
@@ -546,9 +561,10 @@ void Memory::count_frame(uint64_t cost) {
 
 uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
   Node* n = node_of(page);
-  void*& entry = n->child[slot_of(page, 0)];
-  auto* f = static_cast<Frame*>(entry);
-  if (f && f->refs == 1 && f->own) return f->page();
+  const unsigned slot = slot_of(page, 0);
+  if (n->bytes[slot] & Node::kOnly) return reinterpret_cast<uint8_t*>(n->bytes[slot] & ~Node::kOnly);
+  auto* f = static_cast<Frame*>(n->child[slot]);
+  if (f && f->refs == 1 && f->own) return n->put(slot, f), f->page();
   if (!f || !f->own) count_frame(kFrameCost);
   auto* made = new Frame;
   if (!f) {
@@ -563,7 +579,7 @@ uint8_t* Memory::frame_for_write(uint64_t page, const Mapping& m) {
     // A reader may hold the old frame in its TLB.
     tlb_read[tlb_index(page)] = {};
   }
-  entry = made;
+  n->put(slot, made);
   return made->page();
 }
 
@@ -574,7 +590,7 @@ const uint8_t* Memory::frame_of_backing(uint64_t page, const Mapping& m) {
   count_frame(kBackedFrameCost);
   Node* n = node_of(page);
   auto* f = new Frame(m.backing.bytes.data() + skip);
-  n->child[slot_of(page, 0)] = f;
+  n->put(slot_of(page, 0), f);
   ++n->used;
   ++frames_;
   return f->bytes;
@@ -696,8 +712,24 @@ bool Memory::each_page(uint64_t address, uint64_t n, uint8_t prot, Step step) {
   return true;
 }
 
+// The short way to what lies within one page, which is there, in the mapping found last: scattered accesses come here
+// whenever the TLB misses. nullptr: it takes the long one.
+const uint8_t* Memory::resident(uint64_t address, uint64_t n) const {
+  const uint64_t page = page_of(address);
+  if (last_ == maps_.end() || address < last_->first || page_of(address + n - 1) != page) return nullptr;
+  const Mapping& m = last_->second;
+  return address < m.end && (m.prot & kRead) && !m.view.file ? frame_for_read(page) : nullptr;
+}
+
 bool Memory::read(uint64_t address, void* out, uint64_t n) {
   auto* to = static_cast<uint8_t*>(out);
+  if (const uint8_t* from = n ? resident(address, n) : nullptr) {
+    const uint64_t page = page_of(address);
+    if (witness_) witness_->reached(page, from);
+    std::memcpy(to, from + address % kPage, n);
+    if (!is_watched(page)) tlb_read[tlb_index(page)] = {page, reinterpret_cast<uintptr_t>(from) - page};
+    return true;
+  }
   return each_page(address, n, kRead, [&](uint64_t page, uint64_t done, uint64_t at, uint64_t k, const Mapping& m) {
     const uint8_t* from = frame_for_read(page);
     if (!from && !m.backing.bytes.empty()) from = frame_of_backing(page, m);
@@ -806,6 +838,8 @@ bool Memory::poke(uint64_t address, const void* in, uint64_t n) {
 // --- for the engine and for comparisons ---
 
 void Memory::mark_code(uint64_t page) {
+  const uint64_t bit = page / kPage % kCodeFilter;
+  code_filter_[bit / 64] |= uint64_t{1} << bit % 64;
   if (code_pages_.insert(page).second) tlb_write[tlb_index(page)] = {};
 }
 

@@ -185,7 +185,10 @@ class Memory {
   void flush_tlb();
   // Pages from which code was translated: stores to them are not entered into the write TLB and are reported.
   void mark_code(uint64_t page);
-  bool is_code(uint64_t page) const { return code_pages_.count(page) != 0; }
+  bool is_code(uint64_t page) const {
+    const uint64_t bit = page / kPage % kCodeFilter;
+    return (code_filter_[bit / 64] >> bit % 64 & 1) && code_pages_.count(page) != 0;
+  }
   const std::unordered_set<uint64_t>& code_pages() const { return code_pages_; }
   std::vector<uint64_t>
   take_dirty_code();  // pages of code written, unmapped or re-protected since the last call; they are unmarked
@@ -214,6 +217,7 @@ class Memory {
   void split_at(uint64_t address);
   void join(uint64_t begin, uint64_t end);
   bool fail(uint64_t address, isa::Fault f);
+  const uint8_t* resident(uint64_t address, uint64_t n) const;
   void note_file_store(uint64_t address, uint64_t n);
   void show(uint64_t object, uint64_t offset, std::span<const uint8_t> bytes, uint64_t except);
   template <class Step>
@@ -232,6 +236,8 @@ class Memory {
   mutable Gap gap_;
   std::set<uint64_t> stored_, own_pages_;  // pages of views: shared ones stored to, private ones written to
   std::unordered_set<uint64_t> code_pages_;
+  static constexpr uint64_t kCodeFilter = 1 << 14;
+  std::array<uint64_t, kCodeFilter / 64> code_filter_{};  // a bit for the low bits of each number that was ever in it
   std::vector<uint64_t> dirty_code_;
   std::unordered_set<uint64_t> watched_;
   MemoryWitness* witness_ = nullptr;
