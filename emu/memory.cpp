@@ -87,8 +87,9 @@ struct Frame {
   uint64_t cost() const { return own ? kFrameCost : kBackedFrameCost; }
 };
 
-// Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames, and beside each where its bytes
-// are, so that what lies scattered is found without a look at its frame; kOnly: nobody shares it, and it may be written.
+// Four levels of 512 entries translate address bits 47…12. The lowest level holds Frames, and beside each where its
+// bytes are, so that what lies scattered is found without a look at its frame; kOnly: nobody shares it, and it may be
+// written.
 struct Node {
   static constexpr uintptr_t kOnly = 1;
   uint32_t refs = 1;

@@ -36,6 +36,9 @@ if(NOT DEFERSCOPE_SANITIZE)
   add_test(NAME trace COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/trace.py --program $<TARGET_FILE:deferscope>
                               --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(trace PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 900)
+  add_test(NAME insn COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/insn.py --program $<TARGET_FILE:deferscope>
+                             --guests ${DEFERSCOPE_GUESTS})
+  set_tests_properties(insn PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
   add_test(NAME signals COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/signals.py --program $<TARGET_FILE:deferscope>
                                 --guests ${DEFERSCOPE_GUESTS})
   set_tests_properties(signals PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 600)
