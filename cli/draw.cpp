@@ -11,6 +11,7 @@
 #include "cli/go_source.h"
 #include "cli/guest.h"
 #include "cli/verbs.h"
+#include "loader/listing.h"
 #include "session/drawings.h"
 
 namespace deferscope::cli {
@@ -42,6 +43,7 @@ std::vector<Loaded> load(const DrawFlags& flags) {
     if (!l.error.empty()) continue;
     GuestFlags guest = flags.guest;
     guest.command[0] = b.built.path;
+    if (loader::glance_at_listing(b.built.path).listing) take_listing_words(guest.command, guest.source);
     if (argv0.empty()) argv0 = b.built.name;  // the same for all
     guest.argv0 = argv0;
     const loader::Image image = load_program(b.built.path, guest.source);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "cli/child.h"
 #include "cli/command_line.h"
 #include "emu/error.h"
+#include "loader/listing.h"
 #include "traces/sha256.h"
 
 namespace deferscope::cli {
@@ -318,6 +320,10 @@ void check_target(const SourceFlags& flags) {
 
 // A program that is one already.
 Built as_it_is(const std::string& path, const SourceFlags& flags) {
+  const bool listing = loader::glance_at_listing(path).listing;
+  if (!listing && (!flags.call.empty() || flags.assemble))
+    throw emu::Error(fmt::format("{} is no listing of go tool compile -S: --call and --assemble are for those", path));
+  if (listing && flags.target.empty() && flags.gcflags.empty() && !flags.test) return {path, "", ""};
   std::error_code none;
   if (!fs::exists(path, none)) throw emu::Error(fmt::format("{}: {}", path, std::strerror(ENOENT)));
   if (flags.given())
@@ -347,7 +353,8 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 void add_source_flags(Verb& verb, SourceFlags& f) {
-  verb.option("--go", f.go, "Build Go source with this release: 1.13 (its last patch), 1.27.4").unit("RELEASE");
+  verb.option("--go", f.go, "Build Go source with this release: 1.13 (its last patch), 1.27.4; a listing's version")
+      .unit("RELEASE");
   verb.option("--target", f.target, "Build Go source for this system (default: linux and this machine's architecture)")
       .unit("GOOS/GOARCH");
   verb.option("--gcflags", f.gcflags, "Flags for the compiler that builds Go source: '-N -l'").unit("FLAGS");
@@ -355,14 +362,53 @@ void add_source_flags(Verb& verb, SourceFlags& f) {
   verb.option("--arch", f.arch, "The program of a universal Mach-O file (default: this machine's, else the first)")
       .unit("ARCH")
       .one_of({"amd64", "arm64"});
+  verb.option("--call", f.call, "Run this function of a listing alone, with the integers behind the listing's name")
+      .unit("FUNCTION");
+  verb.flag("--assemble", f.assemble, "Of a listing: build the Go source that it names and that lies beside it");
+}
+
+void take_listing_words(std::vector<std::string>& command, SourceFlags& f) {
+  for (size_t i = 1; i < command.size(); ++i) {
+    const std::string& word = command[i];
+    int64_t n = 0;
+    const auto end = std::from_chars(word.data(), word.data() + word.size(), n).ptr;
+    if (!f.call.empty() && end == word.data() + word.size() && !word.empty())
+      f.call_arguments.push_back(n);
+    else
+      f.more.push_back(word);
+  }
+  command.resize(1);
 }
 
 loader::Image load_program(const std::string& path, const SourceFlags& flags) {
-  if (flags.arch.empty()) return loader::Image::load(path);
-  return loader::Image::load(path, flags.arch == "arm64" ? isa::Isa::arm64 : isa::Isa::x86_64);
+  const loader::ListingOptions listing{flags.go, flags.call, flags.call_arguments, flags.more};
+  std::optional<isa::Isa> isa;
+  if (!flags.arch.empty()) isa = flags.arch == "arm64" ? isa::Isa::arm64 : isa::Isa::x86_64;
+  const loader::Image image = loader::Image::load(path, isa, &listing);
+  if (const loader::ListingInfo* info = image.listing())
+    for (const std::string& note : info->notes) fmt::print(stderr, "deferscope: note: {}\n", note);
+  return image;
+}
+
+// --assemble: the Go file that a listing's instructions name, beside the listing.
+static std::string source_beside(const std::string& listing) {
+  const loader::ListingGlance glance = loader::glance_at_listing(listing);
+  if (!glance.listing) throw emu::Error(fmt::format("{}: --assemble is for listings of go tool compile -S", listing));
+  if (glance.source.empty()) throw emu::Error(fmt::format("{}: no instruction names its Go file", listing));
+  const fs::path source = fs::path(listing).parent_path() / fs::path(glance.source).filename();
+  std::error_code none;
+  if (!fs::exists(source, none))
+    throw emu::Error(fmt::format("--assemble: {} is not there; {} names it", source.string(), listing));
+  fmt::print(stderr, "deferscope: note: {} is built instead of {}\n", source.string(), listing);
+  return source.string();
 }
 
 Built program_at(const std::string& path, const SourceFlags& flags) {
+  if (flags.assemble) {
+    SourceFlags plain = flags;
+    plain.assemble = false;
+    return program_at(source_beside(path), plain);
+  }
   if (!is_source(path)) return as_it_is(path, flags);
   const bool several = !flags.go.empty() && parse_releases(flags.go).size() != 1;
   if (several) throw emu::Error(fmt::format("--go {}: one release is wanted here", flags.go));
@@ -373,6 +419,11 @@ Built program_at(const std::string& path, const SourceFlags& flags) {
 
 std::vector<BuiltColumn> programs_at(const std::string& path, const SourceFlags& flags) {
   std::vector<BuiltColumn> out;
+  if (flags.assemble) {
+    SourceFlags plain = flags;
+    plain.assemble = false;
+    return programs_at(source_beside(path), plain);
+  }
   if (!is_source(path)) return out.push_back({"", as_it_is(path, flags), ""}), out;
   check_target(flags);
   const std::vector<GoRelease> releases = flags.go.empty() ? std::vector<GoRelease>{} : parse_releases(flags.go);

@@ -1,6 +1,7 @@
 // Go source where a verb takes a program: it is built by the `go` on PATH, with any release that its toolchain
 // selection can fetch. What was built is kept, by what it was built from, under XDG_CACHE_HOME.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ struct SourceFlags {
   std::string gcflags;
   bool test = false;  // the package's test binary
   std::string arch;   // --arch: which program of a universal Mach-O file; "": this machine's
+  // Of a listing (loader/listing.h), beside --go.
+  std::string call;
+  std::vector<int64_t> call_arguments;
+  std::vector<std::string> more;  // further files of it
+  bool assemble = false;
   bool given() const { return test || !go.empty() || !target.empty() || !gcflags.empty(); }
 };
 
@@ -33,7 +39,12 @@ struct Built {
 // releases where one is wanted.
 Built program_at(const std::string& path, const SourceFlags& flags);
 
-// Reads the program at `path`, which stands for itself here: Go source is built before. Throws loader::Error.
+// What stands behind a listing's path: integers for --call's function, and further files of the listing. Takes them out
+// of `command`.
+void take_listing_words(std::vector<std::string>& command, SourceFlags& flags);
+
+// Reads the program at `path`, which stands for itself here: Go source is built before. What a listing's reader must
+// know goes to stderr. Throws loader::Error.
 loader::Image load_program(const std::string& path, const SourceFlags& flags);
 
 // The same for each release of flags.go (one without --go). What fails is said, and its column stays empty.

@@ -10,6 +10,8 @@
 
 #include "cli/command_line.h"
 #include "cli/ending.h"
+#include "loader/listing.h"
+#include "runtime_model/modelled.h"
 
 namespace deferscope::cli {
 
@@ -73,6 +75,7 @@ void build_source(GuestFlags& f) {
       throw emu::Error("--go, --target, --gcflags and --test are for Go source, and BIN is missing");
     return;
   }
+  if (!f.source.assemble && loader::glance_at_listing(f.command[0]).listing) take_listing_words(f.command, f.source);
   Built built = program_at(f.command[0], f.source);
   if (!built.name.empty() && f.argv0.empty()) f.argv0 = built.name;
   f.command[0] = std::move(built.path);
@@ -141,7 +144,7 @@ emu::Recording::Sink to_host(const emu::Machine& m) {
 
 Grants grants_of(const GuestFlags& f) {
   Grants g{f.allow_read, f.allow_write, {}};
-  if (!f.command.empty()) g.read.push_back(f.command[0]);  // the guest may read its own executable
+  if (!f.command.empty() && f.command[0] != "-") g.read.push_back(f.command[0]);  // the guest may read its executable
   if (!f.stdin_path.empty() && f.stdin_path != "-") g.read.push_back(f.stdin_path);
   return g;
 }
@@ -158,6 +161,7 @@ Walls confine_unless_told(const GuestFlags& f, const Grants& grants) {
 std::unique_ptr<emu::Machine> make_machine(const loader::Image& image, const GuestFlags& f,
                                            const emu::GuestOptions& options) {
   auto m = std::make_unique<emu::Machine>(image, options, f.block);
+  model::add_modelled_runtime(*m);
   const char* const told = std::getenv("DEFERSCOPE_ENGINE");
   const std::string engine = !f.engine.empty() ? f.engine : told ? told : "auto";
   if (!m->engine().use_host_code(engine) && f.engine == "jit")

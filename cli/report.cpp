@@ -80,7 +80,7 @@ Other other_program(const ReportFlags& flags, const std::string& path, std::stri
   Other out{std::move(name), nullptr, ""};
   try {
     const loader::Image image = load_program(path, guest.source);
-    out.machine = std::make_unique<emu::Machine>(image, guest_options(guest, image), guest.block);
+    out.machine = make_machine(image, guest, guest_options(guest, image));
   } catch (const std::runtime_error& e) {
     out.error = e.what();
   }

@@ -16,6 +16,7 @@
 #include "cli/insn_session.h"
 #include "cli/verbs.h"
 #include "emu/machine.h"
+#include "runtime_model/modelled.h"
 
 namespace deferscope::cli {
 namespace {
@@ -28,6 +29,13 @@ void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
              m.state().position, seconds, n / seconds / 1e6,
              static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size(),
              walls.text());
+}
+
+// Of a listing's --call.
+void print_called_result(const emu::Machine& m) {
+  if (!m.image().listing()) return;
+  const std::string result = model::called_result(model::Program(m.image(), false), m.state());
+  if (!result.empty()) fmt::print("{}\n", result);
 }
 
 }  // namespace
@@ -59,6 +67,7 @@ int run(const RunFlags& flags) {
   if (instructions) instructions->finish(ended_by);
   if (flags.stats)
     print_stats(*m, walls, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  print_called_result(*m);
   Ending::die();
   return status;
 }

@@ -10,9 +10,16 @@ namespace deferscope::loader {
 namespace {
 
 constexpr Format kFormats[] = {
-    {{ELFMAG, SELFMAG}, "an ELF", read_elf, read_elf_symbols, list_elf_symbols},
-    {"\xcf\xfa\xed\xfe", "a Mach-O", read_macho, read_macho_symbols, list_macho_symbols},
+    {{ELFMAG, SELFMAG},
+     "an ELF",
+     [](Bytes file, const std::string& name, const Beside&) { return read_elf(file, name); },
+     read_elf_symbols,
+     list_elf_symbols},
+    {"\xcf\xfa\xed\xfe", "a Mach-O",
+     [](Bytes file, const std::string& name, const Beside&) { return read_macho(file, name); }, read_macho_symbols,
+     list_macho_symbols},
 };
+constexpr Format kListing = {"", "a listing", read_listing, read_listing_symbols, list_listing_symbols};
 
 // Files that are something else get a line that says what.
 struct Stranger {
@@ -43,7 +50,8 @@ const Format& format_of(Bytes file, const std::string& name) {
   for (const Format& f : kFormats)
     if (f.magic.starts_with(text))
       throw Error(fmt::format("{}: truncated: only the first bytes of {} header", name, f.article));
-  throw Error(name + ": neither an ELF nor a Mach-O file");
+  if (looks_like_listing(file)) return kListing;
+  throw Error(name + ": neither an ELF nor a Mach-O file, nor a listing of go tool compile -S");
 }
 
 }  // namespace deferscope::loader

@@ -80,7 +80,26 @@ uint64_t text_base(const Image& image, const PclnHeader& header, const std::opti
 
 }  // namespace
 
+namespace {
+
+// A listing says itself what is looked for in other programs.
+std::unique_ptr<const GoProgram> go_of_listing(const Image& image, const ListingInfo& listing) {
+  const auto header = read_pcln_header(image.memory(), listing.module.address);
+  if (!header) throw Error(image.path() + ": its function table cannot be read");
+  return std::unique_ptr<const GoProgram>(new GoProgram{
+      listing.version,
+      {},
+      "linux",
+      isa::to_string(image.isa()),
+      *header,
+      listing.module,
+      FuncTable(image.memory(), *header, listing.module.text, listing.module.gofunc, listing.version.minor, {})});
+}
+
+}  // namespace
+
 std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason) {
+  if (const ListingInfo* listing = image.listing()) return go_of_listing(image, *listing);
   auto header = find_pclntab(image);
   if (!header) {
     *reason = "not a Go program: it has no pclntab";

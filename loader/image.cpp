@@ -42,6 +42,8 @@ struct Image::Body {
   std::string path;
   FileBytes file;
   size_t file_size = 0;
+  std::vector<FileBytes> more;  // further texts of a listing
+  Beside beside;
   Parts parts;
   Memory memory;
   mutable std::once_flag symbols_once, go_once;
@@ -53,7 +55,7 @@ struct Image::Body {
   void read(std::optional<isa::Isa> wanted) {
     const Chosen chosen = choose_program({file.get(), file_size}, path, wanted);
     format = &format_of(chosen.bytes, path);
-    parts = format->read(chosen.bytes, path);
+    parts = format->read(chosen.bytes, path, beside);
     if (wanted && parts.isa != *wanted)
       throw Error(
           fmt::format("{}: a program for {}, not for {}", path, isa::to_string(parts.isa), isa::to_string(*wanted)));
@@ -64,7 +66,7 @@ struct Image::Body {
 
 namespace {
 
-constexpr uint64_t kMaxFile = uint64_t{4} << 30;
+constexpr uint64_t kMaxFile = uint64_t{4} << 30, kMaxListing = uint64_t{256} << 20;
 
 // A closed-on-scope-exit descriptor.
 struct Descriptor {
@@ -100,18 +102,49 @@ FileBytes read_file(const std::string& path, size_t* size) {
 
 }  // namespace
 
+namespace {
+
+// All of standard input: a listing.
+FileBytes read_stdin(size_t* size) {
+  std::vector<uint8_t> all;
+  for (size_t done = 0;;) {
+    all.resize(done + (1 << 16));
+    const ssize_t n = read(STDIN_FILENO, all.data() + done, all.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("standard input", errno);
+    done += static_cast<size_t>(n);
+    if (done > kMaxListing) throw Error("standard input: more than 256 MiB, not read");
+    if (n == 0) {
+      *size = done;
+      FileBytes bytes = room_for(done);
+      std::copy(all.begin(), all.begin() + static_cast<ptrdiff_t>(done), bytes.get());
+      return bytes;
+    }
+  }
+}
+
+}  // namespace
+
 const char* to_string(Os os) { return os == Os::linux_ ? "linux" : "darwin"; }
 
-Image Image::load(const std::string& path, std::optional<isa::Isa> isa) {
+Image Image::load(const std::string& path, std::optional<isa::Isa> isa, const ListingOptions* listing) {
   auto body = std::make_shared<Body>();
-  body->path = path;
-  body->file = read_file(path, &body->file_size);
+  body->path = path == "-" ? "standard input" : path;
+  body->file = path == "-" ? read_stdin(&body->file_size) : read_file(path, &body->file_size);
+  if (listing) body->beside.listing = *listing;
+  for (const std::string& further : body->beside.listing.more) {
+    size_t size = 0;
+    body->more.push_back(read_file(further, &size));
+    body->beside.more.emplace_back(further, Bytes{body->more.back().get(), size});
+  }
   body->read(isa);
   return Image(std::move(body));
 }
 
-Image Image::parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa) {
+Image Image::parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa,
+                   const ListingOptions* listing) {
   auto body = std::make_shared<Body>();
+  if (listing) body->beside.listing = *listing;
   body->path = name;
   body->file_size = bytes.size();
   body->file = room_for(bytes.size());
@@ -130,6 +163,7 @@ uint64_t Image::bias() const { return body_->parts.bias; }
 const ProgramHeaders& Image::program_headers() const { return body_->parts.headers; }
 const ElfInfo& Image::elf() const { return body_->parts.elf; }
 const MachOInfo& Image::macho() const { return body_->parts.macho; }
+const ListingInfo* Image::listing() const { return body_->parts.listing.get(); }
 uint64_t Image::file_size() const { return body_->file_size; }
 
 std::optional<std::string> Image::not_runnable() const {

@@ -27,6 +27,9 @@
 
 namespace deferscope::loader {
 
+struct ListingInfo;  // loader/listing.h
+struct ListingOptions;
+
 enum class Os : uint8_t { linux_, darwin };
 
 const char* to_string(Os os);  // "linux", "darwin": GOOS
@@ -110,9 +113,12 @@ class Image {
   // of 2 MB takes well under 5 ms; tables are decoded when first asked for.
   // Of a universal file it reads the program for `isa`, which any other file must be for; without one, that for this
   // machine's instruction set if there is one, else the first that it can.
-  static Image load(const std::string& path, std::optional<isa::Isa> isa = {});
+  // An assembly listing is a program too (loader/listing.h); `listing` says what is not in it. "-": standard input,
+  // which must be one.
+  static Image load(const std::string& path, std::optional<isa::Isa> isa = {}, const ListingOptions* listing = nullptr);
   // The same from bytes; `name` stands for the path in messages.
-  static Image parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa = {});
+  static Image parse(std::vector<uint8_t> bytes, const std::string& name, std::optional<isa::Isa> isa = {},
+                     const ListingOptions* listing = nullptr);
 
   const std::string& path() const;
   isa::Isa isa() const;
@@ -127,8 +133,9 @@ class Image {
   const Section* text() const { return section_of({".text", "__text"}); }  // the program's code
   uint64_t bias() const;  // added to every address of the file; 0: it is where it was linked for
   const ProgramHeaders& program_headers() const;
-  const ElfInfo& elf() const;      // empty for other formats
-  const MachOInfo& macho() const;  // empty for other formats
+  const ElfInfo& elf() const;          // empty for other formats
+  const MachOInfo& macho() const;      // empty for other formats
+  const ListingInfo* listing() const;  // nullptr: a linked program
   uint64_t file_size() const;
 
   // Why `run` must refuse, as the text behind "PATH: "; nothing if it can be run.

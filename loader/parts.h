@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "loader/image.h"
+#include "loader/listing.h"
 
 namespace deferscope::loader {
 
@@ -32,7 +33,14 @@ struct Parts {
   ElfInfo elf;
   MachOInfo macho;
   SymbolBytes symbols;
+  std::shared_ptr<const ListingInfo> listing;  // nullptr: a linked program
   std::optional<std::string> not_runnable;
+};
+
+// What a reader is given beside the file: of listings only.
+struct Beside {
+  ListingOptions listing;
+  std::vector<std::pair<std::string, Bytes>> more;  // further texts of it with their paths; they outlive the parts
 };
 
 // A file format: how its files begin, and who reads them. `file` must outlive the parts; `name` is for messages.
@@ -40,7 +48,7 @@ struct Parts {
 struct Format {
   std::string_view magic;
   const char* article;  // "an ELF", for messages
-  Parts (*read)(Bytes file, const std::string& name);
+  Parts (*read)(Bytes file, const std::string& name, const Beside& beside);
   std::vector<Symbol> (*symbols)(const Parts& parts);
   std::vector<ListedSymbol> (*listed)(const Parts& parts);
 };
@@ -54,6 +62,12 @@ std::vector<ListedSymbol> list_elf_symbols(const Parts& parts);
 Parts read_macho(Bytes file, const std::string& name);
 std::vector<Symbol> read_macho_symbols(const Parts& parts);
 std::vector<ListedSymbol> list_macho_symbols(const Parts& parts);
+
+// A listing has no magic: it is what is of no other format and has a line of one.
+bool looks_like_listing(Bytes file);
+Parts read_listing(Bytes file, const std::string& name, const Beside& beside);
+std::vector<Symbol> read_listing_symbols(const Parts& parts);
+std::vector<ListedSymbol> list_listing_symbols(const Parts& parts);
 
 // Finds what makes a program Go's; nullptr and a reason if it is not.
 std::unique_ptr<const GoProgram> find_go(const Image& image, std::string* reason);

@@ -36,6 +36,7 @@ const char* to_string(VersionSource source) {
     case VersionSource::build_info: return "build info";
     case VersionSource::build_version: return "runtime.buildVersion";
     case VersionSource::pclntab_magic: return "pclntab magic";
+    case VersionSource::listing: return "the listing";
   }
   return "?";
 }

@@ -10,7 +10,7 @@ constexpr int kOldestMinor = 12;
 constexpr int kNewestMinor = 27;
 
 // Where the version was read, the most reliable first.
-enum class VersionSource { build_info, build_version, pclntab_magic };
+enum class VersionSource { build_info, build_version, pclntab_magic, listing };
 
 struct GoVersion {
   std::string

@@ -12,6 +12,7 @@ constexpr std::string_view kUsers[] = {
     "runtime.rt0_go",     "runtime.morestack",         "gogo", "runtime.gogo", "runtime.mcall", "runtime.systemstack",
     "runtime.asmcgocall", "runtime.cgocallback_gofunc"};
 
+constexpr int64_t kModelledSlot = -8;  // FS, of the modelled runtime (modelled_start.cpp)
 constexpr int64_t kDarwinSlot = 0x30;  // GS, since macOS 10 (src/cmd/internal/obj/x86/obj6.go)
 
 }  // namespace
@@ -40,6 +41,7 @@ std::optional<int64_t> g_offset_by_code(const loader::Image& image) {
 
 GPlace g_place(const loader::Image& image) {
   if (image.isa() == isa::Isa::arm64) return {GPlace::reg, 0, "register", {}};
+  if (image.listing()) return {GPlace::thread_local_, kModelledSlot, "code", {}};
   if (image.os() == loader::Os::darwin) return {GPlace::thread_local_, kDarwinSlot, "code", {}};
   if (const auto offset = g_offset_by_symbol(image)) return {GPlace::thread_local_, *offset, "symbol", {}};
   if (const auto offset = g_offset_by_code(image)) return {GPlace::thread_local_, *offset, "code", {}};

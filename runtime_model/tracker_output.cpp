@@ -63,7 +63,8 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
     // The call's instruction, which is counted already: behind it another thread may have its turn. On macOS it is the
     // system's function itself, where pc still stands.
     e.position -= 1;
-    if (p_.image().os() == loader::Os::linux_) e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
+    const bool by_instruction = p_.image().os() == loader::Os::linux_ && !m_.state().os->is_host_call(guest_.pc());
+    if (by_instruction) e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
     Output& out = e.as<Output>();
     e.frame = naming_.frame(frame);
     e.origin = dying ? Origin::runtime : Origin::user;

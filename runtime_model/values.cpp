@@ -8,6 +8,7 @@
 
 #include "loader/printable.h"
 #include "runtime_model/chain.h"
+#include "runtime_model/printed.h"
 
 namespace deferscope::model {
 namespace {
@@ -192,6 +193,9 @@ const RuntimeError* runtime_error(std::string_view type) {
 }
 
 }  // namespace
+
+std::string printed_float(const Guest& g, double v) { return runtime_float(g, v); }
+std::string printed_float(const Guest& g, float v) { return runtime_float(g, v); }
 
 std::string type_name(const Guest& g, uint64_t type) {
   const auto& module = g.program().go().moduledata;
