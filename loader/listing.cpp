@@ -329,7 +329,8 @@ class Builder {
       case RelocKind::unknown:
         fail(fmt::format("line {}: relocation t={} of {} bytes is of no known kind", r.line, r.type, r.size));
       case RelocKind::addr: return need(r, 8), put_at(at, target ? to : 0);
-      case RelocKind::addroff: return need(r, 4), put_at(at, target ? static_cast<uint32_t>(to - rodata_base_) : 0u);
+      case RelocKind::addroff:  // of what holds it
+        return need(r, 4), put_at(at, target ? static_cast<uint32_t>(to - (to < text_end_ ? text_base_ : rodata_base_)) : 0u);
       case RelocKind::textoff: return need(r, 4), put_at(at, target ? static_cast<uint32_t>(to - text_base_) : 0u);
       case RelocKind::pcrel: return need(r, 4), put_at(at, static_cast<uint32_t>(to - (at + 4)));
       case RelocKind::tls: return need(r, 4), put_at(at, thread_offset(*p.listed, r));

@@ -38,6 +38,8 @@ constexpr ShapeRow kShapes[] = {
     {"gclocals g5+h", 25, 27},
     {"ABIInternal", 12, 27},
     {"TEXT", 11, 11, both, "ABIInternal"},
+    {"PCDATA behind morestack", 14, 27},
+    {"no PCDATA behind morestack", 11, 13},
     {"funcid", 16, 27},
     {"TEXT", 11, 15, both, "funcid"},
     {"align", 18, 27},

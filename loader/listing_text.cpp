@@ -419,11 +419,14 @@ class Reader {
     if (op != "PCDATA" && op != "NOP")
       after_deferproc_ =
           op == "CALL" && (rest.starts_with("runtime.deferproc(SB)") || rest.starts_with("runtime.deferprocStack(SB)"));
+    if (after_morestack_ && op == "PCDATA") hint("PCDATA behind morestack");
+    if (after_morestack_ && op == "JMP") hint("no PCDATA behind morestack");
+    after_morestack_ = op == "CALL" && rest.starts_with("runtime.morestack");
     if (op == "CALL" && rest.starts_with("runtime.gorecover(SB)"))
       hint(argument_set_ ? "gorecover argument" : "gorecover no argument");
     if (op != "PCDATA" && op != "NOP" && op != "FUNCDATA")
-      argument_set_ = (op == "LEAQ" && rest.ends_with(", AX")) || (op == "MOVD" && rest.ends_with(", R0")) ||
-                      (op == "MOVQ" && rest.ends_with("(SP)")) || (op == "MOVD" && rest.ends_with("(RSP)"));
+argument_set_ = rest.ends_with(", AX") || rest.ends_with(", R0") || rest.ends_with(", (SP)") ||
+                      rest.ends_with(", 8(RSP)");
   }
 
   void add(const Row& row) {
@@ -473,6 +476,14 @@ class Reader {
     if (at_.damage.empty()) at_.damage = std::move(what);
   }
 
+  // The compiler prints data up to the last byte that it set; zeros follow.
+  void zero_tail() {
+    while (at_.missing && !at_.covered.back()) {
+      at_.covered.pop_back();
+      --at_.missing;
+    }
+  }
+
   void close() {
     skipping_ = false;
     if (!open_) return;
@@ -483,6 +494,7 @@ class Reader {
       if (bare_at_ == 0) bare_at_ = at_.line;
       return;
     }
+    if (at_.kind != ListedKind::text) zero_tail();
     if (at_.damage.empty() && at_.missing) {
       const auto first = std::find(at_.covered.begin(), at_.covered.end(), false) - at_.covered.begin();
       at_.damage = fmt::format("{} of its {} bytes are missing, the first at {:#x}", at_.missing, at_.size, first);
@@ -511,7 +523,8 @@ class Reader {
   ListedText& out_;
   std::set<std::string> seen_;
   TextSymbol at_;
-  bool open_ = false, skipping_ = false, aligned_ = false, after_deferproc_ = false, argument_set_ = false;
+  bool open_ = false, skipping_ = false, aligned_ = false, after_deferproc_ = false, argument_set_ = false,
+       after_morestack_ = false;
   uint64_t most_ = 0;
   uint32_t line_ = 0, bare_at_ = 0;
   size_t notes_ = 0, fragments_ = 0, again_ = 0;

@@ -250,7 +250,9 @@ bool deferred_caller(ModelledCall& c, uint64_t p) {
   for (size_t i = 1; i < u.frames.size(); ++i) {
     const Frame& f = u.frames[i];
     if (runs_defers(f.function->name())) return frames == 1 && f.sp + kRecord == p;
-    frames += !f.function->wrapper;
+    // What is inlined into a wrapper counts; a listing says that of the wrapper that calls recover.
+    const bool inlined = i == 1 && std::string_view(c.program().wrapped(*f.function).found_by) == "wrap info";
+    frames += !f.function->wrapper || inlined;
   }
   return false;
 }
