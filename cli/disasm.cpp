@@ -18,6 +18,7 @@
 #include "cli/listing.h"
 #include "cli/verbs.h"
 #include "isa/text/append.h"
+#include "loader/listing.h"
 
 namespace deferscope::cli {
 namespace {
@@ -120,6 +121,8 @@ std::uint64_t each_instruction(const Listing& listing, std::uint64_t from, std::
     text.clear();
     gnu.clear();
     const isa::TextSize size = isa::append_go(listing.isa(), code, pc, listing, options.text, text);
+    if (std::string listed = loader::listed_text(listing.assembly(), listing.runtime_address(pc)); !listed.empty())
+      text = std::move(listed);
     if ((options.gnu || options.json) && size.known) isa::append_gnu(listing.isa(), code, pc, gnu, options.text);
     if (!f || !f->contains(listing.runtime_address(pc))) f = listing.function(pc);
     Instruction in{pc, listing.bytes(pc, pc + size.size), listing.line(f, pc), text, gnu};

@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "loader/dwarf.h"
 #include "loader/image.h"
+#include "loader/listing.h"
 #include "loader/printable.h"
 
 namespace deferscope::cli {
@@ -83,6 +84,7 @@ void add_go(Lines* out, const loader::GoProgram& go) {
 
 // "ELF PIE", "Mach-O executable".
 std::string kind_of(const Image& image) {
+  if (image.listing()) return "a listing of go tool compile -S";
   const bool mach = image.os() == loader::Os::darwin;
   const bool pie = mach ? image.macho().flags & 0x200000 : image.elf().type == 3;
   return fmt::format("{} {}", mach ? "Mach-O" : "ELF", pie ? "PIE" : "executable");
@@ -119,7 +121,9 @@ std::string as_text(const Image& image) {
     out.add("universal",
             fmt::format("this is its program for {}; it has {}", to_string(image.isa()), fmt::join(all, ", ")));
   if (!go) out.add("go", "no: " + image.not_go());
-  if (go)
+  if (const loader::ListingInfo* listing = image.listing())
+    out.add("version", fmt::format("{}, from its {}", listing->version.text, listing->version_by));
+  else if (go)
     out.add("version", fmt::format("go1.{}{}, from {}", go->version.minor,
                                    go->version.patch < 0 ? "" : fmt::format(".{}", go->version.patch),
                                    to_string(go->version.source)));

@@ -41,6 +41,7 @@ class Listing : public isa::Symbols {
   loader::SourceLine line(const std::optional<loader::Func>& f, std::uint64_t address) const;
   std::uint64_t runtime_address(std::uint64_t address) const { return address + bias_; }
   const loader::GoProgram* go() const { return go_; }
+  const loader::ListingInfo* assembly() const { return image_.listing(); }  // nullptr: a linked program
   const loader::Memory& memory() const { return image_.memory(); }
 
  private:

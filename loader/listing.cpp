@@ -180,8 +180,9 @@ class Builder {
     return parts_.segments.back();
   }
 
-  static void append(std::vector<uint8_t>* to, uint64_t base, uint64_t address, const std::vector<uint8_t>& bytes) {
-    to->resize(address - base + bytes.size());
+  static void append(std::vector<uint8_t>* to, uint64_t base, uint64_t address, const std::vector<uint8_t>& bytes,
+                     uint8_t pad = 0) {
+    to->resize(address - base + bytes.size(), pad);
     std::copy(bytes.begin(), bytes.end(), to->begin() + static_cast<ptrdiff_t>(address - base));
   }
 
@@ -199,7 +200,7 @@ class Builder {
     for (const std::string& name : stub_order_) {
       at = up(at, kFunctionAlign);
       Stub& stub = stubs_.at(name);
-      append(&code_, text_base_, at, stub.code);
+      append(&code_, text_base_, at, stub.code, code_pad());
       addresses_[name] = at;
       at += stub.code.size();
       for (const Stub::Call& c : stub.calls)
@@ -215,8 +216,11 @@ class Builder {
   void place(const TextSymbol& s, uint64_t at, std::vector<uint8_t>* to, uint64_t base) {
     placed_.push_back({&s, at});
     addresses_[s.name] = at;
-    append(to, base, at, s.bytes);
+    append(to, base, at, s.bytes, s.kind == ListedKind::text ? code_pad() : 0);
   }
+
+  // Between functions: INT3, as Go's linker has it; zeros on arm64.
+  uint8_t code_pad() const { return amd64() ? 0xcc : 0; }
 
   static uint64_t align_of(const TextSymbol& s) { return s.size >= 16 ? 16 : s.size >= 4 ? 8 : 1; }
 
@@ -330,7 +334,8 @@ class Builder {
         fail(fmt::format("line {}: relocation t={} of {} bytes is of no known kind", r.line, r.type, r.size));
       case RelocKind::addr: return need(r, 8), put_at(at, target ? to : 0);
       case RelocKind::addroff:  // of what holds it
-        return need(r, 4), put_at(at, target ? static_cast<uint32_t>(to - (to < text_end_ ? text_base_ : rodata_base_)) : 0u);
+        return need(r, 4),
+               put_at(at, target ? static_cast<uint32_t>(to - (to < text_end_ ? text_base_ : rodata_base_)) : 0u);
       case RelocKind::textoff: return need(r, 4), put_at(at, target ? static_cast<uint32_t>(to - text_base_) : 0u);
       case RelocKind::pcrel: return need(r, 4), put_at(at, static_cast<uint32_t>(to - (at + 4)));
       case RelocKind::tls: return need(r, 4), put_at(at, thread_offset(*p.listed, r));
@@ -798,7 +803,8 @@ std::vector<Symbol> read_listing_symbols(const Parts& parts) {
     const auto next = std::upper_bound(ends.begin(), ends.end(), at);
     const bool code = at >= info.module.text && at < info.module.etext;
     const uint64_t limit = code ? info.module.etext : at < info.module.etypes ? info.module.etypes : info.world.data;
-    const uint64_t end = std::min(next == ends.end() ? limit : *next, limit);
+    const ListingFunction* whole = info.function_at(at);
+    const uint64_t end = whole ? at + whole->size : std::min(next == ends.end() ? limit : *next, limit);
     out.push_back({name, at, end > at ? end - at : 0, code ? SymbolKind::function : SymbolKind::data});
   }
   return out;
@@ -826,6 +832,15 @@ const ListingFunction* ListingInfo::function_at(uint64_t pc) const {
   if (after == functions.begin()) return nullptr;
   const ListingFunction& f = *std::prev(after);
   return pc - f.address < f.size ? &f : nullptr;
+}
+
+std::string listed_text(const ListingInfo* listing, uint64_t pc) {
+  const ListingFunction* f = listing ? listing->function_at(pc) : nullptr;
+  const ListingLine* line = f ? f->line_at(pc - f->address) : nullptr;
+  if (!line) return {};
+  std::string out(line->text);
+  std::replace(out.begin(), out.end(), '\t', ' ');
+  return out;
 }
 
 const Gate* ListingInfo::gate_at(uint64_t pc) const {

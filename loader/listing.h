@@ -98,6 +98,10 @@ struct ListingInfo {
 // `"".f` and `main.f`, as a linked program has it.
 std::string linked_name(std::string_view listed);
 
+// The instruction at pc as its listing has it, with one space behind its name: `MOVQ $0, "".t+48(SP)`. Empty: none
+// begins there, or the program is no listing.
+std::string listed_text(const ListingInfo* listing, uint64_t pc);
+
 // What a file seems to be, without reading it as a program: "-" (standard input) can only be a listing.
 struct ListingGlance {
   bool listing = false;

@@ -425,8 +425,8 @@ class Reader {
     if (op == "CALL" && rest.starts_with("runtime.gorecover(SB)"))
       hint(argument_set_ ? "gorecover argument" : "gorecover no argument");
     if (op != "PCDATA" && op != "NOP" && op != "FUNCDATA")
-argument_set_ = rest.ends_with(", AX") || rest.ends_with(", R0") || rest.ends_with(", (SP)") ||
-                      rest.ends_with(", 8(RSP)");
+      argument_set_ =
+          rest.ends_with(", AX") || rest.ends_with(", R0") || rest.ends_with(", (SP)") || rest.ends_with(", 8(RSP)");
   }
 
   void add(const Row& row) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "loader/listing.h"
 #include "runtime_model/frame_facts.h"
 #include "runtime_model/located.h"
 #include "runtime_model/roles_claims.h"
@@ -64,7 +65,7 @@ class Assignment {
     closures();
     for (size_t i = 0; i < drawn_; ++i) claim_call(frame(i).caller_sp + above(), *frame(i).function, true);
     call_at_hand();
-    for (size_t i = 0; i < drawn_; ++i) variables(frame(i));
+    for (size_t i = 0; i < drawn_; ++i) variables(frame(i)), listed_variables(frame(i));
     registers();
     for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
     captured_variables();
@@ -550,6 +551,26 @@ class Assignment {
             variable(*dwarf, v, f, access, line);
     } catch (const loader::Error& e) {
       out_.notes.push_back(fmt::format("variables of {} are not known: {}", name_of(f.function), e.what()));
+    }
+  }
+
+  // What a listing's instructions call the places of the frame.
+  void listed_variables(const Frame& f) {
+    const loader::ListingInfo* listing = p_.image().listing();
+    const loader::ListingFunction* known = listing ? listing->function_at(f.function->f.entry) : nullptr;
+    if (!known || !f.entered) return;
+    for (size_t i = 0; i < known->slots.size(); ++i) {
+      const loader::ListingSlot& v = known->slots[i];
+      Slot s;
+      s.address = f.caller_sp + static_cast<uint64_t>(v.from_caller_sp);
+      s.size = static_cast<uint32_t>(8 - s.address % 8);
+      if (i + 1 < known->slots.size())
+        s.size =
+            static_cast<uint32_t>(std::min<int64_t>(s.size, known->slots[i + 1].from_caller_sp - v.from_caller_sp));
+      const bool above = v.from_caller_sp >= 0, result = v.name.starts_with("~r");
+      s.role = v.name.starts_with('.') ? Role::autotmp : result ? Role::result : above ? Role::argument : Role::local;
+      s.name = std::string(v.name);
+      claims_.claim(std::move(s));
     }
   }
 

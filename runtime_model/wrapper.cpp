@@ -103,8 +103,8 @@ bool wraps_builtin(std::string_view name) {
 
 }  // namespace
 
-// What the compiler inlined into a wrapper, where there is no inline tree (in listings): FUNCDATA_WrapInfo (1.18+) is its
-// offset in the code; a method value's wrapper has the method's name.
+// What the compiler inlined into a wrapper, where there is no inline tree (in listings): FUNCDATA_WrapInfo (1.18+) is
+// its offset in the code; a method value's wrapper has the method's name.
 static const Function* wrap_info(const Program& p, const Function& f) {
   constexpr uint32_t kWrapInfo = 7;
   constexpr std::string_view kMethodValue = "-fm";

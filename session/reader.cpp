@@ -7,6 +7,7 @@
 
 #include "isa/lift.h"
 #include "isa/text/text.h"
+#include "loader/listing.h"
 
 namespace deferscope::session {
 namespace {
@@ -188,6 +189,8 @@ std::string Reader::instruction_text(uint64_t at, unsigned* size) const {
     isa::TextOptions options;
     options.asm_names = syntax == "asm";
     t = isa::append_go(isa, {bytes, n}, at, CodeSymbols(*this), options, out);
+    if (std::string listed = loader::listed_text(machine_.image().listing(), at); !listed.empty())
+      out = std::move(listed);
   }
   kept.size = std::max(t.size, 1u), kept.syntax = syntax, kept.text = out;
   std::copy_n(bytes, sizeof bytes, kept.bytes.begin());

@@ -2,6 +2,7 @@
 #include "traces/instruction_text.h"
 
 #include "isa/text/text.h"
+#include "loader/listing.h"
 
 namespace deferscope::traces {
 
@@ -22,6 +23,7 @@ std::string instruction_text(const model::Program& p, uint64_t pc) {
   const loader::Bytes code = p.image().memory().bytes_from(pc);
   std::string out;
   if (code.empty()) return "?";
+  if (std::string listed = loader::listed_text(p.image().listing(), pc); !listed.empty()) return listed;
   isa::append_go(p.isa(), code.first(std::min<size_t>(code.size(), 16)), pc, ImageSymbols(p), {}, out);
   return out;
 }
