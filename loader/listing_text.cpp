@@ -424,9 +424,11 @@ class Reader {
     after_morestack_ = op == "CALL" && rest.starts_with("runtime.morestack");
     if (op == "CALL" && rest.starts_with("runtime.gorecover(SB)"))
       hint(argument_set_ ? "gorecover argument" : "gorecover no argument");
-    if (op != "PCDATA" && op != "NOP" && op != "FUNCDATA")
-      argument_set_ =
-          rest.ends_with(", AX") || rest.ends_with(", R0") || rest.ends_with(", (SP)") || rest.ends_with(", 8(RSP)");
+    // gorecover's argument is the address of the caller's arguments; from 1.26 on there is none.
+    const bool address = (op == "LEAQ" && rest.ends_with(", AX")) ||
+                         (rest.ends_with(", R0") && (op == "ADD" || (op == "MOVD" && rest.starts_with("$"))));
+    if (address || rest.ends_with(", (SP)") || rest.ends_with(", 8(RSP)")) argument_set_ = true;
+    if (op == "CALL" || op == "TEXT") argument_set_ = false;
   }
 
   void add(const Row& row) {
@@ -535,9 +537,13 @@ class Reader {
 std::string linked_name(std::string_view listed) {
   std::string out;
   for (size_t i = 0; i < listed.size();) {
+    constexpr std::string_view kUnlinkable = "<unlinkable>.";  // what 1.20+ writes without -p
     if (listed.substr(i).starts_with("\"\".")) {
       out += "main.";
       i += 3;
+    } else if (listed.substr(i).starts_with(kUnlinkable)) {
+      out += "main.";
+      i += kUnlinkable.size();
     } else {
       out += listed[i++];
     }

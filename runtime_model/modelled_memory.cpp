@@ -77,11 +77,15 @@ void conv_words(ModelledCall& c) {
   c.result(at);
 }
 
-// To 1.12 convT2Exx(type, &value) gives an interface.
+// 1.11: convT2Exx(type, value) gives an interface.
 template <unsigned size>
 void conv_to_interface(ModelledCall& c) {
-  const uint64_t type = c.word(), from = c.word(), at = c.allocate(size);
-  copy(c, at, from, size);
+  const uint64_t type = c.word();
+  uint64_t v[3] = {};
+  v[0] = size == 2 ? c.quarter() : size == 4 ? c.half() : c.word();
+  for (unsigned i = 1; i < size / 8; ++i) v[i] = c.word();
+  const uint64_t at = c.allocate(size);
+  for (unsigned i = 0; i < std::max(size / 8, 1u); ++i) c.put(at + 8 * i, v[i], std::min(size, 8u));
   c.result(type);
   c.result(at);
 }

@@ -113,6 +113,7 @@ void next(ModelledCall& c) {
   const Unwound frames = c.guest().unwind(c.guest().standing(c.machine().thread()));
   const auto open = innermost_open(c, frames);
   const uint64_t to = c.outgoing(), p = c.sp() + kRecord;
+  c.set(p, F::panic_argp, to);  // a wrapper may have changed it
   if (open && (!d || open->sp <= c.field(d, F::defer_sp))) {
     set_walk(c, resume_in(c, open->owner, 0), open->sp, open->caller_sp, &*open);
     c.put(c.sp() + kRunning, 0);
