@@ -116,7 +116,7 @@ class Builder {
     for (const std::string& n : error_types(listed_minor_)) want_data(n, "");
     for (const TextSymbol& s : text_.symbols)
       for (const ListedReloc& r : s.relocs) {
-        if (r.symbol.empty() || r.symbol == "TLS" || by_name_.count(r.symbol)) continue;
+        if (s.kind == ListedKind::bss || r.symbol.empty() || r.symbol == "TLS" || by_name_.count(r.symbol)) continue;
         const RelocKind kind = kind_of(r, s);
         if (kind == RelocKind::none || kind == RelocKind::unknown) continue;
         if (calls(r, s) || (s.kind != ListedKind::text && s.name.ends_with("·f")) || kind == RelocKind::textoff)
@@ -133,7 +133,7 @@ class Builder {
   }
 
   void want_stub(const std::string& name) {
-    if (is_function(name) || !stubs_.try_emplace(name, make_stub(name, parts_.isa, listed_minor_)).second) return;
+    if (by_name_.count(name) || !stubs_.try_emplace(name, make_stub(name, parts_.isa, listed_minor_)).second) return;
     stub_order_.push_back(name);
     for (const std::string& n : called_by(stubs_.at(name))) want_stub(n);
   }
@@ -283,26 +283,34 @@ class Builder {
 
   // --- relocations ---
 
-  uint8_t* bytes_at(uint64_t address) {
-    if (address >= text_base_ && address < text_base_ + code_.size()) return code_.data() + (address - text_base_);
-    if (address >= rodata_base_ && address < rodata_base_ + rodata_.size())
-      return rodata_.data() + (address - rodata_base_);
-    if (address >= data_base_ && address < data_base_ + data_.size()) return data_.data() + (address - data_base_);
+  // n bytes of what has contents; nullptr: they are not all there.
+  uint8_t* bytes_at(uint64_t address, size_t n) {
+    const std::pair<uint64_t, std::vector<uint8_t>*> parts[] = {
+        {text_base_, &code_}, {rodata_base_, &rodata_}, {data_base_, &data_}};
+    for (const auto& [base, bytes] : parts)
+      if (address >= base && address - base < bytes->size() && bytes->size() - (address - base) >= n)
+        return bytes->data() + (address - base);
     return nullptr;
   }
 
   template <class T>
   void put_at(uint64_t address, T v) {
-    if (uint8_t* to = bytes_at(address)) std::memcpy(to, &v, sizeof v);
+    if (uint8_t* to = bytes_at(address, sizeof v)) std::memcpy(to, &v, sizeof v);
+  }
+  uint32_t word_at(uint64_t address) {
+    uint32_t w = 0;
+    if (const uint8_t* from = bytes_at(address, sizeof w)) std::memcpy(&w, from, sizeof w);
+    return w;
   }
 
   void relocate() {
     for (const Placed& p : placed_)
-      for (const ListedReloc& r : p.listed->relocs) relocate(p, r);
+      for (const ListedReloc& r : p.listed->relocs)
+        if (p.listed->kind != ListedKind::bss) relocate(p, r);
     for (const std::string& name : stub_order_) {
       const uint64_t at = addresses_.at(name);
       for (const Stub::Call& c : stubs_.at(name).calls)
-        branch(at + c.offset, c.target == Stub::gate ? gates_.at(c.name) : addresses_.at(c.name));
+        branch(at + c.offset, c.target == Stub::gate ? gates_.at(c.name) : address_of(c.name));
     }
     for (const auto& [name, d] : supplied_)
       if (d.pointer_at >= 0) put_at(addresses_.at(name) + static_cast<uint64_t>(d.pointer_at), address_of(d.pointer));
@@ -317,9 +325,7 @@ class Builder {
     if (amd64()) {
       put_at(at + 1, static_cast<uint32_t>(to - (at + 5)));
     } else {
-      uint32_t w = 0;
-      std::memcpy(&w, bytes_at(at), 4);
-      put_at(at, (w & 0xfc000000) | (static_cast<uint32_t>((to - at) / 4) & 0x3ffffff));
+      put_at(at, (word_at(at) & 0xfc000000) | (static_cast<uint32_t>((to - at) / 4) & 0x3ffffff));
     }
   }
 
@@ -360,9 +366,7 @@ class Builder {
   }
 
   void pair(uint64_t at, uint64_t to, const ListedReloc& r) {
-    uint32_t adrp = 0, second = 0;
-    std::memcpy(&adrp, bytes_at(at), 4);
-    std::memcpy(&second, bytes_at(at + 4), 4);
+    uint32_t adrp = word_at(at), second = word_at(at + 4);
     const uint64_t pages = (to >> 12) - (at >> 12), low = to & 0xfff;
     adrp =
         (adrp & 0x9f00001f) | static_cast<uint32_t>(pages & 3) << 29 | static_cast<uint32_t>(pages >> 2 & 0x7ffff) << 5;
@@ -384,7 +388,7 @@ class Builder {
   WrittenFunction table_of_stub(const std::string& name, uint64_t end);
   PcRuns sp_runs(const TextSymbol& s) const;
   void add_function(const Placed& p);
-  void add_slots(ListingFunction* f);
+  void add_slots(ListingFunction* f, const WrittenFunction& table);
 
   void choose_call() {
     const ListingOptions& o = info_->options;
@@ -696,16 +700,12 @@ WrittenFunction Builder::table_of_stub(const std::string& name, uint64_t end) {
 }
 
 // Names of slots: `"".t+48(SP)` from SP itself (amd64); `"".t-16(SP)` and `"".t+8(FP)` from the frame's ends (arm64).
-void Builder::add_slots(ListingFunction* f) {
-  std::map<int64_t, std::string_view> slots;
-  const WrittenFunction* table = nullptr;
-  for (const WrittenFunction& w : written_)
-    if (w.entry == f->address) table = &w;
-  if (!table) return;
+void Builder::add_slots(ListingFunction* f, const WrittenFunction& table) {
+  std::map<int64_t, ListingSlot> slots;
   size_t run = 0;
   for (const ListingLine& l : f->lines) {
-    while (run + 1 < table->sp.size() && table->sp[run].first <= l.offset) ++run;
-    const int64_t below = table->sp.empty() ? 0 : table->sp[run].second;
+    while (run + 1 < table.sp.size() && table.sp[run].first <= l.offset) ++run;
+    const int64_t below = table.sp.empty() ? 0 : table.sp[run].second;
     for (const char* base : {"(SP)", "(FP)"}) {
       for (size_t at = l.text.find(base); at != l.text.npos; at = l.text.find(base, at + 1)) {
         size_t digits = at;
@@ -725,11 +725,12 @@ void Builder::add_slots(ListingFunction* f) {
         const bool fp = base[1] == 'F';
         // amd64: SP is the register. arm64: the pseudo-registers are the frame's upper end and the first argument.
         const int64_t place = amd64() ? (fp ? offset : offset - below - 8) : (fp ? offset + 8 : offset - 8);
-        slots.emplace(place, name);
+        const bool stored = l.text.ends_with(base) && at + 4 == l.text.size() && l.text.starts_with("MOV");
+        slots.try_emplace(place, ListingSlot{place, name, stored});
       }
     }
   }
-  for (const auto& [place, name] : slots) f->slots.push_back({place, name});
+  for (const auto& [place, slot] : slots) f->slots.push_back(slot);
 }
 
 void Builder::add_function(const Placed& p) {
@@ -762,7 +763,7 @@ void Builder::describe_functions() {
   pclntab_ = write_pclntab(written_, parts_.isa, text_base_, rodata_base_);
   for (const Placed& p : placed_)
     if (p.listed->kind == ListedKind::text) add_function(p);
-  for (ListingFunction& f : info_->functions) add_slots(&f);
+  for (size_t f = 0; f < info_->functions.size(); ++f) add_slots(&info_->functions[f], written_[f]);
 }
 
 std::string_view text_of(Bytes file) { return {reinterpret_cast<const char*>(file.data()), file.size()}; }

@@ -18,10 +18,10 @@ namespace deferscope::loader {
 
 // What the reader of a listing is told beside it.
 struct ListingOptions {
-  std::string go;                  // its Go version ("1.13", "go1.13.15"); "": as its shape says
-  std::string call;                // the function to run alone; "": main
-  std::vector<int64_t> arguments;  // of that one
-  std::vector<std::string> more;   // paths of further files that belong to it
+  std::string go = {};                  // its Go version ("1.13", "go1.13.15"); "": as its shape says
+  std::string call = {};                // the function to run alone; "": main
+  std::vector<int64_t> arguments = {};  // of that one
+  std::vector<std::string> more = {};   // paths of further files that belong to it
 };
 
 // An instruction as the listing has it.
@@ -37,7 +37,8 @@ struct ListingLine {
 // the function.
 struct ListingSlot {
   int64_t from_caller_sp = 0;
-  std::string_view name;  // "t", ".autotmp_2"
+  std::string_view name;      // "t", ".autotmp_2"
+  bool stored_first = false;  // the first instruction that names it stores there
 };
 
 struct ListingFunction {

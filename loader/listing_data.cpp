@@ -61,13 +61,24 @@ struct VariableRow {
   bool writable;
 };
 constexpr VariableRow kVariables[] = {
-    {"runtime.writeBarrier", 16, true},  {"runtime.zerobase", 8, true},
-    {"runtime.zeroVal", 1024, true},     {"runtime.x86HasPOPCNT", 1, true},
-    {"runtime.x86HasSSE41", 1, true},    {"runtime.x86HasFMA", 1, true},
-    {"runtime.support_popcnt", 1, true}, {"runtime.arm64HasATOMICS", 1, true},
-    {"runtime.algarray", 1024, false},   {"runtime.gcbits.*", 64, false},
-    {"internal/cpu.*", 256, true},       {"runtime.arm64HasATOMICS", 1, true},
-    {"runtime.asyncPreempt", 8, false},  {"runtime.defaultGOROOT.str", 16, false},
+    {"runtime.writeBarrier", 16, true},
+    {"runtime.zerobase", 8, true},
+    {"runtime.zeroVal", 1024, true},
+    {"runtime.x86HasPOPCNT", 1, true},
+    {"runtime.x86HasSSE41", 1, true},
+    {"runtime.x86HasFMA", 1, true},
+    {"runtime.support_popcnt", 1, true},
+    {"runtime.arm64HasATOMICS", 1, true},
+    {"runtime.algarray", 1024, false},
+    {"runtime.gcbits.*", 64, false},
+    {"internal/cpu.*", 256, true},
+    {"runtime.arm64HasATOMICS", 1, true},
+    {"os.Stdout", 8, true},
+    {"os.Stderr", 8, true},
+    {"go.itab.*os.File,io.Writer", 64, false},
+    {"go:itab.*os.File,io.Writer", 64, false},
+    {"runtime.asyncPreempt", 8, false},
+    {"runtime.defaultGOROOT.str", 16, false},
 };
 
 bool matches(std::string_view pattern, std::string_view name) {

@@ -25,6 +25,7 @@ namespace {
 
 constexpr uint64_t kMaxBss = uint64_t{1} << 26;
 constexpr size_t kMaxNotes = 20;
+constexpr uint64_t kMostData = uint64_t{256} << 20;
 
 struct Replacement {
   std::string_view from, to;
@@ -321,7 +322,7 @@ class Reader {
       at_.damage = at_.sized ? fmt::format("size={} is more than the text can hold", at_.size) : "no size";
       at_.size = 0;
     }
-    if (at_.kind != ListedKind::bss) at_.bytes.resize(at_.size), at_.covered.resize(at_.size), at_.missing = at_.size;
+    if (at_.kind != ListedKind::bss) at_.missing = at_.size;  // room is made for what comes
     if (h.name.starts_with("\"\".")) hint("name \"\".");
     if (h.name.starts_with("main.")) hint("name main.");
     if (at_.name.starts_with("go:") || at_.name.starts_with("type:")) hint("colon");
@@ -437,6 +438,8 @@ class Reader {
       return;
     }
     if (at_.kind == ListedKind::bss) return;
+    const size_t end = std::min<size_t>(at_.size, size_t{row.offset} + row.bytes.size());
+    if (end > at_.bytes.size()) at_.bytes.resize(end), at_.covered.resize(end);
     for (size_t i = 0; i < row.bytes.size(); ++i) {
       const uint64_t to = uint64_t{row.offset} + i;
       if (to >= at_.size) {
@@ -470,7 +473,7 @@ class Reader {
     if (r.symbol == "TLS") return "tls " + r.type;
     if (r.size == 8) return "pair " + r.type;
     if (r.size != 4 || r.offset < 1) return "other " + r.type;
-    const uint8_t before = at_.covered[r.offset - 1] ? at_.bytes[r.offset - 1] : 0;
+    const uint8_t before = r.offset <= at_.bytes.size() ? at_.bytes[r.offset - 1] : 0;
     return (before == 0xe8 ? "call " : "pcrel ") + r.type;
   }
 
@@ -480,25 +483,29 @@ class Reader {
 
   // The compiler prints data up to the last byte that it set; zeros follow.
   void zero_tail() {
-    while (at_.missing && !at_.covered.back()) {
-      at_.covered.pop_back();
-      --at_.missing;
-    }
+    constexpr size_t kMostZeros = 1 << 16;
+    const size_t tail = at_.size - std::min<size_t>(at_.size, at_.covered.size());
+    if (tail > kMostZeros || tail > at_.missing) return;
+    at_.missing -= static_cast<uint32_t>(tail);
+    at_.bytes.resize(at_.size);
+    at_.covered.resize(at_.size, true);
   }
 
   void close() {
     skipping_ = false;
     if (!open_) return;
     open_ = false;
-    const bool bare = at_.kind == ListedKind::text && at_.missing == at_.size && !at_.insns.empty();
+    const bool bare = at_.kind == ListedKind::text && at_.missing == at_.size && at_.size && !at_.insns.empty();
     if (bare) {
       if (out_.without_bytes++ == 0) out_.first_bare = at_.name;
       if (bare_at_ == 0) bare_at_ = at_.line;
       return;
     }
-    if (at_.kind != ListedKind::text) zero_tail();
+    if (at_.kind == ListedKind::rodata || at_.kind == ListedKind::data) zero_tail();
+    total_ += at_.size;
+    if (total_ > kMostData && at_.damage.empty()) at_.damage = "all together are larger than 256 MiB";
     if (at_.damage.empty() && at_.missing) {
-      const auto first = std::find(at_.covered.begin(), at_.covered.end(), false) - at_.covered.begin();
+      const auto first = std::find(at_.covered.begin(), at_.covered.end(), false) - at_.covered.begin();  // or behind
       at_.damage = fmt::format("{} of its {} bytes are missing, the first at {:#x}", at_.missing, at_.size, first);
     }
     if (!at_.damage.empty()) return note(at_.line, fmt::format("{} is passed over: {}", at_.name, at_.damage));
@@ -527,7 +534,7 @@ class Reader {
   TextSymbol at_;
   bool open_ = false, skipping_ = false, aligned_ = false, after_deferproc_ = false, argument_set_ = false,
        after_morestack_ = false;
-  uint64_t most_ = 0;
+  uint64_t most_ = 0, total_ = 0;
   uint32_t line_ = 0, bare_at_ = 0;
   size_t notes_ = 0, fragments_ = 0, again_ = 0;
 };
@@ -561,7 +568,7 @@ ListingGlance glance_at_listing(const std::string& path) {
   ListingGlance out;
   if (path == "-") return out.listing = true, out;
   std::error_code none;
-  if (!std::filesystem::is_regular_file(path, none)) return out;
+  if (path.ends_with(".go") || !std::filesystem::is_regular_file(path, none)) return out;
   std::ifstream in(path, std::ios::binary);
   std::string line;
   char first[4] = {};

@@ -74,8 +74,9 @@ class Writer {
     const auto at = static_cast<uint32_t>(pctab_.size());
     uint32_t pc = 0;
     int32_t value = -1;
-    for (const auto& [end, v] : runs) {
-      if (end <= pc) continue;
+    for (const auto& [last, v] : runs) {
+      const uint32_t end = last / quantum_ * quantum_;
+      if (end <= pc || (v == value && pc)) continue;
       const auto delta = static_cast<uint32_t>(v - value);
       varint(&pctab_, (delta << 1) ^ static_cast<uint32_t>(static_cast<int32_t>(delta) >> 31));
       varint(&pctab_, (end - pc) / quantum_);

@@ -27,7 +27,7 @@ bool names(std::string_view pattern, std::string_view name) {
 
 const ModelledRow* row_of(std::string_view name) {
   for (const auto& rows :
-       {modelled_start(), modelled_defers(), modelled_panics(), modelled_prints(), modelled_memory()})
+       {modelled_start(), modelled_defers(), modelled_panics(), modelled_prints(), modelled_memory(), modelled_fmt()})
     for (const ModelledRow& r : rows)
       if (names(r.name, name)) return &r;
   return nullptr;
@@ -228,8 +228,8 @@ uint64_t ModelledCall::string_of(std::string_view text) {
   return header;
 }
 
-void ModelledCall::write(std::string_view text) {
-  host_.write_stream(m_, 2, reinterpret_cast<const uint8_t*>(text.data()), text.size());
+void ModelledCall::write(std::string_view text, int stream) {
+  host_.write_stream(m_, stream, reinterpret_cast<const uint8_t*>(text.data()), text.size());
 }
 
 void ModelledCall::unsupported(const std::string& what) const {

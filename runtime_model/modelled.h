@@ -78,7 +78,7 @@ class ModelledCall {
   uint64_t outgoing() const { return sp_ + (amd64() ? 0 : 8); }
   uint64_t variable(unsigned offset) const { return info_.world.data + offset; }
   void set_closure(uint64_t funcval) { cpu().r[amd64() ? isa::kRdx : isa::Reg{26}] = funcval; }
-  void write(std::string_view text);  // to standard error
+  void write(std::string_view text, int stream = 2);
   [[noreturn]] void unsupported(const std::string& what) const;
 
  private:
@@ -106,6 +106,7 @@ std::span<const ModelledRow> modelled_defers();
 std::span<const ModelledRow> modelled_panics();
 std::span<const ModelledRow> modelled_prints();
 std::span<const ModelledRow> modelled_memory();
+std::span<const ModelledRow> modelled_fmt();
 
 // The runtime's variables, by their distance from the start of its data.
 namespace world {

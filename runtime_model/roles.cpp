@@ -63,9 +63,10 @@ class Assignment {
     records();
     for (size_t i = 0; i < drawn_; ++i) open_coded(frame(i));
     closures();
+    for (size_t i = 0; i < drawn_; ++i) listed_variables(frame(i), true);
     for (size_t i = 0; i < drawn_; ++i) claim_call(frame(i).caller_sp + above(), *frame(i).function, true);
     call_at_hand();
-    for (size_t i = 0; i < drawn_; ++i) variables(frame(i)), listed_variables(frame(i));
+    for (size_t i = 0; i < drawn_; ++i) variables(frame(i)), listed_variables(frame(i), false);
     registers();
     for (size_t i = 0; i < closures_.size(); ++i) closure(closures_[i]);
     captured_variables();
@@ -554,22 +555,28 @@ class Assignment {
     }
   }
 
-  // What a listing's instructions call the places of the frame.
-  void listed_variables(const Frame& f) {
+  // What a listing's instructions call the places of the frame; `passed`: those of arguments and results, which lie in
+  // the caller's where they are passed on the stack. A result is stored before it is read.
+  void listed_variables(const Frame& f, bool passed) {
     const loader::ListingInfo* listing = p_.image().listing();
     const loader::ListingFunction* known = listing ? listing->function_at(f.function->f.entry) : nullptr;
-    if (!known || !f.entered) return;
+    const bool by_registers = p_.minor() >= (amd64() ? 17 : 18);
+    if (!known || (passed && by_registers)) return;
     for (size_t i = 0; i < known->slots.size(); ++i) {
       const loader::ListingSlot& v = known->slots[i];
+      if ((v.from_caller_sp >= 0) != passed || (!passed && !f.entered)) continue;
       Slot s;
       s.address = f.caller_sp + static_cast<uint64_t>(v.from_caller_sp);
       s.size = static_cast<uint32_t>(8 - s.address % 8);
       if (i + 1 < known->slots.size())
         s.size =
             static_cast<uint32_t>(std::min<int64_t>(s.size, known->slots[i + 1].from_caller_sp - v.from_caller_sp));
-      const bool above = v.from_caller_sp >= 0, result = v.name.starts_with("~r");
-      s.role = v.name.starts_with('.') ? Role::autotmp : result ? Role::result : above ? Role::argument : Role::local;
+      s.role = v.name.starts_with('.') ? Role::autotmp
+               : !passed               ? Role::local
+               : v.stored_first        ? Role::result
+                                       : Role::argument;
       s.name = std::string(v.name);
+      if (passed) s.of = name_of(f.function);
       claims_.claim(std::move(s));
     }
   }

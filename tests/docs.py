@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What README and docs print is what happens when it is typed: tests/docs.py --program PROGRAM [FILE…].
 
-Every command line of theirs runs in a fresh folder that holds the names which they use (BIN, ./yours, ./hello-defer, DIR):
+Every command line of theirs runs in a fresh folder that holds the names which they use (BIN, ./yours, ./hello-defer, DIR, defer_ret.s):
   $ COMMAND in a code block   the lines below it, to the next $, are its output, standard error included;
   (ds) COMMAND                all of a page are one session of `deferscope step`; lines below are in what it prints, in this order;
   deferscope … in a block     exits with 0;
@@ -185,6 +185,7 @@ def main():
                 target.chmod(0o755)
             subprocess.run([pathlib.Path(args.program).resolve(), "run", "--events=out.jsonl", "./BIN"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             shutil.copytree(ROOT / "tests/guests/src/hello", pathlib.Path(folder, "DIR"))
+            shutil.copy(ROOT / "tests/unit/data/listing/defer_ret_1.11.13-amd64.s", pathlib.Path(folder, "defer_ret.s"))
             page = Page(path, args, folder)
             page.check()
             failures += page.failures

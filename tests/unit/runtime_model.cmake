@@ -16,3 +16,7 @@ endif()
 # What every word of a stack is for.
 deferscope_test(roles_test SOURCES unit/roles_test.cpp LIBS deferscope_runtime_model fmt::fmt LABELS guests)
 target_compile_definitions(roles_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
+
+# Listings of go tool compile -S, whole and mangled.
+deferscope_test(listing_test SOURCES unit/listing_test.cpp LIBS deferscope_runtime_model fmt::fmt LABELS guests)
+target_compile_definitions(listing_test PRIVATE DEFERSCOPE_LISTINGS="${CMAKE_CURRENT_SOURCE_DIR}/unit/data/listing")

@@ -99,3 +99,10 @@ endif()
 set(guests_source ${PROJECT_SOURCE_DIR}/tests/guests/src)
 deferscope_all_test(said python3 ${PROJECT_SOURCE_DIR}/tests/oracle/said.py --program $<TARGET_FILE:deferscope> ${guests_source}/stories
                     ${guests_source}/tricky ${guests_source}/golines ${guests_source}/recover73916 ${guests_source}/defer1 ${guests_source}/defer_ret)
+
+# Listings of go tool compile -S as programs: the project's own, and an article's where that is at hand.
+add_test(NAME listings COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/listings.py --program $<TARGET_FILE:deferscope>)
+set_tests_properties(listings PROPERTIES LABELS guests TIMEOUT 900)
+add_test(NAME listings.articles COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/listings.py --program $<TARGET_FILE:deferscope>
+                                        --seeds ${PROJECT_SOURCE_DIR}/../shared/seeds)
+set_tests_properties(listings.articles PROPERTIES LABELS guests SKIP_RETURN_CODE 77)

@@ -53,7 +53,7 @@ def made(release, arch, program):
             return
         go(release, arch, folder, "build", "-trimpath" if release >= "1.13" else "-a", "-o", "main", ".")
         trace = folder / "trace.jsonl"
-        done = subprocess.run([program, "run", "--argv0", "main", "--events=%s" % trace, folder / "main"], capture_output=True)
+        done = subprocess.run([program, "trace", "--scope", "user", "--argv0", "main", "-o", trace, folder / "main"], capture_output=True)
         if done.returncode:
             sys.exit("%s/%s: status %d: %s" % (release, arch, done.returncode, done.stderr.decode()))
         yield "err", done.stderr
