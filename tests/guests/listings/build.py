@@ -2,7 +2,7 @@
 """Makes listings.tar.xz: tests/guests/src/listings as each release prints it (go tool compile -S), with what the compiled program does.
 
 For each release and instruction set: NAME.s (the listing, without the symbols of its DWARF, which no program needs), NAME.err (what the compiled
-program wrote, run by deferscope) and NAME.jsonl (the trace of that run). Go 1.11's program is older than the runtime model: it is compared with 1.12's.
+program wrote, run by deferscope) and NAME.golden (what its defers, panics and recoveries did: deferscope check). Go 1.11's program is older than the runtime model: it is compared with 1.12's.
 
     build.py --program build/release/deferscope
 """
@@ -52,12 +52,14 @@ def made(release, arch, program):
         if release.startswith("1.11."):
             return
         go(release, arch, folder, "build", "-trimpath" if release >= "1.13" else "-a", "-o", "main", ".")
-        trace = folder / "trace.jsonl"
-        done = subprocess.run([program, "trace", "--scope", "user", "--argv0", "main", "-o", trace, folder / "main"], capture_output=True)
-        if done.returncode:
-            sys.exit("%s/%s: status %d: %s" % (release, arch, done.returncode, done.stderr.decode()))
-        yield "err", done.stderr
-        yield "jsonl", trace.read_bytes()
+        golden = folder / "main.golden"
+        for words in (["run"], ["check", "--update", golden]):
+            done = subprocess.run([program, *words, folder / "main"], capture_output=True)
+            if done.returncode:
+                sys.exit("%s/%s: %s: status %d: %s" % (release, arch, words[0], done.returncode, done.stderr.decode()))
+            if words[0] == "run":
+                yield "err", done.stderr
+        yield "golden", golden.read_bytes()
 
 
 def main():
