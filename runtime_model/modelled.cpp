@@ -21,6 +21,7 @@ constexpr unsigned kArm64Arguments = 16;
 bool passes_registers(const Program& p) { return p.minor() >= (p.amd64() ? 17 : 18); }
 
 bool names(std::string_view pattern, std::string_view name) {
+  if (pattern.starts_with('*')) return name.ends_with(pattern.substr(1));
   if (!pattern.ends_with('*')) return pattern == name;
   return name.starts_with(pattern.substr(0, pattern.size() - 1));
 }

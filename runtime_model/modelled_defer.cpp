@@ -7,6 +7,8 @@
 namespace deferscope::model {
 namespace {
 
+constexpr size_t kMostRecords = 1'000'000;  // on a list
+
 // The record of a defer statement, linked first.
 uint64_t new_record(ModelledCall& c, uint64_t argument_bytes) {
   const uint64_t d = c.allocate(c.program().layouts().size(S::defer_) + argument_bytes);
@@ -80,6 +82,7 @@ std::optional<uint64_t> next_of_frame(ModelledCall& c, uint64_t to) {
     const auto below = c.program().sp_delta(*owner, pc - 1);
     const uint64_t caller = sp + static_cast<uint64_t>(below.value_or(0)) + (c.amd64() ? 8 : 0);
     if (const auto open = open_defer(c, owner, owner->f.end, sp, caller)) return take_open(c, *open, to);
+    if (const uint64_t kept = open_record(c, sp, nullptr)) unlink(c, kept);  // a recovery left it
   }
   uint64_t d = c.field(c.g(), F::g_defer);
   while (d && c.field(d, F::defer_sp) == sp && splice_list(c, d)) d = c.field(c.g(), F::g_defer);
@@ -118,8 +121,8 @@ std::optional<OpenDefer> open_defer(ModelledCall& c, const Function* owner, uint
                                     uint64_t caller_sp) {
   const OpenCoded* table = c.program().open_coded(*owner);
   if (!table || pc < table->valid_from) return std::nullopt;
-  OpenDefer d{owner, table, sp, caller_sp, caller_sp - static_cast<uint64_t>(varp_below_caller_sp(c.program().isa())),
-              -1};
+  const uint64_t varp = caller_sp - static_cast<uint64_t>(varp_below_caller_sp(c.program().isa()));
+  OpenDefer d{owner, table, sp, caller_sp, varp, pc, -1};
   uint8_t bits = 0;
   if (!c.guest().read(d.varp - table->bits_offset, &bits, 1)) return std::nullopt;
   for (size_t i = 0; i < table->slots.size() && i < 8; ++i)
@@ -140,6 +143,35 @@ uint64_t take_open(ModelledCall& c, const OpenDefer& d, uint64_t to) {
   return c.word_at(d.varp - d.table->slots[slot]);
 }
 
+uint64_t open_record(ModelledCall& c, uint64_t sp, const OpenDefer* make) {
+  if (!c.program().layouts()[F::defer_openDefer]) return 0;
+  uint64_t before = 0, d = c.field(c.g(), F::g_defer);
+  for (size_t n = 0; d && n < kMostRecords && c.field(d, F::defer_sp) < sp; ++n)
+    before = d, d = c.field(d, F::defer_link);
+  if (d && c.field(d, F::defer_sp) == sp && c.field(d, F::defer_openDefer) & 0xff) return d;
+  if (!make) return 0;
+  const uint64_t made = new_record(c, 0);
+  const loader::Func& f = make->owner->f;
+  c.set(made, F::defer_openDefer, 1);
+  c.set(made, F::defer_sp, sp);
+  c.set(made, F::defer_pc, f.entry + f.deferreturn);
+  c.set(made, F::defer_varp, make->varp);
+  c.set(made, F::defer_framepc, make->pc);
+  const auto table = c.program().go().funcs.funcdata(f, static_cast<uint32_t>(c.program().mech().open_funcdata));
+  c.set(made, F::defer_fd, table.value_or(0));
+  c.set(made, F::defer_link, d);
+  before ? c.set(before, F::defer_link, made) : c.set(c.g(), F::g_defer, made);
+  return made;
+}
+
+void unlink(ModelledCall& c, uint64_t record) {
+  const uint64_t next = c.field(record, F::defer_link);
+  uint64_t at = c.field(c.g(), F::g_defer);
+  if (at == record) return c.set(c.g(), F::g_defer, next);
+  for (size_t n = 0; at && n < kMostRecords; at = c.field(at, F::defer_link), ++n)
+    if (c.field(at, F::defer_link) == record) return c.set(at, F::defer_link, next);
+}
+
 void copy_arguments(ModelledCall& c, uint64_t record, uint64_t to) {
   const uint64_t siz = c.field(record, F::defer_siz);
   if (siz) c.put_bytes(to, c.bytes_at(record + c.program().layouts().size(S::defer_), siz));
@@ -147,14 +179,13 @@ void copy_arguments(ModelledCall& c, uint64_t record, uint64_t to) {
 
 bool splice_list(ModelledCall& c, uint64_t d) {
   constexpr uint64_t kPoison = 1;
-  constexpr size_t kMost = 1'000'000;
   if (!(c.field(d, F::defer_rangefunc) & 0xff)) return false;
   const uint64_t head = c.field(d, F::defer_head), next = c.field(d, F::defer_link);
   uint64_t first = c.word_at(head), last = 0;
   if (first == kPoison) first = 0;
   c.put(head, kPoison);
   size_t n = 0;
-  for (uint64_t at = first; at && n < kMost; at = c.field(at, F::defer_link), ++n) {
+  for (uint64_t at = first; at && n < kMostRecords; at = c.field(at, F::defer_link), ++n) {
     c.set(at, F::defer_sp, c.field(d, F::defer_sp));
     c.set(at, F::defer_pc, c.field(d, F::defer_pc));
     last = at;

@@ -1,5 +1,5 @@
-// fmt's printing of basic values, since articles' programs print by it. Values that fmt prints by a method of theirs, or
-// part by part, are not modelled: the call says so.
+// fmt's printing of basic values, since articles' programs print by it. Values that fmt prints by a method of theirs,
+// or part by part, are not modelled: the call says so.
 #include <fmt/format.h>
 
 #include <array>
@@ -14,8 +14,24 @@ namespace {
 
 constexpr uint64_t kTflag = 20, kKind = 23;
 constexpr uint8_t kKindMask = 31;
-enum Kind : uint8_t { kBool = 1, kInt, kInt8, kInt16, kInt32, kInt64, kUint, kUint8, kUint16, kUint32, kUint64, kUintptr,
-                      kFloat32, kFloat64, kPointer = 22, kString = 24 };
+enum Kind : uint8_t {
+  kBool = 1,
+  kInt,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kUintptr,
+  kFloat32,
+  kFloat64,
+  kPointer = 22,
+  kString = 24
+};
 constexpr uint64_t kMostOperands = 1000;
 
 struct Value {
@@ -175,12 +191,9 @@ void to_writer(ModelledCall& c) {
 }
 
 constexpr ModelledRow kRows[] = {
-    {"fmt.Println", print_lines},
-    {"fmt.Print", print},
-    {"fmt.Printf", print_format},
-    {"fmt.Fprintln", to_writer<print_lines>},
-    {"fmt.Fprint", to_writer<print>},
-    {"fmt.Fprintf", to_writer<print_format>},
+    {"fmt.Println", print_lines},     {"fmt.Print", print},
+    {"fmt.Printf", print_format},     {"fmt.Fprintln", to_writer<print_lines>},
+    {"fmt.Fprint", to_writer<print>}, {"fmt.Fprintf", to_writer<print_format>},
 };
 
 }  // namespace

@@ -256,9 +256,6 @@ void write_barrier(ModelledCall& c) {
 
 void nothing(ModelledCall&) {}
 
-// Initialisers of packages that are not in the listing.
-void other_init(ModelledCall&) {}
-
 constexpr ModelledRow kRows[] = {
     {"runtime.newobject", newobject},
     {"runtime.mallocgc*", mallocgc},
@@ -307,14 +304,7 @@ constexpr ModelledRow kRows[] = {
     {"runtime.KeepAlive", nothing},
     {"runtime.GC", nothing},
     {"runtime.Gosched", nothing},
-    {"fmt.init", other_init},
-    {"os.init", other_init},
-    {"errors.init", other_init},
-    {"runtime.init", other_init},
-    {"time.init", other_init},
-    {"sync.init", other_init},
-    {"strconv.init", other_init},
-    {"strings.init", other_init},
+    {"*.init", nothing},  // of packages that are not in the listing
 };
 
 }  // namespace

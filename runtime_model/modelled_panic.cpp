@@ -39,6 +39,16 @@ void panic_with(ModelledCall& c, Eface value) {
 
 // --- the walk ---
 
+Unwound frames_here(ModelledCall& c) { return c.guest().unwind(c.guest().standing(c.machine().thread())); }
+
+// The innermost frame that has open-coded defers left.
+std::optional<OpenDefer> innermost_open(ModelledCall& c, const Unwound& frames) {
+  for (const Frame& f : frames.frames)
+    if (f.sp > c.sp() && f.stack == StackKind::goroutine && f.entered)
+      if (auto d = open_defer(c, f.function, f.lookup, f.sp, f.caller_sp)) return d;
+  return std::nullopt;
+}
+
 void begin(ModelledCall& c, Eface value, bool goexit) {
   const uint64_t p = c.sp() + kRecord;
   c.put_bytes(p, std::string(c.program().layouts().size(S::panic), '\0'));
@@ -56,6 +66,7 @@ void begin(ModelledCall& c, Eface value, bool goexit) {
   }
   if (!goexit || c.minor() >= kFirstWithGoexitRecord) c.set(c.g(), F::g_panic, p);
   c.put(c.sp() + kRunning, 0);
+  if (const auto open = innermost_open(c, frames_here(c))) open_record(c, open->sp, &*open);
 }
 
 void gopanic(ModelledCall& c) {
@@ -89,34 +100,56 @@ void set_walk(ModelledCall& c, uint64_t pc, uint64_t sp, uint64_t caller_sp, con
   c.set(p, F::panic_slotsPtr, open ? open->varp - open->table->slots[0] : 0);
 }
 
-// The innermost frame that has open-coded defers left.
-std::optional<OpenDefer> innermost_open(ModelledCall& c, const Unwound& frames) {
-  for (const Frame& f : frames.frames)
-    if (f.sp > c.sp() && f.stack == StackKind::goroutine && f.entered)
-      if (auto d = open_defer(c, f.function, f.lookup, f.sp, f.caller_sp)) return d;
-  return std::nullopt;
+bool is_set(ModelledCall& c, uint64_t record, F flag) { return c.field(record, flag) & 0xff; }
+
+// Up to 1.21: an outer panic had begun what this record stands for, and will not go on with it.
+void abort_outer(ModelledCall& c, uint64_t d) {
+  const uint64_t outer = c.field(d, F::defer_panic);
+  if (outer && outer != c.sp() + kRecord) c.set(outer, F::panic_aborted, 1);
+  c.set(d, F::defer_panic, 0);
 }
 
-// Up to 1.21: a record whose function an outer panic had begun. That one will not go on.
-bool drop_started(ModelledCall& c, uint64_t d) {
-  if (!c.program().layouts()[F::defer_started] || !(c.field(d, F::defer_started) & 0xff)) return false;
-  if (const uint64_t outer = c.field(d, F::defer_panic)) c.set(outer, F::panic_aborted, 1);
-  c.set(d, F::defer_panic, 0);
-  c.set(d, F::defer_fn, 0);
-  c.set(c.g(), F::g_defer, c.field(d, F::defer_link));
-  return true;
+// The first record that stands for a defer itself; what outer panics had begun is dropped on the way.
+uint64_t first_record(ModelledCall& c) {
+  const bool has_started = static_cast<bool>(c.program().layouts()[F::defer_started]);
+  uint64_t d = c.field(c.g(), F::g_defer);
+  for (size_t n = 0; d && n < 1'000'000; ++n) {
+    const uint64_t next = c.field(d, F::defer_link);
+    if (is_set(c, d, F::defer_openDefer)) {
+      d = next;
+    } else if (has_started && is_set(c, d, F::defer_started)) {
+      abort_outer(c, d);
+      c.set(d, F::defer_fn, 0);
+      unlink(c, d);
+      d = next;
+    } else if (splice_list(c, d)) {
+      d = c.field(c.g(), F::g_defer);
+    } else {
+      return d;
+    }
+  }
+  return 0;
+}
+
+// Up to 1.21: marks what runs, and keeps it on the list while it does.
+void begin_record(ModelledCall& c, uint64_t d) {
+  if (d) {
+    if (is_set(c, d, F::defer_started)) abort_outer(c, d);
+    c.set(d, F::defer_started, 1);
+    c.set(d, F::defer_panic, c.sp() + kRecord);
+  }
+  c.put(c.sp() + kRunning, d);
 }
 
 void next(ModelledCall& c) {
-  uint64_t d = c.field(c.g(), F::g_defer);
-  while (d && (drop_started(c, d) || splice_list(c, d))) d = c.field(c.g(), F::g_defer);
-  const Unwound frames = c.guest().unwind(c.guest().standing(c.machine().thread()));
+  const uint64_t d = first_record(c);
+  const Unwound frames = frames_here(c);
   const auto open = innermost_open(c, frames);
-  const uint64_t to = c.outgoing(), p = c.sp() + kRecord;
-  c.set(p, F::panic_argp, to);  // a wrapper may have changed it
+  const uint64_t to = c.outgoing();
+  c.set(c.sp() + kRecord, F::panic_argp, to);  // a wrapper may have changed it
   if (open && (!d || open->sp <= c.field(d, F::defer_sp))) {
+    begin_record(c, open_record(c, open->sp, &*open));
     set_walk(c, resume_in(c, open->owner, 0), open->sp, open->caller_sp, &*open);
-    c.put(c.sp() + kRunning, 0);
     c.set_closure(take_open(c, *open, to));
     return c.skip();
   }
@@ -129,24 +162,36 @@ void next(ModelledCall& c) {
   if (c.field(d, F::defer_siz) > kMostArguments) c.unsupported("a deferred call with more than 1 KiB of arguments");
   copy_arguments(c, d, to);
   c.set_closure(c.field(d, F::defer_fn));
-  if (c.minor() >= kFirstWithMachine) {
-    c.set(c.g(), F::g_defer, c.field(d, F::defer_link));
-    c.put(c.sp() + kRunning, 0);
-  } else {
-    c.set(d, F::defer_started, 1);
-    c.set(d, F::defer_panic, p);
-    c.put(c.sp() + kRunning, d);
-  }
+  const bool unlinks_first = c.minor() >= kFirstWithMachine;
+  if (unlinks_first) unlink(c, d);
+  begin_record(c, unlinks_first ? 0 : d);
   c.skip();
 }
 
-// Up to 1.21 the record stays on the list while its function runs.
-void unlink_running(ModelledCall& c) {
+// Up to 1.21 a record stays on the list while its function runs; that of a frame until all of its defers have.
+void end_record(ModelledCall& c) {
   const uint64_t d = c.word_at(c.sp() + kRunning);
-  if (!d || c.field(c.g(), F::g_defer) != d) return;
+  if (!d) return;
+  const bool open = is_set(c, d, F::defer_openDefer);
+  const auto left = open ? innermost_open(c, frames_here(c)) : std::nullopt;
+  if (left && left->sp == c.field(d, F::defer_sp)) return;
   c.set(d, F::defer_panic, 0);
   c.set(d, F::defer_fn, 0);
-  c.set(c.g(), F::g_defer, c.field(d, F::defer_link));
+  unlink(c, d);
+  if (open && left) open_record(c, left->sp, &*left);  // the next frame's
+}
+
+// Behind a recovery frames run their own defers again: records of those that no panic has begun would be stale, and so
+// are those of frames that are gone.
+void drop_open_records(ModelledCall& c, uint64_t target_sp) {
+  if (!c.program().layouts()[F::defer_openDefer]) return;
+  uint64_t d = c.field(c.g(), F::g_defer);
+  for (size_t n = 0; d && n < 1'000'000; ++n) {
+    const uint64_t next = c.field(d, F::defer_link), sp = c.field(d, F::defer_sp);
+    const bool open = is_set(c, d, F::defer_openDefer);
+    if (open && (sp < target_sp || (sp > target_sp && !is_set(c, d, F::defer_started)))) unlink(c, d);
+    d = next;
+  }
 }
 
 // A Goexit whose frame the recovery would throw away: it goes on instead.
@@ -182,7 +227,7 @@ void to_recovery(ModelledCall& c) {
 
 void called(ModelledCall& c) {
   const uint64_t p = c.sp() + kRecord;
-  unlink_running(c);
+  end_record(c);
   if (!(c.field(p, F::panic_recovered) & 0xff)) return;
   uint64_t pc = c.word_at(c.sp() + kTargetPc), sp = c.word_at(c.sp() + kTargetSp);
   if (c.minor() < kFirstWithMachine) {
@@ -193,6 +238,7 @@ void called(ModelledCall& c) {
       pc = c.field(goexit, F::panic_pc), sp = c.field(goexit, F::panic_sp);
     c.set(c.g(), F::g_sigcode0, sp);
     c.set(c.g(), F::g_sigcode1, pc);
+    drop_open_records(c, sp);
   }
   to_recovery(c);
 }
@@ -310,7 +356,7 @@ void fatalpanic(ModelledCall& c) {
 void throw_error(ModelledCall& c) {
   const std::string text = c.string();
   c.write("fatal error: " + text + "\n");
-  print_trace(c);
+  if (text.find("deadlock") == text.npos) print_trace(c);  // of no goroutine that is left
   c.pass_on_stack(0, 2);
 }
 
@@ -406,7 +452,7 @@ constexpr ModelledRow kRows[] = {
     {"runtime.gopanic.called", called},
     {"runtime.Goexit", goexit},
     {"runtime.Goexit.next", next},
-    {"runtime.Goexit.called", unlink_running},
+    {"runtime.Goexit.called", end_record},
     {"runtime.recovery", recovery},
     {"runtime.gogo", gogo},
     {"runtime.gorecover", gorecover},

@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint64_t kStackGuard = 928;  // what functions may use below it (internal/abi/stack.go)
 constexpr uint64_t kRunning = 2;       // g.atomicstatus
+constexpr unsigned kMostResults = 8;   // words of arguments and results that are kept of --call's function
 
 void set_stack(ModelledCall& c, uint64_t g, uint64_t lo, uint64_t hi) {
   const uint64_t stack = c.guest().address_of(g, F::g_stack);
@@ -80,11 +81,9 @@ void main_next(ModelledCall& c) {
   const uint64_t step = c.word_at(c.variable(world::kStep));
   if (step >= calls.size()) {
     const uint64_t results = c.variable(world::kResults);
-    for (unsigned i = 0; i < 8; ++i)
-      c.put(results + 8 * i, c.by_registers() ? c.cpu().r[c.amd64() && i == 1   ? isa::kRbx
-                                                          : c.amd64() && i == 2 ? isa::kRcx
-                                                                                : static_cast<isa::Reg>(i)]
-                                              : c.word_at(c.outgoing() + 8 * i));
+    if (c.by_registers()) c.put(results, c.cpu().r[0]);  // AX, R0
+    for (unsigned i = 0; i < kMostResults && !c.by_registers(); ++i)
+      c.put(results + 8 * i, c.word_at(c.outgoing() + 8 * i));
     c.put(c.variable(world::kReturned), 1);
     return;
   }
@@ -99,24 +98,16 @@ void main_next(ModelledCall& c) {
 
 void main_end(ModelledCall& c) { c.pass_on_stack(0, 0); }
 
+void throws(ModelledCall& c, std::string_view text) {
+  const uint64_t string = c.string_of(text);
+  c.pass(0, c.word_at(string));
+  c.pass(1, c.word_at(string + 8));
+}
+
 // The main goroutine is over and nobody else runs.
-void goexit1(ModelledCall& c) {
-  const uint64_t text = c.string_of("no goroutines (main called runtime.Goexit) - deadlock!");
-  c.pass(0, c.word_at(text));
-  c.pass(1, c.word_at(text + 8));
-}
-
-void morestack(ModelledCall& c) {
-  const uint64_t text = c.string_of("stack overflow");
-  c.pass(0, c.word_at(text));
-  c.pass(1, c.word_at(text + 8));
-}
-
-void throwinit(ModelledCall& c) {
-  const uint64_t text = c.string_of("recursive call during initialization - linker skew");
-  c.pass(0, c.word_at(text));
-  c.pass(1, c.word_at(text + 8));
-}
+void goexit1(ModelledCall& c) { throws(c, "no goroutines (main called runtime.Goexit) - deadlock!"); }
+void morestack(ModelledCall& c) { throws(c, "stack overflow"); }
+void throwinit(ModelledCall& c) { throws(c, "recursive call during initialization - linker skew"); }
 
 constexpr ModelledRow kRows[] = {
     {"runtime.rt0_go", rt0},          {"runtime.main", main_next},      {"runtime.main.end", main_end},
@@ -142,7 +133,7 @@ std::string called_result(const Program& program, const emu::MachineState& state
     const uint64_t v = guest.word(data + world::kResults);
     return fmt::format("{} returned: {} = {}", f->listed, program.amd64() ? "AX" : "R0", static_cast<int64_t>(v));
   }
-  for (size_t i = given; 8 * i < static_cast<size_t>(std::max(f->arguments, 0)) && i < 8; ++i)
+  for (size_t i = given; 8 * i < static_cast<size_t>(std::max(f->arguments, 0)) && i < kMostResults; ++i)
     out +=
         fmt::format("{}{}", out.empty() ? "" : ", ", static_cast<int64_t>(guest.word(data + world::kResults + 8 * i)));
   return fmt::format("{} returned{}{}", f->listed, out.empty() ? "" : ": ", out);

@@ -1,4 +1,6 @@
 // Listings as programs: what is read of their text, and that no text makes more than an error of it.
+#include "loader/listing.h"
+
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -7,7 +9,6 @@
 
 #include "emu/machine.h"
 #include "loader/error.h"
-#include "loader/listing.h"
 #include "runtime_model/error.h"
 #include "runtime_model/go_facts.h"
 #include "runtime_model/modelled.h"
@@ -46,9 +47,8 @@ Ran run(const Image& image, uint64_t most = 50'000) {
     options.max_instructions = most;
     emu::Machine m(image, options);
     model::add_modelled_runtime(m);
-    m.recording().set_sink([&](int, const uint8_t* bytes, size_t n) {
-      out.output.append(reinterpret_cast<const char*>(bytes), n);
-    });
+    m.recording().set_sink(
+        [&](int, const uint8_t* bytes, size_t n) { out.output.append(reinterpret_cast<const char*>(bytes), n); });
     const model::Program program(image);
     model::Tracker tracker(program, m, {.sink = [](model::Event&) {}});
     if (m.run_to(emu::kNever).kind == emu::Stop::Exited) out.status = m.state().exit_status;
@@ -190,7 +190,8 @@ TEST(MangledListing, BytesChanged) {
     for (int n = 0; n < 250; ++n) {
       std::string t = text;
       for (int changes = 1 + static_cast<int>(random() % 40); changes > 0; --changes)
-        t[random() % t.size()] = static_cast<char>(random() % 3 ? "0123456789abcdef\t\n+-:=()$x "[random() % 27] : random());
+        t[random() % t.size()] =
+            static_cast<char>(random() % 3 ? "0123456789abcdef\t\n+-:=()$x "[random() % 27] : random());
       expect_error_or_run(t, name + " bytes " + std::to_string(n));
     }
   }
@@ -213,7 +214,8 @@ TEST(MangledListing, MegabytesOfNoise) {
   EXPECT_EQ(behind.output, "4 1 3\n") << behind.error;
   // Sizes that are lies cost nothing.
   std::string liars;
-  for (int n = 0; n < 20'000; ++n) liars += "\"\".f" + std::to_string(n) + " SRODATA size=" + std::to_string(100'000 + n) + "\n";
+  for (int n = 0; n < 20'000; ++n)
+    liars += "\"\".f" + std::to_string(n) + " SRODATA size=" + std::to_string(100'000 + n) + "\n";
   expect_error_or_run(liars + text, "liars");
 }
 

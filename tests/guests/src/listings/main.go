@@ -137,6 +137,36 @@ func descend(n int) {
 }
 
 //go:noinline
+func throughFrames(n int) int {
+	defer func() {
+		if n == 5 {
+			recover()
+		}
+	}()
+	if n == 0 {
+		return load(nil)
+	}
+	return throughFrames(n-1) + 1
+}
+
+//go:noinline
+func panicsWhileRecovering() {
+	defer func() {
+		defer func() { println("inner", recover() != nil) }()
+		panic("third")
+	}()
+	defer println("before the third")
+	panic("second")
+}
+
+//go:noinline
+func threePanics() {
+	defer func() { println("outer", recover() != nil) }()
+	defer panicsWhileRecovering()
+	panic("first")
+}
+
+//go:noinline
 func slices() int {
 	var list []int
 	for i := 0; i < 20; i++ {
@@ -164,6 +194,8 @@ func main() {
 	println(recovered(func() { pick(nil, 3) }))
 	println(replaced(), recoveredTwice(), tooDeep())
 	println(recovered(func() { descend(3) }))
+	println(throughFrames(8))
+	threePanics()
 	println(slices())
 	println(3.25, 'x', "done")
 	defer func() { println("index", recover() != nil) }()
