@@ -121,7 +121,8 @@ ByteVector with(std::function<void(ElfBuilder&)> change) {
 
 const BadFile kBadFiles[] = {
     {"empty", [] { return ByteVector{}; }, "f: the file is empty"},
-    {"text", [] { return text_file("hello, world\n"); }, "f: neither an ELF nor a Mach-O file"},
+    {"text", [] { return text_file("hello, world\n"); },
+     "f: neither an ELF nor a Mach-O file, nor a listing of go tool compile -S"},
     {"script", [] { return text_file("#!/bin/sh\n"); }, "f: a script, not a program"},
     {"pe", [] { return text_file(std::string("MZ\x90\0", 4)); },
      "f: Windows PE files are not supported; build with GOOS=linux"},

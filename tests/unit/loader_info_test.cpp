@@ -31,7 +31,8 @@ TEST(Info, BadFilesGiveOneLineAndStatus2) {
   EXPECT_EQ(missing.output, "deferscope: /no/such/file: No such file or directory\n");
   Result text = info("LICENSE");
   EXPECT_EQ(text.status, 2);
-  EXPECT_EQ(text.output, "deferscope: LICENSE: neither an ELF nor a Mach-O file\n");
+  EXPECT_EQ(text.output,
+            "deferscope: LICENSE: neither an ELF nor a Mach-O file, nor a listing of go tool compile -S\n");
   EXPECT_EQ(info("").status, 2);
 }
 
