@@ -164,9 +164,11 @@ class Builder {
     const RelocKind table = reloc_by_table(r.type, listed_minor_, parts_.isa);
     if (table == used || !odd_types_.insert(r.type).second) return;
     if (used == RelocKind::unknown) return;
+    const std::string by_table = table == RelocKind::unknown
+                                     ? fmt::format("go1.{} has none of that type", listed_minor_)
+                                     : fmt::format("of go1.{} it would be {}", listed_minor_, to_string(table));
     note(fmt::format("{}:{}: relocation t={} is {} by its instruction; {}", name_, r.line, r.type, to_string(used),
-                     table == RelocKind::unknown ? fmt::format("go1.{} has none of that type", listed_minor_)
-                                                 : fmt::format("go1.{} calls {} so", listed_minor_, to_string(table))));
+                     by_table));
   }
 
   // --- places ---

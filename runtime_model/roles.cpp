@@ -392,7 +392,7 @@ class Assignment {
     rest_of_call(base, base + size, rest, name_of(&f), spills ? "" : "argument +");
   }
 
-  // Assembly has no signature.
+  // Assembly has no signature, and in stripped programs and listings nothing has.
   void named_arguments(uint64_t base, const Function& f) {
     struct Row {
       std::string_view function;
@@ -402,7 +402,12 @@ class Assignment {
     static constexpr Row kRows[] = {{"runtime.jmpdefer", Arg::jmpdefer_fv, "fv"},
                                     {"runtime.jmpdefer", Arg::jmpdefer_argp, "argp"},
                                     {"runtime.mcall", Arg::mcall_fn, "fn"},
-                                    {"runtime.systemstack", Arg::systemstack_fn, "fn"}};
+                                    {"runtime.systemstack", Arg::systemstack_fn, "fn"},
+                                    {"runtime.deferproc", Arg::deferproc_siz, "siz"},
+                                    {"runtime.deferproc", Arg::deferproc_fn, "fn"},
+                                    {"runtime.deferprocStack", Arg::deferprocStack_d, "d"},
+                                    {"runtime.gopanic", Arg::gopanic_type, "e.type"},
+                                    {"runtime.gopanic", Arg::gopanic_data, "e.data"}};
     for (const Row& row : kRows) {
       const ArgPlace place = p_.place(row.arg);
       if (f.name() != row.function || place.kind != ArgPlace::stack) continue;

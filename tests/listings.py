@@ -208,7 +208,7 @@ def seed_cases(folder):
         status, out, err = bench.call("draw", "--at", "main.DeferFunc1+77", "--frames", "2", find("003"))
         text = out.decode()
         expect(status == 0 and "main.DeferFunc1+77  CALL runtime.deferproc(SB)" in text, "draw: status %d: %s%s" % (status, text, err))
-        for sp, word, what in ((0, "8", ""), (8, "main.DeferFunc1.func1·f", ""), (16, "→ [0-9a-f]+ \\(t\\)", "argument \\+0 of main.DeferFunc1.func1"),
+        for sp, word, what in ((0, "8", "siz  argument of runtime.deferproc"), (8, "main.DeferFunc1.func1·f", "fn  argument of runtime.deferproc"), (16, "→ [0-9a-f]+ \\(t\\)", "argument \\+0 of main.DeferFunc1.func1"),
                                (24, "→ [0-9a-f]+", "main.main's BP  ◀ BP"), (32, "main.main\\+46", "return address"),
                                (40, "1", "i  argument of main.DeferFunc1"), (48, "1", "t  result of main.DeferFunc1")):
             expect(re.search(r"^[0-9a-f]+ +\+%d +%s +%s" % (sp, word, what), text, re.MULTILINE), "no word +%d like that in:\n%s" % (sp, text))
