@@ -156,7 +156,9 @@ class Builder {
   RelocKind kind_of(const ListedReloc& r, const TextSymbol& in) const {
     const RelocKind table = reloc_by_table(r.type, listed_minor_, parts_.isa);
     const RelocKind bytes = reloc_by_bytes(r, in, parts_.isa);
-    return bytes == RelocKind::unknown || (table == RelocKind::textoff && r.size == 4) ? table : bytes;
+    const bool by_table = bytes == RelocKind::unknown || (table == RelocKind::textoff && r.size == 4) ||
+                          (table == RelocKind::got && in.kind == ListedKind::text && r.size);
+    return by_table ? table : bytes;
   }
 
   // Says where the instruction decided.
@@ -340,6 +342,11 @@ class Builder {
       case RelocKind::none: return;
       case RelocKind::unknown:
         fail(fmt::format("line {}: relocation t={} of {} bytes is of no known kind", r.line, r.type, r.size));
+      case RelocKind::got:
+        fail(
+            fmt::format("line {}: relocation t={} is for position-independent code (-dynlink, -shared), which is not "
+                        "run; compile without those flags",
+                        r.line, r.type));
       case RelocKind::addr: return need(r, 8), put_at(at, target ? to : 0);
       case RelocKind::addroff:  // of what holds it
         return need(r, 4),

@@ -95,7 +95,8 @@ constexpr NumberRow kNumbers[] = {
     {26, 16, 16, none},         {24, 17, 17, none},         {25, 17, 17, none},          {23, 18, 21, none},
     {24, 18, 21, none},         {25, 18, 21, none},         {27, 17, 21, none},          {-32763, 17, 21, addroff},
     {-32767, 17, 21, addr},     {38, 20, 21, pair, arm64},  {39, 20, 21, pair, arm64},   {40, 20, 21, pair, arm64},
-    {41, 20, 21, pair, arm64},
+    {41, 20, 21, pair, arm64},  {26, 11, 13, got, amd64},   {27, 14, 15, got, amd64},    {29, 16, 21, got, amd64},
+    {32, 11, 13, got, arm64},   {33, 14, 15, got, arm64},   {35, 16, 21, got, arm64},
 };
 
 struct NameRow {
@@ -119,6 +120,10 @@ constexpr NameRow kNames[] = {
     {"R_ARM64_PCREL_LDST16", pair},
     {"R_ARM64_PCREL_LDST32", pair},
     {"R_ARM64_PCREL_LDST64", pair},
+    {"R_GOTPCREL", got},
+    {"R_TLS_IE", got},
+    {"R_ARM64_GOTPCREL", got},
+    {"R_ARM64_TLS_IE", got},
     {"R_CALLIND", none},
     {"R_USETYPE", none},
     {"R_USEIFACE", none},
@@ -169,8 +174,8 @@ std::optional<int> listed_minor(std::string_view text) {
 
 const char* to_string(RelocKind kind) {
   static constexpr const char* names[] = {
-      "unknown",        "no address",   "an address", "an offset in its section",  "an offset in the code",
-      "relative to pc", "thread-local", "a branch",   "a pair of ADRP and another"};
+      "unknown",        "no address",   "an address", "an offset in its section",   "an offset in the code",
+      "relative to pc", "thread-local", "a branch",   "a pair of ADRP and another", "through a table of addresses"};
   return names[static_cast<size_t>(kind)];
 }
 
@@ -208,7 +213,10 @@ RelocKind reloc_by_bytes(const ListedReloc& r, const TextSymbol& in, isa::Isa is
     if (r.size == 8 && (word(r.offset) & 0x9f000000) == 0x90000000) return pair;
     return unknown;
   }
-  if (r.size == 4) return r.symbol == "TLS" ? tls : pcrel;
+  // Position-independent code loads g's place: MOVQ off(IP), R.
+  const bool from_table = r.offset >= 2 && in.bytes[r.offset - 2] == 0x8b && (in.bytes[r.offset - 1] & 0xc7) == 0x05;
+  const bool thread = r.symbol == "TLS" || r.symbol.empty();
+  if (r.size == 4) return !thread ? pcrel : from_table ? got : tls;
   return r.size == 8 ? addr : unknown;
 }
 

@@ -32,6 +32,7 @@ enum class RelocKind : uint8_t {
   tls,      // 4 bytes: g's place from the thread pointer
   branch,   // arm64: BL, B
   pair,     // arm64: ADRP with an ADD, load or store
+  got,      // through a table of addresses that only a linker makes (-dynlink, -shared)
 };
 const char* to_string(RelocKind kind);
 

@@ -134,14 +134,14 @@ std::optional<Head> as_head(std::string_view line) {
   for (size_t at = line.rfind(" S"); at != line.npos && at > 0; at = line.rfind(" S", at - 1)) {
     std::string_view rest = line.substr(at);
     const std::string_view word = next_word(&rest);
-    if (word.size() < 4 || !std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    if (word.size() < 4 || word[0] != 'S' ||
+        !std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
       continue;
     if (rest.find("size=") == rest.npos) continue;
     Head h{trim(without_prefix(line.substr(0, at))), std::nullopt, rest};
-    const bool dwarf = word.starts_with("SDWARF");
     for (const KindRow& k : kKinds)
       if (k.word == word) h.kind = k.kind;
-    if ((!h.kind && !dwarf) || h.name.empty()) return std::nullopt;
+    if (h.name.empty()) return std::nullopt;
     return h;
   }
   return std::nullopt;

@@ -124,6 +124,7 @@ def articles(archive):
         instruction = re.compile(r"^(\t0x[0-9a-f]{4} \d{5} \([^)]*\)\t(?:MOVQ|CALL)\t[^{;]*)$", re.MULTILINE)
         forms = {
             "prose": ARTICLE % plain,
+            "build": "# command-line-arguments\n" + plain,
             "windows": plain.replace("\n", "\r\n"),
             "entities": plain.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;"),
             "quotes": plain.replace('"".', "“”.").replace('go.string."', "go.string.“"),
@@ -182,9 +183,22 @@ def errors(archive):
         other.write_text(plain.replace("runtime.printint", "example.com/unknown.F"))
         status, out, err = bench.call("run", other)
         expect(status == 125 and "example.com/unknown.F" in err and "neither in the listing nor modelled" in err and "main.main+" in err, "an unknown function: %d %s" % (status, err))
-        other.write_text(plain.replace("main..stmp_0", "main.gone", 1))
+        other.write_text(plain.replace("R_ADDRARM64", "R_ARM64_GOTPCREL"))
         status, out, err = bench.call("run", other)
-        expect("main..stmp_0" in err or status == 0, "a missing symbol: %d %s" % (status, err[:300]))
+        expect(status == 125 and re.search(r": line \d+: relocation t=R_ARM64_GOTPCREL is for position-independent code", err), "-dynlink: %d %s" % (status, err))
+        text = re.search(r'^main\.\.(stmp_\d+) SRODATA .*\n\t.*\n\trel 0\+8 t=R_ADDR go:string\."text"', plain, re.MULTILINE)[1]  # what panic("text") carries
+        other.write_text(plain.replace("main..%s SRODATA" % text, "main..else SRODATA"))
+        status, out, err = bench.call("run", other)
+        expect("main..%s, which is neither in it nor modelled: touching it ends the run" % text in err, "no note of a missing symbol: " + err[:600])
+        expect(status == 125 and re.search(r"main\.\S+ at 0x[0-9a-f]+, position \d+, uses main\.\.%s, which is neither in the listing nor modelled" % text, err),
+               "a missing symbol: status %d: %s" % (status, err[-600:]))
+        cut = plain[:plain.index("main.setByReturn STEXT") + 3000]
+        other.write_text(cut)
+        status, out, err = bench.call("run", "--call", "main.namedResult", other, 1)
+        expect(status == 0 and "returned: R0 = 4" in out.decode() and re.search(r"other.s:\d+: main.setByReturn is passed over: \d+ of its \d+ bytes are missing", err),
+               "a cut listing: %d %s%s" % (status, out.decode(), err[:600]))
+        status, out, err = bench.call("run", other)
+        expect(status == 125 and "it has no main.main" in err, "a listing without main: %d %s" % (status, err[-300:]))
     return says_why
 
 
