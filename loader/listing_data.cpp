@@ -73,6 +73,8 @@ constexpr VariableRow kVariables[] = {
     {"runtime.gcbits.*", 64, false},
     {"internal/cpu.*", 256, true},
     {"runtime.arm64HasATOMICS", 1, true},
+    {"runtime.emptyInterfaceSwitchCache", 64, false},
+    {"runtime.emptyTypeAssertCache", 64, false},
     {"os.Stdout", 8, true},
     {"os.Stderr", 8, true},
     {"go.itab.*os.File,io.Writer", 64, false},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime_model/chain.h"
 #include "runtime_model/modelled.h"
 
 namespace deferscope::model {
@@ -88,6 +89,67 @@ void conv_to_interface(ModelledCall& c) {
   for (unsigned i = 0; i < std::max(size / 8, 1u); ++i) c.put(at + 8 * i, v[i], std::min(size, 8u));
   c.result(type);
   c.result(at);
+}
+
+// --- which interfaces a type has ---
+
+// The types of errors that the modelled runtime makes have methods that nobody can call; all others say how many.
+bool without_methods(const ModelledCall& c, uint64_t type) {
+  constexpr uint64_t kTflag = 20, kKind = 23, kMethods = 4;
+  constexpr uint8_t kUncommon = 1, kArray = 17, kChan = 18, kFunc = 19, kInterface = 20, kMap = 21, kPointer = 22,
+                    kSlice = 23, kStruct = 25;
+  uint8_t flags = 0, kind = 0;
+  uint16_t methods = 0;
+  c.guest().read(type + kTflag, &flags, 1);
+  c.guest().read(type + kKind, &kind, 1);
+  const std::string name = type_name(c.guest(), type);
+  if (name.starts_with("runtime.") || name.starts_with("*runtime.")) return false;
+  if (!(flags & kUncommon)) return true;
+  // The methods' table lies behind the type's own description, which is as long as its kind wants (abi.Type).
+  uint64_t size = 48;
+  switch (kind & 31) {
+    case kArray: size = 72; break;
+    case kChan: size = 64; break;
+    case kFunc:
+    case kPointer:
+    case kSlice: size = 56; break;
+    case kInterface:
+    case kStruct: size = 80; break;
+    case kMap: return false;
+    default: break;
+  }
+  return c.guest().read(type + size + kMethods, &methods, 2) && methods == 0;
+}
+
+void need_no_methods(const ModelledCall& c, uint64_t type) {
+  if (type && !without_methods(c, type))
+    c.unsupported(fmt::format("whether {} has an interface's methods is not modelled", type_name(c.guest(), type)));
+}
+
+// x.(interface), ok: to 1.16 with an ok of its own.
+void assert_e2i2(ModelledCall& c) {
+  c.word();
+  const uint64_t type = c.word();
+  c.word();
+  need_no_methods(c, type);
+  c.result(0);
+  c.result(0);
+  if (c.minor() <= 16) c.result(0, 1);
+}
+
+// 1.22+: abi.InterfaceSwitch {Cache; NCases; Cases} and abi.TypeAssert {Cache, Inter; CanFail}.
+void interface_switch(ModelledCall& c) {
+  const uint64_t cases = c.word_at(c.word() + 8);
+  need_no_methods(c, c.word());
+  c.result(cases);
+  c.result(0);
+}
+
+void type_assert(ModelledCall& c) {
+  const uint64_t assertion = c.word(), type = c.word();
+  need_no_methods(c, type);
+  if (!(c.word_at(assertion + 16) & 0xff)) c.unsupported("an assertion that fails");
+  c.result(0);
 }
 
 // --- slices ---
@@ -273,6 +335,9 @@ constexpr ModelledRow kRows[] = {
     {"runtime.convT2E64", conv_to_interface<8>},
     {"runtime.convT2Estring", conv_to_interface<16>},
     {"runtime.convT2Eslice", conv_to_interface<24>},
+    {"runtime.assertE2I2", assert_e2i2},
+    {"runtime.interfaceSwitch", interface_switch},
+    {"runtime.typeAssert", type_assert},
     {"runtime.makeslice", makeslice},
     {"runtime.makeslice64", makeslice},
     {"runtime.makeslicecopy", makeslicecopy},

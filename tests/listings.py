@@ -186,7 +186,7 @@ def errors(archive):
         other.write_text(plain.replace("R_ADDRARM64", "R_ARM64_GOTPCREL"))
         status, out, err = bench.call("run", other)
         expect(status == 125 and re.search(r": line \d+: relocation t=R_ARM64_GOTPCREL is for position-independent code", err), "-dynlink: %d %s" % (status, err))
-        text = re.search(r'^main\.\.(stmp_\d+) SRODATA .*\n\t.*\n\trel 0\+8 t=R_ADDR go:string\."text"', plain, re.MULTILINE)[1]  # what panic("text") carries
+        text = re.search(r'^main\.\.(stmp_\d+) SRODATA .*\n\t.*\n\trel 0\+8 t=R_ADDR go:string\."bottom"', plain, re.MULTILINE)[1]  # what panic("bottom") carries
         other.write_text(plain.replace("main..%s SRODATA" % text, "main..else SRODATA"))
         status, out, err = bench.call("run", other)
         expect("main..%s, which is neither in it nor modelled: touching it ends the run" % text in err, "no note of a missing symbol: " + err[:600])

@@ -167,6 +167,22 @@ func threePanics() {
 }
 
 //go:noinline
+func interfaces(x interface{}) string {
+	switch x.(type) {
+	case string:
+		return "a string"
+	case error:
+		return "an error"
+	case failure:
+		return "a failure"
+	}
+	if _, ok := x.(error); ok {
+		return "an error again"
+	}
+	return "something"
+}
+
+//go:noinline
 func slices() int {
 	var list []int
 	for i := 0; i < 20; i++ {
@@ -196,6 +212,7 @@ func main() {
 	println(recovered(func() { descend(3) }))
 	println(throughFrames(8))
 	threePanics()
+	println(interfaces("text"), interfaces(failure{1}), interfaces(2), interfaces(nil))
 	println(slices())
 	println(3.25, 'x', "done")
 	defer func() { println("index", recover() != nil) }()
