@@ -26,6 +26,7 @@ namespace {
 constexpr uint64_t kMaxBss = uint64_t{1} << 26;
 constexpr size_t kMaxNotes = 20;
 constexpr uint64_t kMostData = uint64_t{256} << 20;
+constexpr size_t kMostSearched = size_t{64} << 20;  // of a file that may be a listing
 
 struct Replacement {
   std::string_view from, to;
@@ -570,7 +571,6 @@ ListingGlance glance_at_listing(const std::string& path) {
   std::error_code none;
   if (path.ends_with(".go") || !std::filesystem::is_regular_file(path, none)) return out;
   std::ifstream in(path, std::ios::binary);
-  std::string line;
   char first[4] = {};
   in.read(first, sizeof first);
   const std::string_view magic(first, static_cast<size_t>(in.gcount()));
@@ -580,14 +580,19 @@ ListingGlance glance_at_listing(const std::string& path) {
     if (magic == program) return out;
   in.clear();
   in.seekg(0);
-  while (out.source.empty() && std::getline(in, line)) {
-    if (line.size() > 4096) continue;
+  std::vector<char> piece(4096);  // of a line; longer ones are none of a listing
+  for (size_t done = 0; out.source.empty() && done < kMostSearched; done += static_cast<size_t>(in.gcount())) {
+    in.getline(piece.data(), static_cast<std::streamsize>(piece.size()));
+    if (in.gcount() == 0) break;
+    if (in.fail() && !in.eof()) in.clear();
+    const std::string_view line(piece.data());
+    const bool head = line.find(" STEXT ") != line.npos, insn = line.find("0x0") != line.npos;
+    if (!head && !insn) continue;
     const std::string whole = mended(line);
-    if (line.find(" STEXT ") != line.npos && as_head(whole)) out.listing = true;
-    if (line.find("0x0") == line.npos) continue;
-    if (const auto insn = as_insn(body_of(whole))) {
+    if (head && as_head(whole)) out.listing = true;
+    if (const auto i = insn ? as_insn(body_of(whole)) : std::nullopt) {
       out.listing = true;
-      if (insn->source_line && insn->file.find('<') == insn->file.npos) out.source = insn->file;
+      if (i->source_line && i->file.find('<') == i->file.npos) out.source = i->file;
     }
   }
   return out;
@@ -595,8 +600,7 @@ ListingGlance glance_at_listing(const std::string& path) {
 
 bool looks_like_listing(Bytes file) {
   std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  constexpr size_t kSearched = 64 << 20;
-  text = text.substr(0, kSearched);
+  text = text.substr(0, kMostSearched);
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, std::min<size_t>(end, 4096));
