@@ -1,6 +1,6 @@
 // Numbers and structs of Darwin's user interface, the same for both instruction sets but where it is said. Source: what
 // Go's own packages say of them (syscall/zerrors_darwin_*.go, ztypes_darwin_*.go, runtime/defs_darwin_*.go), which
-// tests/unit/darwin_abi_test.cpp holds against these for every release; what Go does not have is from XNU's public
+// tests/darwin_abi.py holds against these for every release; what Go does not have is from XNU's public
 // headers (bsd/sys/*.h, libsyscall, libpthread).
 #pragma once
 #include <cstdint>
@@ -176,6 +176,11 @@ namespace stream {
 inline constexpr uint64_t kSize = 152, kFdOffset = 18;  // int16_t
 }
 
+// Variables of libSystem that say what the program was started with: environ, NXArgv, NXArgc.
+struct ProgramWords {
+  uint64_t environ_, argv, argc;
+};
+
 // malloc_zone_t in <malloc/malloc.h>: its functions, which programs call through it.
 struct MallocZone {
   uint64_t reserved[2];
@@ -221,10 +226,23 @@ struct PthreadAttr {
 };
 static_assert(sizeof(PthreadAttr) == 64);
 
+struct PthreadOnce {
+  uint64_t signature, runner;  // tid; 0: nobody yet
+};
+static_assert(sizeof(PthreadOnce) == 16);
+struct PthreadRwlock {
+  uint64_t signature = 0;
+  int32_t writer = 0;    // tid; 0: none
+  uint32_t readers = 0;  // that hold it
+  uint64_t opaque[23]{};
+};
+static_assert(sizeof(PthreadRwlock) == 200);
+
 namespace pthread {
 inline constexpr uint64_t kMutexSignature = 0x4d555458, kMutexStatic = 0x32aaaba7, kMutexStaticRecursive = 0x32aaaba2,
                           kMutexStaticErrorCheck = 0x32aaaba1, kCondSignature = 0x434f4e44, kCondStatic = 0x3cb0b1bb,
-                          kAttrSignature = 0x54484441;
+                          kAttrSignature = 0x54484441, kOnceStatic = 0x30b1bcba, kOnceDone = 0x4f4e4345,
+                          kRwlockStatic = 0x2da8b3b4, kRwlockSignature = 0x52574c4b;
 inline constexpr uint32_t kNormal = 0, kErrorCheck = 1, kRecursive = 2;
 inline constexpr int32_t kJoinable = 1, kDetached = 2;
 // A thread's block: its pthread_t, and in it the slots that GS or TPIDRRO_EL0 points to.

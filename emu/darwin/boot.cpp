@@ -64,7 +64,10 @@ struct DataRow {
 constexpr DataRow kData[] = {
     {"___stack_chk_guard", [](State& s, uint64_t) { return word(s.random.next() & ~uint64_t{0xff}); }},
     {"_mach_task_self_", [](State&, uint64_t) { return word(0x203); }},
-    {"_environ", [](State&, uint64_t) { return word(0); }},  // known when there is a stack
+    {"_environ",
+     [](State&, uint64_t) { return word(0); }},  // ProgramWords: these three are known when there is a stack
+    {"_NXArgv", [](State&, uint64_t) { return word(0); }},
+    {"_NXArgc", [](State&, uint64_t) { return word(0); }},
     {"_vm_page_size", [](State& s, uint64_t) { return word(s.page()); }},
     {"dyld_stub_binder", [](State&, uint64_t) { return word(0); }},  // for lazy pointers, which are all bound at once
     {"___stdinp", [](State&, uint64_t at) { return stream_at(at, 0); }},
@@ -298,7 +301,8 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   set_up_scratch(s);
   set_up_standard_files(s);
   make_first_thread(s, m, image);
-  m.memory.poke(data.at("_environ"), &s.start->envp, 8);
+  const ProgramWords words{s.start->envp, s.start->argv, s.start->argc};
+  m.memory.poke(s.program_words = data.at("_environ"), &words, sizeof words);
   hold_start_directory(s, m, host);
 }
 

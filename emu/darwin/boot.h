@@ -7,7 +7,15 @@
 namespace deferscope::emu::darwin {
 
 // Places in the area of host calls that are no imports.
-enum SpecialCall : uint64_t { kMainReturned, kThreadReturned, kHandlerReturned, kInitialiserReturned, kSpecialCalls };
+enum SpecialCall : uint64_t {
+  kMainReturned,
+  kThreadReturned,
+  kHandlerReturned,
+  kInitialiserReturned,
+  kOnceReturned,
+  kAtExitReturned,
+  kSpecialCalls
+};
 
 uint64_t special_address(const State& s, SpecialCall which);
 

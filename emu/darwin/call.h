@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "emu/darwin/boot.h"
 #include "emu/darwin/state.h"
 #include "emu/posix/context.h"
 
@@ -23,6 +24,7 @@ struct Call : posix::Context {
   uint32_t u32(int i = 0) const { return static_cast<uint32_t>(a[i]); }
   uint64_t seventh();              // an argument behind the six
   Result give(uint64_t whatever);  // answers now, with any 64 bits
+  Result back();                   // answers now; the result is where the caller looks for it
   // The guest's memory did not let a function in that is not a system call: a fault of its instruction, at the import.
   Result fault(isa::Access access);
   // A path argument: FAULT or NAMETOOLONG.
@@ -79,6 +81,9 @@ void note_sent(posix::State& s, int signo);
 // threads.cpp
 void set_up_block(State& s, MachineState& m, isa::CpuState& cpu, ThreadExtra& extra, uint64_t block);
 void end_thread(Call& c, uint64_t value);  // its start routine returned
+// The thread goes on at a function of the program's with one argument, on its stack as it is.
+void start_at(const State& s, MachineState& m, isa::CpuState& cpu, uint64_t routine, uint64_t argument,
+              SpecialCall returns_to);
 uint64_t errno_address(const State& s, int tid);
 int thread_of(const State& s, uint64_t pthread);  // its tid; 0: none (any more)
 
@@ -89,6 +94,10 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome);
 
 // system.cpp
 Result imp_abort(Call& c);
+void end_program(Call& c, int status);  // exit: what was registered for it is called first
+
+// once.cpp
+Result finish_once(Call& c);  // the function of a pthread_once returned
 
 // paths.cpp
 int directory_of(int dirfd);

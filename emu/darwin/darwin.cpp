@@ -139,16 +139,17 @@ void Darwin::make(Call& c, const ImportRow& row) {
 bool Darwin::run_special(MachineState& m, HostPort& host, uint64_t place) {
   isa::CpuState& cpu = m.cpu();
   switch (place) {
-    case kMainReturned: end_process(m, static_cast<int>(cpu.r[result_reg(m)]), 0); break;
     case kHandlerReturned: return_from_signal(s_, m); break;
     case kInitialiserReturned: enter_program(s_, m, cpu); break;
-    case kThreadReturned: {
+    default: {
       Call c(s_, {s_, m, host, m.current});
-      end_thread(c, cpu.r[result_reg(m)]);
+      if (place >= kSpecialCalls) return false;
+      if (place == kMainReturned) end_program(c, static_cast<int>(cpu.r[result_reg(m)]));
+      if (place == kThreadReturned) end_thread(c, cpu.r[result_reg(m)]);
+      if (place == kOnceReturned) finish_once(c);
+      if (place == kAtExitReturned) end_program(c, s_.exit_status);
       settle_call(c);
-      break;
     }
-    default: return false;
   }
   return true;
 }
@@ -210,8 +211,9 @@ CallId Darwin::requested_call(const isa::CpuState& cpu) const {
 }
 
 std::string Darwin::host_call_name(uint64_t pc) const {
-  constexpr const char* kSpecial[kSpecialCalls] = {"(main returned)", "(thread returned)", "(handler returned)",
-                                                   "(initialiser returned)"};
+  constexpr const char* kSpecial[kSpecialCalls] = {"(main returned)",    "(thread returned)",
+                                                   "(handler returned)", "(initialiser returned)",
+                                                   "(once returned)",    "(exit handler returned)"};
   const auto place = place_of(s_, pc);
   if (!place) return "";
   return *place < kSpecialCalls ? kSpecial[*place] : (*s_.imports)[*place - kSpecialCalls].name;
@@ -273,6 +275,10 @@ Result Call::fault(isa::Access access) {
 
 Result Call::give(uint64_t whatever) {
   cpu().r[result_reg(m)] = whatever;
+  return back();
+}
+
+Result Call::back() {
   leave(m, cpu());
   return kNoResult;
 }

@@ -16,7 +16,8 @@ void digest_state(const State& s, uint64_t& h) {
   d(s.isa, s.mmap_base, s.heap.size(), s.heap_end, s.zone, s.watches_signals, s.initialised);
   for (const auto& [address, size] : s.heap) d(address, size);
   for (const auto& [text, address] : s.texts) d(text, address);
-  for (const auto& [name, address] : s.variables) d(name, address);
+  d(s.program_words, s.environment, s.exit_status);
+  for (const AtExit& f : s.at_exit) d(f.function, f.argument);
   for (const RLimit& r : s.limits) d(r.soft, r.hard);
 }
 

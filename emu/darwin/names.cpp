@@ -168,8 +168,6 @@ Result imp_getnameinfo(Call& c) {
 // The resolver: no server answers.
 Result imp_res_nsearch(Call&) { return Error::CONNREFUSED; }
 
-Result imp_strerror(Call& c) { return constant_text(c, "error " + std::to_string(c.i32())); }
-
 // --- CoreFoundation, as far as Go's crypto/x509 uses it before main ---
 
 // CFStringCreateWithBytes(allocator, bytes, n, encoding, external): an object that only CFRelease knows.

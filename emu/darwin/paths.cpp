@@ -345,6 +345,14 @@ Result times_of_path(Call& c, int dirfd, uint64_t path_at, bool follow, const Ti
   return can_write ? put_times(c, st, given) : Error::ACCES;
 }
 
+Result times_of_file(Call& c, const TimeSpec (&given)[2]) {
+  Status st;
+  const OpenFile* f = file_of(c.s, c.i32());
+  if (!f) return Error::BADF;
+  const Result e = stat_file(c, *f, st);
+  return !e ? e : put_times(c, st, given);
+}
+
 }  // namespace
 
 Result imp_utimes(Call& c) {
@@ -355,12 +363,15 @@ Result imp_utimes(Call& c) {
 
 Result imp_futimes(Call& c) {
   TimeSpec given[2];
-  Status st;
-  const OpenFile* f = file_of(c.s, c.i32());
-  if (!f) return Error::BADF;
+  if (!file_of(c.s, c.i32())) return Error::BADF;
   if (const Result e = get_timevals(c, c.a[1], given); !e) return e;
-  const Result e = stat_file(c, *f, st);
-  return !e ? e : put_times(c, st, given);
+  return times_of_file(c, given);
+}
+
+Result imp_futimens(Call& c) {
+  TimeSpec given[2] = {{0, kNow}, {0, kNow}};
+  if (c.a[1] != 0 && !c.memory().read(c.a[1], given, sizeof given)) return Error::FAULT;
+  return times_of_file(c, given);
 }
 
 Result imp_utimensat(Call& c) {

@@ -44,6 +44,11 @@ struct ThreadVariables {
   std::vector<uint8_t> bytes;
 };
 
+// A function that is called before the process ends.
+struct AtExit {
+  uint64_t function = 0, argument = 0;
+};
+
 // What the first thread runs: initialisers, then main. Follows from the image and the options.
 struct Start {
   uint64_t entry = 0, sp = 0, argc = 0, argv = 0, envp = 0, apple = 0;
@@ -84,11 +89,14 @@ struct State : posix::State {
   uint64_t mmap_base = 0;                 // where a search for a free place begins
   std::map<uint64_t, uint64_t> heap;      // libSystem's own: sizes by address
   uint64_t heap_end = 0;
-  uint64_t zone = 0;                            // the malloc zone that programs are shown
-  uint64_t heap_full_to = kHeapBase;            // no free place below: where a search begins. Follows from the heap.
-  bool watches_signals = false;                 // some kqueue has an EVFILT_SIGNAL, or had
+  uint64_t zone = 0;                  // the malloc zone that programs are shown
+  uint64_t heap_full_to = kHeapBase;  // no free place below: where a search begins. Follows from the heap.
+  bool watches_signals = false;       // some kqueue has an EVFILT_SIGNAL, or had
+  std::vector<AtExit> at_exit;
+  int exit_status = 0;                          // once it ends, while those are called
   std::map<std::string, uint64_t> texts;        // in the heap, for good
-  std::map<std::string, uint64_t> variables;    // of the environment, as setenv left them; 0: not set any more
+  uint64_t program_words = 0;                   // where ProgramWords lie
+  uint64_t environment = 0;                     // the array that setenv made for environ; 0: none yet
   std::array<RLimit, rlimit::kCount> limits{};  // but of open files, which the shared state has
 
   bool amd64() const { return isa == isa::Isa::x86_64; }

@@ -21,9 +21,35 @@ Result imp_no_exec(Call&) { return Error::ACCES; }
 
 // --- the end ---
 
+void end_program(Call& c, int status) {
+  c.s.exit_status = status;
+  if (c.s.at_exit.empty()) return end_process(c.m, status, 0);
+  const AtExit next = c.s.at_exit.back();
+  c.s.at_exit.pop_back();
+  c.s.holdings.give_back(cost::kDescriptor);
+  start_at(c.s, c.m, c.cpu(), next.function, next.argument, kAtExitReturned);
+}
+
 Result imp_exit(Call& c) {
+  end_program(c, c.i32());
+  return kNoResult;
+}
+
+Result imp_end_now(Call& c) {
   end_process(c.m, c.i32(), 0);
   return kNoResult;
+}
+
+// What is called before the process ends, the last one first.
+Result imp_cxa_atexit(Call& c) {
+  if (!c.s.holdings.take(cost::kDescriptor)) return Error::NOMEM;
+  c.s.at_exit.push_back({c.a[0], c.a[1]});
+  return 0;
+}
+
+Result imp_atexit(Call& c) {
+  c.a[1] = 0;
+  return imp_cxa_atexit(c);
 }
 
 Result imp_abort(Call& c) {

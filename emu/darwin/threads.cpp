@@ -118,19 +118,20 @@ Result map_thread(Call& c, uint64_t stack_size, ThreadExtra& extra) {
   return 0;
 }
 
-// The start routine's first instruction: its argument, and where it returns to.
-void start_at(State& s, MachineState& m, isa::CpuState& cpu, uint64_t routine, uint64_t argument, uint64_t top) {
-  const uint64_t back = special_address(s, kThreadReturned);
+}  // namespace
+
+void start_at(const State& s, MachineState& m, isa::CpuState& cpu, uint64_t routine, uint64_t argument,
+              SpecialCall returns_to) {
+  const uint64_t back = special_address(s, returns_to);
+  uint64_t& sp = cpu.r[s.amd64() ? isa::kRsp : isa::kSp];
+  sp &= ~uint64_t{15};
   cpu.pc = routine;
   cpu.r[s.amd64() ? isa::kRdi : isa::Reg{0}] = argument;
-  cpu.r[s.amd64() ? isa::kRsp : isa::kSp] = top - (s.amd64() ? 8 : 0);
   if (s.amd64())
-    m.memory.poke(top - 8, &back, 8);
+    m.memory.poke(sp -= 8, &back, 8);
   else
     cpu.r[isa::kX30] = back;
 }
-
-}  // namespace
 
 Result imp_pthread_create(Call& c) {
   State& s = c.s;
@@ -149,7 +150,8 @@ Result imp_pthread_create(Call& c) {
   extra.detached = attr.detached == kDetached;
   Thread child;
   child.tid = s.next_tid++;
-  start_at(s, c.m, child.cpu, c.a[2], c.a[3], extra.block);
+  child.cpu.r[s.amd64() ? isa::kRsp : isa::kSp] = extra.block;
+  start_at(s, c.m, child.cpu, c.a[2], c.a[3], kThreadReturned);
   set_up_block(s, c.m, child.cpu, extra, extra.block);
   ThreadInfo info;
   info.mask = c.info().mask;
@@ -173,8 +175,7 @@ bool run_destructor(Call& c) {
     if (destructor == 0 || !c.memory().peek(at, &value, 8) || value == 0) continue;
     c.memory().poke(at, &zero, 8);
     ++extra.rounds;
-    const uint64_t sp = c.cpu().r[c.s.amd64() ? isa::kRsp : isa::kSp] & ~uint64_t{15};
-    start_at(c.s, c.m, c.cpu(), destructor, value, sp);
+    start_at(c.s, c.m, c.cpu(), destructor, value, kThreadReturned);
     return true;
   }
   return false;

@@ -763,6 +763,205 @@ TEST_P(Imports, TheEnvironmentIsKept) {
   EXPECT_EQ(p.error(0), err::INVAL);
 }
 
+TEST_P(Imports, EnvironFollowsAndIsFollowed) {
+  GuestOptions options;
+  options.env = {"K=v", "L=w"};
+  Process p(GetParam(), options);
+  const auto environ_word = static_cast<uint64_t>(p.call("_NSGetEnviron"));
+  const auto all = [&] {
+    std::vector<std::string> out;
+    for (uint64_t at = p.get<uint64_t>(environ_word); p.get<uint64_t>(at) != 0; at += 8)
+      EXPECT_TRUE(p.m.memory.read_string(p.get<uint64_t>(at), out.emplace_back()));
+    return out;
+  };
+  using Texts = std::vector<std::string>;
+  const Texts started = all();
+  ASSERT_GE(started.size(), 2u);
+  EXPECT_EQ(p.call("setenv", {p.put_string(0x100, "NEW"), p.put_string(0x200, "1"), 0}), 0);
+  EXPECT_EQ(p.call("putenv", {p.put_string(0x300, "PUT=2")}), 0);
+  EXPECT_EQ(p.call("putenv", {p.put_string(0x400, "none")}), -1);
+  Texts want = started;
+  want.insert(want.end(), {"NEW=1", "PUT=2"});
+  EXPECT_EQ(all(), want);
+  p.put_string(0x300, "PUT=3");
+  EXPECT_EQ(all().back(), "PUT=3") << "the text itself is the entry";
+  EXPECT_EQ(p.call("unsetenv", {p.put_string(0x100, "NEW")}), 0);
+  EXPECT_EQ(p.call("unsetenv", {p.put_string(0x100, "L")}), 0);
+  for (const char* gone : {"NEW=1", "L=w"}) std::erase(want, gone);
+  want.back() = "PUT=3";
+  EXPECT_EQ(all(), want);
+  // A program's own array.
+  p.put(kBuf + 0x800, uint64_t{p.put_string(0x900, "MINE=x")});
+  p.put(kBuf + 0x808, uint64_t{0});
+  p.put(environ_word, kBuf + 0x800);
+  EXPECT_EQ(static_cast<uint64_t>(p.call("getenv", {p.put_string(0x100, "MINE")})), kBuf + 0x905);
+  EXPECT_EQ(p.call("getenv", {p.put_string(0x100, "K")}), 0);
+  p.put(environ_word, uint64_t{0});
+  EXPECT_EQ(p.call("getenv", {kBuf + 0x100}), 0);
+  EXPECT_EQ(p.call("setenv", {kBuf + 0x100, p.put_string(0x200, "9"), 1}), 0);
+  EXPECT_EQ(all(), Texts{"K=9"});
+}
+
+TEST_P(Imports, AProgramLearnsHowItWasStarted) {
+  GuestOptions options;
+  options.argv = {"me", "a"};
+  Process p(GetParam(), options);
+  EXPECT_EQ(p.get<int32_t>(static_cast<uint64_t>(p.call("_NSGetArgc"))), 2);
+  std::string text;
+  const auto argv = p.get<uint64_t>(static_cast<uint64_t>(p.call("_NSGetArgv")));
+  EXPECT_TRUE(p.m.memory.read_string(p.get<uint64_t>(argv + 8), text));
+  EXPECT_EQ(text, "a");
+  p.put(kBuf, uint32_t{3});
+  EXPECT_EQ(static_cast<int32_t>(p.call("_NSGetExecutablePath", {kBuf + 16, kBuf})), -1);
+  EXPECT_EQ(p.get<uint32_t>(kBuf), std::string("/nowhere/tiny").size() + 1);
+  EXPECT_EQ(p.call("_NSGetExecutablePath", {kBuf + 16, kBuf}), 0);
+  EXPECT_TRUE(p.m.memory.read_string(kBuf + 16, text));
+  EXPECT_EQ(text, "/nowhere/tiny");
+}
+
+TEST_P(Imports, ErrorsHaveDarwinsTexts) {
+  Process p(GetParam());
+  std::string text;
+  const auto said = [&](uint64_t number) {
+    EXPECT_TRUE(p.m.memory.read_string(static_cast<uint64_t>(p.call("strerror", {number})), text));
+    return text;
+  };
+  EXPECT_EQ(said(err::AGAIN), "Resource temporarily unavailable");
+  EXPECT_EQ(said(err::OPNOTSUPP), "Operation not supported on socket");
+  EXPECT_EQ(said(0), "Undefined error: 0");
+  EXPECT_EQ(said(4711), "Unknown error: 4711");
+  EXPECT_EQ(p.call("strerror_r", {err::PERM, kBuf, 100}), 0);
+  EXPECT_TRUE(p.m.memory.read_string(kBuf, text));
+  EXPECT_EQ(text, "Operation not permitted");
+  EXPECT_EQ(p.call("strerror_r", {err::PERM, kBuf, 5}), err::RANGE);
+  EXPECT_TRUE(p.m.memory.read_string(kBuf, text));
+  EXPECT_EQ(text, "Oper");
+  EXPECT_EQ(p.call("strerror_r", {static_cast<uint64_t>(-1), kBuf, 100}), err::INVAL);
+}
+
+TEST_P(Imports, LocksAreForManyReadersOrOneWriter) {
+  Process p(GetParam());
+  const size_t writer = p.add_thread(), reader = p.add_thread(), second = p.add_thread();
+  p.put(kBuf, uint64_t{pthread::kRwlockStatic});
+  EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), err::PERM);
+  EXPECT_EQ(p.call("pthread_rwlock_rdlock", {kBuf}), 0);
+  EXPECT_EQ(p.call("pthread_rwlock_tryrdlock", {kBuf}), 0) << "more than once";
+  EXPECT_EQ(p.call("pthread_rwlock_trywrlock", {kBuf}), err::BUSY);
+  p.m.current = writer;
+  p.call("pthread_rwlock_wrlock", {kBuf});
+  ASSERT_TRUE(p.blocked(writer));
+  for (size_t t : {reader, second}) {
+    p.m.current = t;
+    p.call("pthread_rwlock_rdlock", {kBuf});
+    EXPECT_TRUE(p.blocked(t)) << "behind the writer";
+  }
+  p.m.current = 0;
+  EXPECT_EQ(p.call("pthread_rwlock_destroy", {kBuf}), err::BUSY);
+  EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), 0);
+  EXPECT_TRUE(p.blocked(writer));
+  EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), 0);
+  EXPECT_FALSE(p.blocked(writer));
+  EXPECT_EQ(p.result(writer), 0);
+  EXPECT_TRUE(p.blocked(reader));
+  EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), err::PERM) << "another thread's";
+  p.m.current = writer;
+  EXPECT_EQ(p.call("pthread_rwlock_wrlock", {kBuf}), err::DEADLK);
+  EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), 0);
+  EXPECT_FALSE(p.blocked(reader));
+  EXPECT_FALSE(p.blocked(second)) << "both together";
+  for (size_t t : {reader, second}) {
+    p.m.current = t;
+    EXPECT_EQ(p.call("pthread_rwlock_unlock", {kBuf}), 0);
+  }
+  EXPECT_EQ(p.call("pthread_rwlock_destroy", {kBuf}), 0);
+  EXPECT_EQ(p.call("pthread_rwlock_rdlock", {kBuf}), err::INVAL);
+}
+
+// The function that the current thread was sent to returns.
+void come_back(Process& p) {
+  isa::CpuState& cpu = p.m.cpu();
+  uint64_t back = cpu.r[isa::kX30];
+  if (p.amd64()) back = p.get<uint64_t>(cpu.r[isa::kRsp]), cpu.r[isa::kRsp] += 8;
+  cpu.pc = back;
+  ASSERT_TRUE(p.m.os->is_host_call(back));
+  ++p.m.position;
+  p.m.os->host_call(p.m, p.host);
+}
+
+TEST_P(Imports, OnceIsOnce) {
+  Process p(GetParam());
+  const size_t other = p.add_thread();
+  const isa::Reg sp = p.amd64() ? isa::Reg{isa::kRsp} : isa::Reg{isa::kSp};
+  p.put(kBuf, PthreadOnce{pthread::kOnceStatic, 0});
+  p.call("pthread_once", {kBuf, Process::kReturn + 64});
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn + 64);
+  EXPECT_EQ(p.m.cpu().r[sp] % 16, p.amd64() ? 8u : 0u) << "as at any function's entry";
+  p.m.current = other;
+  p.call("pthread_once", {kBuf, Process::kReturn + 64});
+  EXPECT_TRUE(p.blocked(other));
+  p.m.current = 0;
+  come_back(p);
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn);
+  EXPECT_EQ(p.result(0), 0);
+  EXPECT_FALSE(p.blocked(other));
+  EXPECT_EQ(p.m.threads[other].cpu.pc, p.imports["_pthread_once"]) << "it makes its call again";
+  EXPECT_EQ(p.call("pthread_once", {kBuf, Process::kReturn + 64}), 0);
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn);
+  p.put(kBuf, uint64_t{1});
+  EXPECT_EQ(p.call("pthread_once", {kBuf, 0}), err::INVAL);
+}
+
+TEST_P(Imports, GuardsLetOneIn) {
+  Process p(GetParam());
+  const size_t other = p.add_thread();
+  p.put(kBuf, uint64_t{0});
+  EXPECT_EQ(p.call("__cxa_guard_acquire", {kBuf}), 1);
+  p.m.current = other;
+  p.call("__cxa_guard_acquire", {kBuf});
+  EXPECT_TRUE(p.blocked(other));
+  p.m.current = 0;
+  p.call("__cxa_guard_abort", {kBuf});
+  EXPECT_FALSE(p.blocked(other));
+  EXPECT_EQ(p.call("__cxa_guard_acquire", {kBuf}), 1) << "it was not done";
+  p.call("__cxa_guard_release", {kBuf});
+  EXPECT_EQ(p.call("__cxa_guard_acquire", {kBuf}), 0);
+  EXPECT_EQ(p.get<uint8_t>(kBuf), 1);
+}
+
+TEST_P(Imports, WhatIsRegisteredForTheEndIsCalledBackwards) {
+  Process p(GetParam());
+  EXPECT_EQ(p.call("__cxa_atexit", {Process::kReturn + 16, 7, 0}), 0);
+  EXPECT_EQ(p.call("atexit", {Process::kReturn + 32}), 0);
+  p.call("exit", {3});
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn + 32);
+  come_back(p);
+  EXPECT_EQ(p.m.cpu().pc, Process::kReturn + 16);
+  EXPECT_EQ(p.m.cpu().r[p.amd64() ? isa::Reg{isa::kRdi} : isa::Reg{0}], 7u);
+  EXPECT_FALSE(p.m.exited);
+  come_back(p);
+  EXPECT_TRUE(p.m.exited);
+  EXPECT_EQ(p.m.exit_status, 3);
+  Process q(GetParam());
+  q.call("atexit", {Process::kReturn + 32});
+  q.call("_exit", {4});
+  EXPECT_TRUE(q.m.exited);
+  EXPECT_EQ(q.m.exit_status, 4);
+}
+
+TEST_P(Imports, HashTablesHavePrimesOfBuckets) {
+  Process p(GetParam());
+  const std::pair<uint64_t, uint64_t> kPrimes[] = {{0, 0},
+                                                   {1, 2},
+                                                   {2, 2},
+                                                   {8, 11},
+                                                   {90, 97},
+                                                   {1 << 20, 1048583},
+                                                   {3215031751, 3215031767},
+                                                   {uint64_t{1} << 40, 1099511627791}};
+  for (const auto& [least, prime] : kPrimes)
+    EXPECT_EQ(static_cast<uint64_t>(p.call("_ZNSt3__112__next_primeEm", {least})), prime);
+}
+
 TEST_P(Imports, AZoneOfMallocHasItsFunctions) {
   Process p(GetParam());
   const auto zone = static_cast<uint64_t>(p.call("malloc_default_zone"));

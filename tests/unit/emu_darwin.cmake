@@ -1,5 +1,6 @@
 # emu/darwin: calls to libSystem against a bare machine.
 deferscope_test(darwin_calls_test SOURCES unit/darwin_calls_test.cpp unit/darwin_harness.cpp unit/linux_harness.cpp LIBS deferscope_emu)
+deferscope_test(darwin_libm_test SOURCES unit/darwin_libm_test.cpp unit/darwin_harness.cpp unit/linux_harness.cpp LIBS deferscope_emu)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 # Numbers and structs against what Go's own packages say, where there are toolchains.
 add_test(NAME darwin_abi COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/darwin_abi.py --compiler ${CMAKE_CXX_COMPILER})
