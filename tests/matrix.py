@@ -7,8 +7,11 @@ answer) is counted as such, named, and never a pass. --shard I/N takes every N-t
 makes docs/matrix.md of them.
 
 --more FOLDER takes the builds of `./dev guests` instead of the core set: all programs, releases and modes. What the real machine does is recorded at once,
-by native runs of the amd64 build (kept in --results); it holds for the arm64 build too, as far as the instruction sets agree; where they
-do not, qemu-aarch64 decides.
+by native runs of the amd64 build for Linux (kept in --results); it holds for the arm64 build and for macOS too, as far as the instruction sets agree;
+where they do not, qemu-aarch64 decides. docs/matrix-macos.md is made so:
+    build.py --out FOLDER --symbols bare --targets linux/amd64,darwin/amd64,darwin/arm64 --programs hello,fmthello,…,casessmall
+    matrix.py --only _darwin_ --all --results R --shard 0/2 --whole; matrix.py --only _darwin_ --more FOLDER --results R --shard 1/2 --whole
+    matrix.py --results R --shards 2 --macos --report docs/matrix-macos.md
 """
 import argparse
 import concurrent.futures
@@ -142,30 +145,32 @@ def compared(guest, want, got):
 
 
 def guests(args):
-    """The guests: of the core set's manifest, or of a folder by name (there Linux' only)."""
+    """The guests: of the core set's manifest, or of a folder by name."""
     found = []
     if args.more:
-        for path in sorted(pathlib.Path(args.more).glob("*_linux_*")):
-            *program, release, _, goarch, mode, symbols = path.name.split("_")
-            # One amount of symbols is enough for hundreds of cases and for what takes long; the small programs run stripped too.
-            if program == ["casessmall"] or program in (["cases"], ["bench"], ["stories"]) and symbols != "syms":
+        for path in sorted(p for goos in ("linux", "darwin") for p in pathlib.Path(args.more).glob("*_%s_*" % goos)):
+            *program, release, goos, goarch, mode, symbols = path.name.split("_")
+            # One amount of symbols is enough for hundreds of cases and for what takes long; the small programs run stripped too, for macOS most cases.
+            if program == ["casessmall"] and (goos, symbols) != ("darwin", "bare") or program in (["cases"], ["bench"], ["stories"]) and symbols != "syms":
                 continue
             found.append({"file": path.name, "path": str(path), "program": "_".join(program), "go": release, "goarch": goarch, "mode": mode,
-                          "symbols": symbols, "goos": "linux", "oracle": "native" if goarch == "amd64" else "amd64"})
+                          "symbols": symbols, "goos": goos, "oracle": "native" if (goos, goarch) == ("linux", "amd64") else "amd64"})
     else:
         for entry in json.loads((ROOT / "tests/guests/core/manifest.json").read_text()):
             found.append(dict(entry, path=str(pathlib.Path(args.bins) / entry["file"])))
     return [g for g in found if args.only in g["file"]]
 
 
-def of_shard(all_guests, shard, shards):
-    """Every `shards`-th guest; both instruction sets' builds of one program together, since one native run is the record of both."""
-    def group(guest):
-        return guest["file"].replace("_arm64_", "_amd64_")
+def native_name(file):
+    """The build that this machine runs itself."""
+    return file.replace("_darwin_", "_linux_").replace("_arm64_", "_amd64_")
 
-    groups = sorted({group(g) for g in all_guests})
+
+def of_shard(all_guests, shard, shards):
+    """Every `shards`-th guest; all targets' builds of one program together, since one native run is the record of all."""
+    groups = sorted({native_name(g["file"]) for g in all_guests})
     mine = set(groups[shard::shards])
-    return [g for g in all_guests if group(g) in mine]
+    return [g for g in all_guests if native_name(g["file"]) in mine]
 
 
 def cases_of(program, guest):
@@ -189,10 +194,10 @@ class Live:
             self.known = {"sources": self.sources}
 
     def expected(self, guest, case):
-        return self.recorded(guest["file"].replace("_arm64_", "_amd64_"), case, self.able)
+        return self.recorded(native_name(guest["file"]), case, self.able)
 
     def of_qemu(self, guest, case):
-        return self.recorded(guest["file"], case, shutil.which("qemu-aarch64"))
+        return self.recorded(guest["file"].replace("_darwin_", "_linux_"), case, shutil.which("qemu-aarch64"))
 
     def recorded(self, name, case, able):
         key = name + " " + case
@@ -211,13 +216,17 @@ not edit). A cell says passed/compared; *n/a* counts cases that need newer Go or
 which the real machine gives no stable answer. A dash: the core set has no such build. Cases bench-* run on Go %s,
 those of Go %s all the others; of the other releases half is run, for macOS a quarter: `./dev test --all` runs all everywhere, and all builds (docs/matrix-all.md).
 Builds for macOS are held against the record of the same source for Linux.""" % (", ".join(BENCH_RELEASES), ", ".join(WHOLE_RELEASES))
-WHOLE_PAGE = """Every guest of `./dev guests` in every build for Linux under deferscope, all cases, against native runs of the amd64 build (tests/matrix.py; generated by
+MACOS_PAGE = """Builds for macOS under deferscope, all cases, against what the real machine does with the same source built for Linux (tests/matrix.py, which says how
+this page is made; do not edit). With symbols: the core set's program, in docs/matrix.md too. Stripped: that program, built anew, and the
+small ones; their records are native runs of the stripped builds for Linux. A cell says passed/compared; *n/a* counts cases that need
+newer Go or a bigger program."""
+WHOLE_PAGE = """Every guest of `./dev guests` in every build under deferscope, all cases, against native runs of the amd64 build for Linux (tests/matrix.py; generated by
 `./dev test --all`, do not edit). A cell says passed/compared; *n/a* counts cases that need newer Go, *no record* those for which the
 real machine gives no stable answer: they are named below."""
 
 
-def report(results, shards, page, whole):
-    """docs/matrix.md (or matrix-all.md) from the counts of all shards."""
+def report(results, shards, page, words):
+    """docs/matrix.md (or matrix-all.md, matrix-macos.md) from the counts of all shards."""
     counts, nameless = {}, set()
     for path in (pathlib.Path(results) / ("shard-%d.json" % i) for i in range(shards)):
         shard = json.loads(path.read_text())
@@ -227,9 +236,10 @@ def report(results, shards, page, whole):
             for i in range(4):
                 have[i] += n[i]
     releases = sorted({k.split("/")[0] for k in counts}, key=lambda r: [int(x) for x in r.split(".")])
-    columns = ["linux/amd64/opt", "linux/amd64/nopt", "linux/arm64/opt", "linux/arm64/nopt", "darwin/amd64/opt", "darwin/arm64/opt"]
+    columns = ["/".join((target, mode)) for target in ("linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64")
+               for mode in ("opt", "opt stripped", "nopt", "nopt stripped")]
     columns = [c for c in columns if any(k.endswith("/" + c) for k in counts)]
-    text = ["# The matrix", "", WHOLE_PAGE if whole else CORE_PAGE, "",
+    text = ["# The matrix", "", words, "",
             "| Go | " + " | ".join(c.replace("/opt", "").replace("/nopt", " -N -l") for c in columns) + " |",
             "|---|" + "---|" * len(columns)]
     total = [0, 0, 0, 0]
@@ -266,20 +276,22 @@ def main():
     parser.add_argument("--results", help="folder for the counts")
     parser.add_argument("--shards", type=int, default=1, help="with --report: how many there are")
     parser.add_argument("--report", help="only write this page from the counts")
+    parser.add_argument("--macos", action="store_true", help="with --report: the page of the builds for macOS")
+    parser.add_argument("--whole", action="store_true", help="the shard's number is only the name of its counts: take all guests")
     parser.add_argument("--slow", action="store_true", help="print each run's seconds")
     args = parser.parse_args()
     if args.report:
         if args.all and not args.more:  # other cases than the page says: it stays that of `./dev test`
             args.report = pathlib.Path(args.results) / "matrix.md"
-        return report(args.results, args.shards, args.report, bool(args.more))
+        return report(args.results, args.shards, args.report, MACOS_PAGE if args.macos else WHOLE_PAGE if args.more else CORE_PAGE)
 
     records = read_records(pathlib.Path(args.oracle))
     shard, shards = (int(n) for n in args.shard.split("/"))
     live = Live(args.more, pathlib.Path(args.results or args.more) / ("live-%d-%d.json" % (shards, shard))) if args.more else None
     runs, counts, nameless = [], {}, []
-    for guest in of_shard(guests(args), shard, shards):
+    for guest in guests(args) if args.whole else of_shard(guests(args), shard, shards):
         have = cases_of(args.program, guest)
-        key = "%(go)s/%(goos)s/%(goarch)s/%(mode)s" % guest
+        key = "%(go)s/%(goos)s/%(goarch)s/%(mode)s" % guest + (" stripped" if guest["goos"] == "darwin" and guest["symbols"] == "bare" else "")
         n = counts.setdefault(key, [0, 0, 0, 0])
         for case in sorted((have or set()) | (set(records) if guest["program"].startswith("cases") else set())):
             if case == "list" and guest["goos"] == "darwin":  # what the bigger program for Linux lists

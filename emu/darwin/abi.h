@@ -3,6 +3,7 @@
 // tests/darwin_abi.py holds against these for every release; what Go does not have is from XNU's public
 // headers (bsd/sys/*.h, libsyscall, libpthread).
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "emu/posix/state.h"
@@ -113,12 +114,15 @@ struct StatFs64 {
 static_assert(sizeof(StatFs64) == 2168);
 
 // struct dirent with 64-bit inodes; the record is as long as the name needs, rounded up to 4.
-struct DirentHead {
+inline constexpr size_t kDirentName = 21, kDirentReclen = 16, kDirentSize = 1048;
+struct Dirent64 {
   uint64_t ino, seekoff;
   uint16_t reclen, namlen;
   uint8_t type;
+  char name[1024];
 };
-inline constexpr size_t kDirentName = 21, kDirentReclen = 16, kDirentSize = 1048;
+static_assert(offsetof(Dirent64, name) == kDirentName && offsetof(Dirent64, reclen) == kDirentReclen);
+static_assert(sizeof(Dirent64) == kDirentSize);
 
 struct KEvent {
   uint64_t ident;
@@ -129,6 +133,19 @@ struct KEvent {
   uint64_t udata;
 };
 static_assert(sizeof(KEvent) == 32);
+
+// struct sigaction as programs have it, stack_t, struct itimerval
+struct USigAction {
+  uint64_t handler;
+  uint32_t mask, flags;
+};
+struct StackT {
+  uint64_t sp, size;
+  int32_t flags, pad;
+};
+struct ITimerVal {
+  TimeVal interval, value;
+};
 
 struct MsgHdr {
   uint64_t name;

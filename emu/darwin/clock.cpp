@@ -116,14 +116,10 @@ Result imp_getrusage(Call& c) {
 
 namespace {
 
-struct ItimerVal {
-  TimeVal interval, value;
-};
-
 constexpr Clock kItimerClock[3] = {{Clock::Monotonic}, {Clock::Process}, {Clock::Process}};
 constexpr int kItimerSignal[3] = {sig::ALRM, sig::VTALRM, sig::PROF};
 
-ItimerVal itimer(Call& c, const Timer& t) { return {timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))}; }
+ITimerVal itimer(Call& c, const Timer& t) { return {timeval_of(t.interval), timeval_of(remaining(c.s, c.m, t))}; }
 
 }  // namespace
 
@@ -134,12 +130,12 @@ Result imp_getitimer(Call& c) {
 
 Result imp_setitimer(Call& c) {
   if (c.u32() > 2) return Error::INVAL;
-  ItimerVal next{};
+  ITimerVal next{};
   if (c.a[1] != 0 && !c.get(c.a[1], next)) return Error::FAULT;
   for (const TimeVal& v : {next.interval, next.value})
     if (v.sec < 0 || v.usec < 0 || v.usec >= 1'000'000) return Error::INVAL;
   Timer& t = c.s.itimers[c.u32()];
-  const ItimerVal old = itimer(c, t);
+  const ITimerVal old = itimer(c, t);
   t.clock = kItimerClock[c.u32()];
   t.signo = kItimerSignal[c.u32()];
   const auto ns = [](const TimeVal& v) { return ns_of({v.sec, int64_t{v.usec} * 1000}); };

@@ -14,7 +14,7 @@ size_t record_size(const std::string& name) { return (kDirentName + name.size() 
 
 void add_record(std::string& out, uint64_t inode, uint64_t next, uint8_t type, const std::string& name) {
   std::string record(record_size(name), '\0');
-  DirentHead head{inode, next, static_cast<uint16_t>(record.size()), static_cast<uint16_t>(name.size()), type};
+  Dirent64 head{inode, next, static_cast<uint16_t>(record.size()), static_cast<uint16_t>(name.size()), type, {}};
   std::memcpy(record.data(), &head, kDirentName);
   name.copy(record.data() + kDirentName, name.size());
   out += record;

@@ -115,11 +115,6 @@ void return_from_signal(State& s, MachineState& m) {
 
 namespace {
 
-struct USigAction {  // struct sigaction as programs have it
-  uint64_t handler;
-  uint32_t mask, flags;
-};
-
 uint64_t mask_of(uint32_t set) { return set & ~kSignalRules.unblockable; }
 
 }  // namespace
@@ -156,10 +151,6 @@ Result imp_pthread_sigmask(Call& c) {
 }
 
 Result imp_sigaltstack(Call& c) {
-  struct StackT {
-    uint64_t sp, size;
-    int32_t flags, pad;
-  };
   AltStack& a = c.extra().altstack;
   const StackT old{a.sp, a.size, a.flags, 0};
   const bool onstack = a.flags & sig::kSsOnstack;
