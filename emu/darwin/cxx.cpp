@@ -1,5 +1,6 @@
 // libc++, as far as programs with C++ in them call it before and beside what they are run for: its containers are
-// templates, which the programs bring along; what is not in a template is here. Strings, streams and exceptions are not.
+// templates, which the programs bring along; what is not in a template is here. Strings, streams and exceptions are
+// not.
 #include "emu/darwin/call.h"
 
 namespace deferscope::emu::darwin {

@@ -133,8 +133,8 @@ Result split_whole(Call& c) {  // modf(x, &whole)
 }  // namespace
 
 // One line a function: of doubles and, with an f behind its name, of floats.
-#define DEFERSCOPE_MATH(name, function)                                      \
-  Result imp_##name(Call& c) { return evaluate<double>(c, function); }       \
+#define DEFERSCOPE_MATH(name, function)                                \
+  Result imp_##name(Call& c) { return evaluate<double>(c, function); } \
   Result imp_##name##f(Call& c) { return evaluate<float>(c, function); }
 DEFERSCOPE_MATH(acos, elementary::acos)
 DEFERSCOPE_MATH(acosh, elementary::acosh)

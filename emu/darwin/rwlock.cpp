@@ -1,6 +1,7 @@
 // Locks for many readers or one writer. Who holds one stands in the guest's memory; who waits stands in Wait, at the
 // lock's address, with a bit that says for what. First come, first served: a reader waits behind a writer that waits
-// (so that writers are not starved, as pthread_rwlock_rdlock(3) says), and readers that wait side by side go in together.
+// (so that writers are not starved, as pthread_rwlock_rdlock(3) says), and readers that wait side by side go in
+// together.
 #include "emu/darwin/call.h"
 
 namespace deferscope::emu::darwin {

@@ -40,33 +40,6 @@ struct SyscallRow {
 };
 const SyscallRow& syscall_row(unsigned row);
 
-// The calls, by subject (one file each).
-// clang-format off
-#define DEFERSCOPE_LINUX_CALLS(X) \
-  /* mm.cpp */ X(mmap) X(munmap) X(mprotect) X(madvise) X(mremap) X(brk) X(mincore) X(mlock) X(msync) \
-  /* threads.cpp */ X(clone) X(set_tid_address) X(exit) X(exit_group) X(gettid) X(sched_yield) X(sched_getaffinity) X(set_robust_list) \
-    X(get_robust_list) X(arch_prctl) X(prctl) X(getcpu) \
-  /* futex.cpp */ X(futex) \
-  /* clock.cpp */ X(nanosleep) X(clock_nanosleep) X(clock_gettime) X(clock_getres) X(gettimeofday) X(time) X(times) X(getrusage) \
-    X(setitimer) X(getitimer) X(alarm) X(timer_create) X(timer_settime) X(timer_gettime) X(timer_delete) X(timer_getoverrun) \
-  /* signals.cpp */ X(rt_sigaction) X(rt_sigprocmask) X(sigaltstack) X(rt_sigreturn) X(rt_sigpending) X(rt_sigtimedwait) X(rt_sigsuspend) \
-    X(pause) X(kill) X(tkill) X(tgkill) X(rt_sigqueueinfo) X(rt_tgsigqueueinfo) \
-  /* files.cpp */ X(open) X(creat) X(openat) X(close) X(read) X(write) X(readv) X(writev) X(pread64) X(pwrite64) X(preadv) X(pwritev) X(lseek) \
-    X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(ftruncate) X(fsync) X(fchmod) X(getdents64) X(fchdir) X(close_range) X(fallocate) \
-  /* paths.cpp */ X(stat) X(lstat) X(fstat) X(newfstatat) X(statx) X(access) X(faccessat) X(readlink) X(readlinkat) X(getcwd) X(chdir) \
-    X(mkdir) X(mkdirat) X(rmdir) X(unlink) X(unlinkat) X(rename) X(renameat) X(truncate) X(chmod) X(fchmodat) X(utimensat) X(symlinkat) \
-    X(symlink) X(linkat) X(link) X(umask) X(statfs) X(fstatfs) X(chown) X(lchown) X(fchown) X(fchownat) \
-  /* files.cpp */ X(pipe) X(pipe2) X(eventfd) X(eventfd2) \
-  /* sockets.cpp */ X(socket) X(socketpair) X(bind) X(listen) X(accept) X(accept4) X(connect) X(getsockname) X(getpeername) X(sendto) \
-    X(recvfrom) X(sendmsg) X(recvmsg) X(setsockopt) X(getsockopt) X(shutdown) \
-  /* epoll.cpp */ X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(ppoll) X(select) X(pselect6) \
-  /* misc.cpp */ X(getpid) X(getppid) X(getuid) X(getgroups) X(getresuid) X(uname) X(getrlimit) X(setrlimit) X(prlimit64) X(sysinfo) X(getrandom) \
-    X(membarrier) X(getpriority) X(capget) X(sched_getscheduler) X(sched_getparam)
-// clang-format on
-#define DEFERSCOPE_LINUX_DECLARE(name) Result sys_##name(Call& c);
-DEFERSCOPE_LINUX_CALLS(DEFERSCOPE_LINUX_DECLARE)
-#undef DEFERSCOPE_LINUX_DECLARE
-
 // --- shared between the subjects ---
 
 // futex.cpp

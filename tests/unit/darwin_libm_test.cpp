@@ -121,9 +121,9 @@ TEST(Elementary, IsTheNearestDouble) {
 
 TEST(Elementary, EndsAsTheStandardSays) {
   using namespace elementary;
-  for (double (*f)(double) : {elementary::sin, elementary::tan, elementary::asin, elementary::atan, elementary::sinh,
-                              elementary::tanh, elementary::asinh, elementary::atanh, elementary::expm1,
-                              elementary::log1p, elementary::cbrt}) {
+  for (double (*f)(double) :
+       {elementary::sin, elementary::tan, elementary::asin, elementary::atan, elementary::sinh, elementary::tanh,
+        elementary::asinh, elementary::atanh, elementary::expm1, elementary::log1p, elementary::cbrt}) {
     EXPECT_EQ(bits(f(0.0)), bits(0.0));
     EXPECT_EQ(bits(f(-0.0)), bits(-0.0));
     EXPECT_EQ(bits(f(0x1p-1074)), bits(f(0x1p-1074) == 0x1p-1074 ? 0x1p-1074 : elementary::cbrt(0x1p-1074)));
