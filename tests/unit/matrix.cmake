@@ -26,8 +26,8 @@ if(NOT DEFERSCOPE_SANITIZE)
                       ${PROJECT_SOURCE_DIR}/docs/matrix-all.md)
   set_tests_properties(matrix_all.report PROPERTIES FIXTURES_REQUIRED matrix_all)
 
-  # Programs that nobody here wrote: the standard library's tests (built with Go) and esbuild (fetched with npm), bbolt (module proxy); mapped files
-  foreach(kind std esbuild mapped)
+  # Programs that nobody here wrote: the standard library's tests (built with Go) esbuild and other tools (fetched from npm and PyPI), bbolt (module proxy); mapped files
+  foreach(kind std esbuild tools mapped)
     deferscope_all_test(programs.${kind} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                         --${kind} --jobs 1)
   endforeach()
