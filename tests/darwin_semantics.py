@@ -3,6 +3,7 @@
 
 For every release and instruction set of the core set's darwin guests two cases are compared with the Linux build of the same source by `deferscope
 diff --semantics`, which says that nothing differs; each release takes others, so that together they have all kinds. --all takes all cases.
+--more FOLDER takes the builds of casessmall in a folder of build.py's instead, each against its own for Linux: stripped ones, and -N -l.
 """
 import argparse
 import concurrent.futures
@@ -22,7 +23,15 @@ def cases_of(program, guest):
     return [c for c in done.stdout.split() if c.startswith(KINDS) and c not in OTHER]
 
 
+def builds(args):
+    if not args.more:
+        return json.loads((ROOT / "tests/guests/core/manifest.json").read_text())
+    return [{"file": path.name, "goos": "darwin"} for path in sorted(args.more.glob("casessmall_*_darwin_*"))]
+
+
 def linux_build(bins, entry):
+    if "go" not in entry:
+        return bins / entry["file"].replace("_darwin_", "_linux_")
     for name in ("casessmall", "cases"):
         path = bins / ("%s_%s_linux_%s_opt_syms" % (name, entry["go"], entry["goarch"]))
         if path.exists():
@@ -34,15 +43,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--bins", default=str(ROOT / "build/guests-core"), type=pathlib.Path)
+    parser.add_argument("--more", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", default="", help="guests whose name contains this")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    jobs = []
-    for n, entry in enumerate(json.loads((ROOT / "tests/guests/core/manifest.json").read_text())):
+    jobs, bins = [], args.more or args.bins
+    for n, entry in enumerate(builds(args)):
         if entry["goos"] != "darwin" or args.only not in entry["file"]:
             continue
-        guest, linux = args.bins / entry["file"], linux_build(args.bins, entry)
+        guest, linux = bins / entry["file"], linux_build(bins, entry)
         cases = cases_of(args.program, guest)
         if linux is None or not cases:
             print("FAILED %s: %s" % (entry["file"], "lists no cases" if linux else "the core set has no Linux build"))
