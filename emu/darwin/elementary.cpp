@@ -285,52 +285,53 @@ uint64_t bits_of_two_by_pi(int from) {
   return out >> 32;
 }
 
-// x = (quadrant + the rest / (π/2)) · π/2, the rest at most π/4 either way. The product of x' 53 bits with 256 of 2/π,
-// of which those are left out that make whole turns (Payne and Hanek).
+using Pieces = std::array<uint64_t, 10>;  // 32 bits each, the least first
+
+// sum += a · b · 2^(32·at)
+void add_product(Pieces& sum, size_t at, uint64_t a, uint64_t b) {
+  for (uint64_t rest = a * b; rest != 0; rest >>= 32, ++at) {
+    rest += sum[at];
+    sum[at] = rest & 0xffffffff;
+  }
+}
+
+// What is behind the point, which has so many bits; of the distance to 1 if `less`. Sums of exact pieces, the least
+// first.
+Two behind_the_point(const Pieces& x, int bits, bool less) {
+  Two out = less ? Two{std::ldexp(1, -bits)} : Two{};  // 1 − rest = ~rest + the last bit
+  for (int i = 0; 32 * i < bits; ++i) {
+    const uint64_t mask = bits - 32 * i < 32 ? (uint64_t{1} << (bits - 32 * i)) - 1 : 0xffffffff;
+    const uint64_t piece = (less ? ~x[static_cast<size_t>(i)] : x[static_cast<size_t>(i)]) & mask;
+    out = out + Two{std::ldexp(static_cast<double>(piece), 32 * i - bits)};
+  }
+  return out;
+}
+
+// x = quadrant · π/2 + the result, which is at most π/4 either way. 53 bits of x times 256 of 2/π, of which those are
+// left out that make whole turns (Payne and Hanek).
 Two within_a_quadrant(double x, unsigned& quadrant) {
   constexpr double kQuarterPi = 0.78539816339744828;
+  constexpr int kTaken = 8;  // pieces of 2/π
   quadrant = 0;
   if (std::fabs(x) <= kQuarterPi) return {x};
-  constexpr int kPieces = 10, kTaken = 8;  // of 32 bits: of the product, of 2/π
   int e = 0;
   const auto whole = static_cast<uint64_t>(std::ldexp(std::frexp(std::fabs(x), &e), 53));
   e -= 53;
-  const int skipped = e > 2 ? e - 2 : 0;
-  std::array<uint64_t, kPieces> product{};  // the least first
+  const int skipped = e > 2 ? e - 2 : 0, point = 32 * kTaken - (e - skipped);
+  Pieces turns{};
   for (int i = 0; i < kTaken; ++i) {
     const uint64_t piece = bits_of_two_by_pi(skipped + 32 * (kTaken - 1 - i));
-    product[i] += piece * (whole & 0xffffffff);
-    for (int carry = i; carry + 1 < kPieces; ++carry) {
-      product[carry + 1] += product[carry] >> 32;
-      product[carry] &= 0xffffffff;
-    }
-    product[i + 1] += piece * (whole >> 32);
-    for (int carry = i + 1; carry + 1 < kPieces; ++carry) {
-      product[carry + 1] += product[carry] >> 32;
-      product[carry] &= 0xffffffff;
-    }
+    add_product(turns, static_cast<size_t>(i), piece, whole & 0xffffffff);
+    add_product(turns, static_cast<size_t>(i) + 1, piece, whole >> 32);
   }
-  const int point = 32 * kTaken - (e - skipped);  // so many bits behind the point
-  const auto bit = [&](int i) { return static_cast<unsigned>(product[static_cast<size_t>(i / 32)] >> i % 32 & 1); };
-  const auto at_or_0 = [&](int i) { return i < 32 * kPieces ? bit(i) : 0; };
-  quadrant = at_or_0(point) | at_or_0(point + 1) << 1;
-  // What is behind the point, less 1 if it is more than a half: sums of exact pieces, the least first.
-  const bool more = bit(point - 1) != 0;
-  Two rest{};
-  for (int i = 0; 32 * i < point; ++i) {
-    const int width = point - 32 * i < 32 ? point - 32 * i : 32;
-    uint64_t piece = product[static_cast<size_t>(i)] & ((uint64_t{1} << width) - 1);
-    if (more) piece = ((uint64_t{1} << width) - 1) - piece;  // 1 − rest, but for one of the last bit
-    rest = rest + Two{std::ldexp(static_cast<double>(piece), 32 * i - point)};
-  }
-  if (more) {
-    rest = -(rest + Two{std::ldexp(1, -point)});
-    ++quadrant;
-  }
-  rest = rest * kHalfPi;
-  if (x > 0) return rest;
-  quadrant = -quadrant;
-  return -rest;
+  const auto bit = [&](int i) -> unsigned {
+    return i < 320 ? static_cast<unsigned>(turns[static_cast<size_t>(i / 32)] >> i % 32 & 1) : 0;
+  };
+  const bool more = bit(point - 1) != 0;  // than a half: from the next quadrant back
+  quadrant = (bit(point) | bit(point + 1) << 1) + more;
+  const Two rest = behind_the_point(turns, point, more) * kHalfPi;
+  if (x < 0) quadrant = -quadrant;
+  return more == (x < 0) ? rest : -rest;
 }
 
 // Of at most π/4.

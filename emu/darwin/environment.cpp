@@ -43,7 +43,7 @@ Result find(Call& c, const std::string& name, Entry& out) {
   if (out.place == 0) return kOk;
   for (const std::string with = name + "=";; out.place += sizeof text, ++out.number) {
     bool same = false;
-    c.host.work(1);
+    c.host.work(1 + with.size() / 64);  // as much as is compared at most
     if (!c.get(out.place, text)) return read_fault(c);
     if (text == 0) return kOk;
     if (const Result e = begins(c, text, with, same); e != kOk) return e;
