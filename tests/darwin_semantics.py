@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -21,6 +22,17 @@ OTHER = ("go-preempt", "go-threads", "go-procs", "fault-unmapped")
 def cases_of(program, guest):
     done = subprocess.run([program, "run", guest, "list"], capture_output=True, text=True)
     return [c for c in done.stdout.split() if c.startswith(KINDS) and c not in OTHER]
+
+
+def only_the_end(text):
+    """Whether all that differs is how far a goroutine came before main.main returned: the programs wait for a goroutine's last deferred call to begin,
+    not for its return, and who is quicker is the scheduler's business."""
+    sides = {"-": [], "+": []}
+    for line in text.splitlines():
+        if line[:1] in sides and not line.startswith(("---", "+++")):
+            line = line[0] + re.sub(r"(, deferred by [^,]+), never returns: main\.main returned while its goroutine is running$", r" returns\1", line[1:])
+            sides[line[0]].append(line[1:])
+    return bool(sides["-"]) and sides["-"] == sides["+"]
 
 
 def builds(args):
@@ -66,13 +78,16 @@ def main():
         done = subprocess.run([args.program, "diff", "--semantics", "--argv0", "cases", str(linux), str(guest), "--", case], capture_output=True, text=True)
         return job, done
 
-    failures = 0
+    failures = ends = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for (linux, guest, case), done in pool.map(one, jobs):
-            if done.returncode != 0:
+            if done.returncode == 1 and only_the_end(done.stdout):
+                ends += 1
+            elif done.returncode != 0:
                 failures += 1
                 print("FAILED deferscope diff --semantics %s %s -- %s: status %d\n%s" % (linux, guest, case, done.returncode, (done.stdout + done.stderr)[:1500]))
-    print("darwin_semantics: %d of %d comparisons say that nothing differs" % (len(jobs) - failures, len(jobs)))
+    print("darwin_semantics: %d of %d comparisons say that nothing differs%s" %
+          (len(jobs) - failures - ends, len(jobs), ", %d that only the end of main.main came sooner or later" % ends if ends else ""))
     return 1 if failures or not jobs else 0
 
 
