@@ -193,9 +193,18 @@ namespace stream {
 inline constexpr uint64_t kSize = 152, kFdOffset = 18;  // int16_t
 }
 
-// Variables of libSystem that say what the program was started with: environ, NXArgv, NXArgc.
+// struct tm of <time.h>
+struct Tm {
+  int32_t sec, min, hour, mday, mon, year, wday, yday, isdst, pad;
+  int64_t gmtoff;
+  uint64_t zone;
+};
+static_assert(sizeof(Tm) == 56);
+
+// libSystem's own words: what the program was started with (environ, NXArgv, NXArgc), and what localtime gives.
 struct ProgramWords {
   uint64_t environ_, argv, argc;
+  Tm tm;
 };
 
 // malloc_zone_t in <malloc/malloc.h>: its functions, which programs call through it.

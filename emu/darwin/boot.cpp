@@ -68,6 +68,7 @@ constexpr DataRow kData[] = {
      [](State&, uint64_t) { return word(0); }},  // ProgramWords: these three are known when there is a stack
     {"_NXArgv", [](State&, uint64_t) { return word(0); }},
     {"_NXArgc", [](State&, uint64_t) { return word(0); }},
+    {"(tm)", [](State&, uint64_t) { return std::string(sizeof(Tm), '\0'); }},  // no symbol
     {"_vm_page_size", [](State& s, uint64_t) { return word(s.page()); }},
     {"dyld_stub_binder", [](State&, uint64_t) { return word(0); }},  // for lazy pointers, which are all bound at once
     {"___stdinp", [](State&, uint64_t at) { return stream_at(at, 0); }},
@@ -301,7 +302,7 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   set_up_scratch(s);
   set_up_standard_files(s);
   make_first_thread(s, m, image);
-  const ProgramWords words{s.start->envp, s.start->argv, s.start->argc};
+  const ProgramWords words{s.start->envp, s.start->argv, s.start->argc, {}};
   m.memory.poke(s.program_words = data.at("_environ"), &words, sizeof words);
   hold_start_directory(s, m, host);
 }

@@ -106,6 +106,9 @@ int directory_of(int dirfd);
 std::optional<std::string> synthetic_file(const posix::State& s, const MachineState& m, int tid,
                                           const std::string& path);
 
+// environment.cpp: a variable's value, empty if there is none; NoResult: a fault.
+Result variable(Call& c, const std::string& name, std::string& value);
+
 // clock.cpp
 TimeVal timeval_of(uint64_t ns);
 bool valid(const TimeSpec& t);

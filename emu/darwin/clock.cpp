@@ -92,6 +92,65 @@ Result imp_time(Call& c) {
 // The process' time on the CPU, in CLOCKS_PER_SEC: microseconds.
 Result imp_clock(Call& c) { return static_cast<int64_t>(now(c.s, c.m, {Clock::Process}) / 1000); }
 
+namespace {
+
+// The day of a count from 1970-01-01 on: years of 365.2425 days that begin in March.
+void put_date(Tm& tm, int64_t days) {
+  constexpr int64_t kTo1970 = 719468, kEra = 146097,
+                    kMarch = 59;  // from 0000-03-01; days of 400 years; of January and February
+  days += kTo1970;
+  const int64_t era = (days >= 0 ? days : days - kEra + 1) / kEra, day = days - era * kEra;
+  const int64_t year = (day - day / 1460 + day / 36524 - day / (kEra - 1)) / 365;
+  const int64_t of_year = day - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
+  tm.mday = static_cast<int32_t>(of_year - (153 * month + 2) / 5 + 1);
+  tm.mon = static_cast<int32_t>((month + 2) % 12);
+  const int64_t calendar = year + era * 400 + (month >= 10);
+  const bool leap = calendar % 4 == 0 && (calendar % 100 != 0 || calendar % 400 == 0);
+  tm.year = static_cast<int32_t>(calendar - 1900);
+  tm.yday = static_cast<int32_t>(month >= 10 ? of_year - 306 : of_year + kMarch + leap);
+  tm.wday = static_cast<int32_t>((days % 7 + 10) % 7);  // 0000-03-01 was a Wednesday
+}
+
+// There is one zone, UTC: where the program was given another, its local time is not modelled.
+Result know_zone(Call& c) {
+  std::string zone;
+  if (const Result e = variable(c, "TZ", zone); e != kOk) return e;
+  if (!zone.empty() && zone != "UTC" && zone != "UTC0" && zone != "GMT")
+    throw Unsupported("C's local time in the zone " + zone + " (TZ) is not implemented: the call");
+  return kOk;
+}
+
+Result put_time(Call& c, uint64_t at) {
+  constexpr int64_t kDay = 86400, kMost = int64_t{1} << 52;  // beyond, the year is no int
+  int64_t t = 0;
+  if (!c.get(c.a[0], t)) return c.fault(isa::Access::Read);
+  if (t < -kMost || t > kMost) return Error::OVERFLOW;
+  const int64_t days = (t >= 0 ? t : t - kDay + 1) / kDay, of_day = t - days * kDay;
+  Tm tm{};
+  put_date(tm, days);
+  tm.hour = static_cast<int32_t>(of_day / 3600);
+  tm.min = static_cast<int32_t>(of_day / 60 % 60);
+  tm.sec = static_cast<int32_t>(of_day % 60);
+  const Result name = constant_text(c, "UTC");
+  if (!name) return name;
+  tm.zone = static_cast<uint64_t>(name.value());
+  return c.put(at, tm) ? Result(static_cast<int64_t>(at)) : c.fault(isa::Access::Write);
+}
+
+}  // namespace
+
+// localtime(&t), gmtime(&t): in libSystem's own memory; …_r(&t, &tm) in the caller's.
+Result imp_gmtime(Call& c) { return put_time(c, c.s.program_words + offsetof(ProgramWords, tm)); }
+Result imp_gmtime_r(Call& c) { return put_time(c, c.a[1]); }
+Result imp_localtime(Call& c) {
+  const Result zone = know_zone(c);
+  return zone == kOk ? imp_gmtime(c) : zone;
+}
+Result imp_localtime_r(Call& c) {
+  const Result zone = know_zone(c);
+  return zone == kOk ? imp_gmtime_r(c) : zone;
+}
+
 Result imp_usleep(Call& c) { return sleep_until(c, deadline_after(c.m, uint64_t{c.u32()} * 1000), 0); }
 
 Result imp_nanosleep(Call& c) {

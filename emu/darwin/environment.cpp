@@ -86,6 +86,13 @@ Result remove(Call& c, uint64_t place) {
 
 }  // namespace
 
+Result variable(Call& c, const std::string& name, std::string& value) {
+  Entry entry;
+  if (const Result e = find(c, name, entry); e != kOk) return e;
+  value.clear();
+  return entry.value == 0 || c.memory().read_string(entry.value, value, kLongestText) ? kOk : read_fault(c);
+}
+
 Result imp_getenv(Call& c) {
   std::string name;
   Entry entry;

@@ -819,6 +819,40 @@ TEST_P(Imports, AProgramLearnsHowItWasStarted) {
   EXPECT_EQ(text, "/nowhere/tiny");
 }
 
+TEST_P(Imports, TimesHaveDatesInUtc) {
+  Process p(GetParam());
+  const auto date = [&](int64_t t) {
+    p.put(kBuf, t);
+    const auto at = static_cast<uint64_t>(p.call("localtime", {kBuf}));
+    const Tm tm = p.get<Tm>(at);
+    EXPECT_EQ(p.call("gmtime_r", {kBuf, kBuf + 64}), static_cast<int64_t>(kBuf + 64));
+    EXPECT_EQ(p.get<Tm>(kBuf + 64).yday, tm.yday);
+    char text[80];
+    std::snprintf(text, sizeof text, "%d-%02d-%02d %02d:%02d:%02d %d %d", tm.year + 1900, tm.mon + 1, tm.mday, tm.hour,
+                  tm.min, tm.sec, tm.wday, tm.yday);
+    return std::string(text);
+  };
+  // As Python's datetime gives them.
+  EXPECT_EQ(date(0), "1970-01-01 00:00:00 4 0");
+  EXPECT_EQ(date(1709208000), "2024-02-29 12:00:00 4 59");
+  EXPECT_EQ(date(1735689599), "2024-12-31 23:59:59 2 365");
+  EXPECT_EQ(date(-1), "1969-12-31 23:59:59 3 364");
+  EXPECT_EQ(date(-2208988800), "1900-01-01 00:00:00 1 0");
+  EXPECT_EQ(date(951782400), "2000-02-29 00:00:00 2 59");
+  EXPECT_EQ(date(4107542400), "2100-03-01 00:00:00 1 59");
+  EXPECT_EQ(date(-62135596800), "1-01-01 00:00:00 1 0");
+  std::string zone;
+  EXPECT_TRUE(p.m.memory.read_string(p.get<Tm>(kBuf + 64).zone, zone));
+  EXPECT_EQ(zone, "UTC");
+  p.put(kBuf, INT64_MAX);
+  EXPECT_EQ(p.call("gmtime", {kBuf}), 0);
+  EXPECT_EQ(p.error(0), err::OVERFLOW);
+  p.call("setenv", {p.put_string(0x100, "TZ"), p.put_string(0x200, "Europe/Vienna"), 1});
+  p.put(kBuf, int64_t{0});
+  EXPECT_GT(p.call("gmtime", {kBuf}), 0);
+  EXPECT_THROW(p.call("localtime", {kBuf}), Unsupported);
+}
+
 TEST_P(Imports, ErrorsHaveDarwinsTexts) {
   Process p(GetParam());
   std::string text;
