@@ -215,7 +215,7 @@ CORE_PAGE = """Every case of every guest of the core set under deferscope agains
 not edit). A cell says passed/compared; *n/a* counts cases that need newer Go or a bigger program than this build, *no record* those for
 which the real machine gives no stable answer. A dash: the core set has no such build. Cases bench-* run on Go %s,
 those of Go %s all the others; of the other releases half is run, for macOS a quarter: `./dev test --all` runs all everywhere, and all builds (docs/matrix-all.md).
-Builds for macOS are held against the record of the same source for Linux.""" % (", ".join(BENCH_RELEASES), ", ".join(WHOLE_RELEASES))
+Builds for macOS are held against the record of the same source for Linux; docs/matrix-macos.md has all their cases, stripped and -N -l too.""" % (", ".join(BENCH_RELEASES), ", ".join(WHOLE_RELEASES))
 MACOS_PAGE = """Builds for macOS under deferscope, all cases, against what the real machine does with the same source built for Linux (tests/matrix.py, which says how
 this page is made; do not edit). With symbols: the core set's program, in docs/matrix.md too. Stripped: that program, built anew, and the
 small ones; their records are native runs of the stripped builds for Linux. A cell says passed/compared; *n/a* counts cases that need
