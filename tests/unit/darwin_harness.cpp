@@ -12,7 +12,7 @@ namespace {
 using namespace test;
 
 constexpr uint64_t kWords = kData;  // the imports' words, one behind the other
-constexpr uint32_t kDataFile = 0x1000, kOpcodes = 0x2000;
+constexpr uint32_t kDataFile = 0x1000, kOpcodes = 0x3000;
 
 // All names of the table, one that is not modelled, and a weak one; bound by opcodes in this order.
 std::vector<std::string> names_of(bool amd64) {
@@ -42,13 +42,13 @@ loader::Image tiny_image(bool amd64, bool initialisers) {
   b.segment("__TEXT", kText, 0x4000, 0, 0x1000, 5,
             {section("__text", "__TEXT", kText + 0x800, 0x800, 0x800, 0x80000400)});
   const uint64_t variable = 0x1122334455667788, functions[2] = {Process::kReturn + 16, Process::kReturn + 32};
-  std::memcpy(b.contents.data() + kDataFile + 0xfc0, &variable, 8);
-  std::memcpy(b.contents.data() + kDataFile + 0xfe0, functions, sizeof functions);
+  std::memcpy(b.contents.data() + kDataFile + 0x1fc0, &variable, 8);
+  std::memcpy(b.contents.data() + kDataFile + 0x1fe0, functions, sizeof functions);
   std::vector<mach::SectionHeader> sections = {
-      section("__thread_data", "__DATA", Process::kVariables, 8, kDataFile + 0xfc0, 0x11),
+      section("__thread_data", "__DATA", Process::kVariables, 8, kDataFile + 0x1fc0, 0x11),
       section("__thread_bss", "__DATA", Process::kVariables + 8, 16, 0, 0x12)};
-  if (initialisers) sections.push_back(section("__mod_init_func", "__DATA", kData + 0xfe0, 16, kDataFile + 0xfe0, 9));
-  b.segment("__DATA", kData, 0x4000, kDataFile, 0x1000, 3, sections);
+  if (initialisers) sections.push_back(section("__mod_init_func", "__DATA", kData + 0x1fe0, 16, kDataFile + 0x1fe0, 9));
+  b.segment("__DATA", kData, 0x4000, kDataFile, 0x2000, 3, sections);
   b.segment("__LINKEDIT", 0x100008000, 0x8000, kOpcodes, ops.size(), 1);
   b.library("/usr/lib/libSystem.B.dylib");
   mach::DyldInfoCommand d{};

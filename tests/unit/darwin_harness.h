@@ -18,7 +18,7 @@ struct Process {
   std::map<std::string, uint64_t> imports;  // where the program calls them
 
   static constexpr uint64_t kBuffer = 0x10000000;      // 1 MiB, readable and writable
-  static constexpr uint64_t kVariables = 0x100004fc0;  // 8 bytes that begin each thread's copy, which has 24
+  static constexpr uint64_t kVariables = 0x100005fc0;  // 8 bytes that begin each thread's copy, which has 24
   static constexpr uint64_t kReturn = 0x100000810;     // where calls come back to
   bool amd64() const { return m.isa == isa::Isa::x86_64; }
   // The current thread calls the import; its result register, or what is there if it blocked. `stack`: arguments that
