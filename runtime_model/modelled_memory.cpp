@@ -78,16 +78,27 @@ void conv_words(ModelledCall& c) {
   c.result(at);
 }
 
-// 1.11: convT2Exx(type, value) gives an interface.
+// 1.11: convT2Exx(type, value) and convT2Ixx(itab, value) give an interface; of strings and slices, and of all types
+// that have no function of their own, the value's address is passed (runtime/iface.go, cmd/compile's convFuncName).
 template <unsigned size>
 void conv_to_interface(ModelledCall& c) {
-  const uint64_t type = c.word();
-  uint64_t v[3] = {};
-  v[0] = size == 2 ? c.quarter() : size == 4 ? c.half() : c.word();
-  for (unsigned i = 1; i < size / 8; ++i) v[i] = c.word();
-  const uint64_t at = c.allocate(size);
-  for (unsigned i = 0; i < std::max(size / 8, 1u); ++i) c.put(at + 8 * i, v[i], std::min(size, 8u));
+  const uint64_t type = c.word(), v = size == 2 ? c.quarter() : size == 4 ? c.half() : c.word(), at = c.allocate(8);
+  c.put(at, v, size);
   c.result(type);
+  c.result(at);
+}
+template <unsigned size>
+void conv_from(ModelledCall& c) {
+  const uint64_t type = c.word(), from = c.word(), at = c.allocate(size);
+  copy(c, at, from, size);
+  c.result(type);
+  c.result(at);
+}
+void conv_of_itab(ModelledCall& c) {
+  constexpr uint64_t kType = 8;  // runtime.itab's _type
+  const uint64_t itab = c.word(), from = c.word(), n = size_of(c, c.word_at(itab + kType)), at = c.allocate(n);
+  copy(c, at, from, n);
+  c.result(itab);
   c.result(at);
 }
 
@@ -333,8 +344,15 @@ constexpr ModelledRow kRows[] = {
     {"runtime.convT2E16", conv_to_interface<2>},
     {"runtime.convT2E32", conv_to_interface<4>},
     {"runtime.convT2E64", conv_to_interface<8>},
-    {"runtime.convT2Estring", conv_to_interface<16>},
-    {"runtime.convT2Eslice", conv_to_interface<24>},
+    {"runtime.convT2Estring", conv_from<16>},
+    {"runtime.convT2Eslice", conv_from<24>},
+    {"runtime.convT2I", conv_of_itab},
+    {"runtime.convT2Inoptr", conv_of_itab},
+    {"runtime.convT2I16", conv_to_interface<2>},
+    {"runtime.convT2I32", conv_to_interface<4>},
+    {"runtime.convT2I64", conv_to_interface<8>},
+    {"runtime.convT2Istring", conv_from<16>},
+    {"runtime.convT2Islice", conv_from<24>},
     {"runtime.assertE2I2", assert_e2i2},
     {"runtime.interfaceSwitch", interface_switch},
     {"runtime.typeAssert", type_assert},
