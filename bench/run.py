@@ -166,6 +166,16 @@ class Bench:
                     return pathlib.Path(folder) / name
         raise Missing(f"guest {names[0]} is neither in {' nor in '.join(map(str, self.args.guests))}: ./dev guests builds it")
 
+    def bench_guests(self):
+        """(architecture, [its benchmark guest]) of those that are there; the others are noted."""
+        for arch in QEMU:
+            try:
+                argv = [self.guest("bench", arch)]
+            except Missing as e:
+                note(str(e))
+                continue
+            yield arch, argv
+
     def loop(self, iterations):
         path = self.tmp / f"loop{iterations}"
         if not path.exists():
@@ -363,12 +373,7 @@ class Bench:
     def watching(self):
         """What watching costs, against our own plain run."""
         rows = []
-        for arch in QEMU:
-            try:
-                argv = [self.guest("bench", arch)]
-            except Missing as e:
-                note(str(e))
-                continue
+        for arch, argv in self.bench_guests():
             cases = {m: (lambda m=m: self.api(m, argv)) for m in ("plain", "hooks", "record", "pc", "segments", "memory")}
             got = interleaved(cases, self.repetitions if not self.quick else 2)
             seconds = lambda s: s.json["seconds"] if hasattr(s, "json") else s.seconds
@@ -393,12 +398,7 @@ class Bench:
     def events(self):
         """run --events, whole processes, against run without."""
         rows = []
-        for arch in QEMU:
-            try:
-                argv = [self.guest("bench", arch)]
-            except Missing as e:
-                note(str(e))
-                continue
+        for arch, argv in self.bench_guests():
             cases = {"plain": lambda: self.deferscope(argv)}
             for name, (file, flags) in self.EVENTS.items():
                 cases[name] = lambda file=file, flags=flags: self.fresh(self.tmp / file, lambda path: self.deferscope(argv, [f"--events={path}", *flags]))
@@ -426,12 +426,7 @@ class Bench:
     def calls(self):
         """trace --level call, whole processes, against run."""
         rows = []
-        for arch in QEMU:
-            try:
-                argv = [self.guest("bench", arch)]
-            except Missing as e:
-                note(str(e))
-                continue
+        for arch, argv in self.bench_guests():
             cases = {"plain": lambda: self.deferscope(argv)}
             for name, flags in self.CALLS.items():
                 path = self.tmp / ("calls" + name.split(",")[0])
@@ -453,12 +448,7 @@ class Bench:
     def instructions_kept(self):
         """trace --level insn, whole processes, against run; and what reading it back takes."""
         rows = []
-        for arch in QEMU:
-            try:
-                argv = [self.guest("bench", arch)]
-            except Missing as e:
-                note(str(e))
-                continue
+        for arch, argv in self.bench_guests():
             path = self.tmp / "all.insn"
             words = [self.ds, "trace", "--stats", "--level", "insn", "-o", path, *argv]
             got = interleaved({"plain": lambda: self.deferscope(argv), "insn": lambda: self.fresh(path, lambda _: Sample(words))}, self.repetitions)

@@ -23,6 +23,8 @@ std::string instructions_of(const std::string& file, const TraceFlags& trace) {
     throw emu::Error(fmt::format("--level insn: -o FILE{} says where instructions go", kInstructions));
   if (!trace.filter.kinds.empty() || !trace.scope.empty())
     throw emu::Error("--level insn: instructions have no --kind and no --scope");
+  if (!trace.filter.function.empty() || trace.filter.goroutine)
+    throw emu::Error("--level insn keeps what all do: show --function and --goroutine choose among it");
   return file;
 }
 

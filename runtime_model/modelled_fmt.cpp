@@ -6,32 +6,15 @@
 #include <charconv>
 #include <cmath>
 
+#include "runtime_model/abi_type.h"
 #include "runtime_model/chain.h"
 #include "runtime_model/modelled.h"
 
 namespace deferscope::model {
 namespace {
 
-constexpr uint64_t kTflag = 20, kKind = 23;
-constexpr uint8_t kKindMask = 31;
-enum Kind : uint8_t {
-  kBool = 1,
-  kInt,
-  kInt8,
-  kInt16,
-  kInt32,
-  kInt64,
-  kUint,
-  kUint8,
-  kUint16,
-  kUint32,
-  kUint64,
-  kUintptr,
-  kFloat32,
-  kFloat64,
-  kPointer = 22,
-  kString = 24
-};
+using namespace abi;
+
 constexpr uint64_t kMostOperands = 1000;
 
 struct Value {
@@ -90,14 +73,13 @@ std::string shortest(T v) {
 
 // %v
 std::string text_of(const ModelledCall& c, const Value& v) {
-  constexpr uint8_t kUncommon = 1;
   if (!v.type) return "<nil>";
   const std::string name = type_name(c.guest(), v.type);
   if (name.starts_with("runtime.") || name.starts_with("*runtime.") || name == "*errors.errorString")
     return panic_value(c.guest(), v.type, v.data);
   uint8_t flags = 0;
   c.guest().read(v.type + kTflag, &flags, 1);
-  if (flags & kUncommon) not_printed(c, v);  // it may have a method Error or String
+  if (flags & kTflagUncommon) not_printed(c, v);  // it may have a method Error or String
   const uint8_t kind = kind_of(c, v);
   if (const auto n = integer(c, v))
     return is_unsigned(kind) ? fmt::format("{}", static_cast<uint64_t>(*n)) : fmt::format("{}", *n);

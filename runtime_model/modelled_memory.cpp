@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime_model/abi_type.h"
 #include "runtime_model/chain.h"
 #include "runtime_model/modelled.h"
 
@@ -106,19 +107,18 @@ void conv_of_itab(ModelledCall& c) {
 
 // The types of errors that the modelled runtime makes have methods that nobody can call; all others say how many.
 bool without_methods(const ModelledCall& c, uint64_t type) {
-  constexpr uint64_t kTflag = 20, kKind = 23, kMethods = 4;
-  constexpr uint8_t kUncommon = 1, kArray = 17, kChan = 18, kFunc = 19, kInterface = 20, kMap = 21, kPointer = 22,
-                    kSlice = 23, kStruct = 25;
+  using namespace abi;
+  constexpr uint64_t kMethods = 4;  // abi.UncommonType.Mcount
   uint8_t flags = 0, kind = 0;
   uint16_t methods = 0;
   c.guest().read(type + kTflag, &flags, 1);
   c.guest().read(type + kKind, &kind, 1);
   const std::string name = type_name(c.guest(), type);
   if (name.starts_with("runtime.") || name.starts_with("*runtime.")) return false;
-  if (!(flags & kUncommon)) return true;
+  if (!(flags & kTflagUncommon)) return true;
   // The methods' table lies behind the type's own description, which is as long as its kind wants (abi.Type).
   uint64_t size = 48;
-  switch (kind & 31) {
+  switch (kind & kKindMask) {
     case kArray: size = 72; break;
     case kChan: size = 64; break;
     case kFunc:

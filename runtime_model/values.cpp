@@ -7,44 +7,14 @@
 #include <cmath>
 
 #include "loader/printable.h"
+#include "runtime_model/abi_type.h"
 #include "runtime_model/chain.h"
 #include "runtime_model/printed.h"
 
 namespace deferscope::model {
 namespace {
 
-// abi.Type (runtime._type) and abi.Kind: the same in 1.12–1.27 (facts: layouts.json; src/internal/abi/type.go).
-constexpr uint64_t kTflag = 20, kKind = 23, kStr = 40;
-constexpr uint8_t kTflagExtraStar = 2, kTflagNamed = 4;
-constexpr uint8_t kKindMask = 31, kKindDirect = 32;
-enum Kind : uint8_t {
-  kBool = 1,
-  kInt,
-  kInt8,
-  kInt16,
-  kInt32,
-  kInt64,
-  kUint,
-  kUint8,
-  kUint16,
-  kUint32,
-  kUint64,
-  kUintptr,
-  kFloat32,
-  kFloat64,
-  kComplex64,
-  kComplex128,
-  kArray,
-  kChan,
-  kFunc,
-  kInterface,
-  kMap,
-  kPointer,
-  kSlice,
-  kString,
-  kStruct,
-  kUnsafePointer
-};
+using namespace abi;
 constexpr uint64_t kMaxText = 4096;
 
 std::string text_at(const Guest& g, uint64_t address, uint64_t n) {

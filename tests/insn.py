@@ -71,6 +71,7 @@ def shows(bench):
         (("trace", "-o", bench.folder / "x.insn", guest), "is of --level insn"),
         (("trace", "--level", "insn", "-o", bench.folder / "x.jsonl", guest), "says where instructions go"),
         (("trace", "--level", "insn", "--scope", "all", "-o", bench.folder / "x.insn", guest), "no --scope"),
+        (("trace", "--level", "insn", "--goroutine", "1", "-o", bench.folder / "x.insn", guest), "show --function and --goroutine choose"),
         (("trace", "--level", "insn", "--selfcheck", "-o", bench.folder / "x.insn", guest), "exclude each other"),
     ):
         status, out, err = bench.call(*words)

@@ -103,7 +103,7 @@ void InsnWriter::resumes(const emu::MachineState& s) {
   for (size_t i = 0; i < now.size(); ++i)
     if (now[i] != before[i]) put(raw_.records, i), put(raw_.records, insn::fold(now[i] - before[i]));
   before = now, tid_ = tid;
-  if (raw_.records.size() + raw_.pages.size() >= kPieceBytes) hand_over();
+  hand_over_if_full();
 }
 
 void InsnWriter::pauses(const emu::MachineState& s, bool faulted) {
@@ -135,6 +135,7 @@ void InsnWriter::stored(uint64_t address, const uint8_t* bytes, uint64_t n) {
   put(raw_.records, address);
   put(raw_.records, n);
   raw_.records.append(reinterpret_cast<const char*>(bytes), n);
+  hand_over_if_full();
 }
 
 void InsnWriter::replaced(uint64_t begin, uint64_t end) {
@@ -228,9 +229,15 @@ void InsnWriter::keep(uint64_t page, const uint8_t* bytes) {
   if (!fresh) return put(raw_.records, page_count_ - known->second);
   raw_.pages.append(reinterpret_cast<const char*>(bytes), insn::kPage);
   ++page_count_, ++chunk_pages_;
+  hand_over_if_full();
 }
 
 // --- the file ---
+
+// Between any two records.
+void InsnWriter::hand_over_if_full() {
+  if (raw_.records.size() + raw_.pages.size() >= kPieceBytes) hand_over();
+}
 
 void InsnWriter::hand_over() {
   if (raw_.records.empty()) return;

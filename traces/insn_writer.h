@@ -64,6 +64,7 @@ class InsnWriter final : public emu::Witness {
   void put_position(uint64_t p);
   void put_page(insn::Record how, uint64_t page);
   void keep(uint64_t page, const uint8_t* bytes);
+  void hand_over_if_full();
   void hand_over();
   void piece(insn::Kind kind, std::string_view records, std::string_view pages, insn::Piece head);
 

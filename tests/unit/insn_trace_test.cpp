@@ -138,6 +138,39 @@ TEST(InsnTrace, GoesToAnyPosition) {
   EXPECT_FALSE(trace.seek(trace.last() + 1));
 }
 
+// However much is reached between two pauses: what a reader takes at once, and what a cut file loses, has a bound.
+TEST(InsnTrace, PiecesAreSmall) {
+  constexpr uint64_t kCode = 0x400000, kData = 0x10000000, kPages = 5000;
+  // mov [rdi], rdi; add rdi, 4096; dec ecx; jnz -14; ud2
+  const uint8_t code[] = {0x48, 0x89, 0x3f, 0x48, 0x81, 0xc7, 0, 0x10, 0, 0, 0xff, 0xc9, 0x75, 0xf2, 0x0f, 0x0b};
+  DEFERSCOPE_NEED_GUESTS(files);
+  Guest guest(files.front(), "list");
+  const File file;
+  std::string out;
+  emu::MachineState& s = guest->mutable_state();
+  s.memory.map(kCode, emu::kPage, emu::kRead | emu::kExec);
+  s.memory.map(kData, kPages * emu::kPage, emu::kRead | emu::kWrite);
+  s.memory.poke(kCode, code, sizeof code);
+  for (uint64_t i = 0; i < kPages; ++i) s.memory.poke(kData + i * emu::kPage + 8, &i, sizeof i);  // no two are alike
+  s.cpu().pc = kCode, s.cpu().r[isa::kRdi] = kData, s.cpu().r[isa::kRcx] = kPages;
+  if (s.isa != isa::Isa::x86_64) GTEST_SKIP() << "the first guest is one for arm64";
+  std::string header, end;
+  append_trace_json(header, header_of(*guest.machine, model::Program(guest.image), "test"));
+  {
+    InsnWriter writer(*guest.machine, header + "\n", {}, [&](std::string_view piece) { out += piece; });
+    guest->run_to(4 * kPages);
+    append_trace_json(end, end_of(guest->state(), {}, ""));
+    writer.finish(end);
+  }
+  file.write(out);
+  InsnFile pieces(file.path());
+  EXPECT_GT(pieces.pieces(), 15u);
+  for (size_t i = 0; i < pieces.pieces(); ++i) EXPECT_LT(pieces.head(i).raw, (1u << 20) + 2 * emu::kPage);
+  InsnTrace trace(file.path());
+  ASSERT_TRUE(trace.seek(4 * kPages));
+  EXPECT_EQ(difference(guest->state(), trace.state()), "");
+}
+
 // Of a range there is at least that range.
 TEST(InsnTrace, HasTheRangeThatWasAskedFor) {
   DEFERSCOPE_NEED_GUESTS(files);

@@ -1,7 +1,5 @@
 // Vectors and floating point. The host's rounding mode is the guest's and its sticky flags collect the guest's
 // (isa/fp_env.h), so that the host's own instructions give the guest's results but for NaNs, DAZ and FTZ.
-#include <algorithm>
-
 #include "emu/engine/host/compiler.h"
 
 namespace deferscope::emu::host {
@@ -241,9 +239,7 @@ bool Compiler::vector_integers(const Uop& u) {
   for (const ShiftByImm& s : kShiftsByImm) {
     if (s.id != u.helper->id) continue;
     movaps(xmm0, ptr[rbp + a]);
-    // Wider counts than a byte holds shift all out, as its largest does.
-    db(0x66), db(0x0f), db(s.opcode), db(0xc0 | s.digit << 3),
-        db(static_cast<uint8_t>(std::min<uint64_t>(static_cast<uint64_t>(u.imm), 255)));
+    db(0x66), db(0x0f), db(s.opcode), db(0xc0 | s.digit << 3), db(static_cast<uint8_t>(u.imm));
     return store();
   }
   return false;
