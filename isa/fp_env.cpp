@@ -21,13 +21,10 @@ constexpr Sticky kSticky[] = {
     {FE_INVALID, 1, 1}, {FE_DIVBYZERO, 4, 2}, {FE_OVERFLOW, 8, 4}, {FE_UNDERFLOW, 16, 8}, {FE_INEXACT, 32, 16}};
 
 // glibc's functions serve the x87 and SSE and cost tens of nanoseconds each; a single step would spend half its time
-// here. On an SSE2 host the two status registers are read directly (FE_* are their bits) and the slow functions called
-// only where something has to change.
+// here. An SSE2 host computes by SSE alone, so its status register is read and cleared directly (FE_* are its bits).
 int sticky() {
 #if defined(__SSE2__)
-  unsigned short x87;
-  asm volatile("fnstsw %0" : "=am"(x87));
-  return static_cast<int>((x87 | _mm_getcsr()) & FE_ALL_EXCEPT);
+  return static_cast<int>(_mm_getcsr() & FE_ALL_EXCEPT);
 #else
   return std::fetestexcept(FE_ALL_EXCEPT);
 #endif
@@ -37,9 +34,9 @@ void clear_sticky() {
   if (sticky() == 0) return;
 #if defined(__SSE2__)
   _mm_setcsr(_mm_getcsr() & ~0x3fu);
-  if (sticky() == 0) return;
-#endif
+#else
   std::feclearexcept(FE_ALL_EXCEPT);
+#endif
 }
 
 void set_rounding(int mode) {

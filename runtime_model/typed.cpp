@@ -35,9 +35,20 @@ std::string float_text(Bytes b, size_t at, size_t size) {
   return size == 8 ? fmt::format("{}", as<double>(b, at)) : fmt::format("{}", as<float>(b, at));
 }
 
+// Much of what is shown is such words, and places in frames.
+std::string place_text(std::string_view function, uint64_t offset) {
+  char number[24];
+  const char* end = std::to_chars(number, number + sizeof number, offset).ptr;
+  constexpr std::string_view kBetween = ".SP+";
+  const std::string_view digits(number, static_cast<size_t>(end - number));
+  std::string out;
+  out.reserve(function.size() + kBetween.size() + digits.size());
+  return out.append(function).append(kBetween).append(digits);
+}
+
 std::string word_text(const Program& p, uint64_t v) {
   if (const Function* f = v < kDecimal ? nullptr : p.function_at(v); f && f->f.entry == v) return readable(f->name());
-  char text[24] = "0x";  // much of what is shown is such words
+  char text[24] = "0x";
   const bool decimal = v < kDecimal;
   const char* end = std::to_chars(text + (decimal ? 0 : 2), text + sizeof text, v, decimal ? 10 : 16).ptr;
   return std::string(static_cast<const char*>(text), end);
@@ -234,7 +245,7 @@ void describe_captured(const Guest& g, Deferred& d, const StackPlaces& stack) {
 
 std::string captured_text(const Program& p, const Captured& c) {
   if (!c.type && c.name) return {};
-  if (c.frame) return fmt::format("{}.SP+{}", c.frame.text(), c.frame_offset);
+  if (c.frame) return place_text(c.frame.text(), c.frame_offset);
   if (!c.shown.empty()) return c.shown;
   const auto kind = static_cast<ShapeKind>(c.shape);
   if (!c.type || !is_scalar(kind)) return word_text(p, c.value);

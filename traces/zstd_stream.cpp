@@ -41,7 +41,6 @@ Compressor::Compressor() : stream_(std::make_unique<Stream>()) {
   if (!stream_->context) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(stream_->context, ZSTD_c_compressionLevel, kLevel);
   ZSTD_CCtx_setParameter(stream_->context, ZSTD_c_windowLog, kWindowLog);
-  ZSTD_CCtx_setParameter(stream_->context, ZSTD_c_checksumFlag, 1);
 }
 
 Compressor::~Compressor() = default;

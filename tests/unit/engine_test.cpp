@@ -100,6 +100,13 @@ const Program kPrograms[] = {
      words({0xf9400025, 0xeb05001f, 0x54000029, 0x39400026, 0x36180026, 0xd503201f})},
     // adrp x3; add x3, x3, #16; ldr x4, [x2] (fault)
     {"arm64 address, then a fault", isa::Isa::arm64, words({0xb0000003, 0x91004063, 0xf9400044})},
+    // ldxr x4, [x1]; stxr w5, x4, [x1]; once more; ldaxr w4; stlxr w7; ldxrb w4; stxrh w5; ldxrh w4; clrex; stxrh w6
+    {"arm64 exclusives", isa::Isa::arm64,
+     words({0xc85f7c24, 0xc8057c24, 0xc8067c24, 0x885ffc24, 0x8807fc24, 0x085f7c24, 0x48057c24, 0x485f7c24, 0xd5033f5f,
+            0x48067c24, 0xd503201f})},
+    // ldxr x4, [x1]; stxr w5, x4, [x2] (fault); and add x8, x1, #1; ldxr x4, [x8] (fault)
+    {"arm64 exclusive, then a fault", isa::Isa::arm64, words({0xc85f7c24, 0xc8057c44})},
+    {"arm64 exclusive, misaligned", isa::Isa::arm64, words({0x91000428, 0xc85f7d04})},
     // fadd, fsub, fmul, fdiv d3…; fcmp d0, d1; fcmp d0, #0; b.mi; fadd with a NaN; fcmp with it
     {"arm64 doubles", isa::Isa::arm64,
      words({0x1e612803, 0x1e613804, 0x1e610805, 0x1e611806, 0x1e612000, 0x1e602008, 0x54000024, 0x1e622807, 0x1e622000,
@@ -150,7 +157,8 @@ std::string describe(const Bed& b, const emu::RunExit& e) {
   for (unsigned r = 0; r < 36; ++r)
     if (r != isa::kSink) out += fmt::format(" r{}={:x}", r, b.cpu.r[r]);
   for (unsigned v = 0; v < 32; ++v) out += fmt::format(" v{}={:x}:{:x}", v, b.cpu.v[v].lo, b.cpu.v[v].hi);
-  return out + fmt::format(" memory {:x}", b.memory.digest());
+  return out +
+         fmt::format(" monitor {:x}/{} memory {:x}", b.cpu.monitor.address, b.cpu.monitor.size, b.memory.digest());
 }
 
 TEST(Engine, FusedEqualsSingle) {
@@ -207,35 +215,42 @@ TEST(Engine, ObserversSeeTheSameInAnyBlocks) {
   }
 }
 
-// REP MOVS and STOS, from and to every place of two pages and over their ends, overlaps within one too, down and up:
+// String instructions, from and to every place of two pages and over their ends, overlaps within one too, down and up:
 // the engine moves what lies in a page at once; observed it takes element by element.
-TEST(Engine, RepeatedMovesAndStoresAsOneByOne) {
+TEST(Engine, RepeatedStringsAsOneByOne) {
   std::mt19937 random(1);
   const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
   // Often within a few bytes of a page's edge.
   const auto place = [&] { return kData + (below(2) ? 4096 * below(3) + below(40) - 20 : below(8192)); };
-  for (const uint8_t op : {0xa4, 0xa5, 0xaa, 0xab}) {
-    for (const uint8_t prefix : {0x66, 0x48, 0x40}) {
-      const Program p{"rep", isa::Isa::x86_64,
-                      prefix == 0x66 ? std::vector<uint8_t>{0x66, 0xf3, op} : std::vector<uint8_t>{0xf3, prefix, op}};
-      Bed many(p, 64), one(p, 64);
-      Log log;
-      one.engine.set_observer(&log, false);
-      for (Bed* b : {&many, &one}) b->memory.map(kData + 4096, 4096, kRead | kWrite);
-      for (int i = 0; i < 400; ++i) {
-        const uint64_t from = place(), to = below(2) ? place() : from + below(64) - 32,
-                       count = below(4) ? below(40) : 1500, budget = 1 + below(2000);
-        const bool down = below(2);
-        std::string ends[2];
-        for (Bed* b : {&many, &one}) {
-          b->cpu.pc = kCode, b->cpu.df = down;
-          b->cpu.r[isa::kRsi] = from, b->cpu.r[isa::kRdi] = to, b->cpu.r[isa::kRcx] = count;
-          b->cpu.r[isa::kRax] = 0x9e3779b97f4a7c15 * static_cast<unsigned>(i);
-          ends[b == &one] = describe(*b, b->engine.run(b->cpu, b->memory, budget, 0));
+  for (const uint8_t op : {0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf}) {
+    for (const uint8_t rep : {0xf3, 0xf2, 0x90}) {
+      for (const uint8_t prefix : {0x66, 0x48, 0x40}) {
+        const Program p{"rep", isa::Isa::x86_64,
+                        prefix == 0x66 ? std::vector<uint8_t>{0x66, rep, op} : std::vector<uint8_t>{rep, prefix, op}};
+        Bed many(p, 64), one(p, 64), host(p, 64, "jit");
+        Log log;
+        one.engine.set_observer(&log, false);
+        for (Bed* b : {&many, &one, &host}) {
+          b->memory.map(kData + 4096, 4096, kRead | kWrite);
+          for (uint64_t i = 0; i < 1024; ++i) b->memory.write_value(kData + 8 * i, i % 97 ? uint64_t{0} : i);
         }
-        ASSERT_EQ(ends[0], ends[1]) << fmt::format("{:x} {}, from {:x} to {:x}, {} elements, {} instructions",
-                                                   fmt::join(p.code, " "), down ? "down" : "up", from, to, count,
-                                                   budget);
+        for (int i = 0; i < 150; ++i) {
+          const uint64_t from = place(), to = below(2) ? place() : from + below(64) - 32,
+                         count = below(4) ? below(40) : 1500, budget = 1 + below(2000);
+          const bool down = below(2);
+          std::string ends[3];
+          for (Bed* b : {&many, &one, &host}) {
+            b->cpu.pc = kCode, b->cpu.df = down;
+            b->cpu.r[isa::kRsi] = from, b->cpu.r[isa::kRdi] = to, b->cpu.r[isa::kRcx] = count;
+            b->cpu.r[isa::kRax] = i % 3 ? 0 : 0x9e3779b97f4a7c15 * static_cast<unsigned>(i);
+            const emu::RunExit e = b->engine.run(b->cpu, b->memory, budget, 0);
+            ends[b == &one ? 0 : b == &many ? 1 : 2] = describe(*b, e) + (e.again ? " again" : "");
+          }
+          const std::string what = fmt::format("{:x} {}, from {:x} to {:x}, {} elements, {} instructions",
+                                               fmt::join(p.code, " "), down ? "down" : "up", from, to, count, budget);
+          ASSERT_EQ(ends[1], ends[0]) << what;
+          ASSERT_EQ(ends[2], ends[0]) << what << ", host code";
+        }
       }
     }
   }

@@ -191,9 +191,9 @@ void Assembler::make_thunks() {
     jump_code(thunks_.exit);
   });
   // rax: the argument; ecx: the site; rdx: block. All guest registers are there to be read and, if it `changes` them,
-  // written.
-  const auto look = [&](const void* f, bool changes) {
-    return thunk([&, f, changes] {
+  // written; so is the budget if it `spends`.
+  const auto look = [&](const void* f, bool changes, bool spends = false) {
+    return thunk([&, f, changes, spends] {
       Label failed;
       spill();
       mov(rdi, ptr[rsp + 8]);
@@ -204,6 +204,10 @@ void Assembler::make_thunks() {
       sub(rsp, 8);
       call_function(f);
       add(rsp, 8);
+      if (spends) {
+        mov(rdx, ptr[rsp + 8]);
+        mov(r15, ptr[rdx + offsetof(Frame, budget)]);
+      }
       test(al, al);
       jz(failed);
       if (changes)
@@ -217,6 +221,7 @@ void Assembler::make_thunks() {
     });
   };
   thunks_.evaluate = look(reinterpret_cast<const void*>(&evaluate_slowly), true);
+  thunks_.string = look(reinterpret_cast<const void*>(&run_string_slowly), true, true);
   thunks_.hook = look(reinterpret_cast<const void*>(&pass_hook), false);
   thunks_.mark = look(reinterpret_cast<const void*>(&tell_mark), false);
   // rdx: block

@@ -52,6 +52,10 @@ class Assembler : public Xbyak::CodeGenerator {
   static constexpr int kLazy = static_cast<int>(offsetof(isa::CpuState, lazy)) - kBias;
   static constexpr int kLazyA = kLazy + static_cast<int>(offsetof(isa::LazyFlags, a));
   static constexpr int kLazyB = kLazy + static_cast<int>(offsetof(isa::LazyFlags, b));
+  static constexpr int kMonitorAddress =
+      static_cast<int>(offsetof(isa::CpuState, monitor) + offsetof(isa::Monitor, address)) - kBias;
+  static constexpr int kMonitorSize =
+      static_cast<int>(offsetof(isa::CpuState, monitor) + offsetof(isa::Monitor, size)) - kBias;
   static constexpr int kLazyKind = kLazy + static_cast<int>(offsetof(isa::LazyFlags, kind));
 
   bool pinned(isa::Reg r) const { return pins_.host_of[r] >= 0; }
@@ -80,9 +84,9 @@ class Assembler : public Xbyak::CodeGenerator {
 
   // Shared code, at the area's start.
   struct Thunks {
-    const uint8_t *enter, *exit, *bounce, *evaluate, *hook, *mark, *show, *holds, *bits;
-    const uint8_t* access[3][6];  // read, read to modify, write; 1…32 bytes
-    const uint8_t* misaligned[2];
+    const uint8_t *enter, *exit, *bounce, *evaluate, *string, *hook, *mark, *show, *holds, *bits;
+    const uint8_t* access[3][6];   // read, read to modify, write; 1…32 bytes
+    const uint8_t* misaligned[2];  // read, write
   };
   void make_thunks();
   // Moves what was assembled into the area: where it runs, nullptr: no room.

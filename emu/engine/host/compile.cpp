@@ -18,10 +18,15 @@ constexpr size_t kCodeBytes = size_t{64} << 20, kCells = size_t{1} << 20;
 
 bool compilable(const BlockIr& ir) {
   if (ir.observed && ir.items.size() > kMostNoted) return false;
+  const IrItem* mark = nullptr;
   for (const IrItem& it : ir.items) {
     if (it.kind == IrItem::HostCall || it.kind == IrItem::BadFetch) return false;
+    if (it.kind == IrItem::Mark) mark = &it;
+    if (it.kind != IrItem::Op) continue;
     const isa::OpGroup g = isa::traits(it.op.op).group;
-    if (it.kind == IrItem::Op && (g == isa::OpGroup::String || g == isa::OpGroup::Trap)) return false;
+    if (g == isa::OpGroup::Trap) return false;
+    // Of a string instruction each iteration is shown, and told at its mark.
+    if (g == isa::OpGroup::String && (ir.observed || (mark && mark->index == it.index))) return false;
   }
   return true;
 }
@@ -180,27 +185,12 @@ void Compiler::tell(const uint8_t* thunk, uint64_t tag) {
 void Compiler::op(const Uop& u) {
   if (u.op == Op::Nop) return;
   if (isa::traits(u.op).ends()) commit();
-  for (const auto f : {&Compiler::moves,
-                       &Compiler::arithmetic,
-                       &Compiler::steps,
-                       &Compiler::loads,
-                       &Compiler::stores,
-                       &Compiler::addresses,
-                       &Compiler::branches,
-                       &Compiler::shifts,
-                       &Compiler::pairs,
-                       &Compiler::selections,
-                       &Compiler::with_carry,
-                       &Compiler::products,
-                       &Compiler::divisions,
-                       &Compiler::fields,
-                       &Compiler::counts,
-                       &Compiler::scans,
-                       &Compiler::bit_tests,
-                       &Compiler::double_shifts,
-                       &Compiler::vector_transfers,
-                       &Compiler::vectors,
-                       &Compiler::floats,
+  for (const auto f : {&Compiler::moves,         &Compiler::arithmetic,       &Compiler::steps,    &Compiler::loads,
+                       &Compiler::stores,        &Compiler::exclusives,       &Compiler::atomics,  &Compiler::strings,
+                       &Compiler::addresses,     &Compiler::branches,         &Compiler::shifts,   &Compiler::pairs,
+                       &Compiler::selections,    &Compiler::with_carry,       &Compiler::products, &Compiler::divisions,
+                       &Compiler::fields,        &Compiler::counts,           &Compiler::scans,    &Compiler::bit_tests,
+                       &Compiler::double_shifts, &Compiler::vector_transfers, &Compiler::vectors,  &Compiler::floats,
                        &Compiler::float_compares})
     if ((this->*f)(u)) return;
   rare(u);
@@ -256,6 +246,16 @@ void Compiler::leave_indirect() {
     L(unknown);
     jump_code(thunks_.bounce);
   });
+}
+
+bool Compiler::strings(const Uop& u) {
+  if (isa::traits(u.op).group != isa::OpGroup::String) return false;
+  constant(rax, reinterpret_cast<size_t>(new (cache_->room<Uop>()) Uop(u)));
+  load_site(site(), noted_);
+  call_code(thunks_.string);
+  known_ = {};
+  leave_by(0, ir_->end());
+  return true;
 }
 
 bool Compiler::branches(const Uop& u) {

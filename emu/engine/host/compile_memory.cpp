@@ -79,10 +79,10 @@ void Compiler::look_up(unsigned bytes, Reach reach, const Label& miss) {
 }
 
 // rax = the host address of what is read, `Reach::Modify`: and can be written.
-void Compiler::read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool aligned) {
+void Compiler::read_access(const isa::Mem& m, unsigned bytes, Reach reach, unsigned align) {
   Label miss, done;
   address(m);
-  if (aligned) check_alignment(false);
+  check_alignment(align, false);
   look_up(bytes, reach, miss);
   add(rax, ptr[r14 + rcx + 8]);
   L(done);
@@ -95,11 +95,11 @@ void Compiler::read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool 
 }
 
 // `store` puts the value at [its argument]; it may take rcx and vectors.
-void Compiler::write_access(const isa::Mem& m, unsigned bytes, bool aligned,
+void Compiler::write_access(const isa::Mem& m, unsigned bytes, unsigned align,
                             const std::function<void(const Reg64&)>& store) {
   Label miss, done;
   address(m);
-  if (aligned) check_alignment(true);
+  check_alignment(align, true);
   look_up(bytes, Reach::Write, miss);
   add(rax, ptr[r14 + rcx + kWriteTlb + 8]);
   store(rax);
@@ -114,9 +114,10 @@ void Compiler::write_access(const isa::Mem& m, unsigned bytes, bool aligned,
   });
 }
 
-void Compiler::check_alignment(bool write) {
+void Compiler::check_alignment(unsigned align, bool write) {
+  if (align == 1) return;
   Label bad;
-  test(al, 15);
+  test(al, align - 1);
   jnz(bad);
   later([=, this, site = site(), noted = noted_]() mutable {
     L(bad);
@@ -145,7 +146,7 @@ bool Compiler::addresses(const Uop& u) {
 
 bool Compiler::loads(const Uop& u) {
   if (u.op != Op::Load && u.op != Op::LoadRmw) return false;
-  read_access(u.mem, u.width, u.op == Op::LoadRmw ? Reach::Modify : Reach::Read, false);
+  read_access(u.mem, u.width, u.op == Op::LoadRmw ? Reach::Modify : Reach::Read);
   const bool direct = u.dst != isa::kSink && pinned(u.dst);
   const Reg64 to = direct ? host(u.dst) : rcx;
   unsigned width = 8;  // of what is put
@@ -184,7 +185,7 @@ bool Compiler::loads(const Uop& u) {
 
 bool Compiler::stores(const Uop& u) {
   if (u.op != Op::Store) return false;
-  write_access(u.mem, u.width, false, [this, u](const Reg64& at) {
+  write_access(u.mem, u.width, 1, [this, u](const Reg64& at) {
     const Address to(u.width * 8u, false, Xbyak::RegExp(at));
     if (!u.b_imm) {
       mov(to, sized(in(u.b, rcx), u.width));
@@ -202,14 +203,14 @@ bool Compiler::pairs(const Uop& u) {
   if ((u.op != Op::LoadPair && u.op != Op::StorePair) || u.width < 4) return false;
   const auto w = static_cast<int>(u.width);
   if (u.op == Op::StorePair) {
-    write_access(u.mem, 2 * u.width, false, [this, u, w](const Reg64& at) {
+    write_access(u.mem, 2 * u.width, 1, [this, u, w](const Reg64& at) {
       mov(ptr[at], sized(in(u.a, rcx), u.width));
       mov(ptr[at + w], sized(in(u.b, rcx), u.width));
     });
     return true;
   }
   if (u.ext != Ext::Zero && !(u.ext == Ext::Sign64 && u.width == 4)) return false;
-  read_access(u.mem, 2 * u.width, Reach::Read, false);
+  read_access(u.mem, 2 * u.width, Reach::Read);
   const auto load = [&](const Reg64& to, int at) {
     if (u.ext == Ext::Sign64)
       movsxd(to, dword[rax + at]);
@@ -229,7 +230,7 @@ bool Compiler::vector_transfers(const Uop& u) {
   if ((!load && u.op != Op::StoreV && !pair) || u.width < 4 || (pair && u.width != 16)) return false;
   const unsigned bytes = pair ? 32 : u.width;
   if (load) {
-    read_access(u.mem, bytes, Reach::Read, u.align16);
+    read_access(u.mem, bytes, Reach::Read, u.align16 ? 16 : 1);
     if (u.width == 16) movups(xmm0, ptr[rax]);
     if (u.width == 8) movq(xmm0, qword[rax]);
     if (u.width == 4) movd(xmm0, dword[rax]);
@@ -238,7 +239,7 @@ bool Compiler::vector_transfers(const Uop& u) {
     if (pair) movaps(ptr[rbp + offset_of_v(u.dst2)], xmm1);
     return true;
   }
-  write_access(u.mem, bytes, u.align16, [this, u, pair](const Reg64& at) {
+  write_access(u.mem, bytes, u.align16 ? 16 : 1, [this, u, pair](const Reg64& at) {
     movaps(xmm0, ptr[rbp + offset_of_v(u.a)]);
     if (u.width == 16) movups(ptr[at], xmm0);
     if (u.width == 8) movq(qword[at], xmm0);

@@ -56,6 +56,12 @@ class Compiler final : public Backend, private Assembler {
   bool loads(const Uop& u);
   bool stores(const Uop& u);
   bool pairs(const Uop& u);
+  bool exclusives(const Uop& u);
+  void store_exclusive(const Uop& u);
+  bool atomics(const Uop& u);
+  void extreme(const Uop& u, Cc other);
+  void evaluate_later(const Uop& u, Label from);
+  bool strings(const Uop& u);
   bool vector_transfers(const Uop& u);
   bool vectors(const Uop& u);
   bool arm_aes(const isa::Uop& u);
@@ -110,9 +116,10 @@ class Compiler final : public Backend, private Assembler {
   void address(const isa::Mem& m);
   enum class Reach { Read, Modify, Write };
   void look_up(unsigned bytes, Reach reach, const Label& miss);
-  void read_access(const isa::Mem& m, unsigned bytes, Reach reach, bool aligned);
-  void write_access(const isa::Mem& m, unsigned bytes, bool aligned, const std::function<void(const Reg64&)>& store);
-  void check_alignment(bool write);
+  // `align`: what the address must be a multiple of.
+  void read_access(const isa::Mem& m, unsigned bytes, Reach reach, unsigned align = 1);
+  void write_access(const isa::Mem& m, unsigned bytes, unsigned align, const std::function<void(const Reg64&)>& store);
+  void check_alignment(unsigned align, bool write);
   void load_site(Site s, unsigned noted);
   void call_helper(const void* f, const std::function<void()>& arguments);
   void call_vector_helper(const Uop& u);

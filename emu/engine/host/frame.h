@@ -57,6 +57,8 @@ bool read_to_modify_slowly(Frame* f, uint64_t bytes);
 bool write_slowly(Frame* f, uint64_t bytes);
 // A micro-op through the reference evaluator.
 bool evaluate_slowly(Frame* f, const isa::Uop* op);
+// A string instruction, all of its iterations that the budget covers: those behind the first are taken from it here.
+bool run_string_slowly(Frame* f, const isa::Uop* op);
 // At a hook: does the run go on?
 bool pass_hook(Frame* f, uint64_t);
 // At a mark.

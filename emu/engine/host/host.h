@@ -1,6 +1,5 @@
 // The second backend: blocks that are hot become x86-64 host code (xbyak), with the guest's hottest registers in the
-// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/): a block with a
-// string instruction is never compiled.
+// host's across blocks and links. What host code cannot do it leaves to the interpreter (slots/).
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -21,6 +20,7 @@ struct Exit {
     Fault,    // of the instruction `order`, `offset` of `block`: `outcome`
     Watch,    // the same instruction must be stepped exactly
     Hook,     // before the first instruction of `block`
+    Again,    // the budget ends between two iterations of the string instruction `order`, `offset` of `block`
   };
   Kind kind = Jump;
   uint8_t side = 0, order = 0;

@@ -3,6 +3,7 @@
 
 #include "emu/engine/host/frame.h"
 #include "emu/engine/memory_bus.h"
+#include "emu/engine/strings.h"
 
 namespace deferscope::emu::host {
 namespace {
@@ -58,15 +59,18 @@ bool write_slowly(Frame* f, uint64_t bytes) {
   return guarded(f, [&] { return f->ctx->memory->write(f->address, f->data, bytes) || fault(f, isa::Access::Write); });
 }
 
-bool evaluate_slowly(Frame* f, const isa::Uop* op) {
+namespace {
+
+// One micro-op of the instruction at hand. `next` as evaluate_one has it.
+bool evaluate_here(Frame* f, const isa::Uop& op, uint64_t& next) {
   Engine::Context& c = *f->ctx;
-  if (c.careful_uop(*op)) return fail(f, Exit::Watch);
+  if (c.careful_uop(op)) return fail(f, Exit::Watch);
   MemoryBus bus(*c.memory);
   const uint64_t keep = c.cpu->pc;
-  uint64_t next = c.cpu->pc = pc_of(*f);
+  c.cpu->pc = pc_of(*f);
   isa::Outcome o;
   const bool evaluated = guarded(f, [&] {
-    o = isa::evaluate_one(*op, *c.cpu, bus, *c.model, count_before(*f), next);
+    o = isa::evaluate_one(op, *c.cpu, bus, *c.model, count_before(*f), next);
     return true;
   });
   c.cpu->pc = keep;
@@ -74,6 +78,33 @@ bool evaluate_slowly(Frame* f, const isa::Uop* op) {
   if (o.kind != isa::Outcome::Fault) return true;
   f->outcome = o;
   return fail(f, Exit::Fault);
+}
+
+}  // namespace
+
+bool evaluate_slowly(Frame* f, const isa::Uop* op) {
+  uint64_t next = pc_of(*f);
+  return evaluate_here(f, *op, next);
+}
+
+bool run_string_slowly(Frame* f, const isa::Uop* op) {
+  Engine::Context& c = *f->ctx;
+  const bool in_runs = op->rep && (op->op == isa::Op::Movs || op->op == isa::Op::Stos);
+  const uint64_t here = pc_of(*f), behind = here + 1;  // any place but here
+  while (true) {
+    uint64_t next = behind;
+    const uint64_t n =
+        in_runs && c.cpu->r[isa::kRcx] ? run_string(*op, *c.cpu, *c.memory, static_cast<uint64_t>(f->budget) + 1) : 0;
+    if (n) {
+      f->budget -= static_cast<int64_t>(n - 1);
+      if (c.cpu->r[isa::kRcx]) next = here;
+    } else if (!evaluate_here(f, *op, next)) {
+      return false;
+    }
+    if (next != here) return true;
+    if (f->budget == 0) return fail(f, Exit::Again);
+    --f->budget;
+  }
 }
 
 bool pass_hook(Frame* f, uint64_t) {

@@ -9,6 +9,7 @@
 #include "emu/engine/host/host.h"
 #include "emu/engine/memory_bus.h"
 #include "emu/engine/slots/handlers.h"
+#include "emu/engine/strings.h"
 
 namespace deferscope::emu {
 namespace {
@@ -244,53 +245,12 @@ L_Syscall:
 // the pages reach.
 L_RepMovs:
 L_RepStos : {
-  const unsigned w = s->uop->width;
-  const bool movs = s->uop->op == isa::Op::Movs;
-  const uint64_t left = R[isa::kRcx];
-  if (left == 0) {
-    pc = block->pc + s->offset + s->length;
-    LEAVE_INDIRECT();
+  uint64_t n = 0;
+  if (R[isa::kRcx] != 0) {
+    n = run_string(*s->uop, cpu, memory, static_cast<uint64_t>(budget) + 1);
+    if (n == 0) goto L_RareEnd;
+    budget -= static_cast<int64_t>(n - 1);
   }
-  const uint64_t may = static_cast<uint64_t>(budget) + 1;
-  uint64_t n = left < may ? left : may;
-  const uint64_t di = R[isa::kRdi], si = R[isa::kRsi] + R[s->uop->mem.seg];
-  // Elements that lie whole in the current pages, in the direction of travel; none if the first straddles two.
-  const auto room = [&](uint64_t a) {
-    const uint64_t at = a & 4095;
-    if (at + w > 4096) return uint64_t{0};
-    return cpu.df ? at / w + 1 : (4096 - at) / w;
-  };
-  n = std::min(n, room(di));
-  if (movs) n = std::min(n, room(si));
-  if (n <= 1 || memory.is_watched(page_of(di)) || memory.is_code(page_of(di)) ||
-      (movs && memory.is_watched(page_of(si))))
-    goto L_RareEnd;
-  address = di;
-  if (!TLB_HIT(tw, 1)) goto L_RareEnd;
-  uint8_t* to = TLB_HOST(tw);
-  const uint64_t bytes = n * w;
-  if (movs) {
-    address = si;
-    if (!TLB_HIT(tr, 1)) goto L_RareEnd;
-    const uint8_t* from = TLB_HOST(tr);
-    if (cpu.df) {
-      to -= bytes - w;
-      from -= bytes - w;
-      if (from < to + bytes && to < from) goto L_RareEnd;  // a smear: element by element
-      std::memmove(to, from, bytes);
-    } else {
-      if (from < to && to < from + bytes) goto L_RareEnd;
-      std::memmove(to, from, bytes);
-    }
-  } else {
-    if (cpu.df) to -= bytes - w;
-    for (uint64_t i = 0; i < bytes; i += w) std::memcpy(to + i, &R[isa::kRax], w);
-  }
-  const uint64_t moved = cpu.df ? uint64_t{0} - bytes : bytes;
-  R[isa::kRdi] += moved;
-  if (movs) R[isa::kRsi] += moved;
-  R[isa::kRcx] -= n;
-  budget -= static_cast<int64_t>(n - 1);
   pc = block->pc + s->offset;
   if (R[isa::kRcx] != 0) goto leave_again;
   pc += s->length;
@@ -319,6 +279,10 @@ L_HostPastHook : {  // takes the block's instructions from the budget itself
       side = e.side;
       goto leave;
     case host::Exit::Budget: cpu.pc = pc; goto finish;
+    case host::Exit::Again:
+      cpu.pc = e.block->pc + e.offset;
+      out.again = true;
+      goto finish;
     case host::Exit::Syscall:
       cpu.pc = pc;
       out.kind = RunExit::Syscall;
