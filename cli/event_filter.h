@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime_model/events.h"
@@ -23,7 +24,9 @@ struct FilterFlags {
   uint64_t goroutine = 0;  // 0: all
   uint64_t from = 0, to = UINT64_MAX;
   bool chooses() const { return goroutine || !function.empty() || !kinds.empty() || from || to != UINT64_MAX; }
-  std::string text() const;  // the flags as they are given; "": none
+  std::string text() const;  // the flags as they are given, words quoted as a shell reads them; "": none
+  // What text() made of --function and --goroutine. Throws emu::Error for what it did not make.
+  static FilterFlags whose(std::string_view text);
 };
 
 void add_filter_flags(Verb& verb, FilterFlags& flags);

@@ -59,8 +59,9 @@ void check_kind(const ShowFlags& flags, bool instructions) {
   const InsnShowFlags& i = flags.insn;
   if (instructions && (!i.filter.kinds.empty() || !flags.scope.empty()))
     throw emu::Error(fmt::format("{}: instructions have no --kind and no --scope", i.file));
-  if (!instructions && (i.at != UINT64_MAX || i.json || !i.binary.empty()))
-    throw emu::Error(fmt::format("{}: --at, --json and --binary are for traces of instructions (.insn)", i.file));
+  if (!instructions && (i.at != UINT64_MAX || i.json || i.all || !i.binary.empty()))
+    throw emu::Error(
+        fmt::format("{}: --at, --all, --json and --binary are for traces of instructions (.insn)", i.file));
 }
 
 int show(const ShowFlags& flags) {
@@ -106,6 +107,8 @@ void add_show(CLI::App& app, Action& action) {
   add_filter_flags(verb, flags->insn.filter);
   verb.option("--at", flags->insn.at, "Of instructions: the one at this position, with all that is known of it")
       .unit("POSITION");
+  verb.flag("--all", flags->insn.all,
+            "Of instructions: also those that trace's own --function or --goroutine left out");
   verb.flag("--json", flags->insn.json, "Of instructions: a line of JSON each (docs/trace-format.md)");
   verb.option("--binary", flags->insn.binary, "Of instructions: where the program is now, for names").unit("FILE");
   verb.option("FILE", flags->insn.file, "The trace; -: standard input").required();

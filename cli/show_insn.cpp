@@ -63,15 +63,28 @@ void say_how_it_ended(const std::string& name, const traces::InsnTrace& trace) {
                     name));
 }
 
+// Which are shown: by the flags here, or by those that `trace` was given.
+FilterFlags chosen(const InsnShowFlags& flags, const traces::InsnTrace& trace) {
+  FilterFlags out = flags.filter;
+  if (flags.all || flags.at != UINT64_MAX || !out.function.empty() || out.goroutine) return out;
+  const FilterFlags theirs = FilterFlags::whose(trace.header().filter);
+  out.function = theirs.function, out.goroutine = theirs.goroutine;
+  if (!out.function.empty() || out.goroutine)
+    complain(fmt::format("note: {}: as its trace was told: {}; --all shows the others too",
+                         loader::printable(flags.file), loader::printable(trace.header().filter)));
+  return out;
+}
+
 class Shower {
  public:
   explicit Shower(const InsnShowFlags& flags)
       : flags_(flags),
-        filter_(flags.filter),
         trace_(flags.file),
+        chosen_(chosen(flags, trace_)),
+        filter_(chosen_),
         program_(program_of(trace_, flags.binary)),
         text_(trace_, program_.get()) {
-    if (!program_ && (!flags.filter.function.empty() || flags.filter.goroutine))
+    if (!program_ && (!chosen_.function.empty() || chosen_.goroutine))
       throw emu::Error("--function and --goroutine need the program: --binary FILE says where it is");
   }
 
@@ -95,10 +108,10 @@ class Shower {
   }
 
   void range(std::string& out) {
-    const uint64_t from = std::max(flags_.filter.from, trace_.first()), last = trace_.last();
+    const uint64_t from = std::max(chosen_.from, trace_.first()), last = trace_.last();
     if (from >= last || !trace_.seek(from)) return;
     do {
-      if (trace_.state().position > flags_.filter.to || trace_.state().position >= last) break;
+      if (trace_.state().position > chosen_.to || trace_.state().position >= last) break;
       if (!takes()) continue;
       flags_.json ? text_.append_json(out) : text_.append_line(out);
       if (out.size() >= kPiece) print(out), out.clear();
@@ -107,14 +120,15 @@ class Shower {
   }
 
   bool takes() const {
-    if (flags_.filter.goroutine && text_.goroutine() != flags_.filter.goroutine) return false;
-    return flags_.filter.function.empty() || filter_.takes_function(text_.function());
+    if (chosen_.goroutine && text_.goroutine() != chosen_.goroutine) return false;
+    return chosen_.function.empty() || filter_.takes_function(text_.function());
   }
 
   static constexpr size_t kPiece = 1 << 16;
   const InsnShowFlags& flags_;
-  const Filter filter_;
   traces::InsnTrace trace_;
+  const FilterFlags chosen_;
+  const Filter filter_;
   std::unique_ptr<model::Program> program_;
   traces::InsnText text_;
 };

@@ -13,6 +13,7 @@ struct InsnShowFlags {
   std::string binary;        // "": where the trace says that it was
   uint64_t at = UINT64_MAX;  // if given: this one alone, with all that is known of it
   bool json = false;
+  bool all = false;  // also what --function and --goroutine of `trace` left out
   FilterFlags filter;
 };
 

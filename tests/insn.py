@@ -61,6 +61,14 @@ def shows(bench):
     expect(len(of_main) == len(bench.call("show", "--goroutine", "1", "--function", r"^main\.main$", path)[1].splitlines()), "--goroutine")
     moved = bench.folder / "moved"
     moved.write_bytes(guest.read_bytes())
+    # Filters that trace is given are those of show.
+    chosen, *_ = bench.traced(guest, "defer-mixed", name="chosen.insn", flags=("--function", r"^main\.main$", "--goroutine", "1"))
+    status, out, err = bench.call("show", "--json", chosen)
+    expect([json.loads(l) for l in out.splitlines()] == of_main, "what trace chose")
+    expect(err.startswith("deferscope: note: ") and r"--function '^main\.main$' --goroutine 1; --all shows" in err, err)
+    expect(bench.call("show", "--all", "--from", "100000", "--to", "100099", chosen) == bench.call("show", "--from", "100000", "--to", "100099", path), "--all")
+    expect(bench.call("show", "--function", "^runtime.mallocinit$", chosen)[1].count("\n") > 10, "another choice")
+    expect(bench.call("diff", chosen, path)[0] == 0, "all is there")
     expect(bench.call("show", "--binary", moved, "--at", "100000", path) == bench.call("show", "--at", "100000", path), "--binary")
     for words, what in (
         (("show", "--at", "99999999999", path), "it has the instructions from position 0"),
@@ -71,7 +79,7 @@ def shows(bench):
         (("trace", "-o", bench.folder / "x.insn", guest), "is of --level insn"),
         (("trace", "--level", "insn", "-o", bench.folder / "x.jsonl", guest), "says where instructions go"),
         (("trace", "--level", "insn", "--scope", "all", "-o", bench.folder / "x.insn", guest), "no --scope"),
-        (("trace", "--level", "insn", "--goroutine", "1", "-o", bench.folder / "x.insn", guest), "show --function and --goroutine choose"),
+        (("trace", "--level", "insn", "--function", "(", "-o", bench.folder / "x.insn", guest), "--function (: missing"),
         (("trace", "--level", "insn", "--selfcheck", "-o", bench.folder / "x.insn", guest), "exclude each other"),
     ):
         status, out, err = bench.call(*words)
