@@ -31,6 +31,9 @@ struct System {
   isa::CpuModel (*cpu)(isa::CpuModel model);
   std::unique_ptr<Os> (*make)(isa::Isa isa);
 };
+constexpr Position kLook = 250'000;  // instructions between two looks at what a companion has heard
+constexpr uint64_t kHeard = 500;     // so many instructions of distance between marks are worth one thing heard
+
 constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux},
                                {loader::Os::darwin, darwin::darwin_cpu, darwin::make_darwin}};
 
@@ -138,6 +141,13 @@ Stop Machine::give_up() {
   return stop;
 }
 
+// What a companion hears costs as much as hundreds of instructions: where it hears much, marks stand closer, so that
+// going back is as quick there.
+bool Machine::mark_is_due() const {
+  if (state_.position < horizon_) return false;
+  return marks_.empty() || state_.position >= marks_.rbegin()->first + spacing_ || heard_ >= spacing_ / kHeard;
+}
+
 Position Machine::next_limit(Position target) const {
   const MachineState& s = state_;
   Position limit = std::min(target, s.slice_end);
@@ -146,6 +156,7 @@ Position Machine::next_limit(Position target) const {
   if (recording_on_ && s.position >= horizon_) {
     const Position last = marks_.empty() ? 0 : marks_.rbegin()->first;
     limit = std::min(limit, std::max(s.position + 1, last + spacing_));
+    if (companion_) limit = std::min(limit, s.position + kLook);
   }
   if (recording_on_ && budget_) {  // an instruction writes to two pages at most, which snapshots then hold alone
     constexpr Position kLeast = 1000;
@@ -216,6 +227,7 @@ bool Machine::stops_at_hook(Position p) {
   if (recording_.interrupted()) return interrupted_at_hook_ = true;  // it was not passed: asked again
   if (companion_ && companion_seen_ != p && (user_hooks_.empty() || companion_hooks_.count(pc))) {
     companion_seen_ = p;
+    ++heard_;
     const Position began = std::exchange(state_.position, p);
     isa::fp_fold(state_.cpu(), state_.isa);
     isa::fp_leave();
@@ -362,7 +374,7 @@ Stop Machine::advance(Position target, bool stops) {
       return stop;
     }
     if (recording_.interrupted()) return give_up();
-    if (recording_on_ && s.position >= horizon_ && (marks_.empty() || s.position >= marks_.rbegin()->first + spacing_))
+    if (recording_on_ && mark_is_due())
       take_mark();
     else if (recording_on_ && going_back_bytes() > budget_ + budget_ / 8)
       hold_budget();

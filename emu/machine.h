@@ -172,6 +172,7 @@ class Machine : private HookListener {
   bool stops_at_hook(Position p) override;
   Position next_limit(Position target) const;
   uint64_t next_due() const;
+  bool mark_is_due() const;
 
   loader::Image image_;
   GuestOptions options_;
@@ -196,6 +197,7 @@ class Machine : private HookListener {
   bool recording_on_ = false;
   uint64_t budget_ = 0;
   Position spacing_ = 5'000'000;
+  uint64_t heard_ = 0;  // by the companion since the last mark, as far as recorded
   Position horizon_ = 0;
   bool ended_ = false;  // the horizon is the guest's end
   Marks marks_;

@@ -36,6 +36,7 @@ void Machine::insert_mark() {
                 state_.os->copy_bytes() + (mark->companion ? companion_->bytes(mark->companion) : 0);
   if (const auto old = marks_.find(state_.position); old != marks_.end()) drop_mark(old);
   marks_bytes_ += mark->bytes;
+  heard_ = 0;
   marks_[state_.position] = std::move(mark);
 }
 
