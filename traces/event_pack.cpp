@@ -1,4 +1,5 @@
-// One visitor of an event's fields serves both directions.
+// One visitor of an event's fields serves both directions. An event is its kind, eight bytes that say which numbers are
+// others than the last one's of that kind, and those.
 #include "traces/event_pack.h"
 
 #include <cstring>
@@ -22,16 +23,29 @@ class Packer {
   static constexpr bool kReads = false;
   Packer(std::vector<uint8_t>& out, size_t used, uint64_t* before)
       : out_(out), p_(out.data() + used), end_(out.data() + out.size()), before_(before) {
-    room(0);
+    room(1 + sizeof changed_);
   }
-  size_t used() const { return static_cast<size_t>(p_ - out_.data()); }
+  void begin(uint8_t kind) {
+    *p_++ = kind;
+    changed_at_ = used();
+    p_ += sizeof changed_;
+  }
+  // How much of the buffer is used.
+  size_t end() {
+    std::memcpy(out_.data() + changed_at_, &changed_, sizeof changed_);
+    return used();
+  }
 
   template <class T>
   [[gnu::always_inline]] void number(T& v) {
     const uint64_t now = word(v);
     uint64_t& last = *before_++;
-    plain(fold(now - last));
-    last = now;
+    if (now != last) {
+      changed_ |= bit_;
+      plain(fold(now - last));
+      last = now;
+    }
+    bit_ <<= 1;
   }
   [[gnu::always_inline]] void count(size_t n) { room(10 + n), plain(n); }
   [[gnu::always_inline]] void bytes(const void* p, size_t n) { std::memcpy(p_, p, n), p_ += n; }
@@ -64,22 +78,27 @@ class Packer {
     return out.data() + used;
   }
 
+  size_t used() const { return static_cast<size_t>(p_ - out_.data()); }
+
   std::vector<uint8_t>& out_;
   uint8_t* p_;
   uint8_t* end_;
   uint64_t* before_;
+  uint64_t changed_ = 0, bit_ = 1;
+  size_t changed_at_ = 0;
 };
 
 class Unpacker {
  public:
   static constexpr bool kReads = true;
-  Unpacker(const uint8_t* p, uint64_t* before) : p_(p), before_(before) {}
+  Unpacker(const uint8_t* p, uint64_t* before) : p_(p), before_(before) { bytes(&changed_, sizeof changed_); }
   const uint8_t* at() const { return p_; }
 
   template <class T>
   [[gnu::always_inline]] void number(T& v) {
     uint64_t& last = *before_++;
-    last += unfold(plain());
+    if (changed_ & 1) last += unfold(plain());
+    changed_ >>= 1;
     set(v, last);
   }
   [[gnu::always_inline]] size_t count() { return plain(); }
@@ -112,6 +131,7 @@ class Unpacker {
 
   const uint8_t* p_;
   uint64_t* before_;
+  uint64_t changed_;
 };
 
 // Packs or unpacks the fields that it visits; they are const when packing.
@@ -172,9 +192,9 @@ class Fields {
 void EventPacker::append(std::vector<uint8_t>& out, size_t& used, const Event& e) {
   const auto kind = static_cast<uint8_t>(e.kind());
   Packer io(out, used, before_[kind].data());
-  io.bytes(&kind, 1);
+  io.begin(kind);
   for_each_event_field(e, Fields<Packer>(io, e.kind()));
-  used = io.used();
+  used = io.end();
 }
 
 EventUnpacker::EventUnpacker() {
