@@ -196,7 +196,7 @@ class Machine : private HookListener {
 
   bool recording_on_ = false;
   uint64_t budget_ = 0;
-  Position spacing_ = 5'000'000;
+  Position spacing_ = 8'000'000;
   uint64_t heard_ = 0;  // by the companion since the last mark, as far as recorded
   Position horizon_ = 0;
   bool ended_ = false;  // the horizon is the guest's end
