@@ -75,7 +75,8 @@ CASES = {
     "shared_views": (FULL, "stored\n"),
 }
 
-# The same for macOS, in its numbers.
+# The same for macOS, in its numbers. What buffers hold counts as the guest's memory, and these are Go programs: when buffers have taken
+# the last of it, a page that the runtime touches first then ends the run.
 D_EAGAIN, D_ENOMEM, D_ENFILE, D_EMFILE, D_ENOSPC, D_ENAMETOOLONG, D_ELOOP, D_ENOBUFS = 35, 12, 23, 24, 28, 63, 62, 55
 DARWIN_CASES = {
     "nothing": "nothing\n",
@@ -98,9 +99,9 @@ DARWIN_CASES = {
     "open_deep": ends(D_ENOMEM, D_EMFILE, at_least=500),
     "directory_lists": ends(D_ENOMEM, D_EMFILE, at_least=100),
     "descriptors": ends(D_EMFILE, at_least=61000, at_most=61440),  # package syscall raises the limit
-    "pipes": ends(D_ENOMEM, D_ENFILE, at_least=200),
-    "streams": ends(D_ENOBUFS, at_least=50),
-    "datagrams": ends(D_ENOBUFS, at_least=50),
+    "pipes": (FULL, ends(D_ENOMEM, D_ENFILE, at_least=200)),
+    "streams": (FULL, ends(D_ENOBUFS, at_least=50)),
+    "datagrams": (FULL, ends(D_ENOBUFS, at_least=50)),
     "socket_options": (FULL, ends(D_ENOBUFS, at_least=100000)),
     "queues": ends(D_EMFILE, at_least=4000, at_most=4096),
     "queue_events": (FULL, ends(D_ENOSPC, D_ENOMEM, at_least=50000)),
