@@ -32,7 +32,9 @@ void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
               own_stdin ? "The guest reads FILE instead of our standard input"
                         : "The guest reads FILE; without it, nothing")
       .unit("FILE");
-  verb.option("--cpu", f.cpu, "CPU model: v2, v1 (amd64); v8.1, v8.0 (arm64)").unit("MODEL");
+  verb.option("--cpu", f.cpu,
+              "CPU model: v3, v2, v1 (amd64; v2, and v3 for a program built with GOAMD64=v3); v8.1, v8.0 (arm64)")
+      .unit("MODEL");
   const auto number = [&verb](const char* name, auto& value, const char* what, const char* unit = "N") {
     return verb.option(name, value, what).unit(unit).show_default();
   };
@@ -89,6 +91,23 @@ static void need_file(const char* flag, const std::string& path, int mode) {
 
 static uint64_t bytes_of(uint64_t mib) { return mib > UINT64_MAX >> 20 ? UINT64_MAX : mib << 20; }
 
+// --cpu, else what the program's builder asked for; nullptr: the default.
+static const isa::CpuModel* chosen_cpu(const std::string& flag, const loader::Image& image) {
+  const isa::Isa isa = image.isa();
+  if (!flag.empty()) {
+    const isa::CpuModel* const model = isa::find_cpu_model(isa, flag);
+    if (!model) throw emu::Error(fmt::format("--cpu {}: no such model for {}", flag, isa::to_string(isa)));
+    return model;
+  }
+  const auto level = image.go() ? image.go()->build.setting("GOAMD64") : std::nullopt;
+  if (isa != isa::Isa::x86_64 || !level) return nullptr;
+  if (*level == "v4")
+    throw emu::Error(
+        "built with GOAMD64=v4, for a processor with AVX-512 (F, BW, CD, DQ, VL), which is not emulated: levels up to "
+        "v3 are");
+  return *level == "v3" ? isa::find_cpu_model(isa, "v3") : nullptr;
+}
+
 emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image) {
   emu::GuestOptions o;
   o.argv = f.command;
@@ -118,11 +137,7 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.max_output = bytes_of(f.max_output_mib);
   o.max_file_output = bytes_of(f.max_file_output_mib);
   if (f.max_instructions) o.max_instructions = f.max_instructions;
-  if (!f.cpu.empty()) {
-    const isa::Isa isa = image.isa();
-    o.cpu = isa::find_cpu_model(isa, f.cpu);
-    if (!o.cpu) throw emu::Error(fmt::format("--cpu {}: no such model for {}", f.cpu, isa::to_string(image.isa())));
-  }
+  o.cpu = chosen_cpu(f.cpu, image);
   return o;
 }
 

@@ -25,7 +25,7 @@ isa::Lifted x86_lift_at(const MachineState& m, uint64_t pc) {
   uint64_t n = 0;
   while (n < sizeof bytes && m.memory.peek(pc + n, bytes + n, 1)) ++n;
   isa::Lifted in;
-  isa::lift(isa::Isa::x86_64, {bytes, n}, pc, in);
+  isa::lift(isa::Isa::x86_64, {bytes, n}, pc, in, m.level);
   return in;
 }
 

@@ -77,6 +77,7 @@ Machine::Machine(const loader::Image& image, const GuestOptions& options, unsign
   if (const char* engine = std::getenv("DEFERSCOPE_ENGINE")) engine_.use_host_code(engine);
   if (std::getenv("DEFERSCOPE_SELFCHECK")) check_itself();
   state_.isa = image.isa();
+  state_.level = cpu_.level;
   state_.memory.byte_limit = options.max_memory;
   state_.os = system_of(image).make(image.isa());
   state_.os->boot(state_, recording_, image_, options_);
@@ -196,7 +197,7 @@ bool Machine::finish(const RunExit& exit) {
         uint8_t bytes[15];
         const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa::longest(isa));
         isa::Lifted in;
-        isa::lift(isa, {bytes, n}, s.cpu().pc, in);
+        isa::lift(isa, {bytes, n}, s.cpu().pc, in, s.level);
         std::string text;
         for (unsigned i = 0; i < std::min<unsigned>(n, in.length); ++i) text += fmt::format("{:02x}", bytes[i]);
         unsupported("an instruction that is not implemented (bytes " + text + ")");
@@ -281,7 +282,7 @@ RunExit Machine::step_watched(Stop& stop, bool& touched) {
   uint8_t bytes[16] = {};
   const unsigned n = state_.memory.fetch(c.pc, bytes, isa::longest(state_.isa));
   isa::Lifted in;
-  isa::lift(state_.isa, {bytes, n}, c.pc, in);
+  isa::lift(state_.isa, {bytes, n}, c.pc, in, state_.level);
   RunExit exit;
   exit.again = in.count > 0 && in.uops[in.count - 1].rep != 0;
   exit.outcome = isa::evaluate(in, c, bus, *options_.cpu, state_.position);

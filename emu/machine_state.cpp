@@ -7,6 +7,7 @@ namespace deferscope::emu {
 
 MachineState::MachineState(const MachineState& o)
     : isa(o.isa),
+      level(o.level),
       memory(o.memory),
       threads(o.threads),
       current(o.current),
@@ -24,6 +25,7 @@ MachineState::MachineState(const MachineState& o)
 MachineState& MachineState::operator=(const MachineState& o) {
   if (this == &o) return *this;
   isa = o.isa;
+  level = o.level;
   memory = o.memory;
   threads = o.threads;
   current = o.current;
@@ -44,6 +46,11 @@ MachineState::MachineState(MachineState&&) noexcept = default;
 MachineState& MachineState::operator=(MachineState&&) noexcept = default;
 MachineState::~MachineState() = default;
 
+static uint64_t with_x87(uint64_t h, const isa::X87& x) {
+  for (size_t i = 0; i < 8; ++i) h = mix(mix(h, x.significand[i]), x.exponent[i]);
+  return mix(h, uint64_t{x.control} << 32 | uint64_t{x.status} << 16 | x.full);
+}
+
 uint64_t MachineState::digest() const {
   uint64_t h = mix(position, current);
   h = mix(h, slice_end);
@@ -63,6 +70,7 @@ uint64_t MachineState::digest() const {
     h = mix(h, static_cast<uint64_t>(c.mxcsr) << 32 | c.fpcr);
     h = mix(h, c.fpsr);
     h = mix(h, c.monitor.address ^ static_cast<uint64_t>(c.monitor.size) << 56);
+    if (c.x87 != isa::X87{}) h = with_x87(h, c.x87);
   }
   h = mix(h, memory.digest());
   if (os) os->digest(h);

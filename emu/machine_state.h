@@ -55,6 +55,7 @@ class Os;
 
 struct MachineState {
   isa::Isa isa = isa::Isa::x86_64;
+  isa::Level level = isa::Level::v2;
   Memory memory;
   std::vector<Thread> threads;
   size_t current = 0;  // index of the thread that executes next

@@ -57,7 +57,7 @@ void SelfCheck::evaluate(const MachineState& s, bool faulted) {
     uint8_t bytes[16] = {};
     const unsigned n = memory_.fetch(cpu_.pc, bytes, isa::longest(s.isa));
     isa::Lifted in;
-    isa::lift(s.isa, {bytes, n}, cpu_.pc, in);
+    isa::lift(s.isa, {bytes, n}, cpu_.pc, in, s.level);
     isa::fp_enter(cpu_, s.isa);
     const isa::Outcome outcome = isa::evaluate(in, cpu_, bus, model_, p);
     isa::fp_fold(cpu_, s.isa);
@@ -83,6 +83,12 @@ void SelfCheck::compare(const MachineState& s) const {
     same(fmt::format("vector register {}, low half", i), a.v[i].lo, b.v[i].lo);
     same(fmt::format("vector register {}, high half", i), a.v[i].hi, b.v[i].hi);
   }
+  for (size_t i = 0; i < 8; ++i) {
+    same(fmt::format("x87 register {}, significand", i), a.x87.significand[i], b.x87.significand[i]);
+    same(fmt::format("x87 register {}, exponent", i), a.x87.exponent[i], b.x87.exponent[i]);
+  }
+  same("x87 control word", a.x87.control, b.x87.control), same("x87 status word", a.x87.status, b.x87.status);
+  same("x87 tags", a.x87.full, b.x87.full);
   same("MXCSR", a.mxcsr, b.mxcsr), same("FPCR", a.fpcr, b.fpcr), same("FPSR", a.fpsr, b.fpsr);
   same("the exclusive monitor", a.monitor.address, b.monitor.address);
   uint8_t x[kPage], y[kPage];

@@ -18,6 +18,7 @@ struct CpuModel {
   CpuidResult (*cpuid)(uint32_t leaf, uint32_t subleaf);  // x86-64
   uint32_t features;                                      // arm64: Feature bits; systems tell programs in their own way
   uint64_t (*sysreg)(SysReg reg, uint32_t number);        // arm64: constant registers
+  Level level = Level::v2;                                // x86-64: what the bytes mean
   uint16_t cs = 0, ss = 0;                                // x86-64: the selectors that the system gives its programs
 };
 
@@ -27,8 +28,9 @@ inline constexpr uint32_t FP = 1, ASIMD = 2, AES = 4, PMULL = 8, SHA1 = 16, SHA2
                           CPUID = 256;  // the ID registers may be read
 }
 
-// x86-64: "v2" (default: level v2 + AES + PCLMUL), "v1" (SSE2 only). arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1,
-// SHA2, PMULL), "v8.0" (FP and ASIMD). nullptr if there is no such model.
+// x86-64: "v2" (default: level v2 + AES + PCLMUL), "v1" (SSE2 only), "v3" (AVX2, BMI2, FMA, F16C, LZCNT, MOVBE too).
+// arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1, SHA2, PMULL), "v8.0" (FP and ASIMD). nullptr if there is no such
+// model.
 const CpuModel* find_cpu_model(Isa isa, std::string_view name);
 const CpuModel& default_cpu_model(Isa isa);
 

@@ -1,6 +1,7 @@
 // The reference evaluator. Plain on purpose: one case an op, eager flags.
 #include "isa/evaluate.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "isa/fp_env.h"
@@ -144,8 +145,13 @@ struct Evaluation {
   bool divide_wide(const Uop& u);
   bool select(const Uop& u);
   bool compare_if(const Uop& u);
+  bool zeros(const Uop& u, uint64_t b, uint64_t x);
+  bool lowest(const Uop& u, uint64_t x, bool carry);
   bool bits(const Uop& u);
   bool memory(const Uop& u);
+  bool masked(const Uop& u);
+  bool gather(const Uop& u);
+  bool area(const Uop& u);
   bool exclusive(const Uop& u);
   bool control(const Uop& u);
   bool string_op(const Uop& u);
@@ -318,13 +324,25 @@ bool Evaluation::divide_wide(const Uop& u) {
   return true;
 }
 
+bool Evaluation::zeros(const Uop& u, uint64_t b, uint64_t x) {
+  return alu(u, x, (b == 0 ? flag::CF : 0) | (x == 0 ? flag::ZF : 0));
+}
+
+bool Evaluation::lowest(const Uop& u, uint64_t x, bool carry) {
+  return alu(u, x, (pzs(x, u.width) & ~flag::PF) | (carry ? flag::CF : 0));
+}
+
 bool Evaluation::bits(const Uop& u) {
   const unsigned w = u.width, n = w * 8;
   const uint64_t a = reg(u.a), b = cut(rhs(u), w);
   const unsigned lsb = static_cast<unsigned>(u.imm) & 255, len = static_cast<unsigned>(u.imm >> 8) & 255;
   const uint64_t field = len >= 64 ? ~uint64_t{0} : (uint64_t{1} << len) - 1;
   switch (u.op) {
-    case Op::Clz: put(u.dst, b == 0 ? n : static_cast<unsigned>(std::countl_zero(b)) - (64 - n), w); return true;
+    case Op::Clz: return zeros(u, b, b == 0 ? n : static_cast<unsigned>(std::countl_zero(b)) - (64 - n));
+    case Op::Ctz: return zeros(u, b, b == 0 ? n : static_cast<unsigned>(std::countr_zero(b)));
+    case Op::Blsi: return lowest(u, b & (0 - b), b != 0);
+    case Op::Blsmsk: return lowest(u, b ^ (b - 1), b == 0);
+    case Op::Blsr: return lowest(u, b & (b - 1), b == 0);
     case Op::Cls: {
       const uint64_t x = cut(b ^ (static_cast<uint64_t>(sext(b, w) >> 1)), w);
       put(u.dst, (x == 0 ? n : static_cast<unsigned>(std::countl_zero(x)) - (64 - n)) - 1, w);
@@ -439,17 +457,18 @@ bool Evaluation::memory(const Uop& u) {
       return store(at, bytes, 2 * w);
     }
     case Op::LoadV: {
-      if (u.align16 && at % 16 != 0) return fail(Fault::Alignment, at, Access::Read);
+      if (u.aligned && at % 16 != 0) return fail(Fault::Alignment, at, Access::Read);
       Vec t;
       if (!load(at, &t, w)) return false;
       s.v[u.dst] = t;
       return true;
     }
     case Op::StoreV:
-      if (u.align16 && at % 16 != 0) return fail(Fault::Alignment, at, Access::Write);
+      if (u.aligned && at % 16 != 0) return fail(Fault::Alignment, at, Access::Write);
       return store(at, &s.v[u.a], w);
     case Op::LoadVPair: {
       uint8_t bytes[32];
+      if (u.aligned && at % 32 != 0) return fail(Fault::Alignment, at, Access::Read);
       if (!load(at, bytes, 2 * w)) return false;
       Vec t[2];
       std::memcpy(&t[0], bytes, w), std::memcpy(&t[1], bytes + w, w);
@@ -458,6 +477,7 @@ bool Evaluation::memory(const Uop& u) {
     }
     case Op::StoreVPair: {
       uint8_t bytes[32];
+      if (u.aligned && at % 32 != 0) return fail(Fault::Alignment, at, Access::Write);
       std::memcpy(bytes, &s.v[u.a], w), std::memcpy(bytes + w, &s.v[u.b], w);
       return store(at, bytes, 2 * w);
     }
@@ -466,6 +486,73 @@ bool Evaluation::memory(const Uop& u) {
       return store(at & ~uint64_t{63}, line, 64);
     }
   }
+}
+
+// A vector's bytes, with its upper half's.
+struct Bytes {
+  uint8_t at[32] = {};
+  Bytes() = default;
+  Bytes(const CpuState& s, VReg v, unsigned width) {
+    std::memcpy(at, &s.v[v], 16);
+    if (width == 32) std::memcpy(at + 16, &s.v[v + kUpper], 16);
+  }
+  void put(CpuState& s, VReg v, unsigned width) const {
+    std::memcpy(&s.v[v], at, 16);
+    if (width == 32) std::memcpy(&s.v[v + kUpper], at + 16, 16);
+  }
+  bool chosen(unsigned lane, unsigned size) const { return at[lane * size + size - 1] & 0x80; }
+  int64_t number(unsigned lane, unsigned size) const {
+    uint64_t x = 0;
+    std::memcpy(&x, at + lane * size, size);
+    return sext(x, size);
+  }
+};
+
+bool Evaluation::masked(const Uop& u) {
+  const unsigned size = u.imm2, lanes = u.width / size;
+  const uint64_t to = address(u);
+  const Bytes mask(s, u.b, u.width);
+  if (u.op == Op::LoadMasked) {
+    Bytes x;
+    for (unsigned i = 0; i < lanes; ++i)
+      if (mask.chosen(i, size) && !load(to + i * size, x.at + i * size, size)) return false;
+    x.put(s, u.dst, u.width);
+    return true;
+  }
+  const Bytes x(s, u.a, u.width);
+  for (unsigned i = 0; i < lanes; ++i)
+    if (mask.chosen(i, size) && !bus.check_write(to + i * size, size))
+      return fail(bus.fault, bus.fault_address, Access::Write);
+  for (unsigned i = 0; i < lanes; ++i)
+    if (mask.chosen(i, size) && !store(to + i * size, x.at + i * size, size)) return false;
+  return true;
+}
+
+bool Evaluation::gather(const Uop& u) {
+  const unsigned size = u.imm2 & 255, index_size = u.imm2 >> 8, lanes = u.width / std::max(size, index_size);
+  const Bytes mask(s, u.b, u.width), index(s, u.a, u.width);
+  Bytes x(s, u.dst, u.width);
+  for (unsigned i = 0; i < lanes; ++i) {
+    const uint64_t from = address(u) + (static_cast<uint64_t>(index.number(i, index_size)) << u.imm);
+    if (mask.chosen(i, size) && !load(from, x.at + i * size, size)) return false;
+  }
+  std::memset(x.at + lanes * size, 0, 32 - lanes * size);
+  x.put(s, u.dst, u.width);
+  return true;
+}
+
+bool Evaluation::area(const Uop& u) {
+  const uint64_t at = address(u);
+  const Access access = u.op == Op::StoreArea ? Access::Write : Access::Read;
+  if (u.aligned && at % (uint64_t{1} << u.imm) != 0) return fail(Fault::Alignment, at, access);
+  uint8_t bytes[kMostArea];
+  if (access == Access::Write && !bus.check_write(at, u.imm2)) return fail(bus.fault, bus.fault_address, access);
+  if (!load(at, bytes, u.imm2)) return false;
+  fp_fold(s, Isa::x86_64);
+  const Fault fault = u.helper->area(s, bytes, u);
+  if (fault != Fault::None) return fail(fault, at, access);
+  if (access == Access::Read) fp_enter(s, Isa::x86_64);
+  return access == Access::Read || store(at, bytes, u.imm2);
 }
 
 bool Evaluation::control(const Uop& u) {
@@ -569,7 +656,8 @@ bool Evaluation::system(const Uop& u) {
       return true;
     case Op::Xgetbv:
       if (!(model.cpuid(1, 0).ecx & 1u << 27)) return fail(Fault::Undefined, s.pc, Access::Execute);  // OSXSAVE
-      s.r[kRax] = 3, s.r[kRdx] = 0;
+      if (static_cast<uint32_t>(s.r[kRcx]) != 0) return fail(Fault::Privileged, s.pc, Access::Execute);
+      s.r[kRax] = model.cpuid(0xd, 0).eax, s.r[kRdx] = 0;
       return true;
     case Op::LoadMxcsr:
       if (rhs(u) & 0xffff0000) return fail(Fault::Alignment, s.pc, Access::Read);
@@ -683,6 +771,8 @@ bool Evaluation::run(const Uop& u) {
     case OpGroup::CondCompare: return compare_if(u);
     case OpGroup::Lea: put(u.dst, address(u), u.width); return true;
     case OpGroup::Memory: return memory(u);
+    case OpGroup::Masked: return u.op == Op::Gather ? gather(u) : masked(u);
+    case OpGroup::Area: return area(u);
     case OpGroup::Exclusive: return exclusive(u);
     case OpGroup::Jump:
     case OpGroup::Syscall:

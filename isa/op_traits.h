@@ -26,6 +26,8 @@ enum class OpGroup : uint8_t {
   CondCompare,
   Lea,
   Memory,
+  Masked,  // lane by lane
+  Area,
   Exclusive,
   Jump,
   Syscall,
@@ -43,7 +45,7 @@ struct OpTraits {
   Op op;
   OpGroup group;
   Touch touch = Touch::None;
-  uint8_t times = 0;  // bytes touched in units of the width; 0 with a touch: a line of 64
+  uint8_t times = 0;  // bytes touched in units of the width; 0 with a touch: imm2 bytes
   uint8_t bits = 0;
 
   static constexpr uint8_t kReadsFlags = 1;     // whatever its FlagRule
@@ -55,7 +57,7 @@ struct OpTraits {
   constexpr bool replaces_flags() const { return bits & kReplacesFlags; }
   constexpr bool faults() const { return touch != Touch::None || bits & kFaults; }
   constexpr bool ends() const { return bits & kEnds; }
-  constexpr unsigned bytes(const Uop& u) const { return times ? times * u.width : 64; }
+  constexpr unsigned bytes(const Uop& u) const { return times ? times * u.width : u.imm2; }
 };
 
 namespace detail {
@@ -101,12 +103,16 @@ inline constexpr OpTraits kOps[] = {
     {Op::Madd, Madd},
     {Op::Msub, Madd},
     {Op::Clz, Count},
+    {Op::Ctz, Count},
     {Op::Cls, Count},
     {Op::Rbit, Count},
     {Op::Bswap, Count},
     {Op::Rev16, Count},
     {Op::Rev32, Count},
     {Op::Popcnt, Count},
+    {Op::Blsi, Count},
+    {Op::Blsmsk, Count},
+    {Op::Blsr, Count},
     {Op::Bsf, Count},
     {Op::Bsr, Count},
     {Op::Bt, BitTest},
@@ -139,6 +145,11 @@ inline constexpr OpTraits kOps[] = {
     {Op::StoreV, Memory, Write, 1},
     {Op::LoadVPair, Memory, Read, 2},
     {Op::StoreVPair, Memory, Write, 2},
+    {Op::LoadMasked, Masked, Read, 1},
+    {Op::StoreMasked, Masked, Write, 1},
+    {Op::Gather, Masked, None, 0, kFaults},
+    {Op::LoadArea, Area, Read, 0},
+    {Op::StoreArea, Area, Write, 0},
     {Op::LoadEx, Exclusive, Read, 1},
     {Op::LoadExPair, Exclusive, Read, 2},
     {Op::StoreEx, Exclusive, Write, 1},

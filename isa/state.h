@@ -23,13 +23,14 @@ inline constexpr Reg kT0 = 36;  // 36…47: temporaries, dead at every instructi
 inline constexpr int kTemps = 12;
 inline constexpr int kRegs = 48;
 
-// A number in the vector register file: V0…V31 (x86-64: XMM0…XMM15), 32…39 temporaries, dead at instruction boundaries.
+// A number in the vector register file: V0…V31, 32…39 temporaries, dead at instruction boundaries. x86-64: XMM0…XMM15,
+// and kUpper behind each the upper half of its YMM: what is 256 bits wide is done in two halves.
 using VReg = uint8_t;
+inline constexpr VReg kUpper = 16;
 inline constexpr VReg kVT0 = 32;
 inline constexpr int kVRegs = 40;
 
-// 128 bits, little-endian lanes. (Level v3 will widen this type: outside this file no code may assume that sizeof(Vec)
-// is 16.)
+// 128 bits, little-endian lanes.
 struct alignas(16) Vec {
   uint64_t lo = 0, hi = 0;
   bool operator==(const Vec&) const = default;
@@ -88,6 +89,19 @@ struct Monitor {
   bool operator==(const Monitor&) const = default;
 };
 
+// x86-64's x87: registers R0…R7 as they lie (ST(i) is R[top + i mod 8]), 80 bits each; MM0…MM7 are the significands.
+// The addresses of the last instruction and operand are not kept: they read as 0.
+struct X87 {
+  std::array<uint64_t, 8> significand{};
+  std::array<uint16_t, 8> exponent{};  // and the sign, bit 15
+  uint16_t control = 0x37f, status = 0;
+  uint8_t full = 0;  // a bit a register: it is not empty
+  bool operator==(const X87&) const = default;
+
+  unsigned top() const { return status >> 11 & 7; }
+  void set_top(unsigned t) { status = static_cast<uint16_t>((status & ~0x3800u) | (t & 7) << 11); }
+};
+
 struct CpuState {
   std::array<uint64_t, kRegs> r{};
   std::array<Vec, kVRegs> v{};
@@ -97,6 +111,7 @@ struct CpuState {
   uint32_t mxcsr = 0x1f80;      // x86-64; control and sticky bits
   uint32_t fpcr = 0, fpsr = 0;  // arm64
   Monitor monitor;
+  X87 x87;
 
   uint32_t flags() const { return lazy.bits(); }
   void set_flags(uint32_t bits) { lazy = LazyFlags{bits & flag::kArith, 0, FlagKind::Explicit, 3}; }

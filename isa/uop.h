@@ -35,7 +35,8 @@ enum class Op : uint8_t {
   DivU, DivS,                              // arm64: a/b, truncated; x/0 = 0; no fault
   DivWideU, DivWideS,                      // x86-64: (c:a)/b → dst quotient, dst2 remainder; Fault::Divide. width 1: AX = a 16 bits wide (c unused), 2 4 8
   Madd, Msub,                              // c + a*b; c - a*b
-  Clz, Cls, Rbit, Bswap, Rev16, Rev32, Popcnt,  // of b
+  Clz, Ctz, Cls, Rbit, Bswap, Rev16, Rev32, Popcnt,  // of b
+  Blsi, Blsmsk, Blsr,                      // of b: its lowest one alone; all bits up to that; b without it
   Bsf, Bsr,                                // of b; b == 0 leaves dst (a must be dst) and sets ZF; else ZF = 0 and the other flags as Logic(result)
   Bt, Bts, Btr, Btc,                       // bit (b mod width) of a → CF; dst = a with the bit kept/set/reset/flipped
   Ubfx, Sbfx,                              // bits [lsb, lsb+len) of a, zero- or sign-extended to width; lsb = imm & 255, len = imm >> 8
@@ -53,8 +54,13 @@ enum class Op : uint8_t {
   Store,                                   // [mem] = b (register or imm)
   StoreCheck,                              // faults as Store would; writes nothing
   LoadPair, StorePair,                     // dst, dst2 = [mem], [mem+width] (ext); [mem] = a, [mem+width] = b
-  LoadV, StoreV,                           // vector: width 1 2 4 8 16; LoadV clears the rest. align16: Fault::Alignment unless 16-aligned
-  LoadVPair, StoreVPair,                   // vectors dst, dst2 / a, b; width 4 8 16 each
+  LoadV, StoreV,                           // vector: width 1 2 4 8 16; LoadV clears the rest. aligned: Fault::Alignment unless 16-aligned
+  LoadVPair, StoreVPair,                   // vectors dst, dst2 / a, b; width 4 8 16 each; aligned (of width 16): 32-aligned
+  // x86-64: lanes of imm2 bytes whose mask has its top bit set, the others are neither read (they become 0) nor written.
+  // width 16, or 32: with the upper halves of all vectors.
+  LoadMasked, StoreMasked,                 // v[dst] = [mem] by mask v[b]; [mem] = v[a] by mask v[b]
+  Gather,                                  // lanes of v[dst] = [mem + (lane of v[a] << imm)] by mask v[b], else kept; imm2: bytes of a lane, << 8 of an index
+  LoadArea, StoreArea,                     // helper->area reads or changes imm2 bytes at mem, all of which must be there; aligned: to 2^imm
   LoadEx, LoadExPair,                      // arm64 exclusives: also open the monitor
   StoreEx, StoreExPair,                    // dst = 0 and store a (pair: a, b) if the monitor holds, else dst = 1; closes the monitor
   ClrEx,
@@ -100,6 +106,8 @@ enum class FlagRule : uint8_t {
   Shift,
   Mul,  // x86-64: CF = OF = the high half is not the extension of the low; SF, PF of the low half; ZF and AF 0 (Intel)
   Bit,  // Bt…: CF only; Bsf/Bsr: ZF (others as Logic)
+  Zeros,   // x86-64 Clz Ctz: CF = (b == 0), ZF of the result, the others 0
+  Lowest,  // x86-64 Blsi: CF = (b != 0), Blsmsk Blsr: CF = (b == 0); SF, ZF of the result, the others 0
   AddArm,
   SubArm,
   LogicArm,  // arm64 N Z C V (Adc → AddArm with carry, Sbc → SubArm with borrow)
@@ -148,7 +156,7 @@ struct Uop {
   Hint hint = Hint::None;
   Fault fault = Fault::None;  // of Trap
   uint8_t rep = 0;            // string ops: 0 none, 1 REP/REPE, 2 REPNE
-  bool align16 = false;
+  bool aligned = false;
   Mem mem;
   int64_t imm = 0;
   uint32_t imm2 = 0;
@@ -173,6 +181,7 @@ struct Helper {
   void (*fp)(CpuState& s, Vec& d, const Vec& a, const Vec& b, uint64_t imm) = nullptr;
   uint32_t (*compare)(CpuState& s, const Vec& a, const Vec& b, uint64_t imm) = nullptr;
   Fault (*any)(CpuState& s, const Uop& u) = nullptr;
+  Fault (*area)(CpuState& s, uint8_t* bytes, const Uop& u) = nullptr;
   // What `any` reads and writes beyond dst, a, b, c: bits by Reg, and flags.
   uint64_t reads = 0, writes = 0;
   bool reads_flags = false, writes_flags = false;
@@ -196,6 +205,9 @@ enum class SysReg : uint8_t {
   Cs,
   Ss
 };
+
+// Bytes that LoadArea and StoreArea may name.
+inline constexpr unsigned kMostArea = 1024;
 
 // One lifted instruction.
 struct Lifted {

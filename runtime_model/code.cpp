@@ -19,7 +19,7 @@ using isa::Uop;
 using Known = Registers;
 
 unsigned lift_at(const loader::Image& image, loader::Bytes code, uint64_t pc, Lifted& out) {
-  isa::lift(image.isa(), code, pc, out);
+  isa::lift(image.isa(), code, pc, out, isa::Level::v3);
   if (image.isa() == isa::Isa::x86_64) return std::max<unsigned>(1, out.length);
   return static_cast<unsigned>(std::min<size_t>(code.size(), 4));
 }

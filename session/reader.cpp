@@ -203,7 +203,7 @@ isa::Lifted Reader::lift(uint64_t at) const {
   uint8_t bytes[16];
   unsigned n = isa::longest(state().isa);
   while (n > 0 && !state().memory.peek(at, bytes, n)) --n;
-  isa::lift(state().isa, {bytes, n}, at, in);
+  isa::lift(state().isa, {bytes, n}, at, in, state().level);
   return in;
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std] [--esbuild] [--tools] [--mapped].
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std [--level v3]] [--esbuild] [--tools] [--mapped].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
            missing in --std-bins is built (needs Go); what needs processes is left out (NOT_RUN); names are <release>_<goarch>/<package with _>.test, and <release>_darwin_<goarch> for macOS.
+           With --level v3: those that have code for AVX2, BMI2 and FMA, built with GOAMD64=v3, in <release>_amd64_v3.
 --esbuild  npm's esbuild of several Go releases: --version, a small file from standard input (minified, bundled) and one bundled from file to file
            must be what the native run (amd64) or the same release's amd64 (arm64) gives. What is missing in --esbuild-bins is fetched
            with npm; names are <version>_<goarch>, and <version>_darwin_<goarch> for some that are built for macOS.
@@ -28,6 +29,10 @@ RELEASES = "1.13.15 1.17.13 1.20.7 1.23.12 1.27.4".split()
 PACKAGES = ("strconv math math/bits sort strings bytes unicode/utf8 sync/atomic container/heap hash/crc32 crypto/sha256 "
             "crypto/aes").split()
 SYSTEM_PACKAGES = "io bufio regexp encoding/json sync time".split()  # they ask the system for more: of the releases that are run for macOS too
+V3_RELEASES = "1.20.7 1.27.4".split()
+V3_PACKAGES = ("bytes strings math math/big math/bits strconv sort hash/adler32 hash/crc32 hash/crc64 hash/fnv hash/maphash encoding/base64 encoding/hex encoding/binary "
+               "crypto/aes crypto/cipher crypto/des crypto/ecdh crypto/ecdsa crypto/ed25519 crypto/elliptic crypto/hmac crypto/md5 crypto/rand crypto/rc4 crypto/rsa "
+               "crypto/sha1 crypto/sha256 crypto/sha512 crypto/subtle crypto/dsa").split()
 OS_RELEASE = "1.20.7"  # whose package os is tested in part
 # What cannot pass on any system here, and why. Linux and macOS differ in none of these.
 PROCESS, HOST = "starts processes, of which a guest has none", "looks at /etc, /bin, FIFOs or a terminal of the host, which a guest does not have"
@@ -64,6 +69,14 @@ def go(release, *args, **more):
 
 
 def std_jobs(args):
+    if args.level:
+        for release in V3_RELEASES:
+            goroot = pathlib.Path(go(release, "env", "GOROOT"))
+            for package in V3_PACKAGES:
+                path = pathlib.Path(args.std_bins) / (release + "_amd64_" + args.level) / (package.replace("/", "_") + ".test")
+                if args.only in str(path):
+                    yield "std %s amd64 %s %s" % (release, args.level, package), std, (args, release, "linux/amd64", package, path, goroot)
+        return
     for release in RELEASES:
         goroot = pathlib.Path(go(release, "env", "GOROOT"))
         targets = ["linux/amd64", "linux/arm64"]
@@ -82,10 +95,11 @@ def std(args, release, target, package, path, goroot):
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         goos, goarch = target.split("/")
-        go(release, "test", "-c", "-o", str(path), package, GOOS=goos, GOARCH=goarch)
+        go(release, "test", "-c", "-o", str(path), package, GOOS=goos, GOARCH=goarch, **({"GOAMD64": args.level} if args.level else {}))
     source = goroot / "src" / package
     grants = [word for folder in [source, *(goroot / r for r in READS.get(package, []))] for word in ("--allow-read", str(folder))]
-    command = [args.program, "run", *grants, "--cwd", str(source), str(path)]
+    level = ["--cpu", args.level] if args.level else []  # older releases' test binaries do not say what they were built for
+    command = [args.program, "run", *level, *grants, "--cwd", str(source), str(path)]
 
     def tested(*flags):
         done = subprocess.run([*command, *flags], capture_output=True, timeout=args.seconds, stdin=subprocess.DEVNULL)
@@ -303,6 +317,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
     parser.add_argument("--std", action="store_true")
+    parser.add_argument("--level", choices=["v3"], help="of --std: built for this level of amd64")
     parser.add_argument("--esbuild", action="store_true")
     parser.add_argument("--tools", action="store_true")
     parser.add_argument("--mapped", action="store_true")

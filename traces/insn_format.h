@@ -47,18 +47,22 @@ enum class Record : uint8_t {
 
 // Registers as the format numbers them.
 enum Register : uint8_t {
-  kInteger = 0,        // 0…31: isa::Reg
-  kPc = 32,            // RIP, PC
-  kFlags = 33,         // EFLAGS, NZCV
-  kThread = 34,        // FS base, TPIDR_EL0
-  kThread2 = 35,       // GS base, TPIDRRO_EL0
-  kFloat = 36,         // MXCSR, FPCR
-  kFloatStatus = 37,   // FPSR
-  kMonitor = 38,       // of LDXR: address,
-  kMonitorBytes = 39,  // and bytes
-  kVector = 40,        // 40 + 2i: the low half of vector register i, 41 + 2i: the high one
-  kRegisters = 104,
+  kInteger = 0,         // 0…31: isa::Reg
+  kPc = 32,             // RIP, PC
+  kFlags = 33,          // EFLAGS, NZCV
+  kThread = 34,         // FS base, TPIDR_EL0
+  kThread2 = 35,        // GS base, TPIDRRO_EL0
+  kFloat = 36,          // MXCSR, FPCR
+  kFloatStatus = 37,    // FPSR
+  kMonitor = 38,        // of LDXR: address,
+  kMonitorBytes = 39,   // and bytes
+  kVector = 40,         // 40 + 2i: the low half of vector register i, 41 + 2i: the high one
+  kX87 = 104,           // 104…111: significands
+  kX87Exponents = 112,  // 112, 113: exponents and signs, 16 bits each
+  kX87Words = 114,      // control, status, which are full, at 32, 16, 0: what differs from kX87Reset
+  kRegisters = 115,
 };
+inline constexpr uint64_t kX87Reset = uint64_t{0x37f} << 32;
 using Registers = std::array<uint64_t, kRegisters>;
 
 Registers registers_of(isa::Isa isa, const isa::CpuState& cpu);

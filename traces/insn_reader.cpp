@@ -309,6 +309,7 @@ InsnTrace::InsnTrace(const std::string& path) : file_(path) {
   engine_ = std::make_unique<emu::Engine>(isa_, cpu_);
   engine_->use_host_code("auto");
   state_.isa = isa_;
+  state_.level = cpu_.level;
   state_.os = emu::make_os(os, isa_);
 }
 
@@ -442,7 +443,7 @@ void InsnTrace::execute(emu::Position limit) {
       uint8_t bytes[16] = {};
       const unsigned n = state_.memory.fetch(cpu.pc, bytes, isa::longest(isa_));
       isa::Lifted in;
-      isa::lift(isa_, {bytes, n}, cpu.pc, in);
+      isa::lift(isa_, {bytes, n}, cpu.pc, in, state_.level);
       emu::MemoryBus bus(state_.memory);
       exit.outcome = isa::evaluate(in, cpu, bus, cpu_, state_.position);
       exit.kind = exit.outcome.kind == isa::Outcome::Fault ? emu::RunExit::Fault : emu::RunExit::Budget;

@@ -35,6 +35,9 @@ unsigned integers(isa::Isa isa) { return isa == isa::Isa::arm64 ? 32 : 16; }
 std::string insn_register_name(isa::Isa isa, uint8_t n) {
   const bool arm = isa == isa::Isa::arm64;
   if (n < insn::kPc) return register_name(isa, n);
+  if (n == insn::kX87Words) return "x87 words";
+  if (n >= insn::kX87Exponents) return fmt::format("x87 exponents {}", n - insn::kX87Exponents);
+  if (n >= insn::kX87) return fmt::format("x87 R{}", n - insn::kX87);
   if (n >= insn::kVector)
     return fmt::format("{}.{}", vector_name(isa, (n - insn::kVector) / 2), (n - insn::kVector) % 2 ? "hi" : "lo");
   static constexpr const char* kNames[][2] = {

@@ -25,7 +25,10 @@ Registers registers_of(isa::Isa isa, const isa::CpuState& c) {
   out[kThread] = c.r[isa::kFsBase], out[kThread2] = c.r[isa::kGsBase];
   out[kFloat] = arm ? c.fpcr : c.mxcsr, out[kFloatStatus] = c.fpsr;
   out[kMonitor] = c.monitor.address, out[kMonitorBytes] = c.monitor.size;
-  for (unsigned i = 0; i < integers; ++i) out[kVector + 2 * i] = c.v[i].lo, out[kVector + 2 * i + 1] = c.v[i].hi;
+  for (unsigned i = 0; i < 32; ++i) out[kVector + 2 * i] = c.v[i].lo, out[kVector + 2 * i + 1] = c.v[i].hi;
+  std::copy_n(c.x87.significand.begin(), 8, out.begin() + kX87);
+  std::memcpy(&out[kX87Exponents], c.x87.exponent.data(), 16);
+  out[kX87Words] = kX87Reset ^ (uint64_t{c.x87.control} << 32 | uint64_t{c.x87.status} << 16 | c.x87.full);
   return out;
 }
 
@@ -38,7 +41,12 @@ void set_registers(isa::Isa isa, const Registers& from, isa::CpuState& c) {
   c.r[isa::kFsBase] = from[kThread], c.r[isa::kGsBase] = from[kThread2];
   (arm ? c.fpcr : c.mxcsr) = static_cast<uint32_t>(from[kFloat]), c.fpsr = static_cast<uint32_t>(from[kFloatStatus]);
   c.monitor = {from[kMonitor], static_cast<uint8_t>(from[kMonitorBytes])};
-  for (unsigned i = 0; i < integers; ++i) c.v[i].lo = from[kVector + 2 * i], c.v[i].hi = from[kVector + 2 * i + 1];
+  for (unsigned i = 0; i < 32; ++i) c.v[i].lo = from[kVector + 2 * i], c.v[i].hi = from[kVector + 2 * i + 1];
+  std::copy_n(from.begin() + kX87, 8, c.x87.significand.begin());
+  std::memcpy(c.x87.exponent.data(), &from[kX87Exponents], 16);
+  const uint64_t words = kX87Reset ^ from[kX87Words];
+  c.x87.control = static_cast<uint16_t>(words >> 32), c.x87.status = static_cast<uint16_t>(words >> 16);
+  c.x87.full = static_cast<uint8_t>(words);
 }
 
 }  // namespace insn

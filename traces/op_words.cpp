@@ -57,12 +57,16 @@ struct Unary {
 };
 constexpr Unary kUnary[] = {
     {Op::Clz, "leading zeros of"},
+    {Op::Ctz, "trailing zeros of"},
     {Op::Cls, "leading sign bits of"},
     {Op::Rbit, "bits reversed of"},
     {Op::Bswap, "bytes reversed of"},
     {Op::Rev16, "bytes reversed in each half-word of"},
     {Op::Rev32, "bytes reversed in each word of"},
     {Op::Popcnt, "number of ones in"},
+    {Op::Blsi, "lowest one alone of"},
+    {Op::Blsmsk, "all up to the lowest one of"},
+    {Op::Blsr, "without its lowest one:"},
     {Op::Bsf, "lowest one of"},
     {Op::Bsr, "highest one of"},
 };
@@ -203,7 +207,8 @@ std::string register_name(isa::Isa isa, Reg r) {
 }
 
 std::string vector_name(isa::Isa isa, isa::VReg v) {
-  return fmt::format("{}{}", isa == isa::Isa::x86_64 ? "X" : "V", v);
+  if (isa != isa::Isa::x86_64) return fmt::format("V{}", v);
+  return v < isa::kUpper ? fmt::format("X{}", v) : fmt::format("Y{}.hi", v - isa::kUpper);
 }
 
 // --- operands ---
@@ -456,6 +461,33 @@ void OpWords::memory(const Uop& u, const isa::CpuState& s, Spoken& out) const {
   }
 }
 
+void OpWords::masked(const Uop& u, const isa::CpuState& s, Spoken& out) const {
+  const std::string lanes = fmt::format("lanes of {}", memory_place(u.mem)),
+                    mask = ", as " + vexpr(u.b).str() + " says";
+  out.address = address(u.mem, s);
+  out.bytes = u.width;
+  if (u.op == Op::StoreMasked) {
+    out.writes = true;
+    out.place = lanes;
+    out.how = Expr::other(vexpr(u.a).str() + mask);
+    return;
+  }
+  out.vector_result = true;
+  out.how = Expr::other((u.op == Op::Gather ? lanes + " + " + vexpr(u.a).str() : lanes) + mask);
+}
+
+void OpWords::area(const Uop& u, const isa::CpuState& s, Spoken& out) const {
+  out.address = address(u.mem, s);
+  out.bytes = u.imm2;
+  out.place = fmt::format("{} ({} bytes)", memory_place(u.mem), u.imm2);
+  if (u.op == Op::LoadArea) {
+    out.note = "the processor's state is taken from " + out.place;
+    return;
+  }
+  out.writes = true;
+  out.how = Expr::other("the processor's state");
+}
+
 void OpWords::strings(const Uop& u, const isa::CpuState& s, Spoken& out) const {
   const std::string size = u.width == 1 ? "1 byte" : fmt::format("{} bytes", u.width);
   if (u.rep && s.r[isa::kRcx] == 0) {
@@ -616,6 +648,8 @@ OpWords::Spoken OpWords::say(const Uop& u, const isa::CpuState& s) const {
     case OpGroup::Lea: lea(u, out); break;
     case OpGroup::Memory:
     case OpGroup::Exclusive: memory(u, s, out); break;
+    case OpGroup::Masked: masked(u, s, out); break;
+    case OpGroup::Area: area(u, s, out); break;
     case OpGroup::String: strings(u, s, out); break;
     case OpGroup::Flags:
     case OpGroup::Machine:

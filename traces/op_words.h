@@ -49,6 +49,8 @@ class OpWords {
   void bits(const isa::Uop& u, Spoken& out) const;
   void select(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
   void memory(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
+  void masked(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
+  void area(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
   void strings(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
   void machine(const isa::Uop& u, const isa::CpuState& s, Spoken& out) const;
   void vectors(const isa::Uop& u, Spoken& out) const;

@@ -64,7 +64,7 @@ class Aside final : public isa::Bus {
 bool lift_at(const emu::MachineState& s, Prediction& e) {
   unsigned n = isa::longest(s.isa);
   while (n > 0 && !s.memory.peek(e.pc, e.bytes, n)) --n;
-  isa::lift(s.isa, {e.bytes, n}, e.pc, e.in);
+  isa::lift(s.isa, {e.bytes, n}, e.pc, e.in, s.level);
   return e.in.fault == isa::Fault::None;
 }
 

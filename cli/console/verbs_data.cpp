@@ -12,6 +12,14 @@
 namespace deferscope::cli {
 namespace {
 
+void say_x87(Console& c, const isa::X87& x) {
+  if (x == isa::X87{}) return;
+  c.say(fmt::format("  x87 control {:#06x} status {:#06x}", x.control, x.status));
+  for (unsigned i = 0; i < 8; ++i)
+    if (const unsigned r = (x.top() + i) % 8; x.full >> r & 1)
+      c.say(fmt::format("  ST({}) 0x{:04x}{:016x}", i, x.exponent[r], x.significand[r]));
+}
+
 void regs(Console& c, const std::string& a) {
   const bool x86 = c.session.reader().amd64();
   const isa::Isa isa = c.session.time().state().isa;
@@ -39,8 +47,16 @@ void regs(Console& c, const std::string& a) {
     c.say(fmt::format("  flags N {} Z {} C {} V {}", bit(isa::flag::N), bit(isa::flag::Z), bit(isa::flag::C),
                       bit(isa::flag::V)));
   if (a.empty()) return;
-  for (isa::VReg v = 0; v < (x86 ? 16 : 32); ++v)
-    c.say(fmt::format("  {:>4} 0x{:016x}{:016x}", traces::vector_name(isa, v), cpu.v[v].hi, cpu.v[v].lo));
+  const bool wide = c.session.reader().state().level == isa::Level::v3;
+  for (isa::VReg v = 0; v < (x86 ? 16 : 32); ++v) {
+    const isa::Vec &low = cpu.v[v], &high = cpu.v[v + (x86 ? isa::kUpper : 0)];
+    if (wide)
+      c.say(fmt::format("  {:>4} 0x{:016x}{:016x}{:016x}{:016x}", fmt::format("Y{}", v), high.hi, high.lo, low.hi,
+                        low.lo));
+    else
+      c.say(fmt::format("  {:>4} 0x{:016x}{:016x}", traces::vector_name(isa, v), low.hi, low.lo));
+  }
+  say_x87(c, cpu.x87);
 }
 
 // set REG VALUE, set *ADDR VALUE, set *(*uint32)(ADDR) VALUE, set VARIABLE VALUE, with or without '='; gdb's "set var".

@@ -16,11 +16,17 @@ constexpr size_t kX29 = 29;
 struct Parts {
   size_t mcontext, mcontext_size, siginfo, ucontext, size;
 };
-constexpr Parts kAmd64{0, amd64_mcontext::kSize, amd64_mcontext::kSize, amd64_mcontext::kSize + siginfo::kSize,
-                       amd64_mcontext::kSize + siginfo::kSize + ucontext::kSize};
+constexpr Parts amd64_parts(size_t mcontext) {
+  return {0, mcontext, mcontext, mcontext + siginfo::kSize, mcontext + siginfo::kSize + ucontext::kSize};
+}
+constexpr Parts kAmd64 = amd64_parts(amd64_mcontext::kSize), kAmd64Avx = amd64_parts(amd64_mcontext::kAvxSize);
 constexpr Parts kArm64{siginfo::kSize + ucontext::kSize, arm64_mcontext::kSize, 0, siginfo::kSize,
                        siginfo::kSize + ucontext::kSize + arm64_mcontext::kSize};
-constexpr size_t kMaxFrame = std::max(kAmd64.size, kArm64.size);
+constexpr size_t kMaxFrame = std::max(kAmd64Avx.size, kArm64.size);
+
+const Parts& parts_of(FrameKind kind) {
+  return kind == FrameKind::amd64 ? kAmd64 : kind == FrameKind::amd64_avx ? kAmd64Avx : kArm64;
+}
 
 template <class Mcontext>
 void put_mcontext(uint8_t* at, const isa::CpuState& cpu, const FrameContext& f) {
@@ -77,16 +83,18 @@ std::array<uint8_t, siginfo::kSize> siginfo_bytes(const Signal& info, uint64_t p
   return out;
 }
 
-bool push_frame(Memory& memory, isa::CpuState& cpu, const FrameContext& f, bool amd64) {
-  const Parts& parts = amd64 ? kAmd64 : kArm64;
+bool push_frame(Memory& memory, isa::CpuState& cpu, const FrameContext& f, FrameKind kind) {
+  const Parts& parts = parts_of(kind);
+  const bool amd64 = kind != FrameKind::arm64;
   const uint64_t frame = (f.stack - kRedZone - parts.size) & ~uint64_t{15};
   std::array<uint8_t, kMaxFrame + 8> bytes{};  // the return address in front
   put_at<uint64_t>(bytes.data(), 0, f.returns_to);
   uint8_t* at = bytes.data() + 8;
-  if (amd64)
-    put_mcontext<Amd64Mcontext>(at + parts.mcontext, cpu, f);
-  else
-    put_mcontext<Arm64Mcontext>(at + parts.mcontext, cpu, f);
+  switch (kind) {
+    case FrameKind::amd64: put_mcontext<Amd64Mcontext>(at + parts.mcontext, cpu, f); break;
+    case FrameKind::amd64_avx: put_mcontext<Amd64AvxMcontext>(at + parts.mcontext, cpu, f); break;
+    case FrameKind::arm64: put_mcontext<Arm64Mcontext>(at + parts.mcontext, cpu, f); break;
+  }
   const auto info = siginfo_bytes(f.info, cpu.pc);
   std::memcpy(at + parts.siginfo, info.data(), info.size());
   put_ucontext(at + parts.ucontext, f, frame, parts);
@@ -96,16 +104,19 @@ bool push_frame(Memory& memory, isa::CpuState& cpu, const FrameContext& f, bool 
   return true;
 }
 
-bool pop_frame(Memory& memory, isa::CpuState& cpu, FrameReturn& out, bool amd64) {
-  const Parts& parts = amd64 ? kAmd64 : kArm64;
-  const uint64_t frame = cpu.r[amd64 ? isa::kRsp : isa::kSp];
+bool pop_frame(Memory& memory, isa::CpuState& cpu, FrameReturn& out, FrameKind kind) {
+  const Parts& parts = parts_of(kind);
+  const uint64_t frame = cpu.r[kind == FrameKind::arm64 ? isa::kSp : isa::kRsp];
   std::array<uint8_t, ucontext::kSize> uc;
   if (!memory.read(frame + parts.ucontext, uc.data(), uc.size())) return false;
   const auto mcontext = get_at<uint64_t>(uc.data(), ucontext::kMcontext);
   out.onstack = get_at<int32_t>(uc.data(), ucontext::kOnstack) & 1;
   out.mask = get_at<uint32_t>(uc.data(), ucontext::kMask);
-  return amd64 ? take_mcontext<Amd64Mcontext>(memory, cpu, mcontext)
-               : take_mcontext<Arm64Mcontext>(memory, cpu, mcontext);
+  switch (kind) {
+    case FrameKind::amd64: return take_mcontext<Amd64Mcontext>(memory, cpu, mcontext);
+    case FrameKind::amd64_avx: return take_mcontext<Amd64AvxMcontext>(memory, cpu, mcontext);
+    default: return take_mcontext<Arm64Mcontext>(memory, cpu, mcontext);
+  }
 }
 
 }  // namespace deferscope::emu::darwin

@@ -33,6 +33,8 @@ namespace amd64_mcontext {
 inline constexpr size_t kTrapno = 0, kErr = 4, kFaultvaddr = 8, kRegs = 16, kRip = 144, kRflags = 152, kCs = 160,
                         kFloat = 184, kFcw = kFloat + 8, kMxcsr = kFloat + 32, kMxcsrMask = kFloat + 36,
                         kXmm = kFloat + 168, kSize = 712;
+// With AVX (x86_avx_state64) the upper halves of YMM stand behind it.
+inline constexpr size_t kYmm = kFloat + 588, kAvxSize = 1032;
 }  // namespace amd64_mcontext
 namespace arm64_mcontext {
 // XNU's vectors are 16-aligned, so that it has 8 bytes behind fpcr that Go's struct has not.
@@ -59,17 +61,23 @@ struct FrameReturn {
   uint32_t mask = 0;
 };
 
+// What the processor has decides what a frame keeps.
+enum class FrameKind : uint8_t { amd64, amd64_avx, arm64 };
+
 // Builds the frame and sets `cpu` to the handler. False: the stack cannot be written, nothing changed in cpu.
-bool push_frame(Memory& memory, isa::CpuState& cpu, const FrameContext& f, bool amd64);
+bool push_frame(Memory& memory, isa::CpuState& cpu, const FrameContext& f, FrameKind kind);
 // The frame that the stack pointer stands on when a handler has returned. False: it cannot be read.
-bool pop_frame(Memory& memory, isa::CpuState& cpu, FrameReturn& out, bool amd64);
+bool pop_frame(Memory& memory, isa::CpuState& cpu, FrameReturn& out, FrameKind kind);
 
 // An mcontext's bytes from and to the registers.
 using Amd64Mcontext = std::array<uint8_t, amd64_mcontext::kSize>;
+using Amd64AvxMcontext = std::array<uint8_t, amd64_mcontext::kAvxSize>;
 using Arm64Mcontext = std::array<uint8_t, arm64_mcontext::kSize>;
 void fill_mcontext(Amd64Mcontext& mc, const isa::CpuState& cpu, const FrameContext& f);
+void fill_mcontext(Amd64AvxMcontext& mc, const isa::CpuState& cpu, const FrameContext& f);
 void fill_mcontext(Arm64Mcontext& mc, const isa::CpuState& cpu, const FrameContext& f);
 void restore_mcontext(isa::CpuState& cpu, const Amd64Mcontext& mc);
+void restore_mcontext(isa::CpuState& cpu, const Amd64AvxMcontext& mc);
 void restore_mcontext(isa::CpuState& cpu, const Arm64Mcontext& mc);
 
 template <class T>

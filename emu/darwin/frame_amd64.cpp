@@ -1,15 +1,18 @@
 // x86-64's struct mcontext64: exception state, thread state, float state (osfmk/mach/i386/_structs.h).
+#include <algorithm>
+
 #include "emu/darwin/frame.h"
+#include "isa/x86_64/fpu_area.h"
 
 namespace deferscope::emu::darwin {
 namespace {
 
 using namespace amd64_mcontext;
+namespace fpu = isa::x86_64;
 // The order of struct x86_thread_state64's first 16 words.
 constexpr isa::Reg kOrder[16] = {isa::kRax, isa::kRbx, isa::kRcx, isa::kRdx, isa::kRdi, isa::kRsi, isa::kRbp, isa::kRsp,
                                  8,         9,         10,        11,        12,        13,        14,        15};
 constexpr uint64_t kUserCs = 0x2b;  // USER64_CS
-constexpr uint32_t kMxcsrBits = 0xffff;
 
 }  // namespace
 
@@ -22,13 +25,17 @@ void fill_mcontext(Amd64Mcontext& mc, const isa::CpuState& cpu, const FrameConte
   put_at<uint64_t>(at, kRip, cpu.pc);
   put_at<uint64_t>(at, kRflags, cpu.eflags());
   put_at<uint64_t>(at, kCs, kUserCs);
-  put_at<uint16_t>(at, kFcw, 0x37f);  // x87 control word at reset; the stack is empty
-  put_at<uint32_t>(at, kMxcsr, cpu.mxcsr);
-  put_at<uint32_t>(at, kMxcsrMask, kMxcsrBits);
-  for (size_t i = 0; i < 16; ++i) {
-    put_at<uint64_t>(at, kXmm + 16 * i, cpu.v[i].lo);
-    put_at<uint64_t>(at, kXmm + 16 * i + 8, cpu.v[i].hi);
-  }
+  // Behind two reserved words the float state is FXSAVE's image.
+  fpu::put_x87(at + kFcw, cpu.x87);
+  fpu::put_mxcsr(at + kFcw, cpu);
+  fpu::put_xmm(at + kFcw, cpu);
+}
+
+void fill_mcontext(Amd64AvxMcontext& mc, const isa::CpuState& cpu, const FrameContext& f) {
+  Amd64Mcontext base{};
+  fill_mcontext(base, cpu, f);
+  std::copy(base.begin(), base.end(), mc.begin());
+  std::memcpy(mc.data() + kYmm, &cpu.v[isa::kUpper], 256);
 }
 
 void restore_mcontext(isa::CpuState& cpu, const Amd64Mcontext& mc) {
@@ -36,10 +43,19 @@ void restore_mcontext(isa::CpuState& cpu, const Amd64Mcontext& mc) {
   for (size_t i = 0; i < 16; ++i) cpu.r[kOrder[i]] = get_at<uint64_t>(at, kRegs + 8 * i);
   cpu.pc = get_at<uint64_t>(at, kRip);
   cpu.set_eflags(get_at<uint64_t>(at, kRflags));
-  cpu.mxcsr = get_at<uint32_t>(at, kMxcsr) & kMxcsrBits;
-  for (size_t i = 0; i < 16; ++i)
-    cpu.v[i] = isa::Vec{get_at<uint64_t>(at, kXmm + 16 * i), get_at<uint64_t>(at, kXmm + 16 * i + 8)};
+  cpu.x87 = fpu::get_x87(at + kFcw);
+  cpu.mxcsr = fpu::get_mxcsr(at + kFcw) & fpu::kMxcsrBits;
+  fpu::get_xmm(at + kFcw, cpu);
   cpu.monitor = {};
+}
+
+void restore_mcontext(isa::CpuState& cpu, const Amd64AvxMcontext& mc) {
+  Amd64Mcontext base;
+  std::copy_n(mc.begin(), base.size(), base.begin());
+  restore_mcontext(cpu, base);
+  for (size_t i = 0; i < 16; ++i)
+    cpu.v[isa::kUpper + i] = {get_at<uint64_t>(mc.data(), kYmm + 16 * i),
+                              get_at<uint64_t>(mc.data(), kYmm + 16 * i + 8)};
 }
 
 }  // namespace deferscope::emu::darwin

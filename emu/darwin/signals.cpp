@@ -12,6 +12,11 @@ namespace {
 
 using sig::bit;
 
+FrameKind frame_kind(const MachineState& m) {
+  if (m.isa == isa::Isa::arm64) return FrameKind::arm64;
+  return m.level == isa::Level::v3 ? FrameKind::amd64_avx : FrameKind::amd64;
+}
+
 // si_code of a signal that somebody sent: 0, whatever headers say of SI_USER, but what the sendsig() of each
 // instruction set says of these.
 struct SentCode {
@@ -81,7 +86,7 @@ void enter(posix::State& shared, MachineState& m, size_t index, const Signal& in
   }
   t.saved_mask.reset();
   t.resume_by = kNever;
-  if (!push_frame(m.memory, thread.cpu, f, s.amd64())) return lose_stack(m);
+  if (!push_frame(m.memory, thread.cpu, f, frame_kind(m))) return lose_stack(m);
   t.mask |= action.mask | (action.flags & sig::kNodefer ? 0 : bit(info.signo));
   t.mask &= ~kSignalRules.unblockable;
 }
@@ -107,7 +112,7 @@ const SignalRules kSignalRules = {
 
 void return_from_signal(State& s, MachineState& m) {
   FrameReturn f;
-  if (!pop_frame(m.memory, m.cpu(), f, s.amd64())) return lose_stack(m);
+  if (!pop_frame(m.memory, m.cpu(), f, frame_kind(m))) return lose_stack(m);
   s.threads.at(m.thread().tid).mask = f.mask & ~kSignalRules.unblockable;
   int32_t& flags = s.extras.at(m.thread().tid).altstack.flags;
   flags = f.onstack ? flags | sig::kSsOnstack : flags & ~sig::kSsOnstack;

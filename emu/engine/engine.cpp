@@ -24,7 +24,7 @@ Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
       max_block_(std::clamp(max_block, 1u, 64u)),
       blocks_(std::make_unique<Cache>(max_block_, kBlockBytes)),
       single_(std::make_unique<Cache>(1, kSingleBytes)),
-      translator_(std::make_unique<Translator>(isa)),
+      translator_(std::make_unique<Translator>(isa, model.level)),
       slots_(std::make_unique<SlotMaker>()) {}
 
 Engine::~Engine() = default;
@@ -135,11 +135,12 @@ bool Engine::Context::careful_uop(const isa::Uop& u) const {
   const isa::OpTraits& t = isa::traits(u.op);
   if (t.group == isa::OpGroup::String)
     return careful(r[isa::kRdi], u.width) || careful(r[isa::kRsi] + r[u.mem.seg], u.width);
+  if (u.op == isa::Op::Gather) return memory->any_watched();
   if (t.touch == isa::Touch::None) return false;
   const uint64_t at =
       r[u.mem.base] + (r[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + r[u.mem.seg];
   const unsigned bytes = t.bytes(u);
-  return careful(t.times ? at : at & ~uint64_t{bytes - 1}, bytes);
+  return careful(u.op == isa::Op::ZeroLine ? at & ~uint64_t{63} : at, bytes);
 }
 
 isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {

@@ -90,7 +90,7 @@ bool Translator::gather(Memory& memory, unsigned limit, const Interests& interes
     if (ir_.count > 0 && (interests.hooks.count(here) || offset > 2000)) break;
     if (ir_.count > 0 && interests.host_calls && interests.host_calls(here)) break;
     const unsigned have = fetcher.fetch(here, want);
-    isa::lift(ir_.isa, {fetcher.bytes(), have}, here, in_);
+    isa::lift(ir_.isa, {fetcher.bytes(), have}, here, in_, level_);
     if (in_.fault != isa::Fault::None) {
       if (ir_.count > 0) break;
       bad_fetch(in_.fault, have);

@@ -22,7 +22,7 @@ struct Interests {
 // One for all blocks of an engine, so that its vectors are made once.
 class Translator {
  public:
-  explicit Translator(isa::Isa isa) { ir_.isa = isa; }
+  Translator(isa::Isa isa, isa::Level level) : level_(level) { ir_.isa = isa; }
   // The run at `pc`, at most `limit` instructions of it. Valid until the next call. Its pages are marked as code, also
   // one from which nothing could be fetched.
   BlockIr& run(uint64_t pc, Memory& memory, unsigned limit, const Interests& interests);
@@ -37,6 +37,7 @@ class Translator {
   void observe_access(const IrItem& it);
   IrItem& insert(IrItem::Kind kind, const IrItem& before);
 
+  isa::Level level_;
   BlockIr ir_;
   isa::Lifted in_;
   std::vector<IrItem> ops_;  // while observers and marks are woven in: the block without them

@@ -21,6 +21,7 @@ struct FrameContext {
   uint64_t mask = 0;  // uc_sigmask
   uint64_t trapno = 0, error_code = 0, fault_address = 0;
   uint64_t trampoline = 0;  // arm64
+  bool avx = false;         // amd64: the processor has it, and frames keep it
 };
 // What rt_sigreturn puts back besides the registers.
 struct FrameReturn {
@@ -32,7 +33,7 @@ struct FrameReturn {
 bool push_frame_amd64(Memory& memory, isa::CpuState& cpu, const FrameContext& f);
 bool push_frame_arm64(Memory& memory, isa::CpuState& cpu, const FrameContext& f);
 // The frame that `cpu`'s stack pointer stands on (amd64: behind pretcode). False: it cannot be read or is malformed.
-bool pop_frame_amd64(Memory& memory, isa::CpuState& cpu, FrameReturn& out);
+bool pop_frame_amd64(Memory& memory, isa::CpuState& cpu, bool avx, FrameReturn& out);
 bool pop_frame_arm64(Memory& memory, isa::CpuState& cpu, FrameReturn& out);
 
 // Offsets and sizes of the frames, checked in tests against the system's headers.

@@ -91,6 +91,7 @@ void push_frame(posix::State& shared, MachineState& m, size_t index, const Signa
   f.error_code = extra.error_code;
   f.fault_address = extra.fault_address;
   f.trampoline = s.trampoline;
+  f.avx = m.level == isa::Level::v3;
   t.saved_mask.reset();
   t.resume_by = kNever;
   const bool ok = s.amd64() ? push_frame_amd64(m.memory, thread.cpu, f) : push_frame_arm64(m.memory, thread.cpu, f);
@@ -211,7 +212,8 @@ Result sys_sigaltstack(Call& c) {
 
 Result sys_rt_sigreturn(Call& c) {
   FrameReturn f;
-  const bool ok = c.s.amd64() ? pop_frame_amd64(c.memory(), c.cpu(), f) : pop_frame_arm64(c.memory(), c.cpu(), f);
+  const bool avx = c.m.level == isa::Level::v3;
+  const bool ok = c.s.amd64() ? pop_frame_amd64(c.memory(), c.cpu(), avx, f) : pop_frame_arm64(c.memory(), c.cpu(), f);
   if (!ok) {
     force_signal(c.s, c.m, c.index, Signal{sig::SEGV, sig::kSiKernel});
     return kNoResult;

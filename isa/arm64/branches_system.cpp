@@ -111,7 +111,10 @@ void MRS(Emit& e, Bit o, B3 op1, B4 n, B4 m, B3 op2, B5 t) {
 void MSR_reg(Emit& e, Bit o, B3 op1, B4 n, B4 m, B3 op2, B5 t) {
   system_register(e, false, sysreg_number(2 + o, op1, n, m, op2), t);
 }
-void DC_ZVA(Emit& e, B5 t) { e.op(Op::ZeroLine, 8).mem.base = src(t); }
+void DC_ZVA(Emit& e, B5 t) {
+  Uop& u = e.op(Op::ZeroLine, 8);
+  u.mem.base = src(t), u.imm2 = 64;
+}
 // Maintenance to the point where instructions and data meet: memory here is coherent.
 void CACHE_maintenance(Emit& e, B5) { e.op(Op::Nop, 8); }
 

@@ -150,7 +150,7 @@ VReg Builder::source_v(int i, unsigned bytes, bool align) {
   const Mem m = mem(i);
   const VReg t = vtemp();
   Uop& u = emit(Op::LoadV, bytes);
-  u.dst = t, u.mem = m, u.align16 = align && bytes == 16;
+  u.dst = t, u.mem = m, u.aligned = align && bytes == 16;
   return t;
 }
 

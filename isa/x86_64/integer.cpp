@@ -200,7 +200,7 @@ void cmpxchg_pair(Builder& b) {
   high.disp += w;
   if (w == 8) {  // misaligned: #GP before any #PF
     Uop& check = b.emit(Op::LoadV, 16);
-    check.dst = b.vtemp(), check.mem = low, check.align16 = true;
+    check.dst = b.vtemp(), check.mem = low, check.aligned = true;
   }
   const Reg t0 = b.temp(), t1 = b.temp(), d0 = b.temp(), d1 = b.temp();
   Uop& load0 = b.emit(Op::LoadRmw, w);

@@ -36,6 +36,17 @@ std::span<const Row> sse_float_rows();
 std::span<const Row> sse_convert_rows();
 std::span<const Row> sse_string_rows();
 std::span<const Row> crypto_rows();
+// Level v3. A row of VEX names a helper of the rows above, or a legacy mnemonic in param.
+std::span<const Row> bmi_rows();
+std::span<const Row> vex_rows();
+std::span<const Row> vex_move_rows();
+std::span<const Row> vex_lane_rows();
+std::span<const Row> fma_rows();
+// Of all levels
+std::span<const Row> x87_rows();
+std::span<const Row> fpu_state_rows();
+// The row of an instruction; its helper is found by find_helper().
+const Row* row_of(ZydisMnemonic mnemonic);
 
 // Helpers that lift functions choose themselves: no row has them.
 std::span<const Helper> move_helpers();

@@ -55,13 +55,13 @@ constexpr const Helper &kPut32 = kHelpers[1], &kPut64 = kHelpers[2], &kHighToLow
 void load_v(Builder& b, VReg dst, unsigned bytes, bool align) {
   const Mem m = b.mem(1);
   Uop& u = b.emit(Op::LoadV, bytes);
-  u.dst = dst, u.mem = m, u.align16 = align;
+  u.dst = dst, u.mem = m, u.aligned = align;
 }
 
 void store_v(Builder& b, VReg src, unsigned bytes, bool align) {
   const Mem m = b.mem(0);
   Uop& u = b.emit(Op::StoreV, bytes);
-  u.a = src, u.mem = m, u.align16 = align;
+  u.a = src, u.mem = m, u.aligned = align;
 }
 
 // The row's helper on registers: op0 = helper(op0, op1).

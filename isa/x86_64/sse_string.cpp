@@ -119,7 +119,8 @@ void lift_compare(Builder& b) {
   const VReg s = b.source_v(1, 16, false);
   Uop& u = b.emit(Op::Helper, 16);
   u.a = b.xmm(0), u.b = s, u.imm = b.imm(2) & 0xff, u.helper = b.helper;
-  u.imm2 = b.in.raw.rex.W;
+  const bool vex = b.in.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
+  u.imm2 = vex ? b.in.raw.vex.W : b.in.raw.rex.W;
 }
 
 constexpr uint64_t kLengths = 1u << kRax | 1u << kRdx, kIndex = 1u << kRcx;

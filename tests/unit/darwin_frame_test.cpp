@@ -139,7 +139,7 @@ TEST_P(DarwinFrameOf, IsWhatAHandlerSeesAndComesBack) {
     f.info = Signal{sig::SEGV, sig::kSegvMaperr, {0, 0x18}};
     f.handler = kHandler, f.returns_to = kBack, f.stack = sp, f.mask = 0x8000'0001, f.onstack = true;
     f.trapno = 14, f.error_code = 6, f.fault_address = 0x18;
-    ASSERT_TRUE(push_frame(memory, cpu, f, amd64));
+    ASSERT_TRUE(push_frame(memory, cpu, f, amd64 ? FrameKind::amd64 : FrameKind::arm64));
     const uint64_t now = cpu.r[amd64 ? isa::kRsp : isa::kSp];
     EXPECT_EQ(cpu.pc, kHandler);
     EXPECT_EQ(now % 16, amd64 ? 8u : 0u);
@@ -181,7 +181,7 @@ TEST_P(DarwinFrameOf, IsWhatAHandlerSeesAndComesBack) {
     cpu.r[amd64 ? isa::kRsp : isa::kSp] = amd64 ? now + 8 : now;  // the handler's return
     cpu.r[3] = 0, cpu.v[7] = {}, cpu.pc = kBack;
     FrameReturn r;
-    ASSERT_TRUE(pop_frame(memory, cpu, r, amd64));
+    ASSERT_TRUE(pop_frame(memory, cpu, r, amd64 ? FrameKind::amd64 : FrameKind::arm64));
     EXPECT_TRUE(r.onstack);
     EXPECT_EQ(r.mask, 0x8000'0001u);
     EXPECT_EQ(cpu.pc, before.pc);
@@ -205,10 +205,10 @@ TEST_P(DarwinFrameOf, WithoutRoomIsNone) {
     FrameContext f;
     f.info = Signal{sig::URG};
     f.stack = sp;
-    EXPECT_FALSE(push_frame(memory, cpu, f, amd64));
+    EXPECT_FALSE(push_frame(memory, cpu, f, amd64 ? FrameKind::amd64 : FrameKind::arm64));
     EXPECT_EQ(cpu.pc, 0x401234u);
     FrameReturn r;
-    EXPECT_FALSE(pop_frame(memory, cpu, r, amd64));
+    EXPECT_FALSE(pop_frame(memory, cpu, r, amd64 ? FrameKind::amd64 : FrameKind::arm64));
   }
 }
 

@@ -50,13 +50,28 @@ constexpr uint8_t kOften[] = {0x89, 0x8b, 0x8a, 0x88, 0x8d, 0x63, 0x01, 0x03, 0x
                               0x80, 0xc1, 0xd1, 0xd3, 0xf7, 0xf6, 0xff, 0xfe, 0xc7, 0xc6, 0x87, 0x86, 0x50, 0x58,
                               0x72, 0x74, 0x75, 0x77, 0x7c, 0x7f, 0xa4, 0xa5, 0xaa, 0xab, 0xb8, 0x98, 0x99};
 
-std::vector<uint8_t> x86_instruction(Random& r) {
+// VEX or x87
+void begin_v3(Random& r, std::vector<uint8_t>& code) {
+  if (r.one_in(6)) return code.push_back(static_cast<uint8_t>(0xd8 | r.below(8)));
+  if (r.one_in(3)) {
+    code.push_back(0xc5);
+  } else {
+    code.push_back(0xc4);
+    code.push_back(static_cast<uint8_t>((r.next() & 0xe0) | (1 + r.below(3))));
+  }
+  code.push_back(static_cast<uint8_t>(r.next()));
+}
+
+std::vector<uint8_t> x86_instruction(Random& r, isa::Level level) {
   for (;;) {
     std::vector<uint8_t> code;
+    const bool v3 = level == isa::Level::v3 && r.one_in(2);
+    if (v3) begin_v3(r, code);
     constexpr uint8_t kPrefixes[] = {0x66, 0xf2, 0xf3, 0x67, 0xf0};
-    while (r.one_in(3) && code.size() < 3) code.push_back(kPrefixes[r.below(5)]);
-    if (!r.one_in(3)) code.push_back(static_cast<uint8_t>(0x40 | r.below(16)));
-    if (r.one_in(2)) {
+    while (!v3 && r.one_in(3) && code.size() < 3) code.push_back(kPrefixes[r.below(5)]);
+    if (!v3 && !r.one_in(3)) code.push_back(static_cast<uint8_t>(0x40 | r.below(16)));
+    if (v3) {
+    } else if (r.one_in(2)) {
       code.push_back(kOften[r.below(std::size(kOften))]);
     } else {
       code.push_back(0x0f);
@@ -64,7 +79,7 @@ std::vector<uint8_t> x86_instruction(Random& r) {
     }
     while (code.size() < 15) code.push_back(static_cast<uint8_t>(r.one_in(3) ? r.below(16) : r.next()));
     isa::Lifted l;
-    isa::x86_64::lift(code.data(), code.size(), kCode, l);
+    isa::x86_64::lift(code.data(), code.size(), kCode, l, level);
     if (l.fault != isa::Fault::None) continue;
     const isa::Op last = l.count ? l.uops[l.count - 1].op : isa::Op::Nop;
     if (last == isa::Op::Syscall || last == isa::Op::Trap || last == isa::Op::LoadMxcsr) continue;
@@ -90,11 +105,11 @@ std::vector<uint8_t> arm64_instruction(Random& r) {
 }
 
 // Some instructions and a jump back to the first.
-std::vector<uint8_t> program(Random& r, isa::Isa isa) {
-  const bool x86 = isa == isa::Isa::x86_64;
+std::vector<uint8_t> program(Random& r, const isa::CpuModel& model) {
+  const bool x86 = model.isa == isa::Isa::x86_64;
   std::vector<uint8_t> code;
   for (unsigned n = 2 + r.below(7); n > 0; --n) {
-    const std::vector<uint8_t> one = x86 ? x86_instruction(r) : arm64_instruction(r);
+    const std::vector<uint8_t> one = x86 ? x86_instruction(r, model.level) : arm64_instruction(r);
     code.insert(code.end(), one.begin(), one.end());
   }
   const auto size = static_cast<int32_t>(code.size());
@@ -127,6 +142,11 @@ void randomise(Random& r, isa::Isa isa, isa::CpuState& s) {
   }
   for (auto& v : s.v) v = isa::Vec{r.next() >> r.below(64), r.one_in(2) ? r.next() : 0};
   for (unsigned i = 0; i < 8; ++i) s.v[r.below(16)].set<double>(0, static_cast<double>(r.below(100)) / 4);
+  for (unsigned i = 0; i < 8; ++i) {
+    s.x87.significand[i] = r.next() | uint64_t{1} << 63;
+    s.x87.exponent[i] = static_cast<uint16_t>(0x3fff - 30 + r.below(60));
+  }
+  s.x87.full = static_cast<uint8_t>(r.one_in(2) ? 0xff : r.next()), s.x87.set_top(r.below(8));
   s.set_flags(static_cast<uint32_t>(r.next()));
   if (isa == isa::Isa::x86_64) s.df = r.one_in(4);
   if (r.one_in(3)) s.mxcsr = 0x1f80 | (r.next() & 0xe040);  // rounding, flush to zero, denormals are zeros
@@ -159,7 +179,8 @@ struct Watcher final : emu::Observer {
 };
 
 // At most `budget` instructions by lift and evaluate; `pcs`: theirs.
-emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget, std::string& pcs) {
+emu::RunExit evaluated(const isa::CpuModel& model, Side& side, uint64_t budget, std::string& pcs) {
+  const isa::Isa isa = model.isa;
   emu::RunExit e;
   Log bus(side.memory);
   for (; e.executed < budget && e.kind == emu::RunExit::Budget; ++e.executed) {
@@ -168,8 +189,8 @@ emu::RunExit evaluated(isa::Isa isa, Side& side, uint64_t budget, std::string& p
     pcs += fmt::format(" {:x}", pc);
     const unsigned n = side.memory.fetch(pc, bytes, isa::longest(isa));
     isa::Lifted in;
-    isa::lift(isa, {bytes, n}, pc, in);
-    e.outcome = isa::evaluate(in, side.cpu, bus, isa::default_cpu_model(isa), e.executed);
+    isa::lift(isa, {bytes, n}, pc, in, model.level);
+    e.outcome = isa::evaluate(in, side.cpu, bus, model, e.executed);
     if (in.fault == isa::Fault::Page) e.outcome.address = pc + n;
     if (e.outcome.kind == isa::Outcome::Fault) e.kind = emu::RunExit::Fault;
     if (e.outcome.kind == isa::Outcome::Syscall) e.kind = emu::RunExit::Syscall;
@@ -186,6 +207,9 @@ std::string describe(const Side& s, const emu::RunExit& e) {
   for (unsigned r = 0; r < 36; ++r)
     if (r != isa::kSink) out += fmt::format("  r{} {:x}\n", r, s.cpu.r[r]);
   for (unsigned v = 0; v < 32; ++v) out += fmt::format("  v{} {:x}_{:x}\n", v, s.cpu.v[v].hi, s.cpu.v[v].lo);
+  for (unsigned i = 0; i < 8; ++i)
+    out += fmt::format("  x87 r{} {:x} {:x}\n", i, s.cpu.x87.exponent[i], s.cpu.x87.significand[i]);
+  out += fmt::format("  x87 {:x} {:x} {:x}\n", s.cpu.x87.control, s.cpu.x87.status, s.cpu.x87.full);
   return out;
 }
 
@@ -202,24 +226,34 @@ std::string difference(const std::string& a, const std::string& b) {
 }
 
 // With host code every block becomes it when it is entered first.
-class EngineRandom : public testing::TestWithParam<std::tuple<isa::Isa, bool>> {};
+struct Processor {
+  isa::Isa isa;
+  const char* model;
+};
+class EngineRandom : public testing::TestWithParam<std::tuple<Processor, bool>> {};
 INSTANTIATE_TEST_SUITE_P(BothIsas, EngineRandom,
-                         testing::Combine(testing::Values(isa::Isa::x86_64, isa::Isa::arm64), testing::Bool()),
+                         testing::Combine(testing::Values(Processor{isa::Isa::x86_64, "v2"},
+                                                          Processor{isa::Isa::arm64, "v8.1"},
+                                                          Processor{isa::Isa::x86_64, "v3"}),
+                                          testing::Bool()),
                          [](const auto& i) {
-                           return std::string(isa::to_string(std::get<0>(i.param))) +
+                           const Processor& p = std::get<0>(i.param);
+                           return std::string(isa::to_string(p.isa)) + (p.model == std::string("v3") ? "_v3" : "") +
                                   (std::get<1>(i.param) ? "_host" : "_slots");
                          });
 
 TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
-  const auto [isa, host_code] = GetParam();
+  const auto [processor, host_code] = GetParam();
+  const isa::Isa isa = processor.isa;
+  const isa::CpuModel& model = *isa::find_cpu_model(isa, processor.model);
   Random r(number_from("DEFERSCOPE_SEED", 1));
   unsigned failures = 0;
   for (unsigned i = number_from("DEFERSCOPE_CASES", 300); i > 0 && failures < 5; --i) {
-    const std::vector<uint8_t> code = program(r, isa);
-    emu::Engine engine(isa, isa::default_cpu_model(isa), 1 + r.below(64));
+    const std::vector<uint8_t> code = program(r, model);
+    emu::Engine engine(isa, model, 1 + r.below(64));
     if (host_code && !engine.use_host_code("jit")) GTEST_SKIP() << "no host code on this host";
     Side slow, fast, other;  // other: interpreted, watched too
-    emu::Engine interpreter(isa, isa::default_cpu_model(isa), 1 + r.below(64));
+    emu::Engine interpreter(isa, model, 1 + r.below(64));
     const bool watched = r.one_in(3);
     for (Side* s : {&slow, &fast, &other}) {
       s->memory.map(kCode, 0x1000, kRead | kExec);
@@ -240,7 +274,7 @@ TEST_P(EngineRandom, CodeAsTheEvaluatorDoes) {
       if (watched) engine.set_observer(&seen, pass % 2), interpreter.set_observer(&there, pass % 2);
       isa::fp_enter(slow.cpu, isa);
       const std::string want = describe(slow, [&] {
-        const emu::RunExit e = evaluated(isa, slow, budget, pcs);
+        const emu::RunExit e = evaluated(model, slow, budget, pcs);
         isa::fp_fold(slow.cpu, isa);
         isa::fp_leave();
         return e;

@@ -9,7 +9,8 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
 endif()
 
 deferscope_test(isa_x86_lift_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa_x86_lift_test.cpp LIBS deferscope_isa)
-set(isa_x86_host unit/isa_x86_host.cpp unit/isa_x86_integer_test.cpp unit/isa_x86_sse_test.cpp)
+set(isa_x86_host unit/isa_x86_host.cpp unit/isa_x86_integer_test.cpp unit/isa_x86_sse_test.cpp
+    unit/isa_x86_v3_test.cpp unit/isa_x86_x87_test.cpp)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   list(APPEND isa_x86_host unit/isa_x86_native.cpp unit/isa_x86_cases.cpp unit/isa_x86_compare.cpp)
 endif()

@@ -119,6 +119,43 @@ uint64_t random_address(Random& r) {
   }
 }
 
+// Registers of all kinds of values, the odd encodings too; exceptions masked, none pending.
+uint16_t random_exponent(Random& r) {
+  constexpr uint16_t kExponents[] = {0, 1, 2, 0x3fff, 0x3ffe, 0x4000, 0x403e, 0x7fff, 0x7ffe, 0x7ffd};
+  const uint16_t sign = r.one_in(2) ? 0x8000 : 0;
+  if (r.one_in(4)) return sign | pick(r, kExponents);
+  if (r.one_in(4)) return static_cast<uint16_t>(r.next());
+  return sign | static_cast<uint16_t>(0x3fff - 70 + r.below(140));
+}
+uint64_t random_significand(Random& r, uint16_t exponent) {
+  constexpr uint64_t kSignificands[] = {0,
+                                        uint64_t{1} << 63,
+                                        uint64_t{3} << 62,
+                                        ~uint64_t{0},
+                                        1,
+                                        (uint64_t{1} << 63) - 1,
+                                        (uint64_t{1} << 63) + 1,
+                                        0x8000000000000400,
+                                        0x8000008000000000,
+                                        0xfffffffffffff800};
+  uint64_t x = r.one_in(3) ? pick(r, kSignificands) : r.one_in(3) ? r.next() << r.below(64) : r.next();
+  if ((exponent & 0x7fff) != 0 && !r.one_in(20)) x |= uint64_t{1} << 63;
+  if ((exponent & 0x7fff) == 0 && !r.one_in(4)) x &= ~(uint64_t{1} << 63);
+  return x;
+}
+X87 random_x87(Random& r) {
+  X87 x;
+  for (size_t i = 0; i < 8; ++i) {
+    x.exponent[i] = random_exponent(r);
+    x.significand[i] = random_significand(r, x.exponent[i]);
+    if (i != 0 && r.one_in(6)) x.exponent[i] = x.exponent[i - 1], x.significand[i] = x.significand[i - 1];
+  }
+  x.control = static_cast<uint16_t>(0x7f | (r.one_in(2) ? 0x300 : r.next() & 0x300) | (r.next() & 0xc00));
+  x.status = static_cast<uint16_t>(r.next() & 0x7f7f & ~(r.one_in(4) ? 0u : 0x40u));
+  x.full = static_cast<uint8_t>(r.one_in(3) ? r.next() : 0xff);
+  return x;
+}
+
 class Generator {
  public:
   Generator(const Parsed& p, Random& r, ScratchBus& bus) : p_(p), r_(r), bus_(bus) {}
@@ -130,11 +167,18 @@ class Generator {
   ScratchBus& bus_;
   Case c_;
   bool narrow_ = false;  // address-size prefix
+  bool short_ = false;   // VEX in two bytes
+  unsigned vvvv_ = 0;    // VEX' second source
 
   bool needs(const char* what) const { return p_.has(what); }
+  void randomize_x87() { c_.state.x87 = random_x87(r_); }
+  void poke_environment(unsigned word);
+  void poke_image();
   void poke(uint64_t address, const void* p, size_t n);
   void modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after);
   unsigned address_register(unsigned reg, uint8_t rex);
+  void vector_indexed(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail);
+  std::vector<uint8_t> vex_prefix(uint8_t rex);
   void no_base(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail);
   void based(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail);
   void place(unsigned base, int index, unsigned scale, int64_t disp);
@@ -148,6 +192,32 @@ void Generator::poke(uint64_t address, const void* p, size_t n) {
   if (offset < kData || offset + n > kReadOnly || offset + n < offset) return;
   std::memcpy(scratch().base + offset, p, n);
   std::memcpy(&bus_.bytes[offset], p, n);
+}
+
+// Control, status and tags, in words of 2 or 4 bytes, and registers
+void Generator::poke_environment(unsigned word) {
+  const X87 x = random_x87(r_);
+  const auto tags = static_cast<uint16_t>(r_.next());
+  poke(c_.operand, &x.control, 2), poke(c_.operand + word, &x.status, 2), poke(c_.operand + 2 * word, &tags, 2);
+  for (unsigned i = 0; i < 8; ++i) {
+    poke(c_.operand + 7 * word + 10 * i, &x.significand[i], 8);
+    poke(c_.operand + 7 * word + 10 * i + 8, &x.exponent[i], 2);
+  }
+}
+
+// What FXSAVE or XSAVE leaves, now and then with something that #GPs
+void Generator::poke_image() {
+  const CpuState s = random_state(r_);
+  const X87 x = random_x87(r_);
+  uint8_t image[832] = {};
+  const auto put = [&](size_t at, const void* from, size_t n) { std::memcpy(image + at, from, n); };
+  put(0, &x.control, 2), put(2, &x.status, 2), put(4, &x.full, 1);
+  for (size_t i = 0; i < 8; ++i) put(32 + 16 * i, &x.significand[i], 8), put(40 + 16 * i, &x.exponent[i], 2);
+  const uint32_t mxcsr = s.mxcsr | (r_.one_in(16) ? 1u << 20 : 0);
+  put(24, &mxcsr, 4), put(160, &s.v[0], 256), put(576, &s.v[kUpper], 256);
+  image[512] = static_cast<uint8_t>(r_.below(8));
+  if (r_.one_in(16)) image[512 + 8 + r_.below(16)] = 1;
+  poke(c_.operand, image, sizeof image);
 }
 
 // Sets registers so that the operand lies at c_.operand.
@@ -186,7 +256,8 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
     c_.rm = static_cast<uint8_t>(rm);
     return tail.push_back(encode::modrm(3, reg, rm));
   }
-  c_.operand = random_address(r_);
+  if (needs("vsib")) return vector_indexed(reg, rex, tail);
+  c_.operand = needs("image") && !r_.one_in(4) ? scratch().address(kData) + 64 * r_.below(100) : random_address(r_);
   if (narrow_) c_.operand &= 0xffffffff;
   const unsigned form = c_.operand < 1u << 31 ? r_.below(10) : 9;
   if (form == 0) {  // RIP-relative; the length is known up to the immediates
@@ -197,9 +268,10 @@ void Generator::modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after) {
   based(reg, rex, tail);
 }
 
-// A register of an address; a bit offset is not one too.
+// A register of an address; a bit offset is not one too, nor what chooses parts.
 unsigned Generator::address_register(unsigned reg, uint8_t rex) {
   const unsigned n = r_.below(rex ? 16 : 8);
+  if (needs("parts") && (n == kRax || n == kRdx)) return n + 1;
   return needs("bit") && n == reg ? (n ^ 1) : n;
 }
 
@@ -217,6 +289,36 @@ void Generator::no_base(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) 
     if (narrow_ && r_.one_in(2)) c_.state.r[index] ^= r_.next() << 32;
   }
   encode::little_endian(tail, static_cast<int64_t>(c_.operand - offset), 4);
+}
+
+// [base + vector·scale] with small indices: what a fault in the middle of a gather leaves is not compared.
+void Generator::vector_indexed(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) {
+  const unsigned base = 3 + r_.below(2) * 3, index = (reg + 1 + r_.below(6)) & 7, scale = r_.below(4);
+  rex &= static_cast<uint8_t>(~7u);
+  vvvv_ = (index + 1) & 7;
+  if (vvvv_ == (reg & 7)) vvvv_ = (vvvv_ + 1) & 7;
+  if (vvvv_ == index) vvvv_ = (vvvv_ + 1) & 7;
+  c_.operand = scratch().address(kData) + 2000;
+  c_.state.r[base] = c_.operand;
+  for (const unsigned v : {index, index + kUpper})
+    for (unsigned i = 0; i < 4; ++i) {
+      const int32_t x = static_cast<int32_t>(r_.below(200)) - 100;
+      if (needs("qidx"))
+        c_.state.v[v].set(i / 2, static_cast<int64_t>(x));
+      else
+        c_.state.v[v].set(i, x);
+    }
+  tail.push_back(encode::modrm(0, reg, 4));
+  tail.push_back(encode::modrm(scale, index, base));
+}
+
+std::vector<uint8_t> Generator::vex_prefix(uint8_t rex) {
+  const Parsed::Vex& v = p_.vex;
+  const unsigned pp = v.prefix == 0x66 ? 1 : v.prefix == 0xf3 ? 2 : v.prefix == 0xf2 ? 3 : 0;
+  const unsigned length = v.length == Parsed::kAny ? r_.below(2) : static_cast<unsigned>(v.length);
+  const unsigned w = rex >> 3 & 1, rest = (~vvvv_ & 15) << 3 | length << 2 | pp;
+  if (short_) return {0xc5, static_cast<uint8_t>((~rex >> 2 & 1) << 7 | rest)};
+  return {0xc4, static_cast<uint8_t>((~rex & 7) << 5 | v.map), static_cast<uint8_t>(w << 7 | rest)};
 }
 
 void Generator::based(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) {
@@ -244,10 +346,11 @@ void Generator::based(unsigned reg, uint8_t& rex, std::vector<uint8_t>& tail) {
 void Generator::immediates(std::vector<uint8_t>& tail) {
   for (const std::string& kind : p_.immediates) {
     uint64_t x = random_integer(r_);
-    unsigned n = kind == "ib" || kind == "i0" ? 1 : kind == "iw" ? 2 : kind == "iq" ? 8 : 4;
+    unsigned n = kind == "ib" || kind == "i0" || kind == "is4" ? 1 : kind == "iw" ? 2 : kind == "iq" ? 8 : 4;
     if (kind == "i0") x = 0;
     if (kind == "iz") n = c_.bytes == 2 ? 2 : 4;
     if (kind[0] == 'r') n = kind == "rel8" ? 1 : 4, x = 16 + r_.below(100);
+    if (kind == "is4") x = static_cast<uint64_t>(r_.below(16)) << 4;
     if (kind == "ib") c_.count = static_cast<unsigned>(x & 0xff);
     for (unsigned i = 0; i < n; ++i) tail.push_back(static_cast<uint8_t>(x >> (8 * i)));
   }
@@ -286,11 +389,20 @@ Case Generator::make() {
   if (p_.size == 'W') c_.bytes = 8;
   if (p_.size == 'b') c_.bytes = 1;
   if (c_.bytes == 8) rex |= 0x48;
+  if (p_.vex.used) {
+    const bool wide = p_.vex.w == Parsed::kAny ? r_.one_in(2) : p_.vex.w == 1;
+    if (wide || c_.bytes == 8) rex |= 0x48;
+    short_ = p_.vex.map == 1 && !(rex & 8) && r_.one_in(2);
+    rex = short_ ? 0 : rex | 0x40;
+    vvvv_ = needs("two") ? 0 : r_.below(16);
+  }
+  if (p_.vex.used || needs("v3")) c_.level = Level::v3;
+  if (needs("x87")) randomize_x87();
   adjust();
   std::vector<uint8_t> head;
   if (p_.lock) head.push_back(0xf0);
   if (p_.modrm && r_.one_in(16)) narrow_ = true, head.push_back(0x67);
-  const bool gs = p_.modrm && r_.one_in(16) && !narrow_;
+  const bool gs = p_.modrm && r_.one_in(16) && !narrow_ && !needs("vsib") && !needs("image");
   if (gs) head.push_back(0x65);
   if (word) head.push_back(0x66);
   head.insert(head.end(), p_.prefixes.begin(), p_.prefixes.end());
@@ -300,15 +412,26 @@ Case Generator::make() {
     if (reg & 8) rex |= 1;
     opcode.back() = static_cast<uint8_t>(opcode.back() + (reg & 7));
   }
-  if (p_.modrm) modrm(rex, tail, head.size() + (rex ? 1 : 0) + opcode.size());
+  const size_t prefix = p_.vex.used ? (short_ ? 2 : 3) : rex ? 1 : 0;
+  if (p_.modrm) modrm(rex, tail, head.size() + prefix + opcode.size());
   if (gs && c_.memory) c_.operand += kGsBaseValue;
   if (c_.memory) {
     const Vec v = random_vec(r_), w = random_vec(r_);
     poke(c_.operand, &v, 16), poke(c_.operand + 16, &w, 16);
+    if (needs("ext"))
+      poke(c_.operand, &c_.state.x87.significand[7], 8), poke(c_.operand + 8, &c_.state.x87.exponent[7], 2);
   }
+  if (c_.memory && (needs("env") || needs("env16"))) poke_environment(needs("env16") ? 2 : 4);
+  if (c_.memory && needs("image")) poke_image();
+  if (needs("parts")) c_.state.r[kRax] = r_.below(8), c_.state.r[kRdx] = 0;
   immediates(tail);
   c_.code = head;
-  if (rex) c_.code.push_back(rex);
+  if (p_.vex.used) {
+    const std::vector<uint8_t> vex = vex_prefix(rex);
+    c_.code.insert(c_.code.end(), vex.begin(), vex.end());
+  } else if (rex) {
+    c_.code.push_back(rex);
+  }
   c_.code.insert(c_.code.end(), opcode.begin(), opcode.end());
   c_.code.insert(c_.code.end(), tail.begin(), tail.end());
   CpuState& s = c_.state;
@@ -339,8 +462,8 @@ Case Generator::make() {
     for (unsigned i = 0; i < 8; ++i)
       poke(s.r[kRsp] + i, reinterpret_cast<const char*>(&image) + i, 1);  // whatever is writable
   }
-  if (needs("mxcsr") && !r_.one_in(8)) {
-    const uint32_t image = static_cast<uint32_t>(r_.next()) & 0xffff;
+  if (needs("mxcsr")) {  // bit 17 is AMD's
+    const uint32_t image = (static_cast<uint32_t>(r_.next()) & 0xffff) | (r_.one_in(8) ? 1u << (18 + r_.below(14)) : 0);
     poke(c_.operand, &image, 4);
   }
   return c_;
@@ -351,6 +474,8 @@ CpuState random_state(Random& r) {
   CpuState s;
   for (size_t i = 0; i < 16; ++i) s.r[i] = random_integer(r);
   for (size_t i = 0; i < 16; ++i) s.v[i] = random_vec(r);
+  if (host_has_avx())
+    for (size_t i = kUpper; i < 32; ++i) s.v[i] = random_vec(r);
   s.set_flags(static_cast<uint32_t>(r.next()));
   s.df = r.one_in(2);
   s.mxcsr = 0x1f80 | static_cast<uint32_t>(r.next() & 0x3f);
@@ -359,6 +484,20 @@ CpuState random_state(Random& r) {
   s.r[kGsBase] = kGsBaseValue;
   return s;
 }
+// vex.LENGTH.PREFIX.MAP.W: 128 256 any, np 66 f2 f3, 0f 0f38 0f3a, w0 w1 wany
+Parsed::Vex parse_vex(const std::string& text) {
+  std::istringstream in(text);
+  std::string vex, length, prefix, map, w;
+  for (std::string* part : {&vex, &length, &prefix, &map, &w}) std::getline(in, *part, '.');
+  Parsed::Vex v;
+  v.used = true;
+  v.length = length == "any" ? Parsed::kAny : length == "256" ? 1 : 0;
+  v.prefix = prefix == "np" ? uint8_t{0} : static_cast<uint8_t>(std::stoul(prefix, nullptr, 16));
+  v.map = map == "0f" ? 1 : map == "0f38" ? 2 : 3;
+  v.w = w == "wany" ? Parsed::kAny : w == "w1" ? 1 : 0;
+  return v;
+}
+
 Parsed parse(const char* text) {
   Parsed p;
   std::istringstream in(text);
@@ -375,7 +514,10 @@ Parsed parse(const char* text) {
       p.lock = p.memory_only = true;
     else if (t[0] == '/')
       p.modrm = true, p.digit = t[1] == 'r' ? -1 : t[1] - '0';
-    else if (t == "i0" || t == "ib" || t == "iw" || t == "id" || t == "iz" || t == "iq" || t == "rel8" || t == "rel32")
+    else if (t.starts_with("vex."))
+      p.vex = parse_vex(t);
+    else if (t == "is4" || t == "i0" || t == "ib" || t == "iw" || t == "id" || t == "iz" || t == "iq" || t == "rel8" ||
+             t == "rel32")
       p.immediates.push_back(t);
     else if (t.size() == 2 && std::isxdigit(t[0]) && std::isxdigit(t[1])) {
       const auto byte = static_cast<uint8_t>(std::stoul(t, nullptr, 16));

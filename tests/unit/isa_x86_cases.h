@@ -36,6 +36,13 @@ struct Parsed {
   bool modrm = false, memory_only = false, register_only = false, plus_r = false, lock = false;
   int digit = -1;
   std::vector<std::string> immediates, words;
+  // VEX: 'any' where the form leaves it to chance
+  static constexpr int kAny = -1;
+  struct Vex {
+    bool used = false;
+    int length = 0, w = 0;  // 0 128 bits, 1 256
+    uint8_t prefix = 0, map = 1;
+  } vex;
 
   bool has(const char* word) const;
 };
@@ -49,6 +56,7 @@ struct Case {
   unsigned count = 1000;  // shifts: the count as given
   unsigned bytes = 4;     // operand size
   uint8_t digit = 0, rm = 0;
+  Level level = Level::v2;
 };
 // A random case; its operands are written to both sides' memory.
 Case make_case(const Parsed& p, Random& r, ScratchBus& bus);

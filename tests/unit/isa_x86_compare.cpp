@@ -17,10 +17,10 @@
 namespace deferscope::isa::test {
 namespace {
 
-// The default CPU as this host's Linux sets one up.
+// The highest level as this host's Linux sets one up.
 const CpuModel& host_model() {
   static const CpuModel model = [] {
-    CpuModel m = default_cpu_model(Isa::x86_64);
+    CpuModel m = *find_cpu_model(Isa::x86_64, "v3");
     m.cs = 0x33, m.ss = 0x2b;
     return m;
   }();
@@ -74,10 +74,10 @@ bool same_vector(const Vec& a, const Vec& b, Vectors how) {
   return how == Vectors::AnyNan && (equal_but_for_nans<float>(a, b) || equal_but_for_nans<double>(a, b));
 }
 
-using Lines = std::array<StateWord, 37>;
+using Lines = std::array<StateWord, 37 + 16 + 8 + 3>;
 
 Lines words_of(const Case& c, const Result& n, const Result& e, uint32_t flag_mask, uint32_t mxcsr_mask,
-               Vectors vectors) {
+               Vectors vectors, uint32_t x87_mask) {
   Lines out{};
   size_t at = 0;
   const auto word = [&](const char* name, uint64_t before, uint64_t x, uint64_t y, uint64_t mask,
@@ -94,6 +94,20 @@ Lines words_of(const Case& c, const Result& n, const Result& e, uint32_t flag_ma
   for (size_t i = 0; i < 16; ++i) {
     const Vec &x = n.state.v[i], &y = e.state.v[i];
     out[at++] = {StateWord::Vector, "xmm", static_cast<int>(i), c.state.v[i], x, y, same_vector(x, y, vectors)};
+  }
+  for (size_t i = 0; i < 16; ++i) {
+    const Vec &x = n.state.v[kUpper + i], &y = e.state.v[kUpper + i];
+    out[at++] = {StateWord::Vector,         "ymm", static_cast<int>(i), c.state.v[kUpper + i], x, y,
+                 same_vector(x, y, vectors)};
+  }
+  const X87 &before = c.state.x87, &x = n.state.x87, &y = e.state.x87;
+  word("x87 control", before.control, x.control, y.control, all);
+  word("x87 status", before.status, x.status, y.status, x87_mask);
+  word("x87 full", before.full, x.full, y.full, all);
+  for (size_t i = 0; i < 8; ++i) {
+    const Vec was{before.significand[i], before.exponent[i]}, nx{x.significand[i], x.exponent[i]},
+        ey{y.significand[i], y.exponent[i]};
+    out[at++] = {StateWord::Vector, "R", static_cast<int>(i), was, nx, ey, nx == ey};
   }
   return out;
 }
@@ -143,7 +157,7 @@ Result emulated_result(const Case& c, ScratchBus& bus, Lifted& lifted) {
   uint8_t padded[16];
   std::memset(padded, 0xcc, sizeof padded);
   std::memcpy(padded, c.code.data(), std::min<size_t>(c.code.size(), 15));
-  x86_64::lift(padded, 15, c.state.pc, lifted);
+  x86_64::lift(padded, 15, c.state.pc, lifted, c.level);
   fp_enter(r.state, Isa::x86_64);
   Outcome o;
   do o = evaluate(lifted, r.state, bus, host_model(), 0);
@@ -176,7 +190,7 @@ uint32_t defined_mxcsr(const Case& c) { return ~2u & ~(c.state.mxcsr & 0x8000 ? 
 
 bool same_end(const std::string& title, const Case& c, const Result& n, const Result& e, const Leniency& l,
               ScratchBus& bus) {
-  const auto lines = words_of(c, n, e, l.flags, l.mxcsr, l.vectors);
+  const auto lines = words_of(c, n, e, l.flags, l.mxcsr, l.vectors, l.x87_status);
   bool same = true;
   for (const StateWord& line : lines) same = same && line.same;
   const bool memory_same = std::memcmp(scratch().base + kData, &bus.bytes[kData], 3 * kPage) == 0;

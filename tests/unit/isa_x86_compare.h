@@ -25,6 +25,7 @@ enum class Vectors : uint8_t { Exactly, Estimate, AnyNan };  // Estimate: within
 struct Leniency {
   uint32_t flags, mxcsr;  // compared bits
   Vectors vectors = Vectors::Exactly;
+  uint32_t x87_status = 0xffff;
 };
 
 // DE is not modelled, UE under FTZ only nearly.

@@ -14,9 +14,9 @@ namespace {
 
 constexpr uint64_t kAt = 0x401000;
 
-Lifted lifted(std::vector<uint8_t> bytes) {
+Lifted lifted(std::vector<uint8_t> bytes, Level level = Level::v2) {
   Lifted l;
-  x86_64::lift(bytes.data(), bytes.size(), kAt, l);
+  x86_64::lift(bytes.data(), bytes.size(), kAt, l, level);
   return l;
 }
 
@@ -84,8 +84,7 @@ TEST(X86Lift, SaysWhatItDoesNotExecute) {
       {"xsave [rax]", {0x0f, 0xae, 0x20}, Fault::Undefined},
       {"lock mov", {0xf0, 0x89, 0x03}, Fault::Undefined},
       {"vzeroupper", {0xc5, 0xf8, 0x77}, Fault::Unimplemented},
-      {"fld1", {0xd9, 0xe8}, Fault::Unimplemented},
-      {"emms", {0x0f, 0x77}, Fault::Unimplemented},
+      {"f2xm1", {0xd9, 0xf0}, Fault::Unimplemented},
       {"paddb mm0, mm1", {0x0f, 0xfc, 0xc1}, Fault::Unimplemented},
       {"16 bytes",
        {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90},
@@ -130,6 +129,8 @@ TEST(X86Lift, AddressesAndPrefixes) {
   EXPECT_EQ(call.uops[2].hint, Hint::Call);
   EXPECT_EQ(lifted({0xc3}).uops[2].hint, Hint::Return);
   // Before LZCNT and TZCNT, REP was ignored in front of BSR and BSF.
+  EXPECT_EQ(lifted({0xf3, 0x0f, 0xbd, 0xc1}, Level::v3).uops[0].op, Op::Clz);
+  EXPECT_EQ(lifted({0xf3, 0x0f, 0xbc, 0xc1}, Level::v3).uops[0].op, Op::Ctz);
   EXPECT_EQ(lifted({0xf3, 0x0f, 0xbd, 0xc1}).uops[0].op, Op::Bsr);
   EXPECT_EQ(lifted({0xf3, 0x0f, 0xbc, 0xc1}).uops[0].op, Op::Bsf);
 }
@@ -146,19 +147,20 @@ TEST(X86Lift, HelpersHaveOnePointerAName) {
 // Random bytes, biased to what opcodes are made of: every answer is well formed.
 TEST(X86Lift, AnyBytes) {
   std::mt19937_64 random(1);
-  constexpr uint8_t kLikely[] = {0x0f, 0x38, 0x3a, 0x66, 0xf2, 0xf3, 0x48, 0x41, 0xf0, 0x67, 0x64, 0x65};
+  constexpr uint8_t kLikely[] = {0x0f, 0x38, 0x3a, 0x66, 0xf2, 0xf3, 0x48, 0x41, 0xf0, 0x67, 0x64, 0x65, 0xc4, 0xc5};
   for (int i = 0; i < 300000; ++i) {
     std::vector<uint8_t> bytes(1 + random() % 15);
     for (uint8_t& b : bytes) b = static_cast<uint8_t>(random());
     for (size_t k = 0; k < random() % 4 && k < bytes.size(); ++k) bytes[k] = kLikely[random() % std::size(kLikely)];
-    const Lifted l = lifted(bytes);
+    const Lifted l = lifted(bytes, random() % 2 ? Level::v3 : Level::v2);
     ASSERT_LE(l.count, Lifted::kMax);
     ASSERT_GE(l.length, 1);
     ASSERT_LE(l.length, l.fault == Fault::None ? bytes.size() : 15);
     for (int k = 0; k < l.count; ++k) {
       const Uop& u = l.uops[k];
       ASSERT_LT(u.dst, kRegs);
-      const bool calls = u.op >= Op::VecOp && u.op <= Op::Helper;
+      const bool area = u.op == Op::LoadArea || u.op == Op::StoreArea;
+      const bool calls = area || (u.op >= Op::VecOp && u.op <= Op::Helper);
       ASSERT_EQ(calls, u.helper != nullptr);
       ASSERT_EQ(u.op == Op::VecOp, u.helper && u.helper->vec);
       ASSERT_EQ(u.op == Op::VecGet, u.helper && u.helper->get);
@@ -166,6 +168,8 @@ TEST(X86Lift, AnyBytes) {
       ASSERT_EQ(u.op == Op::VecFp, u.helper && u.helper->fp);
       ASSERT_EQ(u.op == Op::FpCompare, u.helper && u.helper->compare);
       ASSERT_EQ(u.op == Op::Helper, u.helper && u.helper->any);
+      ASSERT_EQ(area, u.helper && u.helper->area);
+      ASSERT_LE(area ? u.imm2 : 0, kMostArea);
     }
   }
 }
@@ -185,6 +189,24 @@ TEST(X86CpuModel, Identity) {
   EXPECT_EQ(v1->cpuid(1, 0).ecx, 0u);
   EXPECT_EQ(v1->cpuid(1, 0).edx & (1u << 25 | 1u << 26), 1u << 25 | 1u << 26);
   EXPECT_EQ(find_cpu_model(Isa::x86_64, "v9"), nullptr);
+}
+
+// Level v3 as the psABI lists it, no more, and what XSAVE keeps of it.
+TEST(X86CpuModel, LevelV3) {
+  const CpuModel *v2 = find_cpu_model(Isa::x86_64, "v2"), *v3 = find_cpu_model(Isa::x86_64, "v3");
+  ASSERT_NE(v3, nullptr);
+  const uint32_t more = 1u << 12 | 1u << 22 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29;  // FMA … F16C, with XSAVE
+  EXPECT_EQ(v3->cpuid(1, 0).ecx, v2->cpuid(1, 0).ecx | more);
+  EXPECT_EQ(v3->cpuid(7, 0).ebx, 1u << 3 | 1u << 5 | 1u << 8);  // BMI1, AVX2, BMI2
+  EXPECT_EQ(v3->cpuid(7, 0).ecx | v3->cpuid(7, 0).edx | v3->cpuid(7, 1).eax, 0u);
+  EXPECT_EQ(v3->cpuid(0x80000001, 0).ecx, 1u | 1u << 5);  // LAHF, LZCNT
+  EXPECT_EQ(v3->cpuid(0, 0).eax, 0xdu);
+  EXPECT_EQ(v3->cpuid(0xd, 0).eax, 7u);
+  EXPECT_EQ(v3->cpuid(0xd, 0).ebx, 832u);
+  EXPECT_EQ(v3->cpuid(0xd, 1).eax, 0u);  // no XSAVEOPT, XSAVEC
+  EXPECT_EQ(v3->cpuid(0xd, 2).eax, 256u);
+  EXPECT_EQ(v3->cpuid(0xd, 2).ebx, 576u);
+  EXPECT_EQ(v2->cpuid(0xd, 0).eax, 0u);
 }
 
 }  // namespace

@@ -31,14 +31,41 @@ Scratch make_scratch() {
 Native* g_native = nullptr;
 bool g_inside = false;
 gregset_t g_host_registers;
-struct _libc_fpstate g_host_fp;
+// The kernel's XSAVE area: FXSAVE's image, which ends in its size, a header, the upper halves of YMM.
+constexpr size_t kExtendedSize = 468, kXstateBv = 512, kYmm = 576, kMostArea = 1 << 14;
+uint8_t g_host_fp[kMostArea];
+
+size_t area_size(const void* fp) {
+  uint32_t size;
+  std::memcpy(&size, static_cast<const uint8_t*>(fp) + kExtendedSize, sizeof size);
+  return size < 512 || size > kMostArea ? 512 : size;
+}
+
+void put_x87(struct _libc_fpstate& fp, const X87& x) {
+  fp.cwd = x.control, fp.swd = x.status, fp.ftw = x.full;
+  for (unsigned i = 0; i < 8; ++i) {
+    const unsigned r = (x.top() + i) % 8;
+    std::memcpy(fp._st[i].significand, &x.significand[r], 8);
+    fp._st[i].exponent = x.exponent[r];
+  }
+}
+X87 get_x87(const struct _libc_fpstate& fp) {
+  X87 x;
+  x.control = fp.cwd, x.status = fp.swd, x.full = static_cast<uint8_t>(fp.ftw);
+  for (unsigned i = 0; i < 8; ++i) {
+    const unsigned r = (x.top() + i) % 8;
+    std::memcpy(&x.significand[r], fp._st[i].significand, 8);
+    x.exponent[r] = fp._st[i].exponent;
+  }
+  return x;
+}
 
 constexpr int kGreg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                            REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
 void enter_guest(ucontext_t* uc) {
   std::memcpy(&g_host_registers, &uc->uc_mcontext.gregs, sizeof g_host_registers);
-  std::memcpy(&g_host_fp, uc->uc_mcontext.fpregs, sizeof g_host_fp);
+  std::memcpy(g_host_fp, uc->uc_mcontext.fpregs, area_size(uc->uc_mcontext.fpregs));
   const CpuState& s = g_native->state;
   auto& g = uc->uc_mcontext.gregs;
   for (int i = 0; i < 16; ++i) g[kGreg[i]] = static_cast<greg_t>(s.r[static_cast<size_t>(i)]);
@@ -47,7 +74,11 @@ void enter_guest(ucontext_t* uc) {
   auto* fp = uc->uc_mcontext.fpregs;
   for (int i = 0; i < 16; ++i) std::memcpy(&fp->_xmm[i], &s.v[static_cast<size_t>(i)], 16);
   fp->mxcsr = s.mxcsr;
-  reinterpret_cast<uint64_t*>(fp)[512 / 8] |= 2;  // XSTATE_BV: the SSE state is not the initial one
+  put_x87(*fp, s.x87);
+  auto* area = reinterpret_cast<uint8_t*>(fp);
+  if (host_has_avx()) std::memcpy(area + kYmm, &s.v[kUpper], 256);
+  // None of the states is the initial one.
+  if (area_size(fp) > 512) area[kXstateBv] |= host_has_avx() ? 7 : 3;
   g_inside = true;
 }
 
@@ -60,11 +91,18 @@ void leave_guest(int number, const siginfo_t* info, ucontext_t* uc) {
   const auto* fp = uc->uc_mcontext.fpregs;
   for (int i = 0; i < 16; ++i) std::memcpy(static_cast<void*>(&n.state.v[static_cast<size_t>(i)]), &fp->_xmm[i], 16);
   n.state.mxcsr = fp->mxcsr;
+  n.state.x87 = get_x87(*fp);
+  const auto* area = reinterpret_cast<const uint8_t*>(fp);
+  const bool upper = host_has_avx() && area[kXstateBv] & 4;  // else they are zeros
+  for (size_t i = 0; i < 16; ++i) {
+    n.state.v[kUpper + i] = Vec{};
+    if (upper) std::memcpy(static_cast<void*>(&n.state.v[kUpper + i]), area + kYmm + 16 * i, 16);
+  }
   n.signal = number;
   n.fault_address = reinterpret_cast<uint64_t>(info->si_addr);
   n.general_protection = number == SIGBUS || (number == SIGSEGV && info->si_code == SI_KERNEL);
   std::memcpy(&g, &g_host_registers, sizeof g_host_registers);
-  std::memcpy(uc->uc_mcontext.fpregs, &g_host_fp, sizeof g_host_fp);
+  std::memcpy(uc->uc_mcontext.fpregs, g_host_fp, area_size(g_host_fp));
   g_inside = false;
 }
 
@@ -75,6 +113,11 @@ void on_signal(int number, siginfo_t* info, void* context) {
   signal(number, SIG_DFL);  // not ours: let it end the process
 }
 }  // namespace
+
+bool host_has_avx() {
+  static const bool has = __builtin_cpu_supports("avx");
+  return has;
+}
 
 const Scratch& scratch() {
   static const Scratch s = make_scratch();

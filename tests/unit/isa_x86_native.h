@@ -30,6 +30,8 @@ struct Native {
   bool general_protection = false;
 };
 
+// Whether states have upper halves of YMM.
+bool host_has_avx();
 // Takes the signals and sets GS; once, before run_native.
 void install();
 void run_native(Native& n);

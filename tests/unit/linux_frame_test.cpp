@@ -90,7 +90,7 @@ class Frames : public testing::TestWithParam<bool> {
     return amd64() ? push_frame_amd64(memory_, cpu, f) : push_frame_arm64(memory_, cpu, f);
   }
   bool pop(isa::CpuState& cpu, FrameReturn& out) {
-    return amd64() ? pop_frame_amd64(memory_, cpu, out) : pop_frame_arm64(memory_, cpu, out);
+    return amd64() ? pop_frame_amd64(memory_, cpu, false, out) : pop_frame_arm64(memory_, cpu, out);
   }
   // What the handler's `ret` does before rt_sigreturn.
   void leave_handler(isa::CpuState& cpu) {

@@ -402,6 +402,27 @@ bool Compiler::counts(const Uop& u) {
   if (u.width < 4 || u.b_imm || u.flags != FlagRule::None) return false;
   const Xbyak::Reg to = sized(rax, u.width);
   switch (u.op) {
+    case Op::Ctz:  // BSF leaves its destination where there is none
+      mov(sized(rcx, u.width), u.width * 8u);
+      with_reg(u.b, u.width, [&](const auto& from) { bsf(to, from); });
+      cmovz(Xbyak::Reg64(rax), rcx);
+      break;
+    case Op::Blsi:
+      copy(rax, u.b);
+      mov(rcx, rax);
+      neg(rcx);
+      and_(rax, rcx);
+      break;
+    case Op::Blsmsk:
+      copy(rax, u.b);
+      lea(rcx, ptr[rax - 1]);
+      xor_(rax, rcx);
+      break;
+    case Op::Blsr:
+      copy(rax, u.b);
+      lea(rcx, ptr[rax - 1]);
+      and_(rax, rcx);
+      break;
     case Op::Clz:
       if (!has_lzcnt_) return false;
       with_reg(u.b, u.width, [&](const auto& from) { lzcnt(to, from); });

@@ -230,7 +230,7 @@ bool Compiler::vector_transfers(const Uop& u) {
   if ((!load && u.op != Op::StoreV && !pair) || u.width < 4 || (pair && u.width != 16)) return false;
   const unsigned bytes = pair ? 32 : u.width;
   if (load) {
-    read_access(u.mem, bytes, Reach::Read, u.align16 ? 16 : 1);
+    read_access(u.mem, bytes, Reach::Read, u.aligned ? bytes : 1);
     if (u.width == 16) movups(xmm0, ptr[rax]);
     if (u.width == 8) movq(xmm0, qword[rax]);
     if (u.width == 4) movd(xmm0, dword[rax]);
@@ -239,7 +239,7 @@ bool Compiler::vector_transfers(const Uop& u) {
     if (pair) movaps(ptr[rbp + offset_of_v(u.dst2)], xmm1);
     return true;
   }
-  write_access(u.mem, bytes, u.align16 ? 16 : 1, [this, u, pair](const Reg64& at) {
+  write_access(u.mem, bytes, u.aligned ? bytes : 1, [this, u, pair](const Reg64& at) {
     movaps(xmm0, ptr[rbp + offset_of_v(u.a)]);
     if (u.width == 16) movups(ptr[at], xmm0);
     if (u.width == 8) movq(qword[at], xmm0);

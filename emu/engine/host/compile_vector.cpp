@@ -219,7 +219,6 @@ bool Compiler::vector_integers(const Uop& u) {
     db(f.prefix), db(0x0f), db(0x70), db(0xc1), db(static_cast<uint8_t>(u.imm));  // op xmm0, xmm1, imm
     return store();
   }
-  if (u.a != u.dst) return false;
   if (u.helper->id == helper_id("pxor") && u.a == u.b) {
     xorps(xmm0, xmm0);
     return store();

@@ -360,7 +360,7 @@ bool SlotMaker::memory_op(const Uop& u) {
       const bool load = u.op == Op::LoadV;
       H h;
       if (u.width == 16)
-        h = u.align16 ? (load ? H::LoadV16a : H::StoreV16a) : (load ? H::LoadV16 : H::StoreV16);
+        h = u.aligned ? (load ? H::LoadV16a : H::StoreV16a) : (load ? H::LoadV16 : H::StoreV16);
       else if (u.width == 8)
         h = load ? H::LoadV8 : H::StoreV8;
       else if (u.width == 4)
@@ -372,7 +372,7 @@ bool SlotMaker::memory_op(const Uop& u) {
     }
     case Op::LoadVPair:
     case Op::StoreVPair: {
-      if (indexed || u.width != 16) return false;
+      if (indexed || u.width != 16 || u.aligned) return false;
       const bool load = u.op == Op::LoadVPair;
       Slot& s = with(load ? H::LoadVPair16 : H::StoreVPair16);
       if (load)
@@ -409,7 +409,7 @@ bool SlotMaker::vector(const Uop& u) {
       keep = false;
       h = H::VecOp;
       if (u.helper->id == isa::helper_id("mov128")) h = H::VecMov;
-      if (u.helper->id == isa::helper_id("pxor") && u.a == u.b && u.dst == u.a) h = H::VecZero;
+      if (u.helper->id == isa::helper_id("pxor") && u.a == u.b) h = H::VecZero;
       break;
     case Op::VecGet:
       if (u.width < 4) return false;
