@@ -1,4 +1,5 @@
-// FMA3. The mnemonic's digits say which operands are multiplied: 132 op0·op2 + op1, 213 op1·op0 + op2, 231 op1·op2 + op0.
+// FMA3. The mnemonic's digits say which operands are multiplied: 132 op0·op2 + op1, 213 op1·op0 + op2, 231 op1·op2 +
+// op0.
 #include "isa/x86_64/sse_fp.h"
 #include "isa/x86_64/vex.h"
 
@@ -7,8 +8,9 @@ namespace {
 
 // The immediate of the helper, and the parameter of a row
 enum Order : uint8_t { k132, k213, k231 };
-constexpr uint64_t kOrder = 3, kNegateProduct = 4, kNegateAddend = 8, kAlternate = 16;  // kAlternate: in even lanes only
-constexpr uint64_t kOdd = 32;                                                            // … in odd lanes
+constexpr uint64_t kOrder = 3, kNegateProduct = 4, kNegateAddend = 8,
+                   kAlternate = 16;  // kAlternate: in even lanes only
+constexpr uint64_t kOdd = 32;        // … in odd lanes
 
 template <class T>
 T negated(T x) {

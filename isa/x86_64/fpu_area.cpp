@@ -68,7 +68,8 @@ uint32_t get_mxcsr(const uint8_t* area) { return get<uint32_t>(area + kMxcsr); }
 void put_xmm(uint8_t* area, const CpuState& cpu) { std::memcpy(area + kXmm, &cpu.v[0], 256); }
 void put_ymm(uint8_t* area, const CpuState& cpu) { std::memcpy(area + kXsaveYmm, &cpu.v[kUpper], 256); }
 void get_xmm(const uint8_t* area, CpuState& cpu) {
-  for (size_t i = 0; i < 16; ++i) cpu.v[i] = {get<uint64_t>(area + kXmm + 16 * i), get<uint64_t>(area + kXmm + 16 * i + 8)};
+  for (size_t i = 0; i < 16; ++i)
+    cpu.v[i] = {get<uint64_t>(area + kXmm + 16 * i), get<uint64_t>(area + kXmm + 16 * i + 8)};
 }
 void get_ymm(const uint8_t* area, CpuState& cpu) {
   const uint8_t* const at = area + kXsaveYmm;

@@ -169,22 +169,22 @@ struct Relation {
   bool less, equal, greater, unordered;
 };
 constexpr Relation kRelations[16] = {
-    {false, true, false, false},  // EQ
-    {true, false, false, false},  // LT
-    {true, true, false, false},   // LE
-    {false, false, false, true},  // UNORD
-    {true, false, true, true},    // NEQ
-    {false, true, true, true},    // NLT
-    {false, false, true, true},   // NLE
-    {true, true, true, false},    // ORD
-    {false, true, false, true},   // EQ_UQ
-    {true, false, false, true},   // NGE
-    {true, true, false, true},    // NGT
+    {false, true, false, false},   // EQ
+    {true, false, false, false},   // LT
+    {true, true, false, false},    // LE
+    {false, false, false, true},   // UNORD
+    {true, false, true, true},     // NEQ
+    {false, true, true, true},     // NLT
+    {false, false, true, true},    // NLE
+    {true, true, true, false},     // ORD
+    {false, true, false, true},    // EQ_UQ
+    {true, false, false, true},    // NGE
+    {true, true, false, true},     // NGT
     {false, false, false, false},  // FALSE
-    {true, false, true, false},   // NEQ_OQ
-    {false, true, true, false},   // GE
-    {false, false, true, false},  // GT
-    {true, true, true, true},     // TRUE
+    {true, false, true, false},    // NEQ_OQ
+    {false, true, true, false},    // GE
+    {false, false, true, false},   // GT
+    {true, true, true, true},      // TRUE
 };
 constexpr uint16_t kSignalling = 0x6666;  // of relations 0…15; of 16…31 the others
 

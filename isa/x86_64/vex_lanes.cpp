@@ -90,7 +90,9 @@ void each_shift(Vec& d, const Vec& a, const Vec& b, uint64_t) {
 }
 constexpr auto left = [](auto x, uint64_t n, uint64_t bits) { return n >= bits ? 0 : static_cast<uint64_t>(x) << n; };
 constexpr auto right = [](auto x, uint64_t n, uint64_t bits) { return n >= bits ? 0 : static_cast<uint64_t>(x) >> n; };
-constexpr auto sign_filling = [](auto x, uint64_t n, uint64_t bits) { return int64_t{x} >> (n >= bits ? bits - 1 : n); };
+constexpr auto sign_filling = [](auto x, uint64_t n, uint64_t bits) {
+  return int64_t{x} >> (n >= bits ? bits - 1 : n);
+};
 
 void choose_quads(Vec& d, const Vec& low, const Vec& high, uint64_t imm) {
   const uint64_t from[4] = {low.lo, low.hi, high.lo, high.hi};
@@ -110,9 +112,7 @@ void permilps(Vec& d, const Vec& a, const Vec& b, uint64_t) {
   for (unsigned i = 0; i < 4; ++i) r.set(i, a.lane<uint32_t>(b.lane<uint32_t>(i) & 3));
   d = r;
 }
-void permilpd(Vec& d, const Vec& a, const Vec& b, uint64_t) {
-  d = Vec{b.lo & 2 ? a.hi : a.lo, b.hi & 2 ? a.hi : a.lo};
-}
+void permilpd(Vec& d, const Vec& a, const Vec& b, uint64_t) { d = Vec{b.lo & 2 ? a.hi : a.lo, b.hi & 2 ? a.hi : a.lo}; }
 void permilpd_imm(Vec& d, const Vec& a, const Vec&, uint64_t imm) {
   d = Vec{imm & 1 ? a.hi : a.lo, imm & 2 ? a.hi : a.lo};
 }

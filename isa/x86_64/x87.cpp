@@ -1,6 +1,6 @@
-// The x87's instructions. A helper does all of one but for its memory: an operand there is loaded before it, and a result
-// for memory is stored behind it, checked first. All exceptions are taken as masked: one that is not sets the status
-// word's summary bit, but no signal comes. F2XM1, FYL2X, FPATAN, FSIN and their kin have no row.
+// The x87's instructions. A helper does all of one but for its memory: an operand there is loaded before it, and a
+// result for memory is stored behind it, checked first. All exceptions are taken as masked: one that is not sets the
+// status word's summary bit, but no signal comes. F2XM1, FYL2X, FPATAN, FSIN and their kin have no row.
 #include "isa/x86_64/fpu_area.h"
 #include "isa/x86_64/rows.h"
 #include "isa/x86_64/x87_float.h"
@@ -178,7 +178,8 @@ Fault to_flags(CpuState& s, const Uop& u) {
 Fault ftst(CpuState& s, const Uop& u) {
   Unit x(s, u);
   const bool none = x.underflow(x.empty(0));
-  x.codes(kCodes[static_cast<unsigned>(none ? Order::Unordered : compare(x.context(), x.get(0), kPositiveZero, false))]);
+  x.codes(
+      kCodes[static_cast<unsigned>(none ? Order::Unordered : compare(x.context(), x.get(0), kPositiveZero, false))]);
   return x.done();
 }
 Fault fxam(CpuState& s, const Uop& u) {
@@ -337,8 +338,8 @@ struct Loaded {
 Loaded load_operand(Builder& b) {
   const int i = memory_operand(b);
   if (i < 0) return {};
-  const bool integer = b.in.opcode == 0xda || b.in.opcode == 0xde || b.in.opcode == 0xdf ||
-                       (b.in.opcode == 0xdb && b.width(i) == 4);
+  const bool integer =
+      b.in.opcode == 0xda || b.in.opcode == 0xde || b.in.opcode == 0xdf || (b.in.opcode == 0xdb && b.width(i) == 4);
   const Mem m = b.mem(i);
   const unsigned w = b.width(i);
   Loaded out;
@@ -391,8 +392,9 @@ void lift_store(Builder& b) {
     return;
   }
   const unsigned w = b.width(i);
-  const bool integer = b.in.opcode == 0xdf || (b.in.opcode == 0xdb && w != 10) || (b.in.opcode == 0xdd && b.in.raw.modrm.reg == 1);
-  const From to = w == 10 ? From::Extended
+  const bool integer =
+      b.in.opcode == 0xdf || (b.in.opcode == 0xdb && w != 10) || (b.in.opcode == 0xdd && b.in.raw.modrm.reg == 1);
+  const From to = w == 10  ? From::Extended
                   : w == 8 ? (integer ? From::Quad : From::Double)
                   : w == 4 ? (integer ? From::Long : From::Float)
                            : From::Short;

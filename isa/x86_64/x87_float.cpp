@@ -193,7 +193,9 @@ uint64_t root_of(u128 x) {
 // The integer that a truncates to, clamped to ±2^20: as much as exponents reach.
 int to_small_integer(F80 a) {
   const Real r = real(a);
-  const int magnitude = r.exponent < 0 ? 0 : r.exponent > 19 ? 1 << 20 : static_cast<int>(r.significand >> (127 - r.exponent));
+  const int magnitude = r.exponent < 0    ? 0
+                        : r.exponent > 19 ? 1 << 20
+                                          : static_cast<int>(r.significand >> (127 - r.exponent));
   return r.negative ? -magnitude : magnitude;
 }
 
@@ -236,8 +238,9 @@ F80 multiply(Context& c, F80 a, F80 b) {
   if (infinite) return with_sign(negative, kInfinity);
   if (zero) return with_sign(negative, kPositiveZero);
   const Real p = real(a), q = real(b);
-  return pack(c, normalized(negative, p.exponent + q.exponent + 1,
-                            u128{static_cast<uint64_t>(p.significand >> 64)} * static_cast<uint64_t>(q.significand >> 64)));
+  return pack(
+      c, normalized(negative, p.exponent + q.exponent + 1,
+                    u128{static_cast<uint64_t>(p.significand >> 64)} * static_cast<uint64_t>(q.significand >> 64)));
 }
 
 F80 divide(Context& c, F80 a, F80 b) {
@@ -353,7 +356,8 @@ Remainder remainder(Context& c, F80 a, F80 b, bool nearest) {
       if (i) rest <<= 1;
       if (rest >= d) rest -= d;
     }
-    out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero) : pack(c, normalized(a.negative(), p.exponent - steps, rest << 64), whole);
+    out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero)
+                         : pack(c, normalized(a.negative(), p.exponent - steps, rest << 64), whole);
     return out;
   }
   if (distance < -1 || (distance < 0 && !nearest)) {
@@ -376,7 +380,8 @@ Remainder remainder(Context& c, F80 a, F80 b, bool nearest) {
     if (twice > divisor || (twice == divisor && quotient & 1)) rest = divisor - rest, ++quotient, negative = !negative;
   }
   out.quotient = quotient & 7;
-  out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero) : pack(c, normalized(negative, exponent + 1, rest << 63), whole);
+  out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero)
+                       : pack(c, normalized(negative, exponent + 1, rest << 63), whole);
   return out;
 }
 

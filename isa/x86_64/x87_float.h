@@ -1,5 +1,5 @@
-// The arithmetic of the x87: 80-bit numbers, in integers, so that it is the same on every host. All exceptions are taken
-// as masked: an operation gives the masked result and says in the context what it raised.
+// The arithmetic of the x87: 80-bit numbers, in integers, so that it is the same on every host. All exceptions are
+// taken as masked: an operation gives the masked result and says in the context what it raised.
 #pragma once
 #include <cstdint>
 
@@ -25,7 +25,8 @@ struct Context {
   bool up = false;  // the result was rounded away from zero: C1
 };
 
-inline constexpr F80 kDefaultNan = {uint64_t{3} << 62, 0xffff}, kPositiveZero = {0, 0}, kOne = {uint64_t{1} << 63, 0x3fff};
+inline constexpr F80 kDefaultNan = {uint64_t{3} << 62, 0xffff}, kPositiveZero = {0, 0},
+                     kOne = {uint64_t{1} << 63, 0x3fff};
 
 F80 add(Context& c, F80 a, F80 b);
 F80 subtract(Context& c, F80 a, F80 b);

@@ -30,7 +30,7 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l"}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places level3".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
@@ -46,6 +46,9 @@ SANDBOX_RELEASE = "1.20.7"
 # Of the program places: arguments on the stack, and in registers.
 PLACES_BUILDS = {("1.12.17", "linux/arm64"), ("1.17.13", "linux/amd64")}
 
+# Of the program level3, which is built with GOAMD64=v3.
+LEVEL3_BUILDS = {("1.20.7", "linux/amd64"), ("1.27.4", "linux/amd64"), ("1.27.4", "darwin/amd64")}
+
 
 def minor(release):
     return int(release.split(".")[1])
@@ -57,11 +60,13 @@ def exists(program, release, target):
         return False
     if program == "sandbox":
         return target.startswith("darwin") and release == SANDBOX_RELEASE
+    if program == "level3":
+        return target.endswith("/amd64") and minor(release) >= 18
     return program != "golinesnew" or minor(release) >= 21
 
 
 def core(program, release, target, mode, symbols):
-    """What is committed under core/ and, of the programs stories, articles, sandbox and places, under folders of their names."""
+    """What is committed under core/ and, of the programs stories, articles, sandbox, places and level3, under folders of their names."""
     goos, goarch = target.split("/")
     if program == "sandbox":
         return (mode, symbols) == ("opt", "bare")
@@ -69,6 +74,8 @@ def core(program, release, target, mode, symbols):
         return goos == "linux" and mode == "opt" and symbols == STORY_SYMBOLS.get(release)
     if program == "articles":
         return (mode, symbols) == ("opt", "dwarf") and (release, target) in ARTICLE_BUILDS
+    if program == "level3":
+        return (mode, symbols) == ("opt", "bare") and (release, target) in LEVEL3_BUILDS
     if program == "places":
         return (mode, symbols) == ("opt", "dwarf") and (release, target) in PLACES_BUILDS
     if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
@@ -115,6 +122,8 @@ def build(out, program, release, target, mode, symbols, cache=None):
     env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, GOOS=goos, GOARCH=goarch)
     if cache:
         env["GOCACHE"] = str(cache)
+    if program == "level3":
+        env["GOAMD64"] = "v3"
     gcflags, command = MODES[mode], ["go", "build"]
     if minor(release) == 12:
         root = goroot(release, env)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox|places]. Rarely needed.
+"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox|places|level3]. Rarely needed.
 
 core/     One solid archive for each instruction set and half of the releases: within one, alike binaries lie together (release by release,
           Linux beside Darwin) below one long window. No archive reaches 10 MiB.
 places/   One for each instruction set.
-stories/, articles/, sandbox/  One archive for all: both builds of a release lie together, since their DWARF is alike.
+stories/, articles/, sandbox/, level3/  One archive for all: both builds of a release lie together, since their DWARF is alike.
 
 core/unpack.cmake is the way back.
 """
@@ -71,7 +71,7 @@ def pack(archive, filters, bins, wanted):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox", "places"))
+    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox", "places", "level3"))
     parser.add_argument("--bins", default=str(HERE.parent.parent / "build" / "guests"))
     parser.add_argument("--out", help="default: the set's folder beside this file")
     args = parser.parse_args()

@@ -31,4 +31,11 @@ if(NOT DEFERSCOPE_SANITIZE)
     deferscope_all_test(programs.${kind} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                         --${kind} --jobs 1)
   endforeach()
+  deferscope_all_test(programs.std_v3 ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
+                      --std --level v3 --jobs 1)
+
+  # Guests built for level v3.
+  add_test(NAME levels COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/levels.py --program $<TARGET_FILE:deferscope>
+                               --guests ${guests_parent}/guests-level3)
+  set_tests_properties(levels PROPERTIES LABELS release TIMEOUT 600)
 endif()

@@ -208,7 +208,7 @@ bool SlotMaker::bit_tests(const Uop& u) {
 }
 
 bool SlotMaker::bits(const Uop& u) {
-  if (u.width < 4 || u.b_imm) return false;
+  if (u.width < 4 || u.b_imm || u.flags != FlagRule::None) return false;
   const unsigned lsb = static_cast<unsigned>(u.imm) & 255, len = static_cast<unsigned>(u.imm >> 8) & 255;
   const uint64_t field = len >= 64 ? ~uint64_t{0} : (uint64_t{1} << len) - 1;
   const bool four = u.width == 4;
@@ -230,10 +230,7 @@ bool SlotMaker::bits(const Uop& u) {
       break;
     case Op::Clz: h = four ? H::Clz4 : H::Clz8; break;
     case Op::Bswap: h = four ? H::Bswap4 : H::Bswap8; break;
-    case Op::Popcnt:
-      if (u.flags != FlagRule::None) return false;
-      h = four ? H::Popcnt4 : H::Popcnt8;
-      break;
+    case Op::Popcnt: h = four ? H::Popcnt4 : H::Popcnt8; break;
     case Op::Rbit:
       if (four) return false;
       h = H::Rbit8;
