@@ -33,7 +33,8 @@ void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
                         : "The guest reads FILE; without it, nothing")
       .unit("FILE");
   verb.option("--cpu", f.cpu,
-              "CPU model: v3, v2, v1 (amd64; v2, and v3 for a program built with GOAMD64=v3); v8.1, v8.0 (arm64)")
+              "CPU model: v3, v2, v1 (amd64; v2, and v3 for a program built with GOAMD64=v3); v8.2, v8.1, v8.0 (arm64; "
+              "v8.1)")
       .unit("MODEL");
   const auto number = [&verb](const char* name, auto& value, const char* what, const char* unit = "N") {
     return verb.option(name, value, what).unit(unit).show_default();

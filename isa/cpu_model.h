@@ -25,12 +25,13 @@ struct CpuModel {
 // arm64's optional instructions, as CpuModel::features says which there are.
 namespace feature {
 inline constexpr uint32_t FP = 1, ASIMD = 2, AES = 4, PMULL = 8, SHA1 = 16, SHA2 = 32, CRC32 = 64, ATOMICS = 128,
-                          CPUID = 256;  // the ID registers may be read
+                          CPUID = 256,  // the ID registers may be read
+    SHA512 = 512, SHA3 = 1024;
 }
 
 // x86-64: "v2" (default: level v2 + AES + PCLMUL), "v1" (SSE2 only), "v3" (AVX2, BMI2, FMA, F16C, LZCNT, MOVBE too).
-// arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1, SHA2, PMULL), "v8.0" (FP and ASIMD). nullptr if there is no such
-// model.
+// arm64: "v8.1" (default: + LSE, CRC32, AES, SHA1, SHA2, PMULL), "v8.0" (FP and ASIMD), "v8.2" (+ SHA512, SHA3).
+// nullptr if there is no such model.
 const CpuModel* find_cpu_model(Isa isa, std::string_view name);
 const CpuModel& default_cpu_model(Isa isa);
 

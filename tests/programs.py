@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std [--level v3]] [--esbuild] [--tools] [--mapped].
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std [--level v3]] [--esbuild] [--tools] [--mapped] [--race].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
            missing in --std-bins is built (needs Go); what needs processes is left out (NOT_RUN); names are <release>_<goarch>/<package with _>.test, and <release>_darwin_<goarch> for macOS.
@@ -11,6 +11,8 @@
            instruction sets: what they print and write must be what the same version's build for Linux does natively. Fetched into --tools-bins.
 --mapped   programs/mapped.go against its native run, output and file, in the guest's own /tmp and on the host; the own tests of bbolt, a database
            in a mapped file, fetched through the module proxy. Both ISAs.
+--race     built with the race detector (needs Go and gcc; linked statically): std's tests, and programs of ours, whose output, status and reports must be
+           the native run's but for addresses and the numbers of goroutines.
 """
 import argparse
 import concurrent.futures
@@ -64,7 +66,8 @@ console.log(greet('w\\u00f6rld'), new A<string>().v, Color.Red, /a[b-z]+/giu.tes
 
 def go(release, *args, **more):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO")) or k in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY")}
-    env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, **more)
+    env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release)
+    env.update(more)
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "go.mod").write_text("module example.com/x\n")
         return subprocess.run(["go", *args], cwd=folder, env=env, check=True, capture_output=True, text=True).stdout.strip()
@@ -93,11 +96,11 @@ def std_jobs(args):
                     yield "std %s %s %s" % (release, target, package), std, (args, release, target, package, path, goroot)
 
 
-def std(args, release, target, package, path, goroot):
+def std(args, release, target, package, path, goroot, flags=(), **env):
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         goos, goarch = target.split("/")
-        go(release, "test", "-c", "-o", str(path), package, GOOS=goos, GOARCH=goarch, **({"GOAMD64": args.level} if args.level else {}))
+        go(release, "test", "-c", *flags, "-o", str(path), package, GOOS=goos, GOARCH=goarch, **({"GOAMD64": args.level} if args.level else {}), **env)
     source = goroot / "src" / package
     grants = [word for folder in [source, *(goroot / r for r in READS.get(package, []))] for word in ("--allow-read", str(folder))]
     level = ["--cpu", args.level] if args.level else []  # older releases' test binaries do not say what they were built for
@@ -315,6 +318,45 @@ def bbolt(args, goarch):
     return ""
 
 
+RACE_RELEASES = "1.20.7 1.27.4".split()
+RACE_PACKAGES = "container/list sync".split()
+RACE_GUESTS = "hello defer1 fmthello".split()  # of tests/guests/src
+RACE_FLAGS = ("-race", "-ldflags", "-linkmode external -extldflags -static")
+
+
+def race_jobs(args):
+    for release in RACE_RELEASES:
+        goroot = pathlib.Path(go(release, "env", "GOROOT"))
+        for package in RACE_PACKAGES:
+            path = pathlib.Path(args.std_bins) / (release + "_amd64_race") / (package.replace("/", "_") + ".test")
+            if args.only in str(path):
+                yield "race %s %s" % (release, package), race_std, (args, release, package, path, goroot)
+        for source in [ROOT / "tests/programs/racy.go", *(ROOT / "tests/guests/src" / name for name in RACE_GUESTS)]:
+            if args.only in source.name:
+                yield "race %s %s" % (release, source.stem), race_program, (args, release, source)
+
+
+def race_std(args, release, package, path, goroot):
+    return std(args, release, "linux/amd64", package, path, goroot, RACE_FLAGS, CGO_ENABLED="1")
+
+
+def race_program(args, release, source):
+    def plain(text):
+        text = re.sub(r"0x[0-9a-f]+|\+0x[0-9a-f]+", "ADDRESS", text.decode("latin1"))
+        return re.sub(r"[Gg]oroutine \d+", "goroutine N", text)
+    with tempfile.TemporaryDirectory() as there:
+        path = str(pathlib.Path(there) / "racy")
+        files = [str(f) for f in sorted(source.glob("*.go"))] if source.is_dir() else [str(source)]
+        go(release, "build", *RACE_FLAGS, "-o", path, *files, GOOS="linux", GOARCH="amd64", CGO_ENABLED="1")
+        want = subprocess.run([path], capture_output=True, timeout=args.seconds)
+        got = subprocess.run([args.program, "run", path], capture_output=True, timeout=args.seconds)
+        for what in ("returncode", "stdout", "stderr"):
+            x, y = getattr(want, what), getattr(got, what)
+            if x != y and (what == "returncode" or plain(x) != plain(y)):
+                return "%s: %s\nnot %s" % (what, y[-1500:] if what != "returncode" else y, x[-1500:] if what != "returncode" else x)
+    return ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
@@ -323,6 +365,7 @@ def main():
     parser.add_argument("--esbuild", action="store_true")
     parser.add_argument("--tools", action="store_true")
     parser.add_argument("--mapped", action="store_true")
+    parser.add_argument("--race", action="store_true")
     parser.add_argument("--std-bins", default=str(ROOT / "build/std"))
     parser.add_argument("--esbuild-bins", default=str(ROOT / "build/esbuild"))
     parser.add_argument("--tools-bins", default=str(ROOT / "build/tools"))
@@ -332,6 +375,7 @@ def main():
     args = parser.parse_args()
     jobs = (list(std_jobs(args)) if args.std else []) + (list(esbuild_jobs(args)) if args.esbuild else [])
     jobs += (list(tools_jobs(args)) if args.tools else []) + (list(mapped_jobs(args)) if args.mapped else [])
+    jobs += list(race_jobs(args)) if args.race else []
 
     def one(job):
         try:

@@ -59,6 +59,7 @@ constexpr HwcapRow kHwcaps[] = {
     {isa::feature::FP, 1 << 0},    {isa::feature::ASIMD, 1 << 1},   {isa::feature::AES, 1 << 3},
     {isa::feature::PMULL, 1 << 4}, {isa::feature::SHA1, 1 << 5},    {isa::feature::SHA2, 1 << 6},
     {isa::feature::CRC32, 1 << 7}, {isa::feature::ATOMICS, 1 << 8}, {isa::feature::CPUID, 1 << 11},
+    {isa::feature::SHA3, 1 << 17}, {isa::feature::SHA512, 1 << 21},
 };
 
 // x86-64's AT_HWCAP is CPUID leaf 1's EDX.

@@ -100,6 +100,7 @@ void CLREX(Emit& e, B4) { e.op(Op::ClrEx, 8); }
 void DSB(Emit& e, B4) { e.op(Op::Nop, 8); }
 void DMB(Emit& e, B4) { e.op(Op::Nop, 8); }
 void ISB(Emit& e, B4) { e.op(Op::Nop, 8); }
+void SB(Emit& e) { e.op(Op::Nop, 8); }
 void MSR_DIT(Emit& e, B4 i) {
   e.mov_imm(8, kT0, static_cast<int64_t>(i & 1) << 24);
   Uop& u = e.op(Op::WriteSys, 8);

@@ -16,6 +16,9 @@ constexpr uint64_t kPfr0 = 0x11;                // EL0 and EL1: AArch64 only; FP
 // ID_AA64ISAR0_EL1: AES and PMULL 2, SHA1 1, SHA2 1 (SHA256), CRC32 1, Atomic 2.
 constexpr uint64_t kIsar0 = 2u << 4 | 1u << 8 | 1u << 12 | 1u << 16 | 2u << 20;
 
+// And SHA2 2 (SHA512), SHA3 1.
+constexpr uint64_t kIsar0V82 = kIsar0 + (1u << 12) + (uint64_t{1} << 32);
+
 uint64_t common(SysReg reg, uint32_t number, uint64_t isar0) {
   switch (reg) {
     case SysReg::Dczid: return kDczid;
@@ -31,14 +34,17 @@ uint64_t common(SysReg reg, uint32_t number, uint64_t isar0) {
     default: return 0;
   }
 }
+uint64_t sysreg_v82(SysReg reg, uint32_t number) { return common(reg, number, kIsar0V82); }
 uint64_t sysreg_v81(SysReg reg, uint32_t number) { return common(reg, number, kIsar0); }
 uint64_t sysreg_v80(SysReg reg, uint32_t number) { return common(reg, number, 0); }
 
 constexpr uint32_t kV80 = feature::FP | feature::ASIMD;
 constexpr uint32_t kV81 = kV80 | feature::AES | feature::PMULL | feature::SHA1 | feature::SHA2 | feature::CRC32 |
                           feature::ATOMICS | feature::CPUID;
+constexpr uint32_t kV82 = kV81 | feature::SHA512 | feature::SHA3;
 constexpr CpuModel kModels[] = {{"v8.1", Isa::arm64, nullptr, kV81, sysreg_v81},
-                                {"v8.0", Isa::arm64, nullptr, kV80, sysreg_v80}};
+                                {"v8.0", Isa::arm64, nullptr, kV80, sysreg_v80},
+                                {"v8.2", Isa::arm64, nullptr, kV82, sysreg_v82}};
 
 }  // namespace
 

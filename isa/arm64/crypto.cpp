@@ -1,5 +1,5 @@
-// AES, SHA-1 and SHA-256 (FIPS 197, FIPS 180-4), as the manual cuts them into instructions. PMULL is in
-// simd_integer.cpp.
+// AES, SHA-1, SHA-2 and SHA-3's steps (FIPS 197, FIPS 180-4, FIPS 202), as the manual cuts them into instructions.
+// PMULL is in simd_integer.cpp.
 #include <array>
 #include <bit>
 
@@ -152,6 +152,46 @@ void sha256su1(Vec& d, const Vec& a, const Vec& b, uint64_t) {
   d = r;
 }
 
+// --- SHA-512 ---
+
+using Word64 = uint64_t;
+Word64 sum0(Word64 x) { return std::rotr(x, 28) ^ std::rotr(x, 34) ^ std::rotr(x, 39); }
+Word64 sum1(Word64 x) { return std::rotr(x, 14) ^ std::rotr(x, 18) ^ std::rotr(x, 41); }
+Word64 small0(Word64 x) { return std::rotr(x, 1) ^ std::rotr(x, 8) ^ x >> 7; }
+Word64 small1(Word64 x) { return std::rotr(x, 19) ^ std::rotr(x, 61) ^ x >> 6; }
+
+// Two rounds' lower half, then their upper half
+void sha512h(Vec& d, const Vec& a, const Vec& b, uint64_t) {
+  const Word64 high = ((b.hi & a.lo) ^ (~b.hi & a.hi)) + sum1(b.hi) + d.hi, t = high + b.lo;
+  d = Vec{((t & b.hi) ^ (~t & a.lo)) + sum1(t) + d.lo, high};
+}
+void sha512h2(Vec& d, const Vec& a, const Vec& b, uint64_t) {
+  const Word64 high = ((a.lo & b.hi) ^ (a.lo & b.lo) ^ (b.hi & b.lo)) + sum0(b.lo) + d.hi;
+  d = Vec{((high & b.lo) ^ (high & b.hi) ^ (b.hi & b.lo)) + sum0(high) + d.lo, high};
+}
+void sha512su0(Vec& d, const Vec& a, const Vec&, uint64_t) { d = Vec{d.lo + small0(d.hi), d.hi + small0(a.lo)}; }
+void sha512su1(Vec& d, const Vec& a, const Vec& b, uint64_t) {
+  d = Vec{d.lo + small1(a.lo) + b.lo, d.hi + small1(a.hi) + b.hi};
+}
+
+// --- SHA-3 ---
+
+void exclusive_or(Vec& d, const Vec& a, const Vec& b, uint64_t) { d = Vec{a.lo ^ b.lo, a.hi ^ b.hi}; }
+void and_not(Vec& d, const Vec& a, const Vec& b, uint64_t) { d = Vec{a.lo & ~b.lo, a.hi & ~b.hi}; }
+void rax1(Vec& d, const Vec& a, const Vec& b, uint64_t) {
+  d = Vec{a.lo ^ std::rotl(b.lo, 1), a.hi ^ std::rotl(b.hi, 1)};
+}
+void xar(Vec& d, const Vec& a, const Vec& b, uint64_t by) {
+  const int n = static_cast<int>(by);
+  d = Vec{std::rotr(a.lo ^ b.lo, n), std::rotr(a.hi ^ b.hi, n)};
+}
+
+constexpr Helper kSha512h{.name = "sha512h", .vec = sha512h, .reads_dst = true};
+constexpr Helper kSha512h2{.name = "sha512h2", .vec = sha512h2, .reads_dst = true};
+constexpr Helper kSha512su0{.name = "sha512su0", .vec = sha512su0, .reads_dst = true};
+constexpr Helper kSha512su1{.name = "sha512su1", .vec = sha512su1, .reads_dst = true};
+constexpr Helper kExclusiveOr{.name = "sha3.eor", .vec = exclusive_or}, kAndNot{.name = "sha3.bic", .vec = and_not};
+constexpr Helper kRax1{.name = "rax1", .vec = rax1}, kXar{.name = "xar", .vec = xar};
 constexpr Helper kAese{.name = "aese", .vec = aese, .reads_dst = true};
 constexpr Helper kAesd{.name = "aesd", .vec = aesd, .reads_dst = true};
 constexpr Helper kAesmc{.name = "aesmc", .vec = aesmc}, kAesimc{.name = "aesimc", .vec = aesimc};
@@ -181,6 +221,20 @@ void SHA256H2(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kSha256h2, vec(d), vec(n), v
 void SHA256SU1(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kSha256su1, vec(d), vec(n), vec(m), 0); }
 void SHA1H(Emit& e, B5 n, B5 d) { e.vec_op(kSha1h, vec(d), vec(n), vec(n), 0); }
 void SHA1SU1(Emit& e, B5 n, B5 d) { e.vec_op(kSha1su1, vec(d), vec(n), vec(n), 0); }
+void SHA512H(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kSha512h, vec(d), vec(n), vec(m), 0); }
+void SHA512H2(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kSha512h2, vec(d), vec(n), vec(m), 0); }
+void SHA512SU0(Emit& e, B5 n, B5 d) { e.vec_op(kSha512su0, vec(d), vec(n), vec(n), 0); }
+void SHA512SU1(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kSha512su1, vec(d), vec(n), vec(m), 0); }
+void EOR3(Emit& e, B5 m, B5 a, B5 n, B5 d) {
+  e.vec_op(kExclusiveOr, kVT0, vec(n), vec(m), 0);
+  e.vec_op(kExclusiveOr, vec(d), kVT0, vec(a), 0);
+}
+void BCAX(Emit& e, B5 m, B5 a, B5 n, B5 d) {
+  e.vec_op(kAndNot, kVT0, vec(m), vec(a), 0);
+  e.vec_op(kExclusiveOr, vec(d), vec(n), kVT0, 0);
+}
+void RAX1(Emit& e, B5 m, B5 n, B5 d) { e.vec_op(kRax1, vec(d), vec(n), vec(m), 0); }
+void XAR(Emit& e, B5 m, Bits<6> i, B5 n, B5 d) { e.vec_op(kXar, vec(d), vec(n), vec(m), i); }
 void SHA256SU0(Emit& e, B5 n, B5 d) { e.vec_op(kSha256su0, vec(d), vec(n), vec(n), 0); }
 
 }  // namespace deferscope::isa::arm64

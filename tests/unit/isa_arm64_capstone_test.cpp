@@ -20,19 +20,19 @@ namespace {
 
 // Capstone's aliases and what they stand for.
 const std::multimap<std::string_view, std::string_view> kAliases = {
-    {"mov", "orr"},       {"mov", "movz"},     {"mov", "movn"},     {"mov", "add"},      {"mov", "ins"},
-    {"mov", "dup"},       {"mov", "umov"},     {"cmp", "subs"},     {"cmn", "adds"},     {"neg", "sub"},
-    {"negs", "subs"},     {"tst", "ands"},     {"mvn", "orn"},      {"ngc", "sbc"},      {"ngcs", "sbcs"},
-    {"lsl", "ubfm"},      {"lsr", "ubfm"},     {"asr", "sbfm"},     {"ubfx", "ubfm"},    {"ubfiz", "ubfm"},
-    {"uxtb", "ubfm"},     {"uxth", "ubfm"},    {"sbfx", "sbfm"},    {"sbfiz", "sbfm"},   {"sxtb", "sbfm"},
-    {"sxth", "sbfm"},     {"sxtw", "sbfm"},    {"bfi", "bfm"},      {"bfxil", "bfm"},    {"bfc", "bfm"},
-    {"ror", "extr"},      {"lsl", "lslv"},     {"lsr", "lsrv"},     {"asr", "asrv"},     {"ror", "rorv"},
-    {"mul", "madd"},      {"mneg", "msub"},    {"smull", "smaddl"}, {"umull", "umaddl"}, {"smnegl", "smsubl"},
-    {"umnegl", "umsubl"}, {"cset", "csinc"},   {"cinc", "csinc"},   {"csetm", "csinv"},  {"cinv", "csinv"},
-    {"cneg", "csneg"},    {"nop", "hint"},     {"yield", "hint"},   {"wfe", "hint"},     {"wfi", "hint"},
-    {"sev", "hint"},      {"sevl", "hint"},    {"mvn", "not"},      {"sxtl", "sshll"},   {"uxtl", "ushll"},
-    {"sxtl2", "sshll2"},  {"uxtl2", "ushll2"}, {"rev64", "rev"},    {"esb", "hint"},     {"csdb", "hint"},
-    {"psb", "hint"},      {"dcps1", "hlt"},    {"msr", "msr"},      {"bti", "hint"},
+    {"msr", "sb"},        {"mov", "orr"},       {"mov", "movz"},     {"mov", "movn"},     {"mov", "add"},
+    {"mov", "ins"},       {"mov", "dup"},       {"mov", "umov"},     {"cmp", "subs"},     {"cmn", "adds"},
+    {"neg", "sub"},       {"negs", "subs"},     {"tst", "ands"},     {"mvn", "orn"},      {"ngc", "sbc"},
+    {"ngcs", "sbcs"},     {"lsl", "ubfm"},      {"lsr", "ubfm"},     {"asr", "sbfm"},     {"ubfx", "ubfm"},
+    {"ubfiz", "ubfm"},    {"uxtb", "ubfm"},     {"uxth", "ubfm"},    {"sbfx", "sbfm"},    {"sbfiz", "sbfm"},
+    {"sxtb", "sbfm"},     {"sxth", "sbfm"},     {"sxtw", "sbfm"},    {"bfi", "bfm"},      {"bfxil", "bfm"},
+    {"bfc", "bfm"},       {"ror", "extr"},      {"lsl", "lslv"},     {"lsr", "lsrv"},     {"asr", "asrv"},
+    {"ror", "rorv"},      {"mul", "madd"},      {"mneg", "msub"},    {"smull", "smaddl"}, {"umull", "umaddl"},
+    {"smnegl", "smsubl"}, {"umnegl", "umsubl"}, {"cset", "csinc"},   {"cinc", "csinc"},   {"csetm", "csinv"},
+    {"cinv", "csinv"},    {"cneg", "csneg"},    {"nop", "hint"},     {"yield", "hint"},   {"wfe", "hint"},
+    {"wfi", "hint"},      {"sev", "hint"},      {"sevl", "hint"},    {"mvn", "not"},      {"sxtl", "sshll"},
+    {"uxtl", "ushll"},    {"sxtl2", "sshll2"},  {"uxtl2", "ushll2"}, {"rev64", "rev"},    {"esb", "hint"},
+    {"csdb", "hint"},     {"psb", "hint"},      {"dcps1", "hlt"},    {"msr", "msr"},      {"bti", "hint"},
 };
 
 std::string lower(std::string_view s) {
@@ -72,13 +72,25 @@ struct Lacking {
   std::string_view row, reason;
 };
 constexpr Lacking kCapstoneLacks[] = {
-    {"CAS", "v8.1"},     {"SWP", "v8.1"},
-    {"LDADD", "v8.1"},   {"LDCLR", "v8.1"},
-    {"LDEOR", "v8.1"},   {"LDSET", "v8.1"},
-    {"LDSMAX", "v8.1"},  {"LDSMIN", "v8.1"},
-    {"LDUMAX", "v8.1"},  {"LDUMIN", "v8.1"},
-    {"LDLAR", "v8.1"},   {"STLLR", "v8.1"},
-    {"MSR DIT", "v8.4"}, {"UDF", "no pattern of its own there"},
+    {"CAS", "v8.1"},
+    {"SWP", "v8.1"},
+    {"LDADD", "v8.1"},
+    {"LDCLR", "v8.1"},
+    {"LDEOR", "v8.1"},
+    {"LDSET", "v8.1"},
+    {"LDSMAX", "v8.1"},
+    {"LDSMIN", "v8.1"},
+    {"LDUMAX", "v8.1"},
+    {"LDUMIN", "v8.1"},
+    {"LDLAR", "v8.1"},
+    {"STLLR", "v8.1"},
+    {"SHA512", "v8.2"},
+    {"EOR3", "v8.2"},
+    {"BCAX", "v8.2"},
+    {"RAX1", "v8.2"},
+    {"XAR", "v8.2"},
+    {"MSR DIT", "v8.4"},
+    {"UDF", "no pattern of its own there"},
 };
 bool capstone_lacks(const Row& row) {
   return std::any_of(std::begin(kCapstoneLacks), std::end(kCapstoneLacks),

@@ -209,6 +209,9 @@ TEST(Arm64Model, ModelsReportWhatTheyHave) {
   EXPECT_EQ(v80->features, feature::FP | feature::ASIMD);
   using namespace feature;
   EXPECT_EQ(v81->features, FP | ASIMD | AES | PMULL | SHA1 | SHA2 | CRC32 | ATOMICS | CPUID);
+  const CpuModel* v82 = find_cpu_model(Isa::arm64, "v8.2");
+  ASSERT_TRUE(v82);
+  EXPECT_EQ(v82->features, v81->features | SHA512 | SHA3);
   EXPECT_EQ(find_cpu_model(Isa::arm64, "v9"), nullptr);
 }
 

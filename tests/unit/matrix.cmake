@@ -27,7 +27,7 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(matrix_all.report PROPERTIES FIXTURES_REQUIRED matrix_all)
 
   # Programs that nobody here wrote: the standard library's tests (built with Go) esbuild and other tools (fetched from npm and PyPI), bbolt (module proxy); mapped files
-  foreach(kind std esbuild tools mapped)
+  foreach(kind std esbuild tools mapped race)
     deferscope_all_test(programs.${kind} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                         --${kind} --jobs 1)
   endforeach()
