@@ -1,6 +1,6 @@
 // The virtual x86-64 processors: what CPUID says. Feature bits are those of instructions that isa/x86_64 lifts, with
-// two exceptions: MMX belongs to every x86-64 processor and programs refuse to start without it, so the bit is set
-// although some of its instructions, and x87's transcendental ones, end the run as not implemented. Bits of system
+// two exceptions: FPU and MMX belong to every x86-64 processor and programs refuse to start without them, so the bits
+// are set although a few of their instructions end the run as not implemented. Bits of system
 // features (paging, MSRs, APIC) mean nothing to a program and stay clear, but NX, which a kernel would show.
 #include "isa/x86_64/cpu_model.h"
 

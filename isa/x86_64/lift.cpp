@@ -124,7 +124,11 @@ void lift(const uint8_t* bytes, size_t n, uint64_t pc, Lifted& out, Level level)
     out.fault = Fault::Privileged;
   } else if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && absent(in, level)) {
     out.fault = Fault::Undefined;
-  } else if (row == nullptr || !known_encoding(in, level) || touches_mmx(in, ops)) {
+  } else if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && touches_mmx(in, ops)) {
+    static const Row none{};
+    Builder b(in, ops, row ? *row : none, nullptr, pc + in.length, out);
+    lift_mmx(b);
+  } else if (row == nullptr || !known_encoding(in, level)) {
     out.fault = Fault::Unimplemented;
   } else {
     Builder b(in, ops, *row, helper, pc + in.length, out);

@@ -53,6 +53,9 @@ std::span<const Helper> move_helpers();
 std::span<const Helper> convert_helpers();
 std::span<const Helper> shift_helpers();
 
+// An instruction with an MMX register; its row, if it has one, is SSE's.
+void lift_mmx(Builder& b);
+
 // What an ALU op takes as `b`.
 struct Source {
   bool is_imm = false;

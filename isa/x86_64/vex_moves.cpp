@@ -204,26 +204,28 @@ void gather(Builder& b) {
   clear_upper(b, 2);
 }
 
-// ---- tests: ZF = no bit in both, CF = none of b without a; of all bits, or of the lanes' signs
+// ---- tests: ZF = no bit in both, CF = none of op1 without op0; of all bits, or of the lanes' signs. What is in both,
+// and what is alone, of the two halves together, are compared with nothing.
 template <uint64_t mask>
-Fault test_bits(CpuState& s, const Uop& u) {
-  bool both = false, alone = false;
-  const auto look = [&](const Vec& a, const Vec& b) {
-    both = both || ((a.lo & b.lo) | (a.hi & b.hi)) & mask;
-    alone = alone || ((~a.lo & b.lo) | (~a.hi & b.hi)) & mask;
-  };
-  look(s.v[u.a], s.v[u.b]);
-  if (u.imm) look(s.v[u.a + kUpper], s.v[u.c]);
-  s.set_flags((both ? 0 : flag::ZF) | (alone ? 0 : flag::CF));
-  return Fault::None;
+uint32_t test_bits(CpuState&, const Vec& both, const Vec& alone, uint64_t) {
+  return ((both.lo | both.hi) & mask ? 0 : flag::ZF) | ((alone.lo | alone.hi) & mask ? 0 : flag::CF);
 }
 
 void test(Builder& b) {
-  const VReg a = vector_of(b, 0);
-  const Halves c = read_halves(b, 1);
-  Uop& u = b.emit(Op::Helper, 16);
-  u.a = a, u.b = c.low, u.imm = is_256(b), u.helper = b.helper;
-  if (is_256(b)) u.c = c.high;
+  static const Helper *const pand = helper("pand"), *const pandn = helper("pandn"), *const por = helper("por");
+  const Halves x = halves_of(b, 0), y = read_halves(b, 1);
+  const VReg both = b.vtemp(), alone = b.vtemp();
+  apply(b, pand, both, x.low, y.low);
+  apply(b, pandn, alone, x.low, y.low);
+  if (is_256(b)) {
+    const VReg t = b.vtemp();
+    apply(b, pand, t, x.high, y.high);
+    apply(b, por, both, both, t);
+    apply(b, pandn, t, x.high, y.high);
+    apply(b, por, alone, alone, t);
+  }
+  Uop& u = b.emit(Op::FpCompare, 16);
+  u.a = both, u.b = alone, u.helper = b.helper;
 }
 
 // ---- all registers
@@ -292,9 +294,9 @@ const Row kVexMoveRows[] = {
     ROW(VPGATHERQD, gather, nullptr, 4 | 8 << 8), ROW(VPGATHERQQ, gather, nullptr, 8 | 8 << 8),
     ROW(VGATHERDPS, gather, nullptr, 4 | 4 << 8), ROW(VGATHERDPD, gather, nullptr, 8 | 4 << 8),
     ROW(VGATHERQPS, gather, nullptr, 4 | 8 << 8), ROW(VGATHERQPD, gather, nullptr, 8 | 8 << 8),
-    own(ZYDIS_MNEMONIC_VPTEST, test, 0, {.name = "vptest", .any = test_bits<~uint64_t{0}>, .writes_flags = true}),
-    own(ZYDIS_MNEMONIC_VTESTPS, test, 0, {.name = "vtestps", .any = test_bits<kSigns32>, .writes_flags = true}),
-    own(ZYDIS_MNEMONIC_VTESTPD, test, 0, {.name = "vtestpd", .any = test_bits<kSigns64>, .writes_flags = true}),
+    own(ZYDIS_MNEMONIC_VPTEST, test, 0, {.name = "vptest", .compare = test_bits<~uint64_t{0}>}),
+    own(ZYDIS_MNEMONIC_VTESTPS, test, 0, {.name = "vtestps", .compare = test_bits<kSigns32>}),
+    own(ZYDIS_MNEMONIC_VTESTPD, test, 0, {.name = "vtestpd", .compare = test_bits<kSigns64>}),
     own(ZYDIS_MNEMONIC_VZEROUPPER, zero_all, 0, {.name = nullptr}),
     own(ZYDIS_MNEMONIC_VZEROALL, zero_all, 0, {.name = "vzeroall", .any = clear_all}),
     ROW(VPCMPESTRM, compare_to_mask, nullptr, ZYDIS_MNEMONIC_PCMPESTRM), ROW(VPCMPISTRM, compare_to_mask, nullptr, ZYDIS_MNEMONIC_PCMPISTRM),

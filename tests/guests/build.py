@@ -3,7 +3,7 @@
 
 A guest is one program of src/ built by one release for one target in one mode with one amount of symbols:
     <out>/<program>_<release>_<goos>_<goarch>_<mode>_<symbols>
-Modes: opt (default flags) and nopt (-N -l for the program's own packages). The program casessmall is cases with the tag small.
+Modes: opt (default flags), nopt (-N -l for the program's own packages) and, where asked for, v3 (GOAMD64=v3, from 1.18 on). The program casessmall is cases with the tag small.
 Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF), bare (-s -w). go.mod has one go line, 1.12, except in golinesnew:
 1.21 (panic(nil)) with that release, 1.22 (loop variables) from there on, and in stories: 1.21 from that release on. Builds run in one fixed directory and with
 trimmed paths, so that equal inputs give equal bytes on any machine.
@@ -28,7 +28,7 @@ FIXED = pathlib.Path("/tmp/deferscope-guests")  # 1.12 has no -trimpath: this pa
 RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.20.7 1.21.13 1.22.12 1.23.12 1.24.13 1.25.14 "
             "1.26.11 1.27.4").split()
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
-MODES = {"opt": "", "nopt": "-N -l"}
+MODES = {"opt": "", "nopt": "-N -l", "v3": ""}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
 PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places level3".split()
 
@@ -46,7 +46,7 @@ SANDBOX_RELEASE = "1.20.7"
 # Of the program places: arguments on the stack, and in registers.
 PLACES_BUILDS = {("1.12.17", "linux/arm64"), ("1.17.13", "linux/amd64")}
 
-# Of the program level3, which is built with GOAMD64=v3.
+# Of the program level3.
 LEVEL3_BUILDS = {("1.20.7", "linux/amd64"), ("1.27.4", "linux/amd64"), ("1.27.4", "darwin/amd64")}
 
 
@@ -54,14 +54,16 @@ def minor(release):
     return int(release.split(".")[1])
 
 
-def exists(program, release, target):
+def exists(program, release, target, mode="opt"):
     """False where the matrix says n/a."""
+    if mode == "v3" and not (target.endswith("/amd64") and minor(release) >= 18):
+        return False
     if target == "darwin/arm64" and minor(release) < 16:
         return False
     if program == "sandbox":
         return target.startswith("darwin") and release == SANDBOX_RELEASE
     if program == "level3":
-        return target.endswith("/amd64") and minor(release) >= 18
+        return mode == "v3"
     return program != "golinesnew" or minor(release) >= 21
 
 
@@ -75,7 +77,7 @@ def core(program, release, target, mode, symbols):
     if program == "articles":
         return (mode, symbols) == ("opt", "dwarf") and (release, target) in ARTICLE_BUILDS
     if program == "level3":
-        return (mode, symbols) == ("opt", "bare") and (release, target) in LEVEL3_BUILDS
+        return (mode, symbols) == ("v3", "bare") and (release, target) in LEVEL3_BUILDS
     if program == "places":
         return (mode, symbols) == ("opt", "dwarf") and (release, target) in PLACES_BUILDS
     if goos == "linux" and release in DWARF_RELEASES and (program, mode, symbols) == ("casessmall", "nopt", "dwarf"):
@@ -122,7 +124,7 @@ def build(out, program, release, target, mode, symbols, cache=None):
     env.update(GOENV="off", GOFLAGS="", GO111MODULE="on", CGO_ENABLED="0", GOTOOLCHAIN="go" + release, GOOS=goos, GOARCH=goarch)
     if cache:
         env["GOCACHE"] = str(cache)
-    if program == "level3":
+    if mode == "v3":
         env["GOAMD64"] = "v3"
     gcflags, command = MODES[mode], ["go", "build"]
     if minor(release) == 12:
@@ -159,16 +161,17 @@ def main():
     parser.add_argument("--releases", default=",".join(RELEASES))
     parser.add_argument("--targets", default=",".join(TARGETS))
     parser.add_argument("--programs", default=",".join(PROGRAMS))
-    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--modes", help="default: opt,nopt; with --core all")
     parser.add_argument("--symbols", default=",".join(SYMBOLS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--twice", action="store_true", help="build each a second time with an empty build cache: equal bytes or an error")
     parser.add_argument("--list", action="store_true", help="print the names, build nothing")
     args = parser.parse_args()
 
-    wanted = [(p, r, t, m, s) for r in args.releases.split(",") for t in args.targets.split(",") for m in args.modes.split(",")
+    modes = args.modes.split(",") if args.modes else MODES if args.core else ["opt", "nopt"]
+    wanted = [(p, r, t, m, s) for r in args.releases.split(",") for t in args.targets.split(",") for m in modes
               for p in args.programs.split(",") for s in args.symbols.split(",")
-              if exists(p, r, t) and (not args.core or core(p, r, t, m, s))]
+              if exists(p, r, t, m) and (not args.core or core(p, r, t, m, s))]
     if args.list:
         print("\n".join(file_name(*w) for w in wanted))
         return 0

@@ -32,7 +32,7 @@ def members(programs, releases, goarch=""):
             for program in programs:
                 for mode in build.MODES:
                     for symbols in build.SYMBOLS:
-                        if build.exists(program, release, target) and build.core(program, release, target, mode, symbols):
+                        if build.exists(program, release, target, mode) and build.core(program, release, target, mode, symbols):
                             yield program, release, target, mode, symbols
 
 

@@ -212,6 +212,30 @@ TEST_P(DarwinFrameOf, WithoutRoomIsNone) {
   }
 }
 
+TEST(DarwinFrame, WithAvxKeepsTheUpperHalves) {
+  Memory memory;
+  memory.map(kStack, kStackSize, kRead | kWrite, {}, "stack");
+  const uint64_t sp = kStack + kStackSize - 64;
+  isa::CpuState cpu = busy_cpu(sp, true);
+  for (unsigned i = 0; i < 16; ++i) cpu.v[isa::kUpper + i] = isa::Vec{0x4000 + i, 0x5000 + i};
+  cpu.x87.full = 1, cpu.x87.significand[0] = uint64_t{1} << 63, cpu.x87.exponent[0] = 0x3fff;
+  const isa::CpuState before = cpu;
+  FrameContext f;
+  f.info = Signal{sig::URG};
+  f.handler = kHandler, f.returns_to = kBack, f.stack = sp;
+  ASSERT_TRUE(push_frame(memory, cpu, f, FrameKind::amd64_avx));
+  GoUcontext uc;
+  ASSERT_TRUE(memory.read_value(cpu.r[isa::kRdx], uc));
+  EXPECT_EQ(uc.uc_mcsize, amd64_mcontext::kAvxSize);
+  cpu.r[isa::kRsp] += 8;
+  for (unsigned i = 0; i < 32; ++i) cpu.v[i] = {};
+  cpu.x87 = {};
+  FrameReturn r;
+  ASSERT_TRUE(pop_frame(memory, cpu, r, FrameKind::amd64_avx));
+  EXPECT_EQ(cpu.v, before.v);
+  EXPECT_EQ(cpu.x87, before.x87);
+}
+
 INSTANTIATE_TEST_SUITE_P(BothIsas, DarwinFrameOf, testing::Bool());
 
 // A sent signal says who, not where; that of a fault where, not who.

@@ -136,7 +136,7 @@ bool other_spelling(std::uint32_t word, const std::string& ours, const std::stri
 
 // Where capstone 4.0.2 says less or errs.
 bool capstone_errs(const std::string& ours, const std::string& theirs) {
-  if (ours == "sb") return theirs.starts_with("msr ");  // v8.5
+  if (ours == "sb") return theirs.starts_with("msr ");                                          // v8.5
   if (ours.starts_with("dc ") || ours.starts_with("tlbi ")) return theirs.starts_with("sys ");  // later ones
   if (ours.starts_with("sys "))
     return theirs.starts_with("at ") || theirs.starts_with("ic ") || theirs.starts_with("tlbi ") ||

@@ -1,4 +1,4 @@
-// The x87 against the host: every bit of registers, status and tags.
+// The x87 and MMX against the host: every bit of registers, status and tags.
 #include <gtest/gtest.h>
 
 #include "isa/state.h"
@@ -102,10 +102,44 @@ constexpr Form kXsave[] = {
     {"xrstor64", "W 0f ae /5 m x87 v3 parts image either"},
 };
 
+constexpr Form kMmx[] = {
+    {"punpcklbw", "0f 60 /r x87"},   {"punpcklwd", "0f 61 /r x87"},    {"punpckldq", "0f 62 /r x87"},
+    {"packsswb", "0f 63 /r x87"},    {"pcmpgtb", "0f 64 /r x87"},      {"pcmpgtw", "0f 65 /r x87"},
+    {"pcmpgtd", "0f 66 /r x87"},     {"packuswb", "0f 67 /r x87"},     {"punpckhbw", "0f 68 /r x87"},
+    {"punpckhwd", "0f 69 /r x87"},   {"punpckhdq", "0f 6a /r x87"},    {"packssdw", "0f 6b /r x87"},
+    {"pcmpeqb", "0f 74 /r x87"},     {"pcmpeqw", "0f 75 /r x87"},      {"pcmpeqd", "0f 76 /r x87"},
+    {"psrlw", "0f d1 /r x87"},       {"psrld", "0f d2 /r x87"},        {"psrlq", "0f d3 /r x87"},
+    {"paddq", "0f d4 /r x87"},       {"pmullw", "0f d5 /r x87"},       {"psubusb", "0f d8 /r x87"},
+    {"psubusw", "0f d9 /r x87"},     {"pminub", "0f da /r x87"},       {"pand", "0f db /r x87"},
+    {"paddusb", "0f dc /r x87"},     {"paddusw", "0f dd /r x87"},      {"pmaxub", "0f de /r x87"},
+    {"pandn", "0f df /r x87"},       {"pavgb", "0f e0 /r x87"},        {"psraw", "0f e1 /r x87"},
+    {"psrad", "0f e2 /r x87"},       {"pavgw", "0f e3 /r x87"},        {"pmulhuw", "0f e4 /r x87"},
+    {"pmulhw", "0f e5 /r x87"},      {"psubsb", "0f e8 /r x87"},       {"psubsw", "0f e9 /r x87"},
+    {"pminsw", "0f ea /r x87"},      {"por", "0f eb /r x87"},          {"paddsb", "0f ec /r x87"},
+    {"paddsw", "0f ed /r x87"},      {"pmaxsw", "0f ee /r x87"},       {"pxor", "0f ef /r x87"},
+    {"psllw", "0f f1 /r x87"},       {"pslld", "0f f2 /r x87"},        {"psllq", "0f f3 /r x87"},
+    {"pmuludq", "0f f4 /r x87"},     {"pmaddwd", "0f f5 /r x87"},      {"psadbw", "0f f6 /r x87"},
+    {"psubb", "0f f8 /r x87"},       {"psubw", "0f f9 /r x87"},        {"psubd", "0f fa /r x87"},
+    {"psubq", "0f fb /r x87"},       {"paddb", "0f fc /r x87"},        {"paddw", "0f fd /r x87"},
+    {"paddd", "0f fe /r x87"},       {"pshufb", "0f 38 00 /r x87"},    {"phaddw", "0f 38 01 /r x87"},
+    {"phaddd", "0f 38 02 /r x87"},   {"phaddsw", "0f 38 03 /r x87"},   {"pmaddubsw", "0f 38 04 /r x87"},
+    {"phsubw", "0f 38 05 /r x87"},   {"phsubd", "0f 38 06 /r x87"},    {"phsubsw", "0f 38 07 /r x87"},
+    {"psignb", "0f 38 08 /r x87"},   {"psignw", "0f 38 09 /r x87"},    {"psignd", "0f 38 0a /r x87"},
+    {"pmulhrsw", "0f 38 0b /r x87"}, {"pabsb", "0f 38 1c /r x87"},     {"pabsw", "0f 38 1d /r x87"},
+    {"pabsd", "0f 38 1e /r x87"},    {"pshufw", "0f 70 /r ib x87"},    {"movd", "q 0f 6e /r x87"},
+    {"movd", "q 0f 7e /r x87"},      {"movq", "0f 6f /r x87"},         {"movq", "0f 7f /r x87"},
+    {"movntq", "0f e7 /r m x87"},    {"movq2dq", "f3 0f d6 /r r x87"}, {"movdq2q", "f2 0f d6 /r r x87"},
+    {"pmovmskb", "0f d7 /r r x87"},  {"pextrw", "0f c5 /r r ib x87"},  {"pinsrw", "0f c4 /r ib x87"},
+    {"psrlw", "0f 71 /2 r ib x87"},  {"psraw", "0f 71 /4 r ib x87"},   {"psllw", "0f 71 /6 r ib x87"},
+    {"psrld", "0f 72 /2 r ib x87"},  {"psrad", "0f 72 /4 r ib x87"},   {"pslld", "0f 72 /6 r ib x87"},
+    {"psrlq", "0f 73 /2 r ib x87"},  {"psllq", "0f 73 /6 r ib x87"},
+};
+
 TEST(X86X87, Arithmetic) { check_against_host(kArithmetic); }
 TEST(X86X87, Comparisons) { check_against_host(kComparisons); }
 TEST(X86X87, Moves) { check_against_host(kMoves); }
 TEST(X86X87, Control) { check_against_host(kControl); }
+TEST(X86X87, Mmx) { check_against_host(kMmx); }
 TEST(X86X87, Restoring) { check_against_host(kRestoring); }
 TEST(X86X87, Xsave) { check_against_host(kXsave, Level::v3); }
 

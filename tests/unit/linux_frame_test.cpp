@@ -187,6 +187,63 @@ TEST_P(Frames, MalformedFramesAreRefused) {
   EXPECT_FALSE(pop(cpu, out));
 }
 
+isa::CpuState state_with_avx() {
+  isa::CpuState cpu = some_state(true);
+  for (unsigned i = 0; i < 16; ++i) cpu.v[isa::kUpper + i] = isa::Vec{i * 5 + 2, ~uint64_t{i} << 8};
+  cpu.x87.control = 0x27f, cpu.x87.full = 0xc0, cpu.x87.set_top(6);
+  cpu.x87.significand[6] = uint64_t{1} << 63, cpu.x87.exponent[6] = 0x4001;
+  cpu.x87.significand[7] = uint64_t{5} << 61, cpu.x87.exponent[7] = 0xbfff;
+  return cpu;
+}
+
+// With AVX the frame holds the XSAVE area between the two magic numbers that programs look for, and the handler starts
+// with an x87 and upper halves as at reset.
+TEST(FramesWithAvx, HoldTheXsaveArea) {
+  Memory memory;
+  memory.map(kStack, kStackSize, kRead | kWrite);
+  const isa::CpuState before = state_with_avx();
+  isa::CpuState cpu = before;
+  FrameContext f = some_context();
+  f.avx = true;
+  ASSERT_TRUE(push_frame_amd64(memory, cpu, f));
+  EXPECT_EQ(cpu.x87, isa::X87{});
+  EXPECT_EQ(cpu.v[isa::kUpper + 3], isa::Vec{});
+  uint64_t flags = 0, fp = 0;
+  memory.read_value(cpu.r[isa::kRdx], flags);
+  memory.read_value(cpu.r[isa::kRdx] + amd64_frame::kMcontext + amd64_frame::kFpstate, fp);
+  EXPECT_EQ(flags & 1, 1u);  // UC_FP_XSTATE
+  EXPECT_EQ(fp % 64, 0u);
+  struct Reserved {
+    uint32_t magic1, extended_size;
+    uint64_t features;
+    uint32_t xstate_size;
+  } reserved{};
+  uint32_t magic2 = 0;
+  uint64_t used = 0;
+  memory.read_value(fp + 464, reserved), memory.read_value(fp + 832, magic2), memory.read_value(fp + 512, used);
+  EXPECT_EQ(reserved.magic1, 0x46505853u);
+  EXPECT_EQ(reserved.extended_size, 836u);
+  EXPECT_EQ(reserved.features, 7u);
+  EXPECT_EQ(reserved.xstate_size, 832u);
+  EXPECT_EQ(magic2, 0x46505845u);
+  EXPECT_EQ(used, 7u);
+  isa::Vec third;
+  memory.read_value(fp + 576 + 3 * 16, third);
+  EXPECT_EQ(third, before.v[isa::kUpper + 3]);
+
+  cpu.v[isa::kUpper + 3] = {1, 2}, cpu.x87.status = 0x1234;
+  cpu.r[isa::kRsp] += 8;
+  FrameReturn out;
+  isa::CpuState back = cpu, without = cpu;
+  ASSERT_TRUE(pop_frame_amd64(memory, back, true, out));
+  expect_same(before, back);
+  EXPECT_EQ(before.x87, back.x87);
+  memory.write_value(fp + 832, uint32_t{0});  // as from before XSAVE: no upper halves
+  ASSERT_TRUE(pop_frame_amd64(memory, without, true, out));
+  EXPECT_EQ(without.v[3], before.v[3]);
+  EXPECT_EQ(without.v[isa::kUpper + 3], isa::Vec{});
+}
+
 INSTANTIATE_TEST_SUITE_P(BothIsas, Frames, testing::Values(true, false),
                          [](const auto& i) { return i.param ? "amd64" : "arm64"; });
 

@@ -356,6 +356,22 @@ bool Compiler::floats(const Uop& u) {
 
 bool Compiler::float_compares(const Uop& u) {
   if (u.op != Op::FpCompare) return false;
+  if (u.helper->id == helper_id("vptest")) {  // ZF, CF: the one vector is zero, the other
+    const auto is_zero = [&](isa::VReg v, const Xbyak::Reg8& r) {
+      pxor(xmm0, xmm0);
+      pcmpeqb(xmm0, ptr[rbp + offset_of_v(v)]);
+      pmovmskb(edx, xmm0);
+      cmp(edx, 0xffff);
+      sete(r);
+    };
+    is_zero(u.a, al), is_zero(u.b, cl);
+    movzx(eax, al);
+    movzx(ecx, cl);
+    shl(eax, 6);
+    or_(eax, ecx);
+    keep_result(rax, FlagKind::Explicit, 8);
+    return true;
+  }
   const bool x86_double = u.helper->id == helper_id("ucomisd") || u.helper->id == helper_id("comisd");
   const bool arm_double = u.helper->id == helper_id("fcmp.d");
   if (!x86_double && !arm_double) {
