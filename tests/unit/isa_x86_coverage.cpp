@@ -41,7 +41,7 @@ std::string name_of(const uint8_t* p, size_t n) {
 void sweep(const uint8_t* p, size_t n, uint64_t pc, Report& r) {
   Lifted l;
   for (size_t at = 0; at < n;) {
-    x86_64::lift(p + at, n - at, pc + at, l);
+    x86_64::lift(p + at, n - at, pc + at, l, Level::v3);
     ++r.instructions;
     r.uops += l.count;
     if (l.fault == Fault::None) ++r.by_count[l.count];
