@@ -34,7 +34,15 @@ if(NOT DEFERSCOPE_SANITIZE)
   deferscope_all_test(programs.std_v3 ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                       --std --level v3 --jobs 1)
 
-  # Guests built for level v3.
+  # Guests built for level v3: two that are committed, and with Go and AVX2 the cases of all releases.
+  set(matrix_v3 ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/matrix.py --results ${PROJECT_BINARY_DIR}/matrix-v3)
+  deferscope_all_test(matrix_v3.guests ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/guests/build.py --out ${guests_parent}/guests-v3
+                      --modes v3 --symbols syms --programs cases --targets linux/amd64,darwin/amd64)
+  deferscope_all_test(matrix_v3 ${matrix_v3} --more ${guests_parent}/guests-v3 --only _v3_ --program $<TARGET_FILE:deferscope>)
+  deferscope_all_test(matrix_v3.report ${matrix_v3} --levels --report ${PROJECT_SOURCE_DIR}/docs/matrix-v3.md)
+  set_tests_properties(matrix_v3.guests PROPERTIES FIXTURES_SETUP guests_v3)
+  set_tests_properties(matrix_v3 PROPERTIES FIXTURES_REQUIRED guests_v3 FIXTURES_SETUP matrix_v3)
+  set_tests_properties(matrix_v3.report PROPERTIES FIXTURES_REQUIRED matrix_v3)
   add_test(NAME levels COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/levels.py --program $<TARGET_FILE:deferscope>
                                --guests ${guests_parent}/guests-level3)
   set_tests_properties(levels PROPERTIES LABELS release TIMEOUT 600)
