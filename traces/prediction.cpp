@@ -36,7 +36,7 @@ class Aside final : public isa::Bus {
     return true;
   }
   bool check_write(uint64_t address, unsigned n) override {
-    uint8_t old[64];
+    uint8_t old[isa::kMostArea];
     if (n > sizeof old || !memory_.peek(address, old, n)) return fail(address);
     const auto& maps = memory_.mappings();
     auto it = maps.upper_bound(address);
