@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,12 @@ def main():
             check(problems, guest.name + " natively", hashlib.sha256(done.stdout).hexdigest() == EXPECTED, done.stdout)
         elif linux:
             print("skip   %s natively: the host is below level v3" % guest.name)
+    # The upper halves of YMM are shown, and go back in time.
+    script = "goto 3000000\nregs -a\ngoto 6000000\nregs -a\ngoto 3000000\nregs -a\nquit\n"
+    done = subprocess.run([args.program, "step", str(guests[-1])], input=script, capture_output=True, text=True, timeout=600)
+    shown = re.findall(r"^ +Y\d+ 0x[0-9a-f]{64}$", done.stdout, re.M)
+    in_use = any(int(line.split("0x")[1][:32], 16) for line in shown[:16])  # in SHA-256's vector code
+    check(problems, "regs -a", len(shown) == 48 and shown[:16] == shown[32:] and in_use, done.stdout)
     # The level stands in the build information as text.
     with tempfile.TemporaryDirectory() as there:
         v4 = pathlib.Path(there) / "v4"
