@@ -1,4 +1,6 @@
 // AVX: moves, broadcasts, halves inserted and taken out, lanes chosen by a mask, what reads or clears whole registers.
+#include <algorithm>
+
 #include "isa/x86_64/vex.h"
 
 namespace deferscope::isa::x86_64 {
