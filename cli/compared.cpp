@@ -149,7 +149,7 @@ class Run {
     wanted.pipe = pipe;
     wanted.max_trace_mib = UINT64_MAX;
     TraceSession trace(*m, wanted);
-    confine_unless_told(flags, grants_of(flags));
+    confine_unless_told(flags, grants_of(flags, *m));
     const Ending ending(*m, {.timeout = flags.timeout, .timeout_status = 125});
     try {
       run_to_end(*m);

@@ -173,7 +173,9 @@ int draw(const DrawFlags& flags) {
     throw emu::Error(
         "--style png: write svg and turn it into one: rsvg-convert -o FILE.png FILE.svg (package librsvg2-bin)");
   std::vector<Loaded> loaded = load(flags);
-  Grants grants = grants_of(flags.guest);
+  Grants grants;
+  for (const Loaded& l : loaded)
+    if (l.machine) grants = grants_of(flags.guest, *l.machine);
   if (!flags.out.empty()) grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");
   confine_unless_told(flags.guest, grants);
   const Drawn drawn = draw_all(std::move(loaded), flags);

@@ -10,6 +10,7 @@
 
 #include "cli/command_line.h"
 #include "cli/ending.h"
+#include "emu/host_sysroot.h"
 #include "loader/listing.h"
 #include "runtime_model/modelled.h"
 
@@ -21,6 +22,12 @@ void add_world_flags(Verb& verb, GuestFlags& f, bool own_stdin) {
   verb.option("--allow-write", f.allow_write, "The guest may write files below DIR (repeatable)")
       .unit("DIR")
       .repeatable();
+  verb.option(
+          "--sysroot", f.sysroot,
+          "Where a dynamically linked guest finds its loader and libraries: a folder that it sees as /, of which it "
+          "may read libraries, ld.so.cache, ld.so.conf, nsswitch.conf and locales (default: this machine's own, if "
+          "BIN is of its instruction set)")
+      .unit("DIR");
   verb.option("--cwd", f.cwd, "The guest's working directory; by default ours if it lies below an allowed DIR, else /")
       .unit("DIR");
   verb.option("--env", f.env, "Set an environment variable of the guest (repeatable)").unit("K=V").repeatable();
@@ -90,6 +97,16 @@ static void need_file(const char* flag, const std::string& path, int mode) {
   if (access(path.c_str(), mode) != 0) throw emu::Error(fmt::format("{} {}: {}", flag, path, std::strerror(errno)));
 }
 
+std::string sysroot_of(const std::string& told, const loader::Image& image) {
+#if defined(__aarch64__)
+  constexpr isa::Isa kHost = isa::Isa::arm64;
+#else
+  constexpr isa::Isa kHost = isa::Isa::x86_64;
+#endif
+  if (!told.empty()) return told;
+  return image.elf().interpreted && image.isa() == kHost ? "/" : "";
+}
+
 static uint64_t bytes_of(uint64_t mib) { return mib > UINT64_MAX >> 20 ? UINT64_MAX : mib << 20; }
 
 // --cpu, else what the program's builder asked for; nullptr: the default.
@@ -118,6 +135,7 @@ emu::GuestOptions guest_options(const GuestFlags& f, const loader::Image& image)
   o.cwd = f.cwd;
   o.allow_read = f.allow_read;
   o.allow_write = f.allow_write;
+  o.sysroot = sysroot_of(f.sysroot, image);
   for (const std::string& pair : f.env)
     if (pair.find('=') == 0 || pair.find('=') == std::string::npos)
       throw emu::Error(fmt::format("--env {}: not K=V", pair));
@@ -158,8 +176,14 @@ emu::Recording::Sink to_host(const emu::Machine& m) {
   return [&m](int fd, const uint8_t* bytes, size_t n) { write_host(m, fd, bytes, n); };
 }
 
-Grants grants_of(const GuestFlags& f) {
+void grant_libraries(Grants& g, const emu::Machine& m) {
+  const std::vector<std::string> libraries = emu::HostSysroot::readable(m.options().sysroot);
+  g.read.insert(g.read.end(), libraries.begin(), libraries.end());
+}
+
+Grants grants_of(const GuestFlags& f, const emu::Machine& m) {
   Grants g{f.allow_read, f.allow_write, {}};
+  grant_libraries(g, m);
   if (!f.command.empty() && f.command[0] != "-") g.read.push_back(f.command[0]);  // the guest may read its executable
   if (!f.stdin_path.empty() && f.stdin_path != "-") g.read.push_back(f.stdin_path);
   return g;

@@ -20,6 +20,7 @@ class Verb;
 struct GuestFlags {
   std::vector<std::string> command;  // BIN and its arguments
   std::vector<std::string> allow_read, allow_write, env;
+  std::string sysroot;     // "": the host's own where its instruction set is BIN's
   std::string argv0;       // "": as BIN was given
   SourceFlags source;      // of a BIN that is Go source
   std::string source_dir;  // where it lies, if it was built
@@ -58,8 +59,13 @@ std::unique_ptr<emu::Machine> boot(const GuestFlags& flags);
 // Writes what the guest writes to our stdout and stderr. Throws emu::Error if it cannot be written.
 emu::Recording::Sink to_host(const emu::Machine& m);
 
-// What the flags let the guest reach.
-Grants grants_of(const GuestFlags& flags);
+// What the flags let the guest reach: those that `machine` was made with.
+Grants grants_of(const GuestFlags& flags, const emu::Machine& machine);
+void grant_libraries(Grants& grants, const emu::Machine& machine);  // of a further one
+
+// Where a program's libraries come from: `told` (--sysroot), else the host's own folders if it needs any and is of the
+// host's instruction set; "": from nowhere.
+std::string sysroot_of(const std::string& told, const loader::Image& image);
 
 // Confines the process to `grants` unless --no-confine. A kernel that lacks what it takes gets a line if the guest may
 // reach host files at all.

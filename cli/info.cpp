@@ -9,7 +9,9 @@
 
 #include "cli/command_line.h"
 #include "cli/go_source.h"
+#include "cli/guest.h"
 #include "cli/verbs.h"
+#include "emu/host_files.h"
 #include "loader/dwarf.h"
 #include "loader/image.h"
 #include "loader/listing.h"
@@ -109,7 +111,39 @@ void add_imports(Lines* out, const Image& image) {
   if (!line.empty()) out->add(name, line);
 }
 
-std::string as_text(const Image& image) {
+// A program with what it would run with.
+struct Subject {
+  const Image& image;
+  std::string sysroot;
+  std::vector<emu::Library> libraries;  // of an ELF program that an interpreter starts
+  std::optional<std::string> refused;   // why `run` does not take it, as it says itself
+};
+
+Subject subject_of(const Image& image, const std::string& sysroot) {
+  emu::GuestOptions options;
+  options.exe_path = image.path();
+  options.sysroot = sysroot_of(sysroot, image);
+  Subject d{image, options.sysroot, {}, image.not_runnable()};
+  if (!image.elf().interpreted) return d;
+  emu::HostFiles files(options);
+  d.libraries = emu::find_libraries(image, options, files);
+  if (!d.refused) d.refused = emu::missing_library(image, d.libraries, options.sysroot);
+  return d;
+}
+
+void add_libraries(Lines* out, const Subject& d) {
+  if (d.libraries.empty())
+    for (const std::string& library : libraries_of(d.image)) out->add("needs", printable(library));
+  for (const emu::Library& l : d.libraries) {
+    const bool interpreter = &l == d.libraries.data();
+    const std::string what = l.trouble.empty() ? "→ " + l.path : l.trouble == "is not there" ? "is missing" : l.trouble;
+    const std::string of = l.wanted == d.image.path() ? "" : fmt::format(" (of {})", l.wanted);
+    out->add(interpreter ? "interpreter" : "needs", printable(fmt::format("{}{} {}", l.name, of, what)));
+  }
+}
+
+std::string as_text(const Subject& subject) {
+  const Image& image = subject.image;
   Lines out;
   const loader::GoProgram* go = image.go();
   std::string target =
@@ -127,12 +161,12 @@ std::string as_text(const Image& image) {
     out.add("version", fmt::format("go1.{}{}, from {}", go->version.minor,
                                    go->version.patch < 0 ? "" : fmt::format(".{}", go->version.patch),
                                    to_string(go->version.source)));
-  auto refused = image.not_runnable();
+  const auto& refused = subject.refused;
   out.add("run", refused ? "no: " + printable(*refused) : "yes");
   out.add("entry", fmt::format("{:#x} {}", image.entry(), place(image, image.entry())));
   if (image.bias()) out.add("bias", fmt::format("{:#x} (position-independent)", image.bias()));
-  if (!linker_of(image).empty()) out.add("interpreter", printable(linker_of(image)));
-  for (const std::string& library : libraries_of(image)) out.add("needs", printable(library));
+  if (subject.libraries.empty() && !linker_of(image).empty()) out.add("interpreter", printable(linker_of(image)));
+  add_libraries(&out, subject);
   add_imports(&out, image);
   if (go) add_go(&out, *go);
   out.add("symbols", image.symbols().empty() ? "none (stripped)" : fmt::format("{}", image.symbols().all().size()));
@@ -189,7 +223,18 @@ Json imports_json(const Image& image) {
   return all;
 }
 
-std::string as_json(const Image& image) {
+Json libraries_json(const Subject& d) {
+  Json all = Json::array();
+  for (const emu::Library& l : d.libraries)
+    all.push_back({{"name", l.name},
+                   {"wanted_by", l.wanted},
+                   {"path", l.path.empty() ? Json() : Json(l.path)},
+                   {"trouble", l.trouble.empty() ? Json() : Json(l.trouble)}});
+  return all;
+}
+
+std::string as_json(const Subject& subject) {
+  const Image& image = subject.image;
   Json j;
   j["schema"] = "deferscope.info/1";
   j["path"] = image.path();
@@ -203,8 +248,9 @@ std::string as_json(const Image& image) {
   j["bias"] = hex(image.bias());
   j["interpreter"] = linker_of(image);
   j["needed"] = libraries_of(image);
+  if (!subject.libraries.empty()) j["libraries"] = libraries_json(subject);
   if (mach) j["imports"] = imports_json(image);
-  auto refused = image.not_runnable();
+  const auto& refused = subject.refused;
   j["runnable"] = !refused;
   j["not_runnable"] = refused ? Json(*refused) : Json();
   j["cgo"] = image.uses_cgo();
@@ -226,7 +272,7 @@ std::string as_json(const Image& image) {
 }
 
 struct InfoFlags {
-  std::string path;
+  std::string path, sysroot;
   SourceFlags source;
   bool json = false;
 };
@@ -238,10 +284,13 @@ void add_info(CLI::App& app, Action& action) {
   Verb verb(app, action, "info", "Print what a binary says about itself: Go version, build settings, segments, tables");
   add_source_flags(verb, options->source);
   verb.option("BIN", options->path, "The program, or Go source").required();
+  verb.option("--sysroot", options->sysroot, "Where the libraries of a dynamically linked program lie, as run has it")
+      .unit("DIR");
   verb.flag("--json", options->json, "As JSON (deferscope.info/1)");
   verb.does([options] {
     Image image = load_program(program_at(options->path, options->source).path, options->source);
-    std::string out = options->json ? as_json(image) : as_text(image);
+    const Subject subject = subject_of(image, options->sysroot);
+    std::string out = options->json ? as_json(subject) : as_text(subject);
     std::fwrite(out.data(), 1, out.size(), stdout);
     return 0;
   });

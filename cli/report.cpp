@@ -132,10 +132,12 @@ std::string page(const ReportFlags& flags) {
   const loader::Image image = load_program(flags.guest.command.at(0), flags.guest.source);
   auto machine = make_machine(image, flags.guest, guest_options(flags.guest, image));
   const emu::Machine& m = *machine;
-  Grants grants = grants_of(flags.guest);
+  Grants grants = grants_of(flags.guest, m);
   if (flags.out != "-") grants.save.push_back(std::filesystem::path(flags.out).parent_path() / ".");
   grants.read.insert(grants.read.end(), flags.source_dirs.begin(), flags.source_dirs.end());
   std::vector<Other> others = other_programs(flags);
+  for (const Other& o : others)
+    if (o.machine) grant_libraries(grants, *o.machine);
   confine_unless_told(flags.guest, grants);
   std::vector<OtherRun> runs;
   for (Other& o : others) runs.push_back(run_of(std::move(o), flags));

@@ -52,7 +52,7 @@ int run(const RunFlags& flags) {
     instructions.emplace(*m, flags.trace, flags.guest.command[0]);
   else if (flags.trace.wanted())
     trace.emplace(*m, flags.trace);
-  const Walls walls = confine_unless_told(flags.guest, grants_of(flags.guest));
+  const Walls walls = confine_unless_told(flags.guest, grants_of(flags.guest, *m));
   const Ending ending(*m, {.timeout = flags.guest.timeout, .timeout_status = 125});
   int status = 0;
   try {

@@ -170,7 +170,7 @@ int record(const GuestFlags& guest, const std::string& path) {
   flags.events = path;
   flags.max_trace_mib = UINT64_MAX;
   InsnSession session(*m, flags, guest.command[0]);
-  confine_unless_told(guest, grants_of(guest));
+  confine_unless_told(guest, grants_of(guest, *m));
   const Ending ending(*m, {.timeout = guest.timeout, .timeout_status = 125});
   try {
     run_to_end(*m);

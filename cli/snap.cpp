@@ -27,7 +27,7 @@ int snap(const SnapFlags& flags) {
   emu::Machine& m = *machine;
   const model::Program program(image);
   const auto id = traces::BinaryId::of(program);
-  confine_unless_told(flags.guest, grants_of(flags.guest));
+  confine_unless_told(flags.guest, grants_of(flags.guest, *machine));
   const Ending ending(m, {.timeout = flags.guest.timeout});
   const model::Tracker tracker(program, m, {});
   m.set_recording(true);  // behind the tracker: its state is part of every snapshot

@@ -374,8 +374,8 @@ std::unique_ptr<emu::Machine> machine_for(const GuestFlags& f) {
 
 // What the commands may reach: files below where we were started (`source`, completion) and below --source; scripts
 // named on the command line are read by now.
-Grants step_grants(const StepFlags& f, const ConsoleOptions& o) {
-  Grants g = grants_of(f.guest);
+Grants step_grants(const StepFlags& f, const emu::Machine& m, const ConsoleOptions& o) {
+  Grants g = grants_of(f.guest, m);
   g.read.push_back(".");
   for (const std::string& script : f.scripts) g.read.push_back(std::filesystem::path(script).parent_path() / ".");
   g.read.insert(g.read.end(), o.source_dirs.begin(), o.source_dirs.end());
@@ -426,7 +426,7 @@ int step(const StepFlags& flags) {
     editor.emplace();
   }
   if (pipe2(g_wake, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe for Ctrl-C");
-  confine_unless_told(flags.guest, step_grants(flags, options));
+  confine_unless_told(flags.guest, step_grants(flags, m, options));
   const bool colours = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                        !(std::getenv("TERM") && !std::strcmp(std::getenv("TERM"), "dumb"));
   int status = 0;

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "emu/error.h"
+#include "emu/host_sysroot.h"
 #include "emu/machine_state.h"
 
 namespace deferscope::emu {
@@ -171,6 +172,7 @@ HostPaths::HostPaths(const GuestOptions& options, Lookup lookup) {
     r.writable = std::any_of(names_.begin(), names_.end(),
                              [&](const GrantedRoot& w) { return w.writable && path_below(r.real, w.real); });
   if (!options.exe_path.empty()) add_executable(options.exe_path);
+  if (!options.sysroot.empty()) sysroot_ = std::make_unique<const HostSysroot>(options.sysroot);
   struct stat top {
   }, st{};
   ::stat("/", &top);
@@ -179,6 +181,8 @@ HostPaths::HostPaths(const GuestOptions& options, Lookup lookup) {
   if (lookup == Lookup::Best && !fds_.empty())
     quick_ = bool(HostFd(open_beneath(fds_[0].get(), "."))) || errno == ENOTDIR;
 }
+
+HostPaths::~HostPaths() = default;
 
 int HostPaths::root_at(const std::string& path) const {
   for (size_t i = 0; i < names_.size(); ++i)
@@ -480,6 +484,14 @@ Found PathWalk::run(const std::string& path, int base, size_t base_length) {
 }
 
 Found HostPaths::find(const std::string& path, bool follow, int base, size_t base_length) const {
+  auto library = sysroot_ && base < 0 ? sysroot_->find(path, follow) : std::nullopt;
+  if (library && !library->above) return std::move(*library);
+  Found f = find_granted(path, follow, base, base_length);
+  // A directory that a root has too is the root's.
+  return library && f.error == ENOENT ? std::move(*library) : std::move(f);
+}
+
+Found HostPaths::find_granted(const std::string& path, bool follow, int base, size_t base_length) const {
   Found f;
   f.slash = path.size() > 1 && path.back() == '/';
   if (!find_quickly(path, follow, base, base_length, f)) f = PathWalk(*this, follow).run(path, base, base_length);

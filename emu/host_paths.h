@@ -3,13 +3,15 @@
 // The granted directories ("roots") and the executable are opened once, at the start. From then on a path is looked up
 // beneath one root's descriptor: by openat2 where the kernel has it and the path holds no link, else name by name
 // without following; links are followed here, by their text, and never by the kernel. What lies above a root was seen
-// at the start and is not looked at again. What does not end beneath a root does not exist.
+// at the start and is not looked at again. What does not end beneath a root does not exist, but for libraries beneath
+// --sysroot (host_sysroot.h), which come before what a root has under their names.
 #pragma once
 #include <sys/stat.h>
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -55,11 +57,14 @@ struct Found {
   bool is(mode_t type) const { return exists && (st.st_mode & S_IFMT) == type; }
 };
 
+class HostSysroot;
+
 class HostPaths {
  public:
   enum class Lookup : uint8_t { Best, ByName };  // ByName: as on a kernel without openat2
   // Throws emu::Error if a granted directory cannot be opened.
   HostPaths(const GuestOptions& options, Lookup lookup);
+  ~HostPaths();
 
   // An absolute path. Or, from a directory held open: the path's first `base_length` characters are that directory's
   // own path and `base` is its descriptor.
@@ -88,12 +93,14 @@ class HostPaths {
   bool find_quickly(const std::string& path, bool follow, int base, size_t base_length, Found& f) const;
   void finish(Found& f) const;
   void fill_root(Found& f, int root) const;
+  Found find_granted(const std::string& path, bool follow, int base, size_t base_length) const;
 
   std::vector<GrantedRoot> names_;
-  std::vector<HostFd> fds_;              // beside names_
-  std::set<Identity> held_;              // roots and the directories above them
-  std::map<std::string, Above> above_;   // by path
-  std::vector<dev_t> reserved_devices_;  // of /proc, /sys and /dev
+  std::vector<HostFd> fds_;                     // beside names_
+  std::set<Identity> held_;                     // roots and the directories above them
+  std::map<std::string, Above> above_;          // by path
+  std::vector<dev_t> reserved_devices_;         // of /proc, /sys and /dev
+  std::unique_ptr<const HostSysroot> sysroot_;  // nullptr: none
   HostFd exe_;
   std::string exe_path_;
   bool quick_ = false;  // the kernel has openat2

@@ -48,6 +48,19 @@ const System& system_of(const loader::Image& image) {
   throw Error(image.path() + ": programs for this system cannot be run");
 }
 
+// "libc.so.6 at 0x12345", as addr2line takes it; empty: the address is in none of them.
+std::string in_library(const MachineState& s, uint64_t address) {
+  const auto& maps = s.memory.mappings();
+  auto it = maps.upper_bound(address);
+  if (it == maps.begin() || std::prev(it)->second.end <= address) return {};
+  const std::string& path = (--it)->second.name.text();
+  while (it != maps.begin() && std::prev(it)->second.name.text() == path) --it;  // its parts lie side by side
+  for (const Library& l : s.os->libraries())
+    if (l.path == path && l.image)
+      return fmt::format("{} at {:#x}", path.substr(path.rfind('/') + 1), address - it->first);
+  return {};
+}
+
 const loader::Image& runnable(const loader::Image& image) {
   if (auto why = image.not_runnable()) throw Error(image.path() + ": " + *why);
   return image;
@@ -171,7 +184,10 @@ Position Machine::next_limit(Position target) const {
 void Machine::unsupported(const std::string& what) {
   const isa::CpuState& c = state_.cpu();
   std::string where = fmt::format("{:#x}", c.pc);
-  if (auto sym = image_.symbol_at(c.pc)) where += fmt::format(" ({}+{})", sym->name, sym->offset);
+  if (auto sym = image_.symbol_at(c.pc))
+    where += fmt::format(" ({}+{})", sym->name, sym->offset);
+  else if (const std::string part = in_library(state_, c.pc); !part.empty())
+    where += fmt::format(" ({})", part);
   throw Unsupported(fmt::format("{} at {}, position {}", what, where, state_.position));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "emu/error.h"
+#include "emu/libraries.h"
 #include "emu/memory.h"
 #include "emu/posix/error.h"
 #include "isa/cpu_model.h"
@@ -29,7 +30,10 @@ struct GuestOptions {
   std::string exe_name;  // what AT_EXECFN says and, absolute, the link /proc/self/exe; "": exe_path, made absolute
   std::string cwd;       // host path shown to the guest; empty: default rule
   std::vector<std::string> allow_read, allow_write;  // host directories
-  std::optional<std::string> stdin_path;             // none: empty stdin. "-": the host's stdin
+  // Host directory beneath which the guest finds libraries and what loaders read (host_sysroot.h); empty: none. "/":
+  // the host's own, in the folders for them.
+  std::string sysroot;
+  std::optional<std::string> stdin_path;  // none: empty stdin. "-": the host's stdin
   unsigned cpus = 2;
   uint64_t seed = 0;
   uint64_t clock_start = 1'700'000'000;     // wall clock at position 0, seconds since 1970
@@ -174,6 +178,11 @@ class Os {
   virtual CallId requested_call(const isa::CpuState& cpu) const = 0;
   // All that a guest with these options finds in its environment.
   virtual std::vector<std::string> environment(const GuestOptions& options) const = 0;
+  // What a dynamically linked guest started with; its interpreter first.
+  virtual const std::vector<Library>& libraries() const {
+    static const std::vector<Library> none;
+    return none;
+  }
   // A function bound to a guest address that is not memory (amd64's vsyscall page; Darwin's imports): true if `pc` is
   // one. It counts one instruction. Throws emu::Unsupported as system_call does; pc then still stands at it.
   virtual bool is_host_call(uint64_t pc) const {

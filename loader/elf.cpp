@@ -174,7 +174,9 @@ Parts read_elf(Bytes file, const std::string& name) {
   read_dynamic(&parts, file, headers, name);
   const bool entry_mapped = std::any_of(parts.segments.begin(), parts.segments.end(),
                                         [&](const Segment& s) { return s.exec && parts.entry - s.vaddr < s.memsz; });
-  if (!parts.not_runnable && !entry_mapped)
+  if (!parts.not_runnable && h.e_type == ET_DYN && h.e_entry == 0)
+    parts.not_runnable = "a shared library, not a program: it has no entry";
+  else if (!parts.not_runnable && !entry_mapped)
     parts.not_runnable = fmt::format("its entry {:#x} is not in an executable segment", parts.entry);
   return parts;
 }

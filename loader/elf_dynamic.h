@@ -7,8 +7,8 @@
 
 namespace deferscope::loader {
 
-// Fills elf.interpreter, elf.needed and not_runnable, and applies relative relocations to private copies of the
-// segments.
+// Fills elf.interpreter, elf.interpreted, elf.needed, elf.search and not_runnable, and applies relative relocations to
+// private copies of the segments.
 void read_dynamic(Parts* parts, Bytes file, const std::vector<Elf64_Phdr>& headers, const std::string& name);
 
 }  // namespace deferscope::loader

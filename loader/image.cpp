@@ -52,8 +52,10 @@ struct Image::Body {
   mutable std::string not_go;
 
   const Format* format = nullptr;
+  Bytes program;
   void read(std::optional<isa::Isa> wanted) {
     const Chosen chosen = choose_program({file.get(), file_size}, path, wanted);
+    program = chosen.bytes;
     format = &format_of(chosen.bytes, path);
     parts = format->read(chosen.bytes, path, beside);
     if (wanted && parts.isa != *wanted)
@@ -165,12 +167,8 @@ const ElfInfo& Image::elf() const { return body_->parts.elf; }
 const MachOInfo& Image::macho() const { return body_->parts.macho; }
 const ListingInfo* Image::listing() const { return body_->parts.listing.get(); }
 uint64_t Image::file_size() const { return body_->file_size; }
-
-std::optional<std::string> Image::not_runnable() const {
-  const auto& reason = body_->parts.not_runnable;
-  if (reason && uses_race_detector()) return "built with -race; rebuild without it and with CGO_ENABLED=0";
-  return reason;
-}
+Bytes Image::file() const { return body_->program; }
+std::optional<std::string> Image::not_runnable() const { return body_->parts.not_runnable; }
 
 const Section* Image::section(std::string_view name) const {
   for (const Section& s : sections())

@@ -1,7 +1,7 @@
 // A program as read from its file: segments, entry, symbols, Go metadata. The loader's main header.
 //
 //     auto image = loader::Image::load("./hello");         // throws Error: one clear line
-//     if (image.not_runnable()) …                          // e.g. dynamically linked
+//     if (image.not_runnable()) …                          // e.g. for another system
 //     if (const loader::GoProgram* go = image.go())        // nullptr: not Go; image.not_go() says why
 //       if (auto f = go->funcs.at(pc)) … f->name, go->funcs.line(*f, pc)
 //     if (auto s = image.symbol_at(address)) … s->name + s->offset
@@ -57,7 +57,9 @@ struct ElfInfo {
   uint8_t os_abi = 0;                    // EI_OSABI
   uint64_t tls_size = 0, tls_align = 0;  // PT_TLS: a thread's own block; 0: none
   std::string interpreter;               // PT_INTERP; empty if none
+  bool interpreted = false;              // only its interpreter can start it: libraries, or relocations that take them
   std::vector<std::string> needed;       // DT_NEEDED
+  std::vector<std::string> search;       // DT_RUNPATH, else DT_RPATH: where it says that they lie
 };
 
 // A word that Darwin's dyld fills with the address of something in a library before the program starts.
@@ -137,6 +139,7 @@ class Image {
   const MachOInfo& macho() const;      // empty for other formats
   const ListingInfo* listing() const;  // nullptr: a linked program
   uint64_t file_size() const;
+  Bytes file() const;  // as it is, not relocated; of a universal file the program's part
 
   // Why `run` must refuse, as the text behind "PATH: "; nothing if it can be run.
   std::optional<std::string> not_runnable() const;

@@ -23,7 +23,8 @@ inline const char* to_string(TraceLevel l) {
 #define PART(name, meaning)                          \
   struct name {                                      \
     static constexpr const char* kMeaning = meaning; \
-    static constexpr bool kNullable = false;
+    static constexpr bool kNullable = false;         \
+    bool operator==(const name&) const = default;
 #define FIELD_IF(when, type, member, key, field_class, meaning)                         \
   type member{};                                                                        \
   struct member##_row {                                                                 \

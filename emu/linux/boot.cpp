@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "emu/linux/call.h"
+#include "emu/linux/program.h"
 #include "emu/posix/boot.h"
 #include "emu/posix/files.h"
 #include "emu/posix/scratch.h"
@@ -74,7 +75,8 @@ uint64_t hwcap(const State& s) {
 
 using Words = std::vector<uint64_t>;
 
-Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint64_t platform_at, uint64_t execfn_at) {
+Words aux_vector(State& s, const loader::Image& image, uint64_t base, uint64_t random_at, uint64_t platform_at,
+                 uint64_t execfn_at) {
   const loader::ProgramHeaders& headers = image.program_headers();
   Words v;
   const auto add = [&](uint64_t key, uint64_t value) { v.insert(v.end(), {key, value}); };
@@ -84,7 +86,7 @@ Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint6
   add(AT_PHDR, headers.address);
   add(AT_PHENT, headers.entry_size);
   add(AT_PHNUM, headers.count);
-  add(AT_BASE, 0);
+  add(AT_BASE, base);
   add(AT_FLAGS, 0);
   add(AT_ENTRY, image.entry());
   add(AT_UID, kGuestUid);
@@ -100,7 +102,7 @@ Words aux_vector(State& s, const loader::Image& image, uint64_t random_at, uint6
   return v;
 }
 
-uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
+uint64_t build_stack(State& s, MachineState& m, const loader::Image& image, uint64_t base) {
   const std::vector<std::string> env = environment(*s.options);
   s.cmdline = join_zero(s.options->argv);
   s.environ = join_zero(env);
@@ -117,7 +119,7 @@ uint64_t build_stack(State& s, MachineState& m, const loader::Image& image) {
   uint8_t random[16];
   s.random.fill(random, sizeof random);
   const uint64_t random_at = b.bytes(random, sizeof random);
-  const Words aux = aux_vector(s, image, random_at, platform, execfn);
+  const Words aux = aux_vector(s, image, base, random_at, platform, execfn);
   s.auxv.assign(reinterpret_cast<const char*>(aux.data()), aux.size() * 8);
   pointers.insert(pointers.end(), aux.begin(), aux.end());
   b.align();
@@ -169,13 +171,14 @@ void boot_process(State& s, MachineState& m, HostPort& host, const loader::Image
   s.exe = options.exe_name.starts_with('/') ? options.exe_name : absolute_path(options.exe_path);
   s.roots = std::make_shared<const std::vector<GrantedRoot>>(host.files().paths().roots());
   s.cwd = host.files().start_directory(options.cwd);
-  s.brk_start = s.brk_end = map_image(s, m, image, kLayouts[1].mmap_top);
-  m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   if (!s.amd64()) s.trampoline = map_trampoline(m, s.mmap_top -= kPage);
+  const Program program = map_program(s, m, host, image, kLayouts[1].mmap_top);
+  s.brk_start = s.brk_end = program.end;
+  m.memory.map(s.stack_low, kStackSize, kRead | kWrite, {}, "[stack]");
   set_limits(s);
   set_up_scratch(s);
   set_up_standard_files(s);
-  make_first_thread(s, m, build_stack(s, m, image), image.entry());
+  make_first_thread(s, m, build_stack(s, m, image, program.base), program.entry);
   hold_start_directory(s, m, host);
 }
 

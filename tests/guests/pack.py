@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox|places|level3]. Rarely needed.
+"""Packs the committed guests (build.py --core) into *.tar.xz, SHA256SUMS and manifest.json: pack.py [core|stories|articles|sandbox|places|level3|dynamic]. Rarely needed.
 
 core/     One solid archive for each instruction set and half of the releases: within one, alike binaries lie together (release by release,
           Linux beside Darwin) below one long window. No archive reaches 10 MiB.
-places/   One for each instruction set.
+places/, dynamic/  One for each instruction set.
 stories/, articles/, sandbox/, level3/  One archive for all: both builds of a release lie together, since their DWARF is alike.
 
 core/unpack.cmake is the way back.
@@ -24,9 +24,9 @@ GROUPS = [build.RELEASES[0:8], build.RELEASES[8:16]]
 FILTERS = {"amd64": ["--x86"], "arm64": ["--arm64"]}
 
 
-def members(programs, releases, goarch=""):
+def members(programs, releases, goarch="", targets=build.TARGETS):
     for release in releases:
-        for target in build.TARGETS:
+        for target in targets:
             if not target.endswith(goarch):
                 continue
             for program in programs:
@@ -41,6 +41,11 @@ def archives(which):
     if which == "places":
         for goarch, filters in FILTERS.items():
             yield "%s_%s.tar.xz" % (which, goarch), filters, members([which], build.RELEASES, goarch)
+        return
+    if which == "dynamic":
+        for goarch, filters in FILTERS.items():
+            yield "%s_%s.tar.xz" % (which, goarch), filters, members(["cgo", "casessmall"], build.RELEASES,
+                                                                     targets=[t for t in build.DYNAMIC_TARGETS if goarch in t])
         return
     if which != "core":
         yield which + ".tar.xz", FILTERS["amd64"], members([which], build.RELEASES)
@@ -71,7 +76,7 @@ def pack(archive, filters, bins, wanted):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox", "places", "level3"))
+    parser.add_argument("set", nargs="?", default="core", choices=("core", "stories", "articles", "sandbox", "places", "level3", "dynamic"))
     parser.add_argument("--bins", default=str(HERE.parent.parent / "build" / "guests"))
     parser.add_argument("--out", help="default: the set's folder beside this file")
     args = parser.parse_args()

@@ -155,6 +155,15 @@ long with(const char* path, int flags, F f) {
   return result;
 }
 
+// What stands at a path from a directory's descriptor.
+long with_at(long dir, const char* path, const char* text) {
+  const long fd = call(SYS_openat, dir, path, O_RDONLY);
+  if (fd < 0) return fd;
+  const long result = content(fd, text);
+  close_fd(fd);
+  return result;
+}
+
 long socket_path(const char* path, bool bind, int type = SOCK_STREAM) {
   sockaddr_un a{};
   a.sun_family = AF_UNIX;
@@ -317,6 +326,43 @@ const Row kRows[] = {
     ROWS("mode.hole-in-umask", 0777, kNative, call(SYS_umask, 0); make("m", 0777); chmod_at("m", 0777); const long e = mode_of("m"); unlink_at("m"); call(SYS_umask, 022); return e;),
     ROW("mode.read-only", -EACCES, 0, chmod_at("../r/f", 0777)),
     ROW("mode.read-only-descriptor", -EACCES, 0, with("../r/f", O_RDONLY, [](long fd) { return call(SYS_fchmod, fd, 0777); })),
+    // --sysroot: libraries and what loaders read, and nothing else
+    ROW("sysroot.library", 0, 0, read_of("/lib/libok.so", "library")),
+    ROW("sysroot.link", 0, 0, read_of("/lib/libok.so.1", "library")),
+    ROW("sysroot.through-directory-link", 0, 0, read_of("/usr/lib/libok.so", "library")),
+    ROW("sysroot.configuration", 0, 0, read_of("/etc/ld.so.conf", "inside")),
+    ROW("sysroot.link-upwards-stays", 0, 0, read_of("/lib/libup.so", "inside")),
+    ROW("sysroot.dotdot-stays", 0, 0, read_of("/../../lib/../lib/libok.so", "library")),
+    ROW("sysroot.other-file", -ENOENT, 0, try_open("/lib/secret")),
+    ROW("sysroot.other-configuration", -ENOENT, 0, try_open("/etc/shadow")),
+    ROW("sysroot.link-out", -ENOENT, 0, try_open("/lib/libout.so")),
+    ROW("sysroot.link-out-absolute", -ENOENT, 0, try_open("/lib/libabs.so")),
+    ROW("sysroot.link-to-other-file", -ENOENT, 0, try_open("/lib/libname.so")),
+    ROW("sysroot.link-kept-to-other-file", -ENOENT, 0, mode_of("/lib/libname.so")),
+    ROW("sysroot.link-loop", -ENOENT, 0, try_open("/lib/libloop.so")),
+    ROW("sysroot.dotdot-out", -ENOENT, 0, try_open("/lib/../../outside/secret")),
+    ROW("sysroot.by-its-own-name", -ENOENT, 0, try_open(in_top("sys/lib/libok.so"))),
+    ROW("sysroot.fifo", -ENOENT, 0, try_open("/lib/libfifo.so")),
+    ROW("sysroot.through-a-library", -ENOENT, 0, try_open("/lib/libok.so/x.so")),
+    ROW("sysroot.write", -EACCES, 0, try_open("/lib/libok.so", O_RDWR)),
+    ROW("sysroot.truncate", -EACCES, 0, try_open("/lib/libok.so", O_RDONLY | O_TRUNC)),
+    ROW("sysroot.truncate-path", -EACCES, 0, call(SYS_truncate, "/lib/libok.so", 0)),
+    ROW("sysroot.create", -ENOENT, 0, try_open("/lib/new.so", O_CREAT | O_WRONLY)),
+    ROW("sysroot.unlink", -EACCES, 0, unlink_at("/lib/libok.so")),
+    ROW("sysroot.unlink-link", -EACCES, 0, unlink_at("/lib/libok.so.1")),
+    ROW("sysroot.rename", -EACCES, 0, rename_at("/lib/libok.so", "stolen")),
+    ROW("sysroot.replace", -EACCES, 0, (make("mine"), rename_at("mine", "/lib/libok.so"))),
+    ROW("sysroot.chmod", -EACCES, 0, chmod_at("/lib/libok.so", 0777)),
+    ROW("sysroot.hard-link", -EACCES, 0, call(SYS_linkat, kHere, "/lib/libok.so", kHere, "hard", 0)),
+    ROW("sysroot.symlink-over", -EEXIST, 0, make_link("/", "/lib/libok.so")),
+    ROW("sysroot.rmdir", -EACCES, 0, rmdir_at("/lib/deep")),
+    ROW("sysroot.mkdir", -ENOENT, 0, mkdir_at("/lib/new")),
+    ROW("sysroot.names", 0, 0, with("/lib", O_DIRECTORY, [](long fd) {  // nothing but . and ..
+          long n = call(SYS_getdents64, fd, big, sizeof big), names = 0;
+          for (long at = 0; at < n; at += *reinterpret_cast<unsigned short*>(big + at + 16)) ++names;
+          return names == 2 ? 0l : kLeaked; })),
+    ROW("sysroot.from-a-directory", 0, 0, with("/lib", O_DIRECTORY, [](long fd) { return with_at(fd, "libok.so", "library"); })),
+    ROW("sysroot.from-a-directory-out", -ENOENT, 0, with("/lib", O_DIRECTORY, [](long fd) { return with_at(fd, "../../outside/secret", "x"); })),
     // forms of paths
     ROW("path.dotdot", -ENOENT, 0, try_open("../outside/secret")),
     ROW("path.dotdot-slashes", -ENOENT, 0, try_open(".././/..//../outside///secret")),

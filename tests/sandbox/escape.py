@@ -35,8 +35,8 @@ def check(condition, text):
 
 
 def build(top, escape):
-    """TOP with what is granted (w, w2, r, w/data, w/mid/deep) and what is not."""
-    for name in "outside/folder w/sub w/data w/mid/deep w/swap/d w2 r".split():
+    """TOP with what is granted (w, w2, r, w/data, w/mid/deep), libraries (sys), and what is not."""
+    for name in "outside/folder w/sub w/data w/mid/deep w/swap/d w2 r sys/lib/deep sys/etc sys/usr".split():
         (top / name).mkdir(parents=True)
     (top / "outside/secret").write_text("secret\n")
     (top / "outside/secret").chmod(0o600)
@@ -56,6 +56,14 @@ def build(top, escape):
             s.bind("socket")
         os.chdir(here)
     shutil.copy(escape, top / "w/escape")
+    (top / "sys/lib/libok.so").write_text("library")
+    (top / "sys/etc/ld.so.conf").write_text("inside")
+    for name in "sys/lib/secret", "sys/etc/shadow":
+        (top / name).write_text("secret\n")
+    os.mkfifo(top / "sys/lib/libfifo.so")
+    for name, target in {"lib/libok.so.1": "libok.so", "usr/lib": "/lib", "lib/libup.so": "../../../../../../../../etc/ld.so.conf", "lib/libout.so": "../../outside/secret",
+                         "lib/libabs.so": str(top / "outside/secret"), "lib/libname.so": "../etc/shadow", "lib/libloop.so": "libloop.so"}.items():
+        (top / "sys" / name).symlink_to(target)
 
 
 def described(path):
@@ -116,7 +124,7 @@ class Suite:
     def command(self, top, flags, words):
         grants = ["--allow-write", "w", "--allow-write", "w2", "--allow-read", "r", "--allow-read", "w/data", "--allow-read", "w/mid/deep"]
         paths = [str(top / x) if not x.startswith("-") else x for x in grants]
-        return [self.args.program, "run", *flags, *paths, "--cwd", str(top / self.cwd), "--stdin", str(top / "w/stdin.txt"), "--max-threads", "20",
+        return [self.args.program, "run", *flags, *paths, "--cwd", str(top / self.cwd), "--stdin", str(top / "w/stdin.txt"), "--sysroot", str(top / "sys"), "--max-threads", "20",
                 str(top / "w/escape"), str(top), *words]
 
     def run(self, top, flags, env, words, before=()):

@@ -1,5 +1,10 @@
 # The laws of determinism and time travel (docs: design) over the core guests. In Release: under sanitizers it takes an hour.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 if(NOT DEFERSCOPE_SANITIZE)
   deferscope_test(laws_test SOURCES unit/laws_test.cpp LIBS deferscope_traces deferscope_runtime_model deferscope_emu deferscope_loader LABELS release)
   target_compile_definitions(laws_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 endif()
+# Dynamically linked programs with the libraries of this machine and of Debian's libc6-arm64-cross.
+add_test(NAME dynamic COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/dynamic.py --program $<TARGET_FILE:deferscope>
+                              --guests ${guests_parent}/guests-dynamic --core ${guests_parent}/guests-core)
+set_tests_properties(dynamic PROPERTIES LABELS release SKIP_RETURN_CODE 77 COST 40 TIMEOUT 1800)

@@ -37,10 +37,13 @@ const std::vector<std::string> kLong = {"bench-", "crash-memory", "crash-overflo
 bool everything() { return std::getenv("DEFERSCOPE_ALL") != nullptr; }
 
 // The guests of a release: the optimised one, and the one with -N -l where the core set has it.
-// `target`: the instruction set, of Linux, or "darwin_" and the instruction set.
+// `target`: the instruction set, of Linux, or "darwin_" and the instruction set; with "+cgo" or "+pie" behind it of a
+// dynamically linked one, which lie beside the core guests.
 std::vector<std::string> guest_paths(const std::string& release, const std::string& target) {
   const char* named = std::getenv("DEFERSCOPE_GUESTS");
-  const std::string folder = named ? named : DEFERSCOPE_GUESTS_DEFAULT;
+  std::string folder = named ? named : DEFERSCOPE_GUESTS_DEFAULT;
+  if (target.find('+') != target.npos)
+    folder = std::filesystem::path(folder + "/..").lexically_normal().string() + "guests-dynamic";
   std::vector<std::string> paths;
   for (const char* mode : {"_opt_syms", "_nopt_dwarf"})
     for (const char* program : {"/casessmall_", "/cases_"})
@@ -51,6 +54,12 @@ std::vector<std::string> guest_paths(const std::string& release, const std::stri
         break;
       }
   return paths;
+}
+
+// Where a dynamically linked guest's libraries come from: this machine's own, or those of Debian's libc6-arm64-cross.
+std::string sysroot_of(const loader::Image& image) {
+  if (!image.elf().interpreted) return "";
+  return image.isa() == isa::Isa::x86_64 ? "/" : "/usr/aarch64-linux-gnu";
 }
 
 // Our standard input becomes a pipe that holds `text` once.
@@ -87,6 +96,8 @@ struct Guest {
     options.argv = {l.path, name};
     options.exe_path = l.path;
     options.stdin_path = "-";
+    options.sysroot = sysroot_of(l.image);
+    if (!options.sysroot.empty()) options.env = {"LD_BIND_NOW=1"};
     machine = std::make_unique<emu::Machine>(l.image, options, max_block);
     if (!std::getenv("DEFERSCOPE_ENGINE")) machine->engine().use_host_code(engine);
     machine->recording().set_sink([this](int fd, const uint8_t* bytes, size_t n) {
@@ -157,6 +168,10 @@ class Laws : public ::testing::TestWithParam<std::tuple<const char*, const char*
     for (const std::string& path : guest_paths(std::get<0>(GetParam()), std::get<1>(GetParam())))
       guests.push_back(std::make_unique<Loaded>(path));
     ASSERT_FALSE(guests.empty()) << "no core guest of this release";
+    for (const auto& guest : guests)
+      if (const std::string libraries = sysroot_of(guest->image);
+          !libraries.empty() && !std::filesystem::exists(libraries + guest->image.elf().interpreter))
+        GTEST_SKIP() << "no " << guest->image.elf().interpreter << " below " << libraries << " (libc6-arm64-cross)";
     // Each release and instruction set begins at another case, so that together they have them all.
     std::seed_seq seed{std::hash<std::string>{}(std::get<0>(GetParam())), size_t{std::get<1>(GetParam())[1] == 'm'}};
     random.seed(seed);
@@ -323,7 +338,8 @@ TEST_P(Laws, SeeksBackAndForth) {
 
 const auto test_name = [](const auto& p) {
   std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
-  std::replace(name.begin(), name.end(), '.', '_');
+  for (char& c : name)
+    if (c == '.' || c == '+') c = '_';
   return name;
 };
 
@@ -335,6 +351,12 @@ INSTANTIATE_TEST_SUITE_P(DarwinAmd64, Laws,
 INSTANTIATE_TEST_SUITE_P(DarwinArm64, Laws,
                          ::testing::Combine(::testing::Values("1.16.15", "1.20.7", "1.27.4"),
                                             ::testing::Values("darwin_arm64")),
+                         test_name);
+
+// With an interpreter, libraries and threads that C makes.
+INSTANTIATE_TEST_SUITE_P(Dynamic, Laws,
+                         ::testing::Values(std::tuple("1.13.15", "amd64+cgo"), std::tuple("1.20.7", "arm64+pie"),
+                                           std::tuple("1.27.4", "amd64+pie"), std::tuple("1.27.4", "arm64+cgo")),
                          test_name);
 
 INSTANTIATE_TEST_SUITE_P(Guests, Laws,

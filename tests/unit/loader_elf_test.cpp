@@ -87,12 +87,32 @@ TEST(LoaderElf, RelocatesAPieWithoutLibraries) {
   EXPECT_FALSE(image.not_runnable());
 }
 
-TEST(LoaderElf, RefusesToRunWhatNeedsADynamicLinker) {
-  Image library = Image::parse(pie(true).build(), "dynamic");
+TEST(LoaderElf, SaysWhatOnlyItsInterpreterCanStart) {
+  const Image library = Image::parse(pie(true).build(), "dynamic");
   EXPECT_EQ(library.elf().needed, std::vector<std::string>{"libc.so.6"});
-  EXPECT_EQ(library.not_runnable(), "dynamically linked (ld-linux-x86-64.so.2); rebuild with CGO_ENABLED=0");
-  Image other = Image::parse(pie(false, R_X86_64_GLOB_DAT).build(), "symbolic");
-  EXPECT_EQ(other.not_runnable(), "needs a dynamic linker (relocation type 6); rebuild with CGO_ENABLED=0");
+  EXPECT_TRUE(library.elf().interpreted);
+  EXPECT_FALSE(library.not_runnable());
+  EXPECT_EQ(library.read_u64(library.bias() + 0x2000), library.bias() + 0x123) << "as it will be when it runs";
+  EXPECT_EQ(*loader::get<uint64_t>(library.file(), 0x1000), 0u) << "the file's own bytes";
+  EXPECT_FALSE(Image::parse(pie(false).build(), "alone").elf().interpreted);
+  EXPECT_TRUE(Image::parse(pie(false, R_X86_64_GLOB_DAT).build(), "symbolic").elf().interpreted);
+}
+
+TEST(LoaderElf, AppliesPackedRelocations) {
+  ElfBuilder b = pie(false, R_X86_64_NONE);
+  put(&b.contents, 0x1100 + 3 * sizeof(Elf64_Dyn), Elf64_Dyn{36, {0x2280}});
+  put(&b.contents, 0x1100 + 4 * sizeof(Elf64_Dyn), Elf64_Dyn{35, {24}});
+  b.segments.back().p_filesz = b.segments.back().p_memsz = 6 * sizeof(Elf64_Dyn);
+  put(&b.contents, 0x1280, uint64_t{0x2010});  // this word, and of the 63 behind it the second and the last
+  put(&b.contents, 0x1288, uint64_t{1 | 1 << 2 | uint64_t{1} << 63});
+  put(&b.contents, 0x1290, uint64_t{1 | 1 << 1});  // and the one behind those
+  for (uint64_t at : {0x2010, 0x2018, 0x2020, 0x2018 + 62 * 8, 0x2018 + 63 * 8})
+    put(&b.contents, at - 0x1000, uint64_t{at});
+  const Image image = Image::parse(b.build(), "packed");
+  const uint64_t bias = image.bias();
+  for (uint64_t at : {0x2010, 0x2020, 0x2018 + 62 * 8, 0x2018 + 63 * 8})
+    EXPECT_EQ(image.read_u64(bias + at), bias + at) << at;
+  EXPECT_EQ(image.read_u64(bias + 0x2018), 0x2018u) << "its bit is not set";
 }
 
 TEST(LoaderElf, RefusesToRunOtherSystemsAndBadEntries) {

@@ -40,7 +40,12 @@ TEST(Info, AnElfFileThatIsNotGoIsDescribed) {
   Result result = info(DEFERSCOPE_PROGRAM);
   EXPECT_EQ(result.status, 0);
   EXPECT_NE(result.output.find("no: not a Go program: it has no pclntab"), std::string::npos) << result.output;
-  EXPECT_NE(result.output.find("no: dynamically linked (ld-linux"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("  run         yes\n"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("  needs       libc.so.6 → /"), std::string::npos) << result.output;
+  const Result elsewhere = info("--sysroot tests " DEFERSCOPE_PROGRAM);
+  EXPECT_EQ(elsewhere.status, 0);
+  EXPECT_NE(elsewhere.output.find("  run         no: its interpreter "), std::string::npos) << elsewhere.output;
+  EXPECT_NE(elsewhere.output.find(" is missing\n"), std::string::npos) << elsewhere.output;
 }
 
 TEST(Info, JsonSaysTheSameAsTextAndIsStable) {

@@ -1,6 +1,6 @@
 # Unpacks a set of committed guests once and checks every member's checksum:
 #   cmake -DOUT=build/guests-core -P tests/guests/core/unpack.cmake
-#   cmake -DOUT=build/guests-stories -DSET=stories -P tests/guests/core/unpack.cmake  (articles, sandbox, places, level3: the same)
+#   cmake -DOUT=build/guests-stories -DSET=stories -P tests/guests/core/unpack.cmake  (articles, sandbox, places, level3, dynamic: the same)
 # The stamp is the list of checksums itself; another list unpacks again.
 if(NOT OUT)
   message(FATAL_ERROR "guests: -DOUT=<directory> is missing")

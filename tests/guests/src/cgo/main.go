@@ -1,0 +1,46 @@
+// Go and C in one program: cgo CASE… runs the named cases, `list` names them. What each prints is the same in every
+// release, natively and under deferscope.
+package main
+
+import (
+	"fmt"
+	"os"
+	"sort"
+)
+
+var cases = map[string]func(){
+	"call":           call,
+	"callback":       callback,
+	"deep":           deep,
+	"panic-callback": panicInCallback,
+	"panic-through":  panicThroughC,
+	"goexit":         goexitThroughC,
+	"threads":        threads,
+	"tls":            threadLocal,
+	"signal":         signalInC,
+	"fault-go":       faultInGo,
+	"fault-callback": faultInCallback,
+	"dlopen":         dlopen,
+	"memory":         memory,
+	"stack":          bigStackInC,
+	"many":           many,
+}
+
+func main() {
+	defer fmt.Println("end")
+	for _, name := range os.Args[1:] {
+		if name == "list" {
+			var names []string
+			for n := range cases {
+				names = append(names, n)
+			}
+			sort.Strings(names)
+			for _, n := range names {
+				fmt.Println(n)
+			}
+			continue
+		}
+		fmt.Println("case", name)
+		cases[name]()
+	}
+}
