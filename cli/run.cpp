@@ -21,7 +21,7 @@
 namespace deferscope::cli {
 namespace {
 
-void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
+void print_stats(emu::Machine& m, const Walls& walls, double seconds) {
   const auto n = static_cast<double>(m.state().position);
   fmt::print(stderr,
              "deferscope: {} instructions, {:.3f} s, {:.1f} M instructions/s, {:.1f} MiB guest memory, {} threads; "
@@ -29,6 +29,7 @@ void print_stats(const emu::Machine& m, const Walls& walls, double seconds) {
              m.state().position, seconds, n / seconds / 1e6,
              static_cast<double>(m.state().memory.resident_bytes()) / (1 << 20), m.state().threads.size(),
              walls.text());
+  if (const emu::Refusals& refused = m.recording().refusals(); !refused.empty()) complain(refused.text());
 }
 
 // Of a listing's --call.

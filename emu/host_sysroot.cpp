@@ -19,9 +19,8 @@ constexpr size_t kMaxLevels = 64;  // no library lies deeper
 constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
 // Where libraries lie: ld.so(8), and musl's default path.
-constexpr const char* kFolders[] = {"/lib",       "/lib32",          "/lib64",          "/libx32",
-                                    "/usr/lib",   "/usr/lib32",      "/usr/lib64",      "/usr/libx32",
-                                    "/usr/local/lib", "/usr/local/lib64"};
+constexpr const char* kFolders[] = {"/lib",       "/lib32",     "/lib64",      "/libx32",        "/usr/lib",
+                                    "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib", "/usr/local/lib64"};
 // What loaders and C libraries read beside them, wherever the libraries lie.
 constexpr const char* kFiles[] = {"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/nsswitch.conf",
                                   "/etc/ld-musl-x86_64.path", "/etc/ld-musl-aarch64.path"};

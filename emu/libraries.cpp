@@ -77,8 +77,10 @@ std::vector<std::pair<std::string, std::string>> read_cache(loader::Bytes file, 
 class Search {
  public:
   Search(const loader::Image& program, const GuestOptions& options, HostFiles& files)
-      : program_(program), files_(files), arch_(*std::find_if(std::begin(kArchitectures), std::end(kArchitectures), [&](
-                                              const Architecture& a) { return a.isa == program.isa(); })) {
+      : program_(program),
+        files_(files),
+        arch_(*std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                            [&](const Architecture& a) { return a.isa == program.isa(); })) {
     for (const std::string& kv : options.env)
       if (kv.starts_with("LD_LIBRARY_PATH=")) add_paths(kv.substr(kv.find('=') + 1), from_environment_);
     if (const auto cache = read_file(files, "/etc/ld.so.cache")) cache_ = read_cache(cache->bytes, arch_);
@@ -121,7 +123,9 @@ class Search {
   // ld.so's tokens: $ORIGIN, ${LIB}…
   std::string expanded(std::string path, const std::string& origin) const {
     const std::pair<const char*, std::string> kTokens[] = {
-        {"ORIGIN", origin.substr(0, std::max<size_t>(1, origin.rfind('/')))}, {"LIB", "lib"}, {"PLATFORM", arch_.platform}};
+        {"ORIGIN", origin.substr(0, std::max<size_t>(1, origin.rfind('/')))},
+        {"LIB", "lib"},
+        {"PLATFORM", arch_.platform}};
     for (const auto& [name, value] : kTokens)
       for (const std::string& token : {fmt::format("${{{}}}", name), fmt::format("${}", name)})
         if (const size_t at = path.find(token); at != path.npos) path.replace(at, token.size(), value);
@@ -219,9 +223,10 @@ std::optional<std::string> missing_library(const loader::Image& program, const s
   if (!program.elf().interpreted) return std::nullopt;
   const std::string arch = program.isa() == isa::Isa::x86_64 ? "amd64" : "arm64";
   if (sysroot.empty())
-    return fmt::format("dynamically linked for linux/{}, not for this machine: --sysroot DIR names the folder with {} and "
-                       "its libraries",
-                       arch, program.elf().interpreter);
+    return fmt::format(
+        "dynamically linked for linux/{}, not for this machine: --sysroot DIR names the folder with {} and "
+        "its libraries",
+        arch, program.elf().interpreter);
   for (const Library& l : libraries) {
     if (l.trouble.empty()) continue;
     const bool interpreter = &l == libraries.data();

@@ -14,10 +14,10 @@ class HostFiles;
 struct GuestOptions;
 
 struct Library {
-  std::string name;     // as it is asked for: "libc.so.6"; of the interpreter its path
-  std::string wanted;   // who needs it: the program's path, or a library's
-  std::string path;     // the guest's, without links; empty: it is not there
-  std::string trouble;  // why it cannot be used; empty: it can
+  std::string name;                            // as it is asked for: "libc.so.6"; of the interpreter its path
+  std::string wanted;                          // who needs it: the program's path, or a library's
+  std::string path;                            // the guest's, without links; empty: it is not there
+  std::string trouble;                         // why it cannot be used; empty: it can
   std::shared_ptr<const loader::Image> image;  // nullptr: see `trouble`
 };
 

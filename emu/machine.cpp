@@ -491,6 +491,9 @@ void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> a
   Recording::Sink heard;
   if (companion) heard = [companion](int fd, const uint8_t* bytes, size_t n) { companion->wrote(fd, bytes, n); };
   recording_.set_listener(std::move(heard));
+  Recording::RefusalListener refused;
+  if (companion) refused = [companion](Refused what, const std::string& name) { companion->refused(what, name); };
+  recording_.set_refusal_listener(std::move(refused));
   apply_hooks();
 }
 

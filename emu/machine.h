@@ -136,6 +136,8 @@ class Machine : private HookListener {
     // Bytes went to the guest's standard output (`stream` 1) or error (2), in the system call at hand, which is not yet
     // over. As for reached: behind the horizon and in seeks too, and nothing may be changed.
     virtual void wrote(int stream, const uint8_t* bytes, size_t n) { (void)stream, (void)bytes, (void)n; }
+    // The system call at hand asks for what a guest never gets. As for wrote.
+    virtual void refused(Refused what, const std::string& name) { (void)what, (void)name; }
   };
   // `addresses` call companion->reached before the instruction there runs, without stopping: some tens of nanoseconds
   // beside what it does.

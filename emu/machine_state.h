@@ -12,6 +12,7 @@
 #include "emu/libraries.h"
 #include "emu/memory.h"
 #include "emu/posix/error.h"
+#include "emu/refusals.h"
 #include "isa/cpu_model.h"
 #include "isa/state.h"
 #include "loader/image.h"
@@ -126,6 +127,8 @@ class HostPort {
     (void)m;
     return write(n);
   }
+  // The call at hand asks for what a guest never gets.
+  virtual void refused(MachineState& m, Refused what, const std::string& name) { (void)m, (void)what, (void)name; }
   // Whether the run shall end (Machine::interrupt): a wait for the host that a signal ended then throws Interrupted.
   virtual bool interrupted() const { return false; }
 };

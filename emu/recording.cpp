@@ -73,6 +73,12 @@ void Recording::write_stream(MachineState& m, int fd, const uint8_t* bytes, size
   tell(n);
 }
 
+void Recording::refused(MachineState& m, Refused what, const std::string& name) {
+  if (m.position > refused_to_) refusals_.add(what, name);
+  refused_to_ = std::max(refused_to_, m.position);
+  if (refusal_listener_) refusal_listener_(what, name);
+}
+
 int64_t Recording::write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) {
   const uint64_t now = std::min(n, max_file_output_ - in_files_);
   if (now == 0 && n > 0) reached("--max-file-output", max_file_output_, m);

@@ -21,11 +21,16 @@ class Recording final : public HostPort {
   void set_sink(Sink sink) { sink_ = std::move(sink); }
   // Hears of the same bytes, once a call, however often it is gone through.
   void set_listener(Sink listener) { listener_ = std::move(listener); }
+  // The same of what is refused; and all of it that happened up to the horizon.
+  using RefusalListener = std::function<void(Refused what, const std::string& name)>;
+  void set_refusal_listener(RefusalListener listener) { refusal_listener_ = std::move(listener); }
+  const Refusals& refusals() const { return refusals_; }
 
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
   void output(MachineState& m, const std::function<void()>& effect) override;
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
   HostFiles& files() override { return files_; }
+  void refused(MachineState& m, Refused what, const std::string& name) override;
   int64_t write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) override;
   void work(uint64_t n) override;
 
@@ -58,6 +63,9 @@ class Recording final : public HostPort {
   size_t begun_ = 0;        // bytes of the next output: an interrupted write wrote them
   uint64_t max_output_, max_file_output_;
   Sink sink_, listener_;
+  RefusalListener refusal_listener_;
+  Refusals refusals_;
+  uint64_t refused_to_ = 0;  // the position up to which they are counted
   HostFiles files_;
   uint64_t work_ = 0, allowed_ = kNever, looked_ = 0;
   static constexpr uint64_t kBetweenLooks = 1 << 16;  // steps of work: some milliseconds

@@ -131,12 +131,14 @@ std::vector<Section> read_sections(Bytes file, const Elf64_Ehdr& h, uint64_t bia
   return sections;
 }
 
-// The symbol table and its names.
-std::pair<const Section*, const Section*> symbol_sections(const Parts& parts) {
+// A symbol table and its names.
+using SymbolSections = std::pair<const Section*, const Section*>;
+SymbolSections symbol_sections(const Parts& parts, std::string_view table_name = ".symtab",
+                               std::string_view names_name = ".strtab") {
   const Section *table = nullptr, *names = nullptr;
   for (const Section& s : parts.sections) {
-    if (s.name == ".symtab") table = &s;
-    if (s.name == ".strtab") names = &s;
+    if (s.name == table_name) table = &s;
+    if (s.name == names_name) names = &s;
   }
   return {table, names};
 }
@@ -181,9 +183,11 @@ Parts read_elf(Bytes file, const std::string& name) {
   return parts;
 }
 
-std::vector<Symbol> read_elf_symbols(const Parts& parts) {
+namespace {
+
+std::vector<Symbol> read_symbols(const Parts& parts, const SymbolSections& sections) {
   std::vector<Symbol> symbols;
-  const auto [table, names] = symbol_sections(parts);
+  const auto [table, names] = sections;
   if (!table || !names) return symbols;
   size_t count = table->bytes.size() / sizeof(Elf64_Sym);
   if (count > kMaxSymbols)
@@ -204,6 +208,13 @@ std::vector<Symbol> read_elf_symbols(const Parts& parts) {
                        type == STT_FUNC ? SymbolKind::function : SymbolKind::data});
   }
   return symbols;
+}
+
+}  // namespace
+
+std::vector<Symbol> read_elf_symbols(const Parts& parts) { return read_symbols(parts, symbol_sections(parts)); }
+std::vector<Symbol> read_elf_exports(const Parts& parts) {
+  return read_symbols(parts, symbol_sections(parts, ".dynsym", ".dynstr"));
 }
 
 // What objdump does with symbols is in Go's src/cmd/internal/objfile/elf.go.

@@ -46,8 +46,9 @@ struct Image::Body {
   Beside beside;
   Parts parts;
   Memory memory;
-  mutable std::once_flag symbols_once, go_once;
-  mutable SymbolTable symbols;
+  mutable std::once_flag symbols_once, exports_once, frames_once, go_once;
+  mutable SymbolTable symbols, exports;
+  mutable EhFrame frames;
   mutable std::unique_ptr<const GoProgram> go;
   mutable std::string not_go;
 
@@ -187,6 +188,18 @@ std::vector<ListedSymbol> Image::listed_symbols() const { return body_->format->
 const SymbolTable& Image::symbols() const {
   std::call_once(body_->symbols_once, [this] { body_->symbols = SymbolTable(body_->format->symbols(body_->parts)); });
   return body_->symbols;
+}
+
+const SymbolTable& Image::exports() const {
+  std::call_once(body_->exports_once, [this] { body_->exports = SymbolTable(read_elf_exports(body_->parts)); });
+  return body_->exports;
+}
+
+const EhFrame& Image::eh_frame() const {
+  std::call_once(body_->frames_once, [this] {
+    if (const Section* s = section(".eh_frame")) body_->frames = EhFrame(s->bytes, s->address);
+  });
+  return body_->frames;
 }
 
 const GoProgram* Image::go() const {

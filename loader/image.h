@@ -18,6 +18,7 @@
 
 #include "isa/isa.h"
 #include "loader/build_info.h"
+#include "loader/eh_frame.h"
 #include "loader/error.h"
 #include "loader/memory.h"
 #include "loader/moduledata.h"
@@ -156,6 +157,12 @@ class Image {
 
   // The file's symbol table, read and sorted when first asked for; empty for stripped files.
   const SymbolTable& symbols() const;
+
+  // What it defines for others to link with (.dynsym), read and sorted when first asked for: all that stripped
+  // libraries have. Empty for other formats.
+  const SymbolTable& exports() const;
+  // How the frames of its C code are unwound (.eh_frame), read when first asked for; empty where it has none.
+  const EhFrame& eh_frame() const;
 
   // All entries of that table in the file's order, read each time. Throws Error where there are endlessly many.
   std::vector<ListedSymbol> listed_symbols() const;

@@ -57,6 +57,7 @@ const Format& format_of(Bytes file, const std::string& name);
 
 Parts read_elf(Bytes file, const std::string& name);
 std::vector<Symbol> read_elf_symbols(const Parts& parts);
+std::vector<Symbol> read_elf_exports(const Parts& parts);  // none of other formats
 std::vector<ListedSymbol> list_elf_symbols(const Parts& parts);
 
 Parts read_macho(Bytes file, const std::string& name);

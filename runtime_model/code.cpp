@@ -338,6 +338,36 @@ std::vector<int64_t> thread_pointer_offsets(const loader::Image& image, uint64_t
   return out;
 }
 
+std::optional<uint64_t> constant_at_load(const loader::Image& image, uint64_t begin, uint64_t end, isa::Reg loaded,
+                                         isa::Reg reg) {
+  std::optional<uint64_t> out;
+  each_instruction(image, begin, end, [&](const Insn& i) {
+    for (unsigned n = 0; n < i.in->count; ++n) {
+      const Uop& u = i.in->uops[n];
+      if (!is_memory(u.op) || u.width != 8 || u.dst != loaded) continue;
+      out = i.known->constant[reg];
+      return false;
+    }
+    return true;
+  });
+  return out;
+}
+
+std::optional<int64_t> saved_at(const loader::Image& image, uint64_t begin, uint64_t end, isa::Reg reg) {
+  const isa::Reg sp = image.isa() == isa::Isa::x86_64 ? isa::kRsp : isa::kSp;
+  std::optional<int64_t> out;
+  each_instruction(image, begin, end, [&](const Insn& i) {
+    for (unsigned n = 0; n < i.in->count && !out; ++n) {
+      const Uop& u = i.in->uops[n];
+      if (u.mem.base != sp || u.mem.index != isa::kZero) continue;
+      if (u.op == Op::Store && u.b == reg) out = u.mem.disp;
+      if (u.op == Op::StorePair && (u.a == reg || u.b == reg)) out = u.mem.disp + (u.b == reg ? u.width : 0);
+    }
+    return !out;
+  });
+  return out;
+}
+
 std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begin, uint64_t end) {
   std::vector<uint64_t> out;
   const auto add = [&](std::optional<uint64_t> a) {

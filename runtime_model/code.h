@@ -89,6 +89,13 @@ ContextWords context_words(const loader::Image& image, uint64_t begin, uint64_t 
 // Displacements from the thread pointer (x86: FS) that the code uses for words, where they are known, without repeats.
 std::vector<int64_t> thread_pointer_offsets(const loader::Image& image, uint64_t begin, uint64_t end);
 
+// What `reg` holds, where it is known, at the first load of a word into `loaded`.
+std::optional<uint64_t> constant_at_load(const loader::Image& image, uint64_t begin, uint64_t end, isa::Reg loaded,
+                                         isa::Reg reg);
+
+// Where the code first stores `reg`, from SP.
+std::optional<int64_t> saved_at(const loader::Image& image, uint64_t begin, uint64_t end, isa::Reg reg);
+
 // Addresses of data that the code loads from, stores to or takes, in order of appearance, without repeats.
 std::vector<uint64_t> global_addresses(const loader::Image& image, uint64_t begin, uint64_t end);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/refusals.h"
 #include "runtime_model/inventory.h"
 #include "runtime_model/name.h"
 
@@ -60,8 +61,10 @@ enum class EffectKind : uint8_t {
 const char* to_string(EffectKind k);
 
 // The rewritings of SP and PC that have no event of their own.
-enum class TransferBy : uint8_t { sigpanic, async_preempt, mcall, systemstack, gogo, count };
+enum class TransferBy : uint8_t { sigpanic, async_preempt, mcall, systemstack, gogo, cgocall, cgocallback, count };
 const char* to_string(TransferBy t);
+
+using emu::Refused;
 
 // Where a _defer record comes from, or goes.
 enum class Pool : uint8_t {

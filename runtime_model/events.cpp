@@ -46,7 +46,8 @@ const char* to_string(EffectKind k) {
 }
 
 const char* to_string(TransferBy t) {
-  static constexpr const char* words[] = {"sigpanic", "asyncPreempt", "mcall", "systemstack", "gogo"};
+  static constexpr const char* words[] = {"sigpanic", "asyncPreempt", "mcall",      "systemstack",
+                                          "gogo",     "cgocall",      "cgocallback"};
   static_assert(std::size(words) == kWords<TransferBy>);
   return words[static_cast<size_t>(t)];
 }

@@ -39,13 +39,27 @@ std::optional<int64_t> g_offset_by_code(const loader::Image& image) {
   return found;
 }
 
+namespace {
+
+// What runtime.load_g adds to the thread pointer: in R27 where it loads g, R28 (src/runtime/tls_arm64.s).
+std::optional<int64_t> g_offset_in_c(const loader::Image& image) {
+  const loader::GoProgram* go = image.go();
+  if (!go || !image.uses_cgo() || image.os() != loader::Os::linux_) return std::nullopt;
+  for (std::string_view name : {"runtime.load_g", "runtime.load_g.abi0"})
+    for (const loader::Func& f : go->funcs.find(name))
+      if (const auto offset = constant_at_load(image, f.entry, f.end, 28, 27)) return static_cast<int64_t>(*offset);
+  return std::nullopt;
+}
+
+}  // namespace
+
 GPlace g_place(const loader::Image& image) {
-  if (image.isa() == isa::Isa::arm64) return {GPlace::reg, 0, "register", {}};
-  if (image.listing()) return {GPlace::thread_local_, kModelledSlot, "code", {}};
-  if (image.os() == loader::Os::darwin) return {GPlace::thread_local_, kDarwinSlot, "code", {}};
-  if (const auto offset = g_offset_by_symbol(image)) return {GPlace::thread_local_, *offset, "symbol", {}};
-  if (const auto offset = g_offset_by_code(image)) return {GPlace::thread_local_, *offset, "code", {}};
-  return {GPlace::unknown, 0, "", "no symbol runtime.tlsg, and the runtime's code names no one thread-local word"};
+  if (image.isa() == isa::Isa::arm64) return {GPlace::reg, 0, g_offset_in_c(image), "register", {}};
+  if (image.listing()) return {GPlace::thread_local_, kModelledSlot, {}, "code", {}};
+  if (image.os() == loader::Os::darwin) return {GPlace::thread_local_, kDarwinSlot, {}, "code", {}};
+  if (const auto offset = g_offset_by_symbol(image)) return {GPlace::thread_local_, *offset, {}, "symbol", {}};
+  if (const auto offset = g_offset_by_code(image)) return {GPlace::thread_local_, *offset, {}, "code", {}};
+  return {GPlace::unknown, 0, {}, "", "no symbol runtime.tlsg, and the runtime's code names no one thread-local word"};
 }
 
 }  // namespace deferscope::model

@@ -37,7 +37,8 @@ uint64_t Guest::argument(Arg a) const {
 
 uint64_t Guest::g_of(const emu::Thread& t) const {
   const GPlace& at = p_.g_place();
-  if (at.kind == GPlace::reg) return t.cpu.r[28];
+  if (at.kind == GPlace::reg && !(at.in_c && p_.in_c(t.cpu.pc))) return t.cpu.r[28];
+  if (at.kind == GPlace::reg) return word(t.cpu.r[isa::kTpidr] + static_cast<uint64_t>(*at.in_c));
   const uint64_t base = t.cpu.r[p_.image().os() == loader::Os::darwin ? isa::kGsBase : isa::kFsBase];
   return base && at.kind == GPlace::thread_local_ ? word(base + static_cast<uint64_t>(at.offset)) : 0;
 }

@@ -68,6 +68,7 @@ Program::Program(const loader::Image& image, Layouts layouts, bool use_dwarf)
       layouts_(std::move(layouts)),
       g_place_(model::g_place(image_)),
       use_dwarf_(use_dwarf) {
+  if (go_->moduledata) text_ = {go_->moduledata->text, go_->moduledata->etext};
   if (go_->build.main) modules_.insert(go_->build.main->path);
   for (const loader::Module& m : go_->build.deps) modules_.insert(m.path);
   modules_.erase(std::string_view{});

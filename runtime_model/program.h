@@ -107,6 +107,8 @@ class Program {
   const loader::GoProgram& go() const { return *go_; }
   const Layouts& layouts() const { return layouts_; }
   const GPlace& g_place() const { return g_place_; }
+  // Not Go's code: C's of the program, or a library's. Cheap.
+  bool in_c(uint64_t pc) const { return pc < text_.first || pc >= text_.second; }
   // What a reader must know of what the model does not: one line each, mostly none.
   std::vector<std::string> notes() const;
   const Mechanism& mech() const { return mech_; }
@@ -179,6 +181,7 @@ class Program {
   const Mechanism& mech_;
   Layouts layouts_;
   GPlace g_place_;
+  std::pair<uint64_t, uint64_t> text_{0, UINT64_MAX};  // of Go's code
   bool use_dwarf_;
   static constexpr size_t kMaxKept = 1 << 20;
   std::unordered_set<std::string_view> modules_;  // paths of the program's own modules

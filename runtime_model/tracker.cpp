@@ -213,6 +213,9 @@ void Tracker::add_transfers() {
   add_entry("runtime.mcall", &Tracker::on_transfer, number_of(TransferBy::mcall));
   add_entry("runtime.systemstack", &Tracker::on_transfer, number_of(TransferBy::systemstack));
   add_entry("runtime.gogo", &Tracker::on_transfer, number_of(TransferBy::gogo));
+  add_entry("runtime.cgocall", &Tracker::on_transfer, number_of(TransferBy::cgocall));
+  // Back on the goroutine's stack; a thread that C made has a goroutine only there.
+  add_entry("runtime.cgocallbackg", &Tracker::on_transfer, number_of(TransferBy::cgocallback));
 }
 
 // --- the companion ---

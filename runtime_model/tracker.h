@@ -95,6 +95,7 @@ class Tracker final : public emu::Machine::Companion {
   uint64_t bytes(const std::shared_ptr<const void>& saved) const override;
   void reached(uint64_t pc) override;
   void wrote(int stream, const uint8_t* bytes, size_t n) override;
+  void refused(emu::Refused what, const std::string& name) override;
 
  private:
   struct State;
@@ -192,6 +193,7 @@ class Tracker final : public emu::Machine::Companion {
   FrameId innermost(const G& g, const Unwound& u, Origin at_most);
   FrameId creator(const G& g, uint64_t return_address);
   FrameId writer(const G& g);
+  void at_call(Event& e) const;
   uint64_t call_of(const G& g, const FrameId& f);
   uint64_t count_call(G& g, const FrameId& f, bool ends);
   void exits(G& g, const FrameId& f);

@@ -50,6 +50,14 @@ FrameId Tracker::writer(const G& g) {
   return {};
 }
 
+// The call's instruction, which is counted already: behind it another thread may have its turn. On macOS it is the
+// system's function itself, where pc still stands.
+void Tracker::at_call(Event& e) const {
+  e.position -= 1;
+  const bool by_instruction = p_.image().os() == loader::Os::linux_ && !m_.state().os->is_host_call(guest_.pc());
+  if (by_instruction) e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
+}
+
 void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
   const G none;
   const G* const known = current();
@@ -60,11 +68,7 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
     const std::string_view piece = left.substr(0, piece_of(left));
     left.remove_prefix(piece.size());
     Event e = make<Output>(g);
-    // The call's instruction, which is counted already: behind it another thread may have its turn. On macOS it is the
-    // system's function itself, where pc still stands.
-    e.position -= 1;
-    const bool by_instruction = p_.image().os() == loader::Os::linux_ && !m_.state().os->is_host_call(guest_.pc());
-    if (by_instruction) e.pc = guest_.pc() - (p_.amd64() ? 2 : 4);
+    at_call(e);
     Output& out = e.as<Output>();
     e.frame = naming_.frame(frame);
     e.origin = dying ? Origin::runtime : Origin::user;
@@ -75,6 +79,19 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
       out.bytes = std::vector<uint8_t>(piece.begin(), piece.end());
     emit(e);
   }
+}
+
+void Tracker::refused(emu::Refused what, const std::string& name) {
+  const G none;
+  const G* const known = current();
+  const G& g = known ? *known : none;
+  Event e = make<Refusal>(g);
+  at_call(e);
+  e.frame = naming_.frame(known ? writer(g) : FrameId{});
+  e.origin = Origin::user;
+  e.as<Refusal>().what = what;
+  e.as<Refusal>().name = name;
+  emit(e);
 }
 
 }  // namespace deferscope::model

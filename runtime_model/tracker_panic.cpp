@@ -275,9 +275,11 @@ void Tracker::on_transfer(const Hook& h) {
     const uint64_t buf = guest_.word(e.sp + 8);
     t.to = guest_.field(buf, F::gobuf_pc);
     t.to_sp = guest_.field(buf, F::gobuf_sp);
-  } else if (what == TransferBy::mcall || what == TransferBy::systemstack) {
-    const ArgPlace fn = p_.place(what == TransferBy::mcall ? Arg::mcall_fn : Arg::systemstack_fn);
-    t.to = guest_.word(fn.kind == ArgPlace::reg ? guest_.cpu().r[fn.number] : guest_.word(e.sp + 8));
+  } else if (what == TransferBy::mcall || what == TransferBy::systemstack || what == TransferBy::cgocall) {
+    // cgocall's first argument lies where mcall's does, and is the C function itself.
+    const ArgPlace fn = p_.place(what == TransferBy::systemstack ? Arg::systemstack_fn : Arg::mcall_fn);
+    const uint64_t given = fn.kind == ArgPlace::reg ? guest_.cpu().r[fn.number] : guest_.word(e.sp + 8);
+    t.to = what == TransferBy::cgocall ? given : guest_.word(given);
     const uint64_t g0 = guest_.field(guest_.field(g->g, F::g_m), F::m_g0);
     const uint64_t self = guest_.g_of(m_.state().thread());
     t.to_sp = self == g0 ? e.sp.value : guest_.field(guest_.address_of(g0, F::g_sched), F::gobuf_sp);

@@ -12,6 +12,7 @@
 //   system stack: park_m, mcall         ──▶ the goroutine, by its g.sched
 #include <fmt/format.h>
 
+#include "runtime_model/c_frames.h"
 #include "runtime_model/guest.h"
 
 namespace deferscope::model {
@@ -88,6 +89,8 @@ class Walk {
       at.lr = 0;  // was given to the call
       at.at_call = true;
     }
+    if (s.thread && g.program().in_c(s.pc))
+      if (const auto caller = go_caller(g, *s.thread)) at.pc = caller->pc, at.sp = caller->sp, at.at_call = true;
     Walk(g, s, at, 0).place(at);
     return at;
   }
@@ -114,7 +117,7 @@ class Walk {
   bool one() {
     Frame f;
     f.pc = at_.pc;
-    f.lookup = at_.at_call ? at_.pc - 1 : at_.pc;
+    f.lookup = at_.at_call && !is_marker(at_.pc) ? at_.pc - 1 : at_.pc;
     f.sp = at_.sp;
     f.stack = at_.stack;
     f.innermost = out_.frames.empty() && who_.thread && !at_.at_call && at_.pc == who_.thread->cpu.pc;
@@ -133,6 +136,14 @@ class Walk {
     if (!saved) return stop(fmt::format("unreadable stack at {:#x}", f.sp));
     if (last || f.return_address == 0) return at_.stack == StackKind::system ? switched() : end();
     return to_caller(f);
+  }
+
+  // To 1.20 a goroutine that left its stack has the entry of systemstack_switch for its pc, which is behind no call.
+  bool is_marker(uint64_t pc) const {
+    const Function* const before = p().location(pc - 1).function;
+    if (!before || before->f.end != pc) return false;
+    const Function* const f = p().location(pc).function;
+    return f && f->f.entry == pc && f->name() == "runtime.systemstack_switch";
   }
 
   // The frame's size.

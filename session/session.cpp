@@ -79,6 +79,7 @@ Trace Session::frames(unsigned limit) const {
     if (f.function) seen.calls = reader_.guest()->calls_of(f);
     out.frames.push_back(std::move(seen));
   }
+  if (const model::Guest* guest = reader_.guest()) out.c_frames = model::c_frames(*guest, focus_.standing(), u);
   return out;
 }
 

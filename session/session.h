@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime_model/c_frames.h"
 #include "session/breakpoints.h"
 #include "session/chains.h"
 #include "session/expressions.h"
@@ -56,7 +57,8 @@ struct FrameSeen {
 struct Trace {
   std::vector<FrameSeen> frames;  // innermost first
   bool complete = false;
-  std::string stopped;  // else: where and why it was cut
+  std::string stopped;                  // else: where and why it was cut
+  std::vector<model::CFrame> c_frames;  // of C code, between those and before them
 };
 
 // Where the session stands, and why.

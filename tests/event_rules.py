@@ -38,7 +38,7 @@ class Goroutine:
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output", "walk.start", "walk.frame",
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output", "refused", "walk.start", "walk.frame",
                                                "walk.defer", "record.take", "record.give"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
@@ -433,6 +433,10 @@ class Stream:
     def output(self, g, event):
         if event["descriptor"] not in (1, 2) or (event["text"] is None) == (event["bytes"] is None):
             self.complain(event, "it is to another descriptor, or not either text or bytes")
+
+    def refused(self, g, event):
+        if event["what"] not in ("process", "connect", "look_up") or (event["name"] is None and event["what"] != "process"):
+            self.complain(event, "refused what?")
 
     # --- stacks ---
 

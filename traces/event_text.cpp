@@ -639,6 +639,15 @@ void EventText::other(const Event& e) {
     case EventKind::stack_move: return stack_move(e);
     case EventKind::goroutine_start: return goroutine(e);
     case EventKind::output: return output(e);
+    case EventKind::refused: {
+      const auto& r = e.as<model::Refusal>();
+      head(e);
+      out_->put("refused  ");
+      put_value(emu::describe(r.what, std::string(r.name)));
+      out_->put('\n');
+      refusals_.add(r.what, std::string(r.name));
+      return;
+    }
     case EventKind::transfer: {
       const auto& t = e.as<model::Transfer>();
       head(e);
@@ -680,6 +689,7 @@ void EventText::append_summary(std::string& out) const {
   if (never_returned_) out += fmt::format(", {} never returned", never_returned_);
   if (panics_) out += fmt::format(", {}, {} recovered", plural(panics_, "panic"), recovered_);
   out += '.';
+  if (!refusals_.empty()) out += fmt::format(" {}.", loader::printable(refusals_.text()));
   if (hidden_) out += fmt::format(" {} hidden (--scope all).", plural(hidden_, "library defer"));
   out += '\n';
 }

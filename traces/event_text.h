@@ -84,6 +84,7 @@ class EventText {
   TextBuffer* out_ = nullptr;  // of the event at hand
   std::unordered_set<uint64_t> goexits_;
   uint64_t pushed_ = 0, run_ = 0, panics_ = 0, recovered_ = 0, hidden_ = 0;
+  emu::Refusals refusals_;
   uint64_t never_run_ = 0, never_returned_ = 0;
   uint64_t goroutine_ = 1;
   model::Kept<std::string> places_, instructions_, columns_;  // by pc

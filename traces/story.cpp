@@ -79,6 +79,7 @@ constexpr bool is_mechanism(EventKind k) {
     case EventKind::recovery_jump:
     case EventKind::stack_move:
     case EventKind::transfer:
+    case EventKind::refused:
     case EventKind::walk_start:
     case EventKind::walk_frame:
     case EventKind::walk_defer:

@@ -28,6 +28,17 @@ std::string frame_line(const Console& c, size_t i, const session::FrameSeen& f) 
                      mark('b', f.place), mark('d', f.line), inlined);
 }
 
+// Of C code: they have no numbers, since nothing can be asked of them.
+void say_c_frames(Console& c, const session::Trace& trace, size_t before) {
+  for (const model::CFrame& f : trace.c_frames) {
+    if (f.before != before) continue;
+    const std::string place =
+        f.function.empty() ? fmt::format("{:#x}", f.offset) : fmt::format("{}+{}", f.function, f.offset);
+    c.say(fmt::format("   C  {:#x}  {}{}", f.pc, loader::printable(place),
+                      f.file.empty() ? "" : mark('d', "  " + loader::printable(f.file))));
+  }
+}
+
 void bt(Console& c, const std::string& a) {
   auto words = split_words(a);
   bool full = false;
@@ -39,8 +50,10 @@ void bt(Console& c, const std::string& a) {
       limit = static_cast<unsigned>(std::min<uint64_t>(parse_count(w), 10'000));
   }
   const session::Trace trace = c.session.frames(limit);
+  say_c_frames(c, trace, 0);
   for (size_t i = 0; i < trace.frames.size(); ++i) {
     const model::Frame& f = trace.frames[i].frame;
+    if (i > 0) say_c_frames(c, trace, i);
     c.say(frame_line(c, i, trace.frames[i]));
     if (full)
       c.say(fmt::format("        SP {:#x}  caller's SP {:#x}  return address {}", f.sp, f.caller_sp,

@@ -73,6 +73,8 @@ std::string title_of(const Event& e) {
       return fmt::format("go {}", model::readable(e.as<model::GoroutineStart>().function.text()));
     case EventKind::output: return e.as<model::Output>().descriptor == 2 ? "writes to standard error" : "prints";
     case EventKind::exit: return fmt::format("exit {}", e.as<model::Exit>().status);
+    case EventKind::refused:
+      return "refused: " + emu::describe(e.as<model::Refusal>().what, std::string(e.as<model::Refusal>().name));
     case EventKind::transfer: return to_string(e.as<model::Transfer>().what);
     case EventKind::walk_start: return fmt::format("{} walks the frames", to_string(e.as<model::WalkStart>().walk.by));
     case EventKind::walk_frame: return e.as<model::WalkFrame>().found ? "next frame" : "no other frame";

@@ -18,13 +18,15 @@ uint8_t prot_of(const loader::Segment& seg) {
 
 // The file's own bytes, page by page, as a mapping of it shows them: what stands beside a segment in its first and last
 // page is there too, but where the segment goes on in memory that begins with zeros.
-void map_segment(MachineState& m, const loader::Image& image, const loader::Segment& seg, uint64_t delta, const MappingName& name) {
+void map_segment(MachineState& m, const loader::Image& image, const loader::Segment& seg, uint64_t delta,
+                 const MappingName& name) {
   const uint64_t head = seg.vaddr % kPage;
   if (seg.fileoff % kPage != head)
     throw emu::Error(fmt::format("{}: segment at {:#x} does not begin where its page of the file does", image.path(),
                                  seg.vaddr - image.bias()));
   const uint64_t shown = head + seg.filesz, from = seg.fileoff - head;
-  const uint64_t there = std::min<uint64_t>(seg.memsz > seg.filesz ? shown : page_up(shown), image.file().size() - from);
+  const uint64_t there =
+      std::min<uint64_t>(seg.memsz > seg.filesz ? shown : page_up(shown), image.file().size() - from);
   const loader::Bytes bytes = image.file().subspan(static_cast<size_t>(from), static_cast<size_t>(there));
   m.memory.map(page_of(seg.vaddr + delta), page_up(head + seg.memsz), prot_of(seg),
                Backing{std::make_shared<const loader::Image>(image), bytes}, name);

@@ -27,9 +27,29 @@ CloneArgs clone_args(const Call& c) {
 
 }  // namespace
 
+// One process, as in a sandbox.
+Result sys_fork(Call& c) {
+  c.host.refused(c.m, Refused::process, "");
+  return Error::PERM;
+}
+
+namespace {
+
+Result no_exec(Call& c, uint64_t path_at) {
+  std::string path;
+  if (const Result e = c.get_path(path_at, path); !e) return e;
+  c.host.refused(c.m, Refused::process, path);
+  return Error::ACCES;
+}
+
+}  // namespace
+
+Result sys_execve(Call& c) { return no_exec(c, c.a[0]); }
+Result sys_execveat(Call& c) { return no_exec(c, c.a[1]); }
+
 Result sys_clone(Call& c) {
   const CloneArgs args = clone_args(c);
-  if ((args.flags & kThreadForm) != kThreadForm) return Error::PERM;  // fork in any form: one process, as in a sandbox
+  if ((args.flags & kThreadForm) != kThreadForm) return sys_fork(c);  // in any form
   if (args.flags & ~kKnown) return Error::INVAL;
   const size_t live = live_threads(c.m);
   if (live >= c.s.options->max_threads) return Error::AGAIN;

@@ -49,8 +49,19 @@ uint64_t map_image(State& s, MachineState& m, const loader::Image& image, uint64
   return end;
 }
 
+namespace {
+constexpr std::string_view kPath = "PATH=/usr/local/bin:/usr/bin:/bin";
+}
+
+std::string last_of_path(const GuestOptions& options) {
+  std::string_view path = kPath;
+  for (const std::string& kv : options.env)
+    if (kv.starts_with("PATH=")) path = kv;
+  return std::string(path.substr(path.find_last_of("=:") + 1));
+}
+
 std::vector<std::string> environment(const GuestOptions& options) {
-  std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "USER=guest"};
+  std::vector<std::string> env{std::string(kPath), "HOME=/", "USER=guest"};
   for (const std::string& kv : options.env) {
     const std::string key = kv.substr(0, kv.find('=') + 1);
     std::erase_if(env, [&](const std::string& e) { return e.starts_with(key); });

@@ -30,6 +30,7 @@ class StackBuilder {
 
 // What every guest gets, and what --env adds to it or replaces.
 std::vector<std::string> environment(const GuestOptions& options);
+std::string last_of_path(const GuestOptions& options);  // the last folder of its PATH
 // The working directory stays the one that it was, whatever becomes of its name.
 void hold_start_directory(State& s, MachineState& m, HostPort& host);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emu/hash.h"
+#include "emu/posix/boot.h"
 #include "emu/posix/file_maps.h"
 #include "emu/posix/files.h"
 #include "emu/posix/host_files.h"
@@ -89,7 +90,9 @@ Status scratch_status(const State& s, int node) {
 
 }  // namespace
 
-Result stat_path(Context& c, const HostPath& path, bool follow, Status& st, bool* can_write) {
+namespace {
+
+Result find_status(Context& c, const HostPath& path, bool follow, Status& st, bool* can_write) {
   const std::string clean = clean_path(path.text);
   if (can_write) *can_write = false;
   if (const auto device = device_at(clean)) {
@@ -117,6 +120,23 @@ Result stat_path(Context& c, const HostPath& path, bool follow, Status& st, bool
   if (const Result e = host_stat(c, p.host, follow, h, canonical); !e) return e;
   if (can_write) *can_write = h.writable;
   return st = host_status(h, canonical), 0;
+}
+
+// A program that is in none of the folders of PATH: those who look for one come to the last. Folders that the guest
+// sees are as they are.
+void note_look_up(Context& c, const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == path.npos || slash + 1 == path.size() || is_granted(*c.s.roots, path, false)) return;
+  if (path.substr(0, slash) == last_of_path(*c.s.options))
+    c.host.refused(c.m, Refused::look_up, path.substr(slash + 1));
+}
+
+}  // namespace
+
+Result stat_path(Context& c, const HostPath& path, bool follow, Status& st, bool* can_write) {
+  const Result e = find_status(c, path, follow, st, can_write);
+  if (e == Error::NOENT && follow) note_look_up(c, path.text);
+  return e;
 }
 
 namespace {

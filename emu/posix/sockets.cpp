@@ -2,6 +2,8 @@
 // up in the sockets themselves.
 #include "emu/posix/sockets.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -156,8 +158,15 @@ Result bind_if_needed(State& s, Socket& x) {
 
 // --- connect ---
 
+void note_refused(Context& c, const Address& to, const char* protocol) {
+  c.host.refused(c.m, Refused::connect,
+                 fmt::format("{}.{}.{}.{}:{}{}", to.ip >> 24, to.ip >> 16 & 255, to.ip >> 8 & 255, to.ip & 255, to.port,
+                             protocol));
+}
+
 // A non-blocking TCP socket hears of it later.
-Result refused(Context& c, int fd, Socket& x) {
+Result refused(Context& c, int fd, Socket& x, const Address& to) {
+  if (x.family == Family::Inet) note_refused(c, to, "");
   if (x.family != Family::Inet || !file_of(c.s, fd)->nonblocking) return Error::CONNREFUSED;
   x.error = Error::CONNREFUSED;
   x.ended = x.write_shut = true;
@@ -170,7 +179,7 @@ Result connect_stream(Context& c, int fd, int id, const Address& to, int node) {
   if (inet && !s.sockets.at(id).peer.empty()) return Error::ISCONN;
   if (inet && s.sockets.at(id).listening) return Error::ISCONN;
   const int listener = find_bound(s, s.sockets.at(id).family, s.sockets.at(id).type, to, node);
-  if (listener == 0) return refused(c, fd, s.sockets.at(id));
+  if (listener == 0) return refused(c, fd, s.sockets.at(id), to);
   if (!inet && s.sockets.at(listener).queue.size() > s.sockets.at(listener).backlog) return wait_for(c, fd, false);
   if (!s.sockets.at(id).peer.empty()) return Error::ISCONN;
   if (s.sockets.at(id).listening) return Error::INVAL;
@@ -264,6 +273,7 @@ Result send_packet(Context& c, int fd, Socket& x, const std::string& bytes, Tran
   const auto it = c.s.sockets.find(id);
   if (it == c.s.sockets.end()) {
     if (x.type == SocketType::SeqPacket) return Error::PIPE;
+    if (inet) note_refused(c, to ? *to : x.peer, " (UDP)");
     if (!to && inet) x.error = Error::CONNREFUSED;  // the answer to come
     if (!to && !inet) leave_peer(c.s, file_of(c.s, fd)->socket());
     return inet ? Result(static_cast<int64_t>(bytes.size())) : Error::CONNREFUSED;
