@@ -1,5 +1,5 @@
-// What a guest asked for and no guest gets: other processes, the network, programs in folders that it does not see. Told
-// as it happens (HostPort::refused), and counted for a closing line.
+// What a guest asked for and no guest gets: other processes, the network, programs in folders that it does not see.
+// Told as it happens (HostPort::refused), and counted for a closing line.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -139,8 +139,7 @@ class Rows {
       case RestoreExtended: return restore(reg());
       case Undefined: return set(reg(), SavedRegister::undefined);
       case SameValue: return set(reg(), SavedRegister::same);
-      case InRegister:
-        return r = reg(), set(r, SavedRegister::other, static_cast<int64_t>(number(program, at)));
+      case InRegister: return r = reg(), set(r, SavedRegister::other, static_cast<int64_t>(number(program, at)));
       case Expression:
       case ValExpression: return r = reg(), set(r, SavedRegister::unknown), skip(program, at);
       case RememberState: return remembered_.size() < kMaxRemembered && (remembered_.push_back(row_), true);
@@ -201,7 +200,8 @@ std::optional<size_t> EhFrame::common_at(uint64_t offset) {
   const auto length = get<uint32_t>(section_, offset), id = get<uint32_t>(section_, offset + 4);
   const auto version = get<uint8_t>(section_, offset + 8);
   const auto letters = c_string(section_, offset + 9);
-  if (!length || !slice(section_, offset + 4, *length) || id != 0u || !letters || (version != 1 && version != 3)) return out;
+  if (!length || !slice(section_, offset + 4, *length) || id != 0u || !letters || (version != 1 && version != 3))
+    return out;
   const uint64_t end = offset + 4 + *length;
   uint64_t at = offset + 9 + letters->size() + 1;
   Common c;
@@ -256,7 +256,8 @@ void EhFrame::read_entry(uint64_t at, uint64_t end, uint64_t common_offset) {
 EhFrame::EhFrame(Bytes section, uint64_t address) : section_(section), address_(address) {
   for (uint64_t at = 0; entries_.size() < kMaxEntries;) {
     const auto length = get<uint32_t>(section_, at), id = get<uint32_t>(section_, at + 4);
-    if (!length || *length < 4 || !id || !slice(section_, at + 4, *length)) break;  // 0 ends it; no compiler makes long ones
+    if (!length || *length < 4 || !id || !slice(section_, at + 4, *length))
+      break;  // 0 ends it; no compiler makes long ones
     if (*id != 0 && *id <= at + 4) read_entry(at + 8, at + 4 + *length, at + 4 - *id);
     at += 4 + *length;
   }
@@ -264,7 +265,8 @@ EhFrame::EhFrame(Bytes section, uint64_t address) : section_(section), address_(
 }
 
 std::optional<FrameRow> EhFrame::at(uint64_t pc) const {
-  auto after = std::upper_bound(entries_.begin(), entries_.end(), pc, [](uint64_t a, const Entry& e) { return a < e.begin; });
+  auto after =
+      std::upper_bound(entries_.begin(), entries_.end(), pc, [](uint64_t a, const Entry& e) { return a < e.begin; });
   if (after == entries_.begin() || pc >= std::prev(after)->end) return std::nullopt;
   const Entry& e = *std::prev(after);
   const Common& c = commons_[e.common];

@@ -65,7 +65,7 @@ class EhFrame {
   uint64_t address_ = 0;
   std::vector<Common> commons_;
   std::vector<std::pair<uint64_t, std::optional<size_t>>> known_;  // by offset: which of commons_
-  std::vector<Entry> entries_;                                      // by address
+  std::vector<Entry> entries_;                                     // by address
 };
 
 }  // namespace deferscope::loader

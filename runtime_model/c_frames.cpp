@@ -8,6 +8,7 @@ namespace deferscope::model {
 namespace {
 
 constexpr size_t kMost = 200;  // frames of one walk
+constexpr size_t kNear = 4;    // from cgocallback to crosscall2
 
 // DWARF's numbers of x86-64's registers (System V ABI, figure 3.36) that have other ones here.
 constexpr isa::Reg kAmd64[] = {isa::kRax, isa::kRdx, isa::kRcx, isa::kRbx, isa::kRsi, isa::kRdi, isa::kRbp, isa::kRsp};
@@ -141,10 +142,11 @@ std::vector<CFrame> c_frames(const Guest& g, const Standing& standing, const Unw
   for (size_t i = 0; i < unwound.frames.size() && sp; ++i) {
     if (!is_callback(unwound.frames[i])) continue;
     // The same function's other half: its frame on g0's stack, below C's call of crosscall2, which is Go's too.
-    Unwound above = g.unwind(unwound.frames[i].pc, sp, 0, true, 0, 8);
-    const Frame* last = above.frames.empty() ? nullptr : &above.frames.back();
-    if (const uint64_t back = last ? return_to_c(g, *last) : 0)
-      add_frames(CStack(g, back, last->caller_sp), i + 1, out);
+    const std::vector<Frame> above = g.unwind(unwound.frames[i].pc, sp, 0, true, 0, kNear).frames;
+    const auto crosscall = std::find_if(
+        above.begin(), above.end(), [](const Frame& f) { return f.function && f.function->name() == "crosscall2"; });
+    if (const uint64_t back = crosscall == above.end() ? 0 : return_to_c(g, *crosscall))
+      add_frames(CStack(g, back, crosscall->caller_sp), i + 1, out);
     sp = g.word(sp + (p.amd64() ? kSavedSpAmd64 : kSavedSpArm64));
   }
   return out;

@@ -25,7 +25,7 @@ struct CFrame {
 // A walk over the C frames of a thread.
 class CStack {
  public:
-  CStack(const Guest& guest, const emu::Thread& thread);            // from its registers
+  CStack(const Guest& guest, const emu::Thread& thread);             // from its registers
   CStack(const Guest& guest, uint64_t return_address, uint64_t sp);  // of a caller: no other register is known
 
   uint64_t pc() const { return pc_; }

@@ -3,6 +3,7 @@
 
 guests    Programs with C in them (tests/guests/src/cgo), of three releases, both instruction sets, position-independent too: each case prints what it
           prints natively (amd64) or under qemu-user (arm64), with the same status; the same whatever runs it, to the position.
+told      Calls of C and callbacks are events, bt shows C's frames between Go's, what was refused is an event and a closing line.
 static    The same cases as the core guests, linked dynamically: `diff --semantics` finds no difference from the static build.
 system    Programs of this machine (ls, sh) do what they do natively.
 refused   Interpreters and libraries that are missing, of another machine, scripts, loops, cut off, mutated: one line and status 125, or what the guest's
@@ -22,7 +23,7 @@ import sys
 import tempfile
 
 ARM64 = "/usr/aarch64-linux-gnu"
-CASES = "call callback deep panic-callback panic-through goexit threads tls signal fault-go fault-callback dlopen memory stack many".split()
+CASES = "call callback deep panic-callback panic-through goexit threads tls signal fault-go fault-callback dlopen memory stack many refused".split()
 SAME_AS_STATIC = "defer-mixed panic-nested fault-nil go-select go-timers goexit-recovered".split()
 failures = []
 count = 0
@@ -76,6 +77,24 @@ class Test:
         names = [lib["path"].rsplit("/", 1)[1] for lib in header["libraries"]]
         check(names[0].startswith("ld-linux") and "libc.so.6" in names and all(re.fullmatch("[0-9a-f]{64}", lib["sha256"]) for lib in header["libraries"]),
               "%s: the header says %s" % (guest.name, header["libraries"]))
+
+    def told(self):
+        """Calls of C and back, frames of C, and what was refused."""
+        for guest in self.guests_named("cgo"):
+            trace = self.folder / "trace.jsonl"
+            run(self.program, "run", "--events=%s" % trace, *self.flags(guest), guest, "callback", "threads")
+            transfers = [e["what"] for e in map(json.loads, trace.read_text().splitlines()) if e.get("event") == "transfer"]
+            check(transfers.count("cgocallback") == 6 and transfers.count("cgocall") >= 6, "%s: transfers %s" % (guest.name, transfers))
+            _, out, _ = run(self.program, "step", *self.flags(guest), "-c", "break main.goCallback", "-c", "continue", "-c", "bt", "-c", "finish", "-c", "bt", guest, "callback")
+            text = re.split(r"^\(ds\) bt$", out.decode(), flags=re.M)[1]
+            check(re.search(r"runtime\.cgocallback.*\n   C  0x\w+  goCallback\+\d+\n(   C .*\n)*   C  0x\w+  _cgo_\w+_Cfunc_callBack\+\d+\n.*runtime\.(asmcgocall|systemstack_switch)", text)
+                  and "runtime.main+" in text, "%s: bt in a callback\n%s" % (guest.name, text))
+            status, _, err = run(self.program, "run", "--events", "--stats", *self.flags(guest), guest, "refused")
+            text = err.decode()
+            for what in "look-up of no-such-program in PATH", "exec of /no/such/program", "connect to 127.0.0.1:1":
+                check(status == 0 and re.search(r"^ +@.*refused  %s$" % what, text, re.M), "%s: %s is no event\n%s" % (guest.name, what, text))
+            line = "refused: exec of /no/such/program, connect to 127.0.0.1:1, look-up of no-such-program in PATH"
+            check("deferscope: %s\n" % line in text and " %s." % line in text, "%s: closing lines\n%s" % (guest.name, text))
 
     def static(self):
         for guest in self.guests_named("casessmall"):
@@ -158,7 +177,7 @@ def main():
     parser.add_argument("--guests", required=True)
     parser.add_argument("--core", required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("tests", nargs="*", default=["cases", "static", "system", "refused"])
+    parser.add_argument("tests", nargs="*", default=["cases", "told", "static", "system", "refused"])
     args = parser.parse_args()
     for needed, package in (ARM64 + "/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross"), ("/lib64/ld-linux-x86-64.so.2", "libc6 of amd64"), (shutil.which("qemu-aarch64") or "/", "qemu-user"):
         if needed == "/" or not os.path.exists(needed):

@@ -455,7 +455,10 @@ Result connect_socket(Context& c, int fd, Address to) {
   int id = 0, node = 0;
   const Socket* x = socket_of(c, fd, e, &id);
   if (!x) return e;
-  if (e = resolve(c, to, node); !e) return e;
+  if (e = resolve(c, to, node); !e) {
+    if (x->family == Family::Inet) note_refused(c, to, is_stream(*x) ? "" : " (UDP)");
+    return e;
+  }
   return is_stream(*x) ? connect_stream(c, fd, id, to, node) : connect_datagram(c, id, to, node);
 }
 

@@ -8,3 +8,9 @@ endif()
 add_test(NAME dynamic COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/dynamic.py --program $<TARGET_FILE:deferscope>
                               --guests ${guests_parent}/guests-dynamic --core ${guests_parent}/guests-core)
 set_tests_properties(dynamic PROPERTIES LABELS release SKIP_RETURN_CODE 77 COST 40 TIMEOUT 1800)
+if(NOT DEFERSCOPE_SANITIZE)
+  foreach(arch "" --arm64)
+    deferscope_all_test(debian${arch} ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/debian.py --program $<TARGET_FILE:deferscope>
+                        --bins ${guests_parent}/debian ${arch})
+  endforeach()
+endif()

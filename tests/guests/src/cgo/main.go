@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"syscall"
 )
 
 var cases = map[string]func(){
@@ -24,6 +25,17 @@ var cases = map[string]func(){
 	"memory":         memory,
 	"stack":          bigStackInC,
 	"many":           many,
+	"refused":        refused,
+}
+
+// What no guest gets, and nobody gets here.
+func refused() {
+	_, err := os.Stat("/bin/no-such-program")
+	fmt.Println(err != nil)
+	fmt.Println(syscall.Exec("/no/such/program", nil, nil) != nil)
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	fmt.Println(err)
+	fmt.Println(syscall.Connect(s, &syscall.SockaddrInet4{Port: 1, Addr: [4]byte{127, 0, 0, 1}}))
 }
 
 func main() {
