@@ -2,7 +2,7 @@
 # else the CMake variable of that name; without either the tests that need them say that they are skipped.
 deferscope_test(loader_test
   SOURCES unit/loader_elf_test.cpp unit/loader_macho_test.cpp unit/loader_text_test.cpp unit/loader_guests_test.cpp unit/loader_oracle_test.cpp
-          unit/loader_dwarf_test.cpp unit/loader_fuzz_test.cpp
+          unit/loader_dwarf_test.cpp unit/loader_eh_frame_test.cpp unit/loader_fuzz_test.cpp
   LIBS deferscope_loader fmt::fmt ZLIB::ZLIB LABELS guests)
 target_compile_definitions(loader_test PRIVATE DEFERSCOPE_GUESTS_DEFAULT="${DEFERSCOPE_GUESTS}")
 target_include_directories(loader_test SYSTEM PRIVATE ${LIBDWARF_INCLUDE_DIR})

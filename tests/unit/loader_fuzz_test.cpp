@@ -17,6 +17,8 @@ void look_at_everything(const Image& image) {
   (void)image.symbols().at(image.entry());
   (void)image.not_runnable();
   (void)image.listed_symbols();
+  (void)image.exports().at(image.entry());
+  (void)image.eh_frame().at(image.entry());
   const GoProgram* go = image.go();
   if (!go) return;
   (void)image.uses_cgo();
