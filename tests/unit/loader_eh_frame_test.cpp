@@ -1,11 +1,10 @@
 // .eh_frame: rows of a section made here, of this program's own against what its frames show, and damage.
-#include "loader/eh_frame.h"
-
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "loader/eh_frame.h"
 #include "loader/image.h"
 
 namespace deferscope::test {
@@ -35,17 +34,18 @@ Bytes section() {
   Bytes out, common, entry;
   put32(common, 0);
   for (const char c : std::string("\1zR")) common.push_back(static_cast<uint8_t>(c));
-  for (const int b : {0, 1, 0x78, 16, 1, 0x1b}) common.push_back(static_cast<uint8_t>(b));   // align 1, -8; RA 16; pcrel sdata4
+  for (const int b : {0, 1, 0x78, 16, 1, 0x1b})
+    common.push_back(static_cast<uint8_t>(b));  // align 1, -8; RA 16; pcrel sdata4
   for (const int b : {0x0c, 7, 8, 0x90, 1}) common.push_back(static_cast<uint8_t>(b));  // CFA rsp+8, RA at CFA-8
   add_record(out, common);
   put32(entry, static_cast<uint32_t>(out.size() + 4));  // back to the first
   put32(entry, static_cast<uint32_t>(kFunction - (kAt + out.size() + 8)));
   put32(entry, 64);
   entry.push_back(0);
-  for (const int b : {0x41, 0x0e, 16, 0x86, 2,        // +1: CFA rsp+16, rbp at CFA-16
-                      0x47, 0x0e, 0x90, 0x01,         // +8: CFA rsp+144
-                      0x4c, 0x0a, 0x0e, 8, 0xc6,      // +20: remember; CFA rsp+8, rbp as at the beginning
-                      0x41, 0x0b})                    // +21: as before
+  for (const int b : {0x41, 0x0e, 16, 0x86, 2,    // +1: CFA rsp+16, rbp at CFA-16
+                      0x47, 0x0e, 0x90, 0x01,     // +8: CFA rsp+144
+                      0x4c, 0x0a, 0x0e, 8, 0xc6,  // +20: remember; CFA rsp+8, rbp as at the beginning
+                      0x41, 0x0b})                // +21: as before
     entry.push_back(static_cast<uint8_t>(b));
   add_record(out, entry);
   put32(out, 0);
@@ -60,7 +60,8 @@ TEST(EhFrame, SaysWhereEachInstructionHasItsCaller) {
     uint64_t offset;
     int64_t cfa;
     bool saves_rbp;
-  } kRows[] = {{0, 8, false}, {1, 16, true}, {7, 16, true}, {8, 144, true}, {19, 144, true}, {20, 8, false}, {21, 144, true}, {63, 144, true}};
+  } kRows[] = {{0, 8, false},   {1, 16, true},  {7, 16, true},   {8, 144, true},
+               {19, 144, true}, {20, 8, false}, {21, 144, true}, {63, 144, true}};
   for (const auto& want : kRows) {
     SCOPED_TRACE(want.offset);
     const std::optional<FrameRow> row = frames.at(kFunction + want.offset);
