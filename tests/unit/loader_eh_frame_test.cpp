@@ -72,7 +72,7 @@ TEST(EhFrame, SaysWhereEachInstructionHasItsCaller) {
     EXPECT_EQ(row->registers[16].kind, SavedRegister::at_cfa);
     EXPECT_EQ(row->registers[16].value, -8);
     EXPECT_EQ(row->registers[6].kind, want.saves_rbp ? SavedRegister::at_cfa : SavedRegister::same);
-    if (want.saves_rbp) EXPECT_EQ(row->registers[6].value, -16);
+    EXPECT_EQ(row->registers[6].value, want.saves_rbp ? -16 : 0);
   }
   EXPECT_FALSE(frames.at(kFunction - 1));
   EXPECT_FALSE(frames.at(kFunction + 64));
