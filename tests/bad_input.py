@@ -486,10 +486,10 @@ def real(bench):
                 raise Failed("go %s, %s: %s" % (release, name, made.stderr))
             try:
                 if pattern is None:
-                    status, _, err = bench.call("run", "--env", "LD_BIND_NOW=1", out)
+                    status, _, err = bench.call("run", out)
                     expect((status, err) == (0, "body\ndeferred\n"), "%d %s" % (status, err))
                     found = bench.folder / "real.jsonl"
-                    bench.call("run", "--env", "LD_BIND_NOW=1", "--events=%s" % found, out)
+                    bench.call("run", "--events=%s" % found, out)
                     mine = [e for e in map(json.loads, found.read_text().splitlines()) if e.get("origin") == "user"]
                     expect({"defer.push", "defer.start", "defer.end"} <= {e["event"] for e in mine}, "events: %s" % mine)
                 else:

@@ -81,7 +81,7 @@ def ran(folder, command, stdin):
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "USER": "guest", "TZ": "UTC", "LD_BIND_NOW": "1"}
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "USER": "guest", "TZ": "UTC"}
     done = subprocess.run([str(c) for c in command], cwd=folder, env=env, input=stdin.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
     return {"status": done.returncode, "stdout": done.stdout, "stderr": done.stderr, "files": tree(folder)}
 
@@ -104,7 +104,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="deferscope-debian-", dir="/var/tmp") as top:
         folder = pathlib.Path(os.path.realpath(top)) / "work"
         ours = [os.path.abspath(args.program), "run", "--allow-write", folder, "--env", "TZ=UTC", "--clock", "1764547200"]
-        ours += ["--env", "LD_BIND_NOW=1"] + (["--sysroot", ARM64] if args.arm64 else [])
+        ours += ["--sysroot", ARM64] if args.arm64 else []
         for package, name, arguments, stdin in jobs:
             binary = next((b for b in (bins / package / "usr/bin" / name, bins / package / "usr/sbin" / name) if b.exists()), None)
             if not binary:

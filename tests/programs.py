@@ -11,7 +11,7 @@
            instruction sets: what they print and write must be what the same version's build for Linux does natively. Fetched into --tools-bins.
 --mapped   programs/mapped.go against its native run, output and file, in the guest's own /tmp and on the host; the own tests of bbolt, a database
            in a mapped file, fetched through the module proxy. Both ISAs.
---race     built with the race detector (needs Go and gcc; linked statically): std's tests, and programs of ours, whose output, status and reports must be
+--race     built with the race detector (needs Go and gcc; linked dynamically, as go does): std's tests, and programs of ours, whose output, status and reports must be
            the native run's but for addresses and the numbers of goroutines.
 """
 import argparse
@@ -321,7 +321,7 @@ def bbolt(args, goarch):
 RACE_RELEASES = "1.20.7 1.27.4".split()
 RACE_PACKAGES = "container/list sync".split()
 RACE_GUESTS = "hello defer1 fmthello".split()  # of tests/guests/src
-RACE_FLAGS = ("-race", "-ldflags", "-linkmode external -extldflags -static")
+RACE_FLAGS = ("-race",)
 
 
 def race_jobs(args):

@@ -97,7 +97,6 @@ struct Guest {
     options.exe_path = l.path;
     options.stdin_path = "-";
     options.sysroot = sysroot_of(l.image);
-    if (!options.sysroot.empty()) options.env = {"LD_BIND_NOW=1"};
     machine = std::make_unique<emu::Machine>(l.image, options, max_block);
     if (!std::getenv("DEFERSCOPE_ENGINE")) machine->engine().use_host_code(engine);
     machine->recording().set_sink([this](int fd, const uint8_t* bytes, size_t n) {
