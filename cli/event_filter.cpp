@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "cli/command_line.h"
+#include "cli/shell_words.h"
 #include "emu/machine_state.h"
 
 namespace deferscope::cli {
@@ -15,43 +16,9 @@ using model::EventKind;
 
 static constexpr size_t number_of(EventKind k) { return static_cast<size_t>(k); }
 
-namespace {
-
-// A word as a shell reads it: in single quotes where it has any that means something there.
-std::string quoted(const std::string& word) {
-  if (word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:+-@%,") == word.npos)
-    return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
-// The words of which such a text is made.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  bool in_word = false, quotes = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == ' ' && !quotes) {
-      in_word = false;
-      continue;
-    }
-    if (!in_word) words.emplace_back(), in_word = true;
-    if (c == '\'')
-      quotes = !quotes;
-    else if (c == '\\' && !quotes && i + 1 < text.size())
-      words.back() += text[++i];
-    else
-      words.back() += c;
-  }
-  return words;
-}
-
-}  // namespace
-
 FilterFlags FilterFlags::whose(std::string_view text) {
   FilterFlags out;
-  const std::vector<std::string> words = words_of(text);
+  const std::vector<std::string> words = shell_words(text);
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
     const std::string &flag = words[i], &value = words[i + 1];
     if (flag == "--function") out.function = value;
@@ -68,7 +35,7 @@ std::string FilterFlags::text() const {
   const auto add = [&](const char* flag, const std::string& value) {
     out += fmt::format("{}{} {}", out.empty() ? "" : " ", flag, value);
   };
-  if (!function.empty()) add("--function", quoted(function));
+  if (!function.empty()) add("--function", shell_quoted(function));
   if (goroutine) add("--goroutine", std::to_string(goroutine));
   for (const std::string& kind : kinds) add("--kind", kind);
   if (from) add("--from", std::to_string(from));

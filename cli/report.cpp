@@ -1,8 +1,6 @@
 // `deferscope report -o FILE.html [FLAGS] BIN [ARGS]`: a whole run as one page, to look at without deferscope.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +13,7 @@
 #include "cli/guest.h"
 #include "cli/report/moments.h"
 #include "cli/report/page.h"
+#include "cli/shell_words.h"
 #include "cli/verbs.h"
 #include "runtime_model/tracker.h"
 
@@ -29,24 +28,13 @@ struct ReportFlags {
   MomentsOptions moments;
 };
 
-// As a shell reads it back.
-std::string quoted(const std::string& word) {
-  const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("-_./=:,@%+", c) != nullptr;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-  std::string out = "'";
-  for (const char c : word) c == '\'' ? out += "'\\''" : out += c;
-  return out + "'";
-}
-
 // What makes `step` run the same: the flags that the guest can see, BIN and its arguments.
 std::string command_of(const ReportFlags& flags) {
   const GuestFlags& f = flags.guest;
   const GuestFlags usual;
   std::string out;
   const auto add = [&](const char* flag, const std::string& value, const std::string& otherwise = "") {
-    if (value != otherwise) out += fmt::format("{} {} ", flag, quoted(value));
+    if (value != otherwise) out += fmt::format("{} {} ", flag, shell_quoted(value));
   };
   const auto number = [&](const char* flag, uint64_t value, uint64_t otherwise) {
     if (value != otherwise) out += fmt::format("{} {} ", flag, value);
@@ -61,7 +49,7 @@ std::string command_of(const ReportFlags& flags) {
   number("--cpus", f.cpus, usual.cpus), number("--seed", f.seed, usual.seed), number("--clock", f.clock, usual.clock);
   number("--memory", f.memory_mib, usual.memory_mib), number("--max-threads", f.max_threads, usual.max_threads);
   if (f.argv0 != f.command.at(0) && f.source_dir.empty()) add("--argv0", f.argv0);
-  for (const std::string& word : flags.shown_command) out += quoted(word) + " ";
+  for (const std::string& word : flags.shown_command) out += shell_quoted(word) + " ";
   out.pop_back();
   return out;
 }

@@ -19,6 +19,8 @@ namespace {
 
 constexpr Position kSlice = 20'000;            // instructions a thread runs before another gets its turn
 constexpr Position kEvenSlices = 100'000'000;  // as many instructions have slices of this length
+constexpr Position kLook = 250'000;            // instructions between two looks at what a companion has heard
+constexpr uint64_t kHeard = 500;  // so many instructions of distance between marks are worth one thing heard
 
 // Later ones differ, 20'000 on average. Where one thread stops the others in a loop (runtime.ReadMemStats), each round
 // can lie within a slice: those that it lets go wake up to find themselves stopped again, and never do anything.
@@ -31,9 +33,6 @@ struct System {
   isa::CpuModel (*cpu)(isa::CpuModel model);
   std::unique_ptr<Os> (*make)(isa::Isa isa);
 };
-constexpr Position kLook = 250'000;  // instructions between two looks at what a companion has heard
-constexpr uint64_t kHeard = 500;     // so many instructions of distance between marks are worth one thing heard
-
 constexpr System kSystems[] = {{loader::Os::linux_, linux_::linux_cpu, linux_::make_linux},
                                {loader::Os::darwin, darwin::darwin_cpu, darwin::make_darwin}};
 
