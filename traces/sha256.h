@@ -6,8 +6,8 @@
 
 namespace deferscope::traces {
 
-// 64 hex digits.
-std::string sha256_hex(std::span<const uint8_t> bytes);
+// 64 hex digits. `plain`: without the host's instructions for it.
+std::string sha256_hex(std::span<const uint8_t> bytes, bool plain = false);
 // Of a file's contents; empty if it cannot be read.
 std::string sha256_of_file(const std::string& path);
 
