@@ -156,7 +156,6 @@ constexpr int kCalls[] = {
     SYS_fchmodat,
     SYS_ftruncate,
     SYS_fallocate,
-    SYS_fallocate,
     SYS_fsync,
     SYS_fdatasync,
     SYS_umask,

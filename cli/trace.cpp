@@ -59,6 +59,10 @@ struct TraceSession::Body {
     tracker = std::make_unique<model::Tracker>(program, m, std::move(options));
     if (events && flags.calls) trace_calls(m);
   }
+  ~Body() {
+    queue.reset();
+    if (writer) writer->flush();
+  }
 
   void open_events() {
     const TraceFormat& format = format_of(flags.pipe >= 0 ? "pipe.jsonl" : flags.events);

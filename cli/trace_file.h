@@ -55,8 +55,8 @@ class TraceFile {
   void finish();
 
  private:
-  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 19;  // bytes that go at once
-  static constexpr size_t kMostBehind = 32;                      // of those, at work or waiting
+  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 21;  // bytes that go at once
+  static constexpr size_t kMostBehind = 8;                       // of those, at work or waiting
   std::string name() const;
   size_t whole(std::string_view pieces, size_t most) const;
   std::string_view within_limit();

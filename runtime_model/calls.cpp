@@ -83,10 +83,10 @@ void CallTracer::add(const Function& f, emu::Marks& marks) {
 // --- where execution stands ---
 
 CallTracer::Stack* CallTracer::stack_at(uint64_t sp) {
-  const uint64_t g = guest_.g_of(m_.state().thread());
   Stack* s = current_;
-  if (s && s->g == g && s->moves == moves_ && sp > s->lo && sp <= s->hi) return s;
+  if (s && s->moves == moves_ && sp > s->lo && sp <= s->hi) return s;
   const HostFloat host(m_.mutable_state());
+  const uint64_t g = guest_.g_of(m_.state().thread());
   s = find_stack(g, sp);
   current_ = s && s->g == g ? s : nullptr;
   return s;
@@ -153,6 +153,7 @@ void CallTracer::happens(Special what, Stack& s) {
   switch (what) {
     case Special::copystack: ++moves_; break;
     case Special::gogo:
+      current_ = nullptr;  // before another goroutine may have this one's stack
       if (s.kind != OnStack::goroutine) leave_deeper(s, 0, CallEnd::left);
       break;
     case Special::goroutine_ends:
@@ -219,13 +220,13 @@ void CallTracer::leave_deeper(Stack& s, uint64_t below, CallEnd how) {
 
 // The machine stands at the event: its state is exact.
 void CallTracer::hear(const Event& e) {
-  pc_ = e.pc, sp_ = e.sp, position_ = m_.state().position;
   const EventKind kind = e.kind();
   if (kind == EventKind::defer_start) {
     deferred_ = e.id, deferred_at_ = e.defer()->function.entry;
     deferred_by_jump_ = e.defer()->run_by == RunBy::jmpdefer;
   } else if (kind == EventKind::recovery_jump) {
     const uint64_t g = guest_.current_g(), to = e.as<RecoveryJump>().to_sp;
+    pc_ = e.pc, sp_ = e.sp, position_ = m_.state().position;
     Stack* s = stacks_.find(g);
     if (s && guest_.on_stack(g, to)) leave_deeper(*s, guest_.stack_hi(g) - to, CallEnd::unwound);
   }

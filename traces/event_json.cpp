@@ -89,7 +89,7 @@ class FieldWriter {
     } else if constexpr (std::is_same_v<T, Name>) {
       w_.raw(key, names_.name(v));
     } else if constexpr (std::is_same_v<T, CapturedText>) {
-      w_.text_or_null(key, names_.captured(*captured_));
+      w_.raw(key, names_.captured_json(*captured_));
     } else if constexpr (std::is_same_v<T, TextOrNull>) {
       w_.text_or_null(key, v);
     } else if constexpr (std::is_same_v<T, BytesOrNull>) {
@@ -159,11 +159,14 @@ void write_deferred(JsonWriter& w, Names& p, const char* key, const model::Defer
   FieldWriter(w, p, EventKind::count).write(key, d);
 }
 
-void append_event_json(std::string& out, Names& p, const model::Event& e) {
-  JsonWriter w(out);
-  w.open();
-  for_each_event_field(e, FieldWriter(w, p, e.kind()));
-  w.close().end_line();
+void EventLines::add(const model::Event& e) {
+  const size_t before = out_->size();
+  w_.open();
+  for_each_event_field(e, FieldWriter(w_, names_, e.kind()));
+  w_.close().end_line();
+  if (out_->size() != before || w_.waiting() > TextBuffer::kSize / 2) w_.flush();
 }
+
+void append_event_json(std::string& out, Names& names, const model::Event& e) { EventLines(out, names).add(e); }
 
 }  // namespace deferscope::traces

@@ -20,6 +20,22 @@ void put_escape(TextBuffer& out, uint32_t code) {
   unit(code);
 }
 
+// How many of the first bytes are printable ASCII without quotes and backslashes; eight are looked at together.
+size_t plain_run(std::string_view s) {
+  constexpr uint64_t kOnes = ~uint64_t{0} / 255, kHighs = kOnes << 7;
+  const auto zero = [](uint64_t w) { return (w - kOnes) & ~w & kHighs; };  // a bit above the first byte that is 0
+  size_t i = 0;
+  for (; s.size() - i >= 8; i += 8) {
+    uint64_t w;
+    std::memcpy(&w, s.data() + i, 8);
+    if (w & kHighs || (w - kOnes * 0x20) & kHighs || zero(w ^ kOnes * '"') || zero(w ^ kOnes * '\\') ||
+        zero(w ^ kOnes * 0x7f))
+      break;
+  }
+  while (i < s.size() && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\') ++i;
+  return i;
+}
+
 }  // namespace
 
 void append_json_string(TextBuffer& out, std::string_view s) {
@@ -29,10 +45,9 @@ void append_json_string(TextBuffer& out, std::string_view s) {
     if (c == '"' || c == '\\') {
       out.put('\\').put(s[i++]);
     } else if (c >= 0x20 && c < 0x7f) {
-      const size_t from = i;  // the plain run at once
-      const auto plain = [&](size_t k) { return s[k] >= 0x20 && s[k] < 0x7f && s[k] != '"' && s[k] != '\\'; };
-      while (i < s.size() && plain(i)) ++i;
-      out.put(s.substr(from, i - from));
+      const size_t n = plain_run(s.substr(i));
+      out.put(s.substr(i, n));
+      i += n;
     } else {
       const loader::Character u = loader::character_at(s, i);
       if (!u.valid)

@@ -87,6 +87,9 @@ class JsonWriter {
     p[json.size()] = ',';
     return end(p + json.size() + 1);
   }
+  // All of it is in `out` then; until then some bytes wait.
+  void flush() { out_.flush(); }
+  size_t waiting() const { return out_.used(); }
   JsonWriter& fragment(std::string_view json) { return out_.put(json).put(','), *this; }
   // Elements of a list.
   JsonWriter& item(std::string_view v) { return append_json_string(out_, v), out_.put(','), *this; }

@@ -49,6 +49,21 @@ const std::string& Names::name(model::Name n) {
   return once(names_, n.id(), [&](std::string& out) { append_json_string(out, n.text()); });
 }
 
+const std::string& Names::captured_json(const model::Captured& c) {
+  Word& word = words_[(c.value * 0x9e3779b97f4a7c15u) >> 56];
+  const model::Captured& k = word.of;
+  const bool same = !word.json.empty() && k.value == c.value && k.type == c.type && k.name == c.name &&
+                    k.frame == c.frame && k.frame_offset == c.frame_offset && k.shape == c.shape &&
+                    k.width == c.width && k.shown == c.shown;
+  if (same) return word.json;
+  word.of = c, word.json.clear();
+  if (const std::string text = captured(c); text.empty())
+    word.json = "null";
+  else
+    append_json_string(word.json, text);
+  return word.json;
+}
+
 std::string Names::describe(uint64_t pc) {
   const CodeText c = code(pc);
   if (!c.known) return fmt::format("{:#x}", pc);

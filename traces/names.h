@@ -1,6 +1,7 @@
 // What turns the addresses and names of events into text: asked of a program, or of what a trace says itself. JSON of
 // what repeats in a stream is made once for each, and kept.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@ class Names {
 
   // What a captured word says by its type; empty: a later part of a variable. Not kept.
   virtual std::string captured(const model::Captured& c) = 0;
+  // The same as a JSON string, or null. Valid until the next call: the last ones are kept, since a defer's words come
+  // again when it runs.
+  const std::string& captured_json(const model::Captured& c);
 
   // For texts: "main.f+12", or the address; "mov rax, [rsp]", or "?". Not kept.
   std::string describe(uint64_t pc);
@@ -58,6 +62,11 @@ class Names {
  private:
   model::Kept<std::string> symbols_, places_, instructions_;  // by pc
   model::Kept<std::string> names_;                            // by Name
+  struct Word {
+    model::Captured of;
+    std::string json;
+  };
+  std::array<Word, 256> words_;  // by value
 };
 
 class ProgramNames final : public Names {

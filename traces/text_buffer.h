@@ -21,6 +21,7 @@ class TextBuffer {
     out_.append(b_, used());
     p_ = b_;
   }
+  size_t used() const { return static_cast<size_t>(p_ - b_); }
   [[gnu::always_inline]] TextBuffer& put(char c) {
     room(1);
     *p_++ = c;
@@ -107,11 +108,27 @@ class TextBuffer {
   // Writes v to `to`, where kDecimalRoom bytes may be written; how many are its.
   static constexpr size_t kDecimalRoom = 24;
   [[gnu::always_inline]] static unsigned write_decimal(uint64_t v, char* to) {
+    if (v < kSmall) {
+      std::memcpy(to, kSmallNumbers[v].data(), 4);
+      return static_cast<unsigned>(kSmallNumbers[v][3]);
+    }
     if (__builtin_expect(v < kEightDigits, 1)) return leading_digits(static_cast<uint32_t>(v), to);
     return write_long_decimal(v, to);
   }
 
  private:
+  static constexpr uint64_t kSmall = 1000;
+  // Digits, and how many they are: levels, depths, lines and goroutines are small.
+  static constexpr auto kSmallNumbers = [] {
+    std::array<std::array<char, 4>, kSmall> all{};
+    for (unsigned v = 0; v < kSmall; ++v) {
+      unsigned n = 0;
+      for (unsigned power : {100u, 10u, 1u})
+        if (v >= power || power == 1) all[v][n++] = static_cast<char>('0' + v / power % 10);
+      all[v][3] = static_cast<char>(n);
+    }
+    return all;
+  }();
   static constexpr uint64_t kEightDigits = 100'000'000;
   // The eight decimal digits of v < kEightDigits, as numbers, as they stand in memory: a digit to a byte, the highest
   // first. Halves, quarters and eighths are divided side by side.
@@ -150,7 +167,6 @@ class TextBuffer {
     const uint64_t letters = (n + 0x0606060606060606) >> 4 & 0x0101010101010101;
     return __builtin_bswap64(n + 0x3030303030303030 + letters * ('a' - '0' - 10));
   }
-  size_t used() const { return static_cast<size_t>(p_ - b_); }
   [[gnu::always_inline]] void room(size_t n) {
     if (__builtin_expect(kSize - used() < n, 0)) flush();
   }

@@ -9,11 +9,19 @@ class JsonLines final : public TraceWriter {
  public:
   explicit JsonLines(Names& names) : names_(names) {}
   void begin(std::string& out, const TraceHeader& header) override { append_trace_json(out, header); }
-  void event(std::string& out, const model::Event& e) override { append_event_json(out, names_, e); }
-  void end(std::string& out, const TraceEnd& end) override { append_trace_json(out, end); }
+  void event(std::string& out, const model::Event& e) override {
+    if (!lines_ || lines_->out() != &out) lines_ = std::make_unique<EventLines>(out, names_);
+    lines_->add(e);
+  }
+  void flush() override { lines_.reset(); }
+  void end(std::string& out, const TraceEnd& end) override {
+    flush();
+    append_trace_json(out, end);
+  }
 
  private:
   Names& names_;
+  std::unique_ptr<EventLines> lines_;
 };
 
 class Text final : public TraceWriter {

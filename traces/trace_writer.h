@@ -13,7 +13,9 @@ class TraceWriter {
  public:
   virtual ~TraceWriter() = default;
   virtual void begin(std::string& out, const TraceHeader& header) = 0;
+  // `out` is the same one for all events, and gets whole pieces; the last few KiB may wait until flush() or end().
   virtual void event(std::string& out, const model::Event& e) = 0;
+  virtual void flush() {}  // before `out` is gone
   virtual void end(std::string& out, const TraceEnd& end) = 0;
   // Of what this wrote: how much of the first `most` bytes ends where a piece (a line, a packet) ends. 0: not even one.
   virtual size_t whole(std::string_view bytes, size_t most) const;

@@ -123,6 +123,7 @@ bool tell_mark(Frame* f, uint64_t tag) {
 }
 
 bool show(Frame* f) {
+  if (f->log == f->log_begin) return true;
   return guarded(f, [&] {
     Observer* const to = f->ctx->observer;
     for (const Shown *s = std::exchange(f->log, f->log_begin), *it = f->log_begin; it != s; ++it) {
