@@ -50,6 +50,10 @@ void set_rounding(int mode) {
 
 void fp_enter(const CpuState& s, Isa isa) {
   const int mode = isa == Isa::x86_64 ? kX86Rounding[s.mxcsr >> 13 & 3] : kArmRounding[s.fpcr >> 22 & 3];
+#if defined(__SSE2__)
+  // Mostly all is as it should be, which one look tells: each takes a processor some twenty cycles.
+  if ((_mm_getcsr() & 0x603f) == static_cast<unsigned>(mode) << 3) return;
+#endif
   set_rounding(mode);
   clear_sticky();
 }

@@ -32,7 +32,8 @@ class SharedStack {
   const T& back() const { return (*this)[size_ - 1]; }
   T& edit(size_t i) { return detail::own(chunks_[i / kChunk])[i % kChunk]; }
 
-  void push_back(T v) {
+  void push_back(const T& v) { push_back(T(v)); }
+  void push_back(T&& v) {
     const size_t at = size_ / kChunk;
     if (at == chunks_.size()) chunks_.push_back(std::make_shared<Chunk>());
     detail::own(chunks_[at]).push_back(std::move(v));
@@ -54,6 +55,14 @@ class SharedStack {
     push_back(v);
     for (size_t k = size_ - 1; k > i; --k) edit(k) = (*this)[k - 1];
     edit(i) = std::move(v);
+  }
+  // The element at i; it and all above are gone then.
+  T take_down(size_t i) {
+    std::shared_ptr<Chunk>& chunk = chunks_[i / kChunk];
+    T& at = (*chunk)[i % kChunk];
+    T out = chunk.use_count() > 1 ? T(std::as_const(at)) : T(std::move(at));
+    resize_down(i);
+    return out;
   }
   // Forgets the lower half of the chunks, at least one; how many elements those were.
   size_t forget_older_half() {

@@ -357,8 +357,7 @@ Defer Tracker::defer_of(const G& g, const Running& r) {
 void Tracker::end(G& g, size_t index, emu::Position ret) {
   Event e = make<DeferEnd>(g);
   DeferEnd& end = e.as<DeferEnd>();
-  const Running r = g.running[index];
-  g.running.resize_down(index);
+  const Running r = g.running.take_down(index);
   end.defer = defer_of(g, r);
   end.start = r.start;
   end.panic = r.panic;

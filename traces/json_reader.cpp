@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "loader/printable.h"
+#include "traces/plain_run.h"
 
 namespace deferscope::traces {
 
@@ -74,7 +75,7 @@ std::string_view JsonReader::string() {
   const char* from = ++p_;
   const char* p = from;
   bool plain = true;
-  for (; p != end_ && *p != '"'; ++p) {
+  for (p += plain_run({p, static_cast<size_t>(end_ - p)}); p != end_ && *p != '"'; ++p) {
     const auto c = static_cast<uint8_t>(*p);
     if (c < 0x20) fail("a control character in a text");
     if (c >= 0x80) character(p);
