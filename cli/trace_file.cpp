@@ -107,6 +107,8 @@ std::string_view TraceFile::within_limit() {
     pieces = pieces.substr(0, whole(pieces, left_));
   }
   left_ -= pieces.size();
+  made_ += pieces.size();
+  if (behind_) piece_ = std::clamp<uint64_t>(made_ / 8, kBuffer, kMostAtOnce);
   return pieces;
 }
 

@@ -47,7 +47,7 @@ class TraceFile {
   // What stands there from the start on. A pipe's reader may not be there yet.
   void begin();
   void written() {  // standard error is read beside the guest's output, so nothing is held back there
-    if (text.size() >= (behind_ ? kBehind : kBuffer) || is_stderr()) flush();
+    if (text.size() >= piece_ || is_stderr()) flush();
   }
   // Throws emu::Error where --max-trace ends it.
   void flush();
@@ -55,8 +55,10 @@ class TraceFile {
   void finish();
 
  private:
-  static constexpr size_t kBuffer = 1 << 16, kBehind = 1 << 21;  // bytes that go at once
-  static constexpr size_t kMostBehind = 8;                       // of those, at work or waiting
+  // Bytes that go at once; to the thread an eighth of what went before, so that of a process that is killed nearly all
+  // is there, and what is long is handed over seldom.
+  static constexpr size_t kBuffer = 1 << 16, kMostAtOnce = 1 << 21;
+  static constexpr size_t kMostBehind = 8;  // pieces, at work or waiting
   std::string name() const;
   size_t whole(std::string_view pieces, size_t most) const;
   std::string_view within_limit();
@@ -70,6 +72,8 @@ class TraceFile {
   std::string path_;
   int fd_;
   uint64_t max_mib_, left_;  // left_: bytes
+  uint64_t made_ = 0;        // bytes, before compression
+  size_t piece_ = kBuffer;
   bool regular_ = false, full_ = false, ended_ = false;
   int64_t size_ = 0, reserved_ = 0;  // of a regular file: bytes; reserved_ -1: it cannot
   std::atomic<int> error_ = 0;       // errno of the first write that failed
