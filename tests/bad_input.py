@@ -191,9 +191,9 @@ def flags(bench):
 
 # ---- what the emulator cannot do, in the middle of a run
 
-# What is written over a function of the guest: F2XM1 of the x87; system calls of a number that Linux does not have; a futex wait that nobody ends.
+# What is written over a function of the guest: a far return; system calls of a number that Linux does not have; a futex wait that nobody ends.
 PATCHES = {
-    "amd64": {"instruction": "d9f0", "bytes": "d9f0", "call": "b8 0f270000 0f05",
+    "amd64": {"instruction": "cb", "bytes": "cb", "call": "b8 0f270000 0f05",
               "deadlock": "488d7c24f8 48c70700000000 31f6 31d2 4d31d2 b8ca000000 0f05"},
     "arm64": {"call": "e8e184d2 010000d4", "deadlock": "e04300d1 1f0000f9 010080d2 020080d2 030080d2 480c80d2 010000d4"},
 }

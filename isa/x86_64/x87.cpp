@@ -1,6 +1,6 @@
 // The x87's instructions. A helper does all of one but for its memory: an operand there is loaded before it, and a
 // result for memory is stored behind it, checked first. All exceptions are taken as masked: one that is not sets the
-// status word's summary bit, but no signal comes. F2XM1, FYL2X, FPATAN, FSIN and their kin have no row.
+// status word's summary bit, but no signal comes.
 #include "isa/x86_64/fpu_area.h"
 #include "isa/x86_64/rows.h"
 #include "isa/x86_64/x87_float.h"
@@ -11,7 +11,7 @@ namespace {
 using namespace x87;
 
 // What a helper's micro-op carries in imm: two registers ST(i), what the second operand is, and how often to pop.
-enum class From : uint8_t { Stack, Float, Double, Short, Long, Quad, Extended };
+enum class From : uint8_t { Stack, Float, Double, Short, Long, Quad, Extended, Digits };
 struct Operands {
   unsigned to = 0, with = 0, pops = 0;
   From from = From::Stack;
@@ -68,6 +68,7 @@ class Unit {
       case From::Long: return from_integer(static_cast<int32_t>(x));
       case From::Quad: return from_integer(static_cast<int64_t>(x));
       case From::Extended: return {x, static_cast<uint16_t>(s_.r[u_.b])};
+      case From::Digits: return from_decimal({x, static_cast<uint16_t>(s_.r[u_.b])});
       default: return get(o_.with);
     }
   }
@@ -147,6 +148,35 @@ Fault partial_remainder(CpuState& s, const Uop& u) {
   if (class_of(r.rest) == Class::Nan) return x.codes(s.x87.status & (kC0 | kC3)), x.done();  // they say nothing
   x.codes(static_cast<uint16_t>((r.quotient & 4 ? kC0 : 0) | (r.quotient & 2 ? kC3 : 0) | (r.partial ? kC2 : 0)));
   x.context().up = r.quotient & 1;
+  return x.done();
+}
+
+// FSIN, FCOS; an angle that is too large stays, and C2 says so.
+bool too_large(Unit& x) { return !x.empty(0) && !angle_in_range(x.get(0)); }
+template <F80 (*f)(Context&, F80)>
+Fault of_angle(CpuState& s, const Uop& u) {
+  Unit x(s, u);
+  if (too_large(x)) return x.codes(static_cast<uint16_t>((s.x87.status & (kC0 | kC3)) | kC2)), x.done();
+  x.codes(s.x87.status & (kC0 | kC3));
+  x.set(0, x.underflow(x.empty(0)) ? kDefaultNan : f(x.context(), x.get(0)));
+  return x.done();
+}
+
+// FPTAN, FSINCOS: f of the angle takes its place, and the cosine or 1 is pushed.
+F80 one_or_nan(F80 of_angle) { return class_of(of_angle) == Class::Nan ? of_angle : kOne; }
+template <F80 (*f)(Context&, F80), bool with_cosine>
+Fault two_of_angle(CpuState& s, const Uop& u) {
+  Unit x(s, u);
+  if (too_large(x) && x.empty(7)) return x.codes(static_cast<uint16_t>((s.x87.status & (kC0 | kC3)) | kC2)), x.done();
+  x.codes(s.x87.status & (kC0 | kC3));
+  if (x.underflow(x.empty(0))) return x.set(0, kDefaultNan), x.push_unchecked(kDefaultNan), x.done();
+  F80 first = kDefaultNan, second = kDefaultNan;
+  if (x.empty(7)) {
+    const F80 a = x.get(0);
+    first = f(x.context(), a), second = with_cosine ? cosine(x.context(), a) : one_or_nan(first);
+  }
+  x.set(0, first);
+  x.push(second);
   return x.done();
 }
 
@@ -244,6 +274,11 @@ Fault store(CpuState& s, const Uop& u) {
     case From::Short: x.result(static_cast<uint64_t>(to_integer(c, a, 16, false))); break;
     case From::Long: x.result(static_cast<uint64_t>(to_integer(c, a, 32, false))); break;
     case From::Quad: x.result(static_cast<uint64_t>(to_integer(c, a, 64, false))); break;
+    case From::Digits: {
+      const Decimal digits = to_decimal(c, a);
+      x.result(digits.low, digits.high);
+      break;
+    }
     default: x.result(a.significand, a.exponent); break;
   }
   return x.done();
@@ -350,7 +385,7 @@ Loaded load_operand(Builder& b) {
     high.disp += 8;
     out.high = b.temp();
     b.load(out.high, high, 2);
-    out.from = From::Extended;
+    out.from = b.in.opcode == 0xdf ? From::Digits : From::Extended;
   } else if (w == 8) {
     out.from = integer ? From::Quad : From::Double;
   } else {
@@ -376,6 +411,8 @@ void lift_with(Builder& b) {
   if (from.from == From::Stack) o.with = st(b);
   take(call(b, o), from);
 }
+// ST(1) and ST(0) to ST(1), popped
+void lift_into_next(Builder& b) { call(b, {.to = 1, .with = 0, .pops = 1}); }
 void lift_compare_next(Builder& b) { call(b, {.with = 1, .pops = 2}); }
 void lift_alone(Builder& b) { call(b, {}); }
 void lift_register(Builder& b) { call(b, {.with = st(b)}); }
@@ -394,7 +431,7 @@ void lift_store(Builder& b) {
   const unsigned w = b.width(i);
   const bool integer =
       b.in.opcode == 0xdf || (b.in.opcode == 0xdb && w != 10) || (b.in.opcode == 0xdd && b.in.raw.modrm.reg == 1);
-  const From to = w == 10  ? From::Extended
+  const From to = w == 10  ? (b.in.opcode == 0xdf ? From::Digits : From::Extended)
                   : w == 8 ? (integer ? From::Quad : From::Double)
                   : w == 4 ? (integer ? From::Long : From::Float)
                            : From::Short;
@@ -463,6 +500,10 @@ const Row kX87Rows[] = {
     row(ZYDIS_MNEMONIC_FABS, lift_alone, "fabs", unary<absolute>), row(ZYDIS_MNEMONIC_FCHS, lift_alone, "fchs", unary<negated>),
     row(ZYDIS_MNEMONIC_FSCALE, lift_alone, "fscale", fscale), row(ZYDIS_MNEMONIC_FXTRACT, lift_alone, "fxtract", fxtract),
     row(ZYDIS_MNEMONIC_FPREM, lift_alone, "fprem", partial_remainder<false>), row(ZYDIS_MNEMONIC_FPREM1, lift_alone, "fprem1", partial_remainder<true>),
+    row(ZYDIS_MNEMONIC_F2XM1, lift_alone, "f2xm1", unary<power_minus_one>), row(ZYDIS_MNEMONIC_FPATAN, lift_into_next, "fpatan", arithmetic<arctangent, false>),
+    row(ZYDIS_MNEMONIC_FYL2X, lift_into_next, "fyl2x", arithmetic<times_log2, false>), row(ZYDIS_MNEMONIC_FYL2XP1, lift_into_next, "fyl2xp1", arithmetic<times_log2_of_next, false>),
+    row(ZYDIS_MNEMONIC_FSIN, lift_alone, "fsin", of_angle<sine>), row(ZYDIS_MNEMONIC_FCOS, lift_alone, "fcos", of_angle<cosine>),
+    row(ZYDIS_MNEMONIC_FPTAN, lift_alone, "fptan", two_of_angle<tangent, false>), row(ZYDIS_MNEMONIC_FSINCOS, lift_alone, "fsincos", two_of_angle<sine, true>),
 
     row(ZYDIS_MNEMONIC_FCOM, lift_with, "fcom", to_codes<false>), row(ZYDIS_MNEMONIC_FCOMP, lift_with, "fcom", to_codes<false>, 1),
     row(ZYDIS_MNEMONIC_FICOM, lift_with, "fcom", to_codes<false>), row(ZYDIS_MNEMONIC_FICOMP, lift_with, "fcom", to_codes<false>, 1),
@@ -472,13 +513,13 @@ const Row kX87Rows[] = {
     row(ZYDIS_MNEMONIC_FUCOMI, lift_with, "fucomi", to_flags<true>), row(ZYDIS_MNEMONIC_FUCOMIP, lift_with, "fucomi", to_flags<true>, 1),
     row(ZYDIS_MNEMONIC_FTST, lift_alone, "ftst", ftst), row(ZYDIS_MNEMONIC_FXAM, lift_alone, "fxam", fxam),
 
-    row(ZYDIS_MNEMONIC_FLD, lift_with, "fld", load), row(ZYDIS_MNEMONIC_FILD, lift_with, "fld", load),
+    row(ZYDIS_MNEMONIC_FLD, lift_with, "fld", load), row(ZYDIS_MNEMONIC_FILD, lift_with, "fld", load), row(ZYDIS_MNEMONIC_FBLD, lift_with, "fld", load),
     row(ZYDIS_MNEMONIC_FLD1, lift_constant, "fld_constant", load_constant, 0), row(ZYDIS_MNEMONIC_FLDL2T, lift_constant, "fld_constant", load_constant, 1),
     row(ZYDIS_MNEMONIC_FLDL2E, lift_constant, "fld_constant", load_constant, 2), row(ZYDIS_MNEMONIC_FLDPI, lift_constant, "fld_constant", load_constant, 3),
     row(ZYDIS_MNEMONIC_FLDLG2, lift_constant, "fld_constant", load_constant, 4), row(ZYDIS_MNEMONIC_FLDLN2, lift_constant, "fld_constant", load_constant, 5),
     row(ZYDIS_MNEMONIC_FLDZ, lift_constant, "fld_constant", load_constant, 6),
     row(ZYDIS_MNEMONIC_FST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FSTP, lift_store, "fst", fst, 1),
-    row(ZYDIS_MNEMONIC_FIST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FISTP, lift_store, "fst", fst, 1),
+    row(ZYDIS_MNEMONIC_FIST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FISTP, lift_store, "fst", fst, 1), row(ZYDIS_MNEMONIC_FBSTP, lift_store, "fst", fst, 1),
     row(ZYDIS_MNEMONIC_FISTTP, lift_store, "fisttp", store_truncated, 1), row(ZYDIS_MNEMONIC_FXCH, lift_register, "fxch", exchange),
     row(ZYDIS_MNEMONIC_FCMOVB, lift_move_if, "fcmov", fcmov, 0, Cond::B), row(ZYDIS_MNEMONIC_FCMOVNB, lift_move_if, "fcmov", fcmov, 0, Cond::AE),
     row(ZYDIS_MNEMONIC_FCMOVE, lift_move_if, "fcmov", fcmov, 0, Cond::E), row(ZYDIS_MNEMONIC_FCMOVNE, lift_move_if, "fcmov", fcmov, 0, Cond::NE),

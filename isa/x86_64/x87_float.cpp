@@ -3,34 +3,21 @@
 #include <algorithm>
 #include <bit>
 
+#include "isa/x86_64/x87_real.h"
+
 namespace deferscope::isa::x86_64::x87 {
 namespace {
 
-using u128 = unsigned __int128;
-
-constexpr int kBias = 16383, kMax = 0x7fff;
-constexpr uint64_t kTop = uint64_t{1} << 63, kQuiet = uint64_t{1} << 62;
-
-int field(F80 a) { return a.exponent & kMax; }
-F80 with_sign(bool negative, F80 a) {
-  a.exponent = static_cast<uint16_t>((a.exponent & kMax) | (negative ? 0x8000 : 0));
-  return a;
-}
-constexpr F80 kInfinity = {kTop, kMax};
+constexpr uint64_t kQuiet = uint64_t{1} << 62;
 
 F80 quiet(F80 a) { return {a.significand | kQuiet, a.exponent}; }
-
-// ---- a finite number that is not zero: ±significand · 2^(exponent - 127), the top bit of 128 set
-struct Real {
-  bool negative;
-  int exponent;
-  u128 significand;
-};
 
 int leading_zeros(u128 x) {
   const auto high = static_cast<uint64_t>(x >> 64);
   return high ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<uint64_t>(x));
 }
+
+}  // namespace
 
 Real normalized(bool negative, int exponent, u128 significand) {
   const int n = leading_zeros(significand);
@@ -39,16 +26,14 @@ Real normalized(bool negative, int exponent, u128 significand) {
 
 Real real(F80 a) { return normalized(a.negative(), std::max(field(a), 1) - kBias, u128{a.significand} << 64); }
 
+namespace {
+
 // x shifted right; what falls out sticks to the lowest bit.
 u128 shift_right(u128 x, int n) {
   if (n == 0) return x;
   if (n >= 128) return x != 0;
   return x >> n | ((x << (128 - n)) != 0);
 }
-
-// Rounding as the control word numbers it
-enum class Mode : uint8_t { Nearest, Down, Up, Zero };
-Mode mode_of(const Context& c) { return static_cast<Mode>(c.control >> 10 & 3); }
 
 // The significand's top `bits`, rounded: up by one in their last place?
 bool rounds_up(u128 significand, int bits, Mode mode, bool negative) {
@@ -62,12 +47,6 @@ bool rounds_up(u128 significand, int bits, Mode mode, bool negative) {
   }
 }
 
-// A format to round to
-struct Format {
-  int bits;      // of the significand, with the integer bit
-  int smallest;  // exponent of the smallest normal number,
-  int largest;   // and of the largest
-};
 constexpr Format kFloat = {24, -126, 127}, kDouble = {53, -1022, 1023};
 
 Format format_of(const Context& c) {
@@ -115,19 +94,18 @@ Rounded round(Context& c, const Real& r, const Format& f) {
   return {Rounded::Finite, normal ? f.smallest : f.smallest - 1, k.top};
 }
 
+}  // namespace
+
 F80 pack(Context& c, const Real& r, const Format& f) {
   const Rounded x = round(c, r, f);
   if (x.kind == Rounded::Infinite) return with_sign(r.negative, kInfinity);
   return with_sign(r.negative, {x.significand, static_cast<uint16_t>(x.exponent + kBias)});
 }
-F80 pack(Context& c, const Real& r) { return pack(c, r, format_of(c)); }
+namespace {
+
+F80 pack(Context& c, const Real& r) { return x87::pack(c, r, format_of(c)); }
 
 // ---- operands that decide the result by themselves
-
-F80 invalid(Context& c) {
-  c.raised |= kInvalid;
-  return kDefaultNan;
-}
 
 bool is_nan(F80 a) { return class_of(a) == Class::Nan; }
 
@@ -142,18 +120,27 @@ F80 nan_of(Context& c, F80 a, F80 b) {
   return quiet(a.negative() ? b : a);
 }
 
-// True: `out` is the result.
+}  // namespace
+
+F80 invalid(Context& c) {
+  c.raised |= kInvalid;
+  return kDefaultNan;
+}
+
 bool special(Context& c, F80 a, F80 b, F80& out) {
   const Class x = class_of(a), y = class_of(b);
   if (x == Class::Unsupported || y == Class::Unsupported) return out = invalid(c), true;
   if (x == Class::Nan || y == Class::Nan) return out = nan_of(c, a, b), true;
   return false;
 }
-bool special(Context& c, F80 a, F80& out) { return special(c, a, a, out); }
 
 void note_denormal(Context& c, F80 a) {
   if (class_of(a) == Class::Denormal) c.raised |= kDenormal;
 }
+
+namespace {
+
+bool special(Context& c, F80 a, F80& out) { return special(c, a, a, out); }
 
 F80 add_magnitudes(Context& c, F80 a, F80 b) {
   Real x = real(a), y = real(b);
@@ -312,7 +299,7 @@ F80 scale(Context& c, F80 a, F80 by) {
   if (x == Class::Zero || x == Class::Infinity) return a;
   Real r = real(a);
   if (y != Class::Zero) r.exponent += to_small_integer(by);
-  return pack(c, r, {64, 1 - kBias, kBias});
+  return pack(c, r, kExtended);
 }
 
 F80 extract(Context& c, F80 a, F80& exponent) {
@@ -340,9 +327,8 @@ Remainder remainder(Context& c, F80 a, F80 b, bool nearest) {
   note_denormal(c, a), note_denormal(c, b);
   out.rest = a;
   if (x == Class::Zero) return out;
-  const Format whole{64, 1 - kBias, kBias};
   if (y == Class::Infinity) {
-    out.rest = pack(c, real(a), whole);
+    out.rest = pack(c, real(a), kExtended);
     return out;
   }
   const Real p = real(a), q = real(b);
@@ -357,11 +343,11 @@ Remainder remainder(Context& c, F80 a, F80 b, bool nearest) {
       if (rest >= d) rest -= d;
     }
     out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero)
-                         : pack(c, normalized(a.negative(), p.exponent - steps, rest << 64), whole);
+                         : pack(c, normalized(a.negative(), p.exponent - steps, rest << 64), kExtended);
     return out;
   }
   if (distance < -1 || (distance < 0 && !nearest)) {
-    out.rest = pack(c, p, whole);
+    out.rest = pack(c, p, kExtended);
     return out;
   }
   uint64_t quotient = 0;
@@ -381,7 +367,7 @@ Remainder remainder(Context& c, F80 a, F80 b, bool nearest) {
   }
   out.quotient = quotient & 7;
   out.rest = rest == 0 ? with_sign(a.negative(), kPositiveZero)
-                       : pack(c, normalized(negative, exponent + 1, rest << 63), whole);
+                       : pack(c, normalized(negative, exponent + 1, rest << 63), kExtended);
   return out;
 }
 
@@ -466,6 +452,26 @@ int64_t to_integer(Context& c, F80 a, unsigned bits, bool truncate) {
     return c.raised |= kInvalid, indefinite;
   c.raised |= rounding.raised & kPrecision, c.up = rounding.up;
   return static_cast<int64_t>(a.negative() ? 0 - magnitude : magnitude);
+}
+
+// Digits above 9 count as they are.
+F80 from_decimal(Decimal x) {
+  uint64_t sum = 0;
+  for (int i = 17; i >= 0; --i) sum = sum * 10 + (i < 16 ? x.low >> (4 * i) & 15 : x.high >> (4 * (i - 16)) & 15u);
+  return with_sign(x.high >> 15, from_integer(static_cast<int64_t>(sum)));
+}
+
+Decimal to_decimal(Context& c, F80 a) {
+  constexpr uint64_t kLimit = 1'000'000'000'000'000'000;
+  Context rounding{c.control};
+  const auto whole = static_cast<uint64_t>(to_integer(rounding, a, 64, false));
+  uint64_t rest = a.negative() ? 0 - whole : whole;
+  if (rounding.raised & kInvalid || rest >= kLimit) return c.raised |= kInvalid, Decimal{uint64_t{3} << 62, 0xffff};
+  c.raised |= rounding.raised, c.up = rounding.up;
+  Decimal out{0, static_cast<uint16_t>(a.negative() ? 0x8000 : 0)};
+  for (int i = 0; i < 16; ++i, rest /= 10) out.low |= rest % 10 << (4 * i);
+  out.high = static_cast<uint16_t>(out.high | rest / 10 << 4 | rest % 10);
+  return out;
 }
 
 }  // namespace deferscope::isa::x86_64::x87

@@ -45,6 +45,16 @@ struct Remainder {
 };
 Remainder remainder(Context& c, F80 a, F80 b, bool nearest);
 
+// Transcendental functions (x87_transcendental.cpp): the nearest number of 64 bits, whatever the precision.
+bool angle_in_range(F80 a);  // else FSIN and its kin do nothing but say so: 2^63 and above
+F80 sine(Context& c, F80 a);
+F80 cosine(Context& c, F80 a);
+F80 tangent(Context& c, F80 a);
+F80 arctangent(Context& c, F80 y, F80 x);          // of y / x, in the quadrant of the point (x, y)
+F80 power_minus_one(Context& c, F80 a);            // 2^a - 1, of -1 to 1
+F80 times_log2(Context& c, F80 y, F80 a);          // y · log2 a
+F80 times_log2_of_next(Context& c, F80 y, F80 a);  // y · log2 (a + 1)
+
 enum class Order : uint8_t { Greater, Less, Equal, Unordered };
 Order compare(Context& c, F80 a, F80 b, bool quiet);  // quiet: a quiet NaN raises nothing
 
@@ -55,6 +65,13 @@ F80 from_integer(int64_t x);
 uint32_t to_float(Context& c, F80 a);
 uint64_t to_double(Context& c, F80 a);
 int64_t to_integer(Context& c, F80 a, unsigned bits, bool truncate);  // 16, 32, 64
+// 18 decimal digits, two a byte, the lowest first; the sign is bit 15 of `high`.
+struct Decimal {
+  uint64_t low;
+  uint16_t high;
+};
+F80 from_decimal(Decimal x);
+Decimal to_decimal(Context& c, F80 a);
 
 // As FXAM numbers them in C3, C2 and C0
 enum class Class : uint8_t { Unsupported, Nan, Normal, Infinity, Zero, Empty, Denormal };

@@ -174,6 +174,7 @@ class Generator {
   void randomize_x87() { c_.state.x87 = random_x87(r_); }
   void poke_environment(unsigned word);
   void poke_image();
+  void poke_digits();
   void poke(uint64_t address, const void* p, size_t n);
   void modrm(uint8_t& rex, std::vector<uint8_t>& tail, size_t after);
   unsigned address_register(unsigned reg, uint8_t rex);
@@ -203,6 +204,15 @@ void Generator::poke_environment(unsigned word) {
     poke(c_.operand + 7 * word + 10 * i, &x.significand[i], 8);
     poke(c_.operand + 7 * word + 10 * i + 8, &x.exponent[i], 2);
   }
+}
+
+// Mostly decimal digits, all sizes of numbers
+void Generator::poke_digits() {
+  uint8_t bytes[10] = {};
+  for (unsigned i = 0, n = r_.below(11); i < n; ++i)
+    bytes[i] = static_cast<uint8_t>(r_.one_in(50) ? r_.next() : r_.below(10) << 4 | r_.below(10));
+  if (!r_.one_in(4)) bytes[9] = static_cast<uint8_t>(r_.next());
+  poke(c_.operand, bytes, sizeof bytes);
 }
 
 // What FXSAVE or XSAVE leaves, now and then with something that #GPs
@@ -418,6 +428,7 @@ Case Generator::make() {
   if (c_.memory) {
     const Vec v = random_vec(r_), w = random_vec(r_);
     poke(c_.operand, &v, 16), poke(c_.operand + 16, &w, 16);
+    if (needs("bcd")) poke_digits();
     if (needs("ext"))
       poke(c_.operand, &c_.state.x87.significand[7], 8), poke(c_.operand + 8, &c_.state.x87.exponent[7], 2);
   }

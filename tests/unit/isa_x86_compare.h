@@ -26,6 +26,8 @@ struct Leniency {
   uint32_t flags, mxcsr;  // compared bits
   Vectors vectors = Vectors::Exactly;
   uint32_t x87_status = 0xffff;
+  bool x87_ulp =
+      false;  // registers of the x87 may differ by one in the last place, and C1, unless it tells a stack fault
 };
 
 // DE is not modelled, UE under FTZ only nearly.

@@ -27,6 +27,14 @@ constexpr Form kArithmetic[] = {
     {"fabs", "d9 e1 x87"},         {"fchs", "d9 e0 x87"},
 };
 
+// Processors differ in the last place.
+constexpr Form kTranscendental[] = {
+    {"fsin", "d9 fe x87 ulp"},   {"fcos", "d9 ff x87 ulp"},  {"fptan", "d9 f2 x87 ulp"}, {"fsincos", "d9 fb x87 ulp"},
+    {"fpatan", "d9 f3 x87 ulp"}, {"f2xm1", "d9 f0 x87 ulp"}, {"fyl2x", "d9 f1 x87 ulp"}, {"fyl2xp1", "d9 f9 x87 ulp"},
+};
+
+constexpr Form kDecimal[] = {{"fbld", "df /4 m x87 bcd"}, {"fbstp", "df /6 m x87"}};
+
 constexpr Form kComparisons[] = {
     {"fcom m32", "d8 /2 m x87"},
     {"fcomp m32", "d8 /3 m x87"},
@@ -136,6 +144,8 @@ constexpr Form kMmx[] = {
 };
 
 TEST(X86X87, Arithmetic) { check_against_host(kArithmetic); }
+TEST(X86X87, Transcendental) { check_against_host(kTranscendental); }
+TEST(X86X87, Decimal) { check_against_host(kDecimal); }
 TEST(X86X87, Comparisons) { check_against_host(kComparisons); }
 TEST(X86X87, Moves) { check_against_host(kMoves); }
 TEST(X86X87, Control) { check_against_host(kControl); }
