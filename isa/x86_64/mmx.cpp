@@ -171,10 +171,64 @@ void insert(Builder& b) {
   put(b, 0, t);
 }
 
+// PALIGNR: eight bytes of {b, a}
+void align(Builder& b) {
+  static const Helper* const right = find_helper("psrldq");
+  const VReg c = source(b, 1), a = get(b, 0);
+  join(b, c, a);
+  apply(b, right, a, c, c, byte_imm(b));
+  put(b, 0, a);
+}
+
+// MASKMOVQ: as MASKMOVDQU, of 8 bytes
+void masked_move(Builder& b) {
+  static const Helper* const blend = find_helper("mask_blend");
+  const Mem m = b.implicit_mem(kRdi);
+  b.emit(Op::StoreCheck, 8).mem = m;
+  const VReg from = get(b, 0), mask = get(b, 1), t = b.vtemp();
+  Uop& load = b.emit(Op::LoadV, 8);
+  load.dst = t, load.mem = m;
+  Uop& u = b.emit(Op::VecOp, 16);
+  u.dst = t, u.a = from, u.b = mask, u.helper = blend;
+  Uop& to = b.emit(Op::StoreV, 8);
+  to.a = t, to.mem = m;
+}
+
+// ---- conversions: MXCSR's exceptions and rounding, of two lanes; the lanes above are zeros, which raise nothing.
+
+Uop& convert(Builder& b, const char* helper, VReg d, VReg from) {
+  Uop& u = b.emit(Op::VecFp, 16);
+  u.dst = u.a = d, u.b = from, u.helper = find_helper(helper);
+  return u;
+}
+// CVTPI2PS keeps the upper half. From memory AMD's processors leave the x87's stack as it is.
+void from_integers(Builder& b, const char* helper, bool whole) {
+  static const Helper* const low = find_helper("movlps");
+  const VReg from = source(b, 1), t = whole ? b.xmm(0) : b.vtemp();
+  convert(b, helper, t, from);
+  if (!whole) apply(b, low, b.xmm(0), b.xmm(0), t);
+}
+void to_integers(Builder& b, const char* helper, unsigned bytes) {
+  static const Helper* const movq = find_helper("movq");
+  VReg from = b.source_v(1, bytes);
+  const VReg t = b.vtemp();
+  if (bytes == 8 && !b.is_mem(1)) apply(b, movq, t, t, from), from = t;
+  convert(b, helper, t, from);
+  put(b, 0, t);
+}
+
 }  // namespace
 
 void lift_mmx(Builder& b) {
   switch (b.in.mnemonic) {
+    case ZYDIS_MNEMONIC_PALIGNR: return align(b);
+    case ZYDIS_MNEMONIC_MASKMOVQ: return masked_move(b);
+    case ZYDIS_MNEMONIC_CVTPI2PS: return from_integers(b, "cvtdq2ps", false);
+    case ZYDIS_MNEMONIC_CVTPI2PD: return from_integers(b, "cvtdq2pd", true);
+    case ZYDIS_MNEMONIC_CVTPS2PI: return to_integers(b, "cvtps2dq", 8);
+    case ZYDIS_MNEMONIC_CVTTPS2PI: return to_integers(b, "cvttps2dq", 8);
+    case ZYDIS_MNEMONIC_CVTPD2PI: return to_integers(b, "cvtpd2dq", 16);
+    case ZYDIS_MNEMONIC_CVTTPD2PI: return to_integers(b, "cvttpd2dq", 16);
     case ZYDIS_MNEMONIC_MOVD: return move(b, 4);
     case ZYDIS_MNEMONIC_MOVQ:
     case ZYDIS_MNEMONIC_MOVNTQ: return move(b, 8);

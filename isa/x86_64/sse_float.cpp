@@ -47,19 +47,43 @@ void packed_sqrt(CpuState& s, Vec& d, const Vec&, const Vec& b, uint64_t) {
   for (unsigned i = 0; i < kLanes<T>; ++i) d.set(i, square_root(s.mxcsr, b.lane<T>(i)));
 }
 
-// ---- comparisons. imm: 0 EQ, 1 LT, 2 LE, 3 UNORD, and 4…7 their negations. LT and LE raise invalid for any NaN.
-template <class T>
-bool relation(T a, T b, unsigned which) {
-  switch (which) {
-    case 0: return a == b;
-    case 1: return a < b;
-    case 2: return a <= b;
-    default: return std::isunordered(a, b);
-  }
-}
+// ---- CMPPS, VCMPPS, …: 32 relations, in the order of the immediate, of which SSE has the first 8. 16…31 are 0…15
+// again with the other rule for quiet NaNs: whether they raise invalid.
+struct Relation {
+  bool less, equal, greater, unordered;
+};
+constexpr Relation kRelations[16] = {
+    {false, true, false, false},   // EQ
+    {true, false, false, false},   // LT
+    {true, true, false, false},    // LE
+    {false, false, false, true},   // UNORD
+    {true, false, true, true},     // NEQ
+    {false, true, true, true},     // NLT
+    {false, false, true, true},    // NLE
+    {true, true, true, false},     // ORD
+    {false, true, false, true},    // EQ_UQ
+    {true, false, false, true},    // NGE
+    {true, true, false, true},     // NGT
+    {false, false, false, false},  // FALSE
+    {true, false, true, false},    // NEQ_OQ
+    {false, true, true, false},    // GE
+    {false, false, true, false},   // GT
+    {true, true, true, true},      // TRUE
+};
+constexpr uint16_t kSignalling = 0x6666;  // of relations 0…15; of 16…31 the others
+
 template <class T>
 BitsOf<T> predicate(uint32_t mxcsr, T a, T b, uint64_t imm) {
-  const bool holds = relation(operand(mxcsr, a), operand(mxcsr, b), imm & 3) != ((imm & 4) != 0);
+  a = operand(mxcsr, a), b = operand(mxcsr, b);
+  const Relation& r = kRelations[imm & 15];
+  const bool signals = (kSignalling >> (imm & 15) & 1) != (imm >> 4 & 1);
+  bool holds;
+  if (is_nan(a) || is_nan(b)) {
+    if (signals || is_signalling(a) || is_signalling(b)) raise_invalid();
+    holds = r.unordered;
+  } else {
+    holds = a < b ? r.less : a == b ? r.equal : r.greater;
+  }
   return holds ? static_cast<BitsOf<T>>(-1) : 0;
 }
 template <class T>
@@ -187,8 +211,13 @@ void packed_estimate(Vec& d, const Vec&, const Vec& b, uint64_t) {
   for (unsigned i = 0; i < 4; ++i) d.set(i, f(b.lane<float>(i)));
 }
 
+// SSE looks at three bits of the immediate.
+void compare(Builder& b) {
+  fp_binary_imm(b);
+  b.out.uops[b.out.count - 1].imm &= 7;
+}
 void cmpsd(Builder& b) {
-  if (!lift_shared_string(b)) fp_binary_imm(b);
+  if (!lift_shared_string(b)) compare(b);
 }
 
 // clang-format off
@@ -221,10 +250,10 @@ const Row kSseFloatRows[] = {
     sse(ZYDIS_MNEMONIC_SQRTSD, fp_binary, {.name = "sqrtsd", .fp = scalar_sqrt<double>, .reads_dst = true}, 8),
     sse(ZYDIS_MNEMONIC_SQRTPS, fp_binary, {.name = "sqrtps", .fp = packed_sqrt<float>}),
     sse(ZYDIS_MNEMONIC_SQRTPD, fp_binary, {.name = "sqrtpd", .fp = packed_sqrt<double>}),
-    sse(ZYDIS_MNEMONIC_CMPSS, fp_binary_imm, {.name = "cmpss", .fp = scalar_cmp<float>, .reads_dst = true}, 4),
+    sse(ZYDIS_MNEMONIC_CMPSS, compare, {.name = "cmpss", .fp = scalar_cmp<float>, .reads_dst = true}, 4),
     sse(ZYDIS_MNEMONIC_CMPSD, cmpsd, {.name = "cmpsd", .fp = scalar_cmp<double>, .reads_dst = true}, 8),
-    sse(ZYDIS_MNEMONIC_CMPPS, fp_binary_imm, {.name = "cmpps", .fp = packed_cmp<float>}),
-    sse(ZYDIS_MNEMONIC_CMPPD, fp_binary_imm, {.name = "cmppd", .fp = packed_cmp<double>}),
+    sse(ZYDIS_MNEMONIC_CMPPS, compare, {.name = "cmpps", .fp = packed_cmp<float>}),
+    sse(ZYDIS_MNEMONIC_CMPPD, compare, {.name = "cmppd", .fp = packed_cmp<double>}),
     sse(ZYDIS_MNEMONIC_COMISS, fp_compare, {.name = "comiss", .compare = comi<float, true>}, 4),
     sse(ZYDIS_MNEMONIC_COMISD, fp_compare, {.name = "comisd", .compare = comi<double, true>}, 8),
     sse(ZYDIS_MNEMONIC_UCOMISS, fp_compare, {.name = "ucomiss", .compare = comi<float, false>}, 4),

@@ -163,54 +163,6 @@ void from_general(Builder& b) {
   clear_upper(b, 0);
 }
 
-// ---- VCMPPS, …: 32 relations, in the order of the immediate. 16…31 are 0…15 again with the other rule for quiet NaNs:
-// whether they raise invalid.
-struct Relation {
-  bool less, equal, greater, unordered;
-};
-constexpr Relation kRelations[16] = {
-    {false, true, false, false},   // EQ
-    {true, false, false, false},   // LT
-    {true, true, false, false},    // LE
-    {false, false, false, true},   // UNORD
-    {true, false, true, true},     // NEQ
-    {false, true, true, true},     // NLT
-    {false, false, true, true},    // NLE
-    {true, true, true, false},     // ORD
-    {false, true, false, true},    // EQ_UQ
-    {true, false, false, true},    // NGE
-    {true, true, false, true},     // NGT
-    {false, false, false, false},  // FALSE
-    {true, false, true, false},    // NEQ_OQ
-    {false, true, true, false},    // GE
-    {false, false, true, false},   // GT
-    {true, true, true, true},      // TRUE
-};
-constexpr uint16_t kSignalling = 0x6666;  // of relations 0…15; of 16…31 the others
-
-template <class T>
-BitsOf<T> predicate(uint32_t mxcsr, T a, T b, uint64_t imm) {
-  a = operand(mxcsr, a), b = operand(mxcsr, b);
-  const Relation& r = kRelations[imm & 15];
-  const bool signals = (kSignalling >> (imm & 15) & 1) != (imm >> 4 & 1);
-  bool holds;
-  if (is_nan(a) || is_nan(b)) {
-    if (signals || is_signalling(a) || is_signalling(b)) raise_invalid();
-    holds = r.unordered;
-  } else {
-    holds = a < b ? r.less : a == b ? r.equal : r.greater;
-  }
-  return holds ? static_cast<BitsOf<T>>(-1) : 0;
-}
-template <class T>
-void scalar_cmp(CpuState& s, Vec& d, const Vec& a, const Vec& b, uint64_t imm) {
-  d.set(0, predicate(s.mxcsr, a.lane<T>(0), b.lane<T>(0), imm));
-}
-template <class T>
-void packed_cmp(CpuState& s, Vec& d, const Vec& a, const Vec& b, uint64_t imm) {
-  for (unsigned i = 0; i < kLanes<T>; ++i) d.set(i, predicate(s.mxcsr, a.lane<T>(i), b.lane<T>(i), imm));
-}
-
 // ---- F16C
 float from_half(uint16_t h) {
   const uint32_t sign = uint32_t{h} >> 15 << 31, exponent = h >> 10 & 31, fraction = h & 0x3ffu;
@@ -362,10 +314,8 @@ const Row kVexRows[] = {
     SCALAR(VSQRT, "sqrt"), SCALAR(VROUND, "round"),
     EACH(VRCPPS, "rcpps"), EACH(VRSQRTPS, "rsqrtps"), EACH(VDPPS, "dpps"), EACH(VDPPD, "dppd"),
     vex(ZYDIS_MNEMONIC_VRCPSS, low_half, "rcpss", 4), vex(ZYDIS_MNEMONIC_VRSQRTSS, low_half, "rsqrtss", 4),
-    Row{ZYDIS_MNEMONIC_VCMPPS, each_half, Op::Nop, kKeep, 0, Cond::Always, {.name = "vcmpps", .fp = packed_cmp<float>}},
-    Row{ZYDIS_MNEMONIC_VCMPPD, each_half, Op::Nop, kKeep, 0, Cond::Always, {.name = "vcmppd", .fp = packed_cmp<double>}},
-    Row{ZYDIS_MNEMONIC_VCMPSS, low_half, Op::Nop, kKeep, 4, Cond::Always, {.name = "vcmpss", .fp = scalar_cmp<float>, .reads_dst = true}},
-    Row{ZYDIS_MNEMONIC_VCMPSD, low_half, Op::Nop, kKeep, 8, Cond::Always, {.name = "vcmpsd", .fp = scalar_cmp<double>, .reads_dst = true}},
+    vex(ZYDIS_MNEMONIC_VCMPPS, each_half, "cmpps"), vex(ZYDIS_MNEMONIC_VCMPPD, each_half, "cmppd"),
+    vex(ZYDIS_MNEMONIC_VCMPSS, low_half, "cmpss", 4), vex(ZYDIS_MNEMONIC_VCMPSD, low_half, "cmpsd", 8),
     // conversions
     EACH(VCVTDQ2PS, "cvtdq2ps"), EACH(VCVTPS2DQ, "cvtps2dq"), EACH(VCVTTPS2DQ, "cvttps2dq"),
     vex(ZYDIS_MNEMONIC_VCVTSD2SS, low_half, "cvtsd2ss", 8), vex(ZYDIS_MNEMONIC_VCVTSS2SD, low_half, "cvtss2sd", 4),

@@ -262,6 +262,12 @@ Fault store_register(CpuState& s, const Uop& u) {
   x.set(x.operands().to, x.underflow(x.empty(0)) ? kDefaultNan : x.get(0));
   return x.done();
 }
+// FSTPNCE, D9 D8: an empty ST(0) is only popped.
+Fault store_if_any(CpuState& s, const Uop& u) {
+  Unit x(s, u);
+  if (!x.empty(0)) x.set(x.operands().to, x.get(0));
+  return x.done();
+}
 // To memory: the bits to u.dst
 Fault store(CpuState& s, const Uop& u) {
   Unit x(s, u);
@@ -518,7 +524,7 @@ const Row kX87Rows[] = {
     row(ZYDIS_MNEMONIC_FLDL2E, lift_constant, "fld_constant", load_constant, 2), row(ZYDIS_MNEMONIC_FLDPI, lift_constant, "fld_constant", load_constant, 3),
     row(ZYDIS_MNEMONIC_FLDLG2, lift_constant, "fld_constant", load_constant, 4), row(ZYDIS_MNEMONIC_FLDLN2, lift_constant, "fld_constant", load_constant, 5),
     row(ZYDIS_MNEMONIC_FLDZ, lift_constant, "fld_constant", load_constant, 6),
-    row(ZYDIS_MNEMONIC_FST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FSTP, lift_store, "fst", fst, 1),
+    row(ZYDIS_MNEMONIC_FST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FSTP, lift_store, "fst", fst, 1), row(ZYDIS_MNEMONIC_FSTPNCE, lift_store, "fstpnce", store_if_any, 1),
     row(ZYDIS_MNEMONIC_FIST, lift_store, "fst", fst), row(ZYDIS_MNEMONIC_FISTP, lift_store, "fst", fst, 1), row(ZYDIS_MNEMONIC_FBSTP, lift_store, "fst", fst, 1),
     row(ZYDIS_MNEMONIC_FISTTP, lift_store, "fisttp", store_truncated, 1), row(ZYDIS_MNEMONIC_FXCH, lift_register, "fxch", exchange),
     row(ZYDIS_MNEMONIC_FCMOVB, lift_move_if, "fcmov", fcmov, 0, Cond::B), row(ZYDIS_MNEMONIC_FCMOVNB, lift_move_if, "fcmov", fcmov, 0, Cond::AE),
@@ -532,7 +538,8 @@ const Row kX87Rows[] = {
     row(ZYDIS_MNEMONIC_EMMS, lift_alone, "emms", control<kEmpty>),
     row(ZYDIS_MNEMONIC_FLDCW, lift_load_word, "fldcw", load_control), row(ZYDIS_MNEMONIC_FNSTCW, lift_store_word, "fnstcw", read_control),
     row(ZYDIS_MNEMONIC_FNSTSW, lift_store_word, "fnstsw", read_status),
-    {ZYDIS_MNEMONIC_FNOP, lift_nothing}, {ZYDIS_MNEMONIC_FWAIT, lift_nothing},
+    {ZYDIS_MNEMONIC_FNOP, lift_nothing}, {ZYDIS_MNEMONIC_FWAIT, lift_nothing}, {ZYDIS_MNEMONIC_FENI8087_NOP, lift_nothing},
+    {ZYDIS_MNEMONIC_FDISI8087_NOP, lift_nothing}, {ZYDIS_MNEMONIC_FSETPM287_NOP, lift_nothing},
 };
 // clang-format on
 

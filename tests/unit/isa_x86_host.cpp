@@ -70,6 +70,8 @@ bool check_case(const Form& f, const Parsed& p, const Case& c, ScratchBus& bus) 
   // ENTER may have stored below RSP when its last check faults; we change nothing.
   if (p.has("below") && n.kind != Result::Next) copy_memory(bus);
   if (p.has("either")) take_the_hosts_fault(n, e, p.has("str"), bus);
+  if (p.has("enters") && n.kind != Result::Next)
+    e.state.x87.status = n.state.x87.status, e.state.x87.full = n.state.x87.full;
   if (p.has("area")) take_the_hosts_mask(p, c, n, bus);
   const uint32_t daz = c.state.mxcsr & 0x40 && p.has("daz") ? 0x20u : 0u;
   const Vectors vectors = p.has("estimate")                    ? Vectors::Estimate

@@ -16,7 +16,7 @@
 //   popf mxcsr  memory holds a harmless EFLAGS/MXCSR div  RDX often small
 //   len    RAX and RDX often near a vector's length   daz  PE under DAZ is not compared
 //   frame  RBP in the scratch area                    either  of two faults either may be reported
-//   below  memory may differ after a fault
+//   below  memory may differ after a fault            enters  AMD's processors enter MMX before the fault
 //   two    VEX without the second source              vsib qidx  the operand is indexed by a vector, of quadwords
 //   ulp    registers of the x87 may differ by one in the last place, and C1; bcd  memory holds decimal digits
 //   ext    memory holds an 80-bit number             keepsc1  AMD's processors keep C1, Intel's clear it
