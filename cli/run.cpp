@@ -69,6 +69,7 @@ int run(const RunFlags& flags) {
   if (flags.stats)
     print_stats(*m, walls, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   print_called_result(*m);
+  if (status != 0 && !m->beyond_cpu().empty()) complain(m->beyond_cpu());
   Ending::die();
   return status;
 }

@@ -180,14 +180,34 @@ Position Machine::next_limit(Position target) const {
   return std::min(limit, options_.max_instructions);
 }
 
-void Machine::unsupported(const std::string& what) {
-  const isa::CpuState& c = state_.cpu();
-  std::string where = fmt::format("{:#x}", c.pc);
-  if (auto sym = image_.symbol_at(c.pc))
+std::string Machine::place(uint64_t pc) const {
+  std::string where = fmt::format("{:#x}", pc);
+  if (auto sym = image_.symbol_at(pc))
     where += fmt::format(" ({}+{})", sym->name, sym->offset);
-  else if (const std::string part = in_library(state_, c.pc); !part.empty())
+  else if (const std::string part = in_library(state_, pc); !part.empty())
     where += fmt::format(" ({})", part);
-  throw Unsupported(fmt::format("{} at {}, position {}", what, where, state_.position));
+  return where;
+}
+
+void Machine::unsupported(const std::string& what) {
+  throw Unsupported(fmt::format("{} at {}, position {}", what, place(state_.cpu().pc), state_.position));
+}
+
+// The instruction at hand is undefined for this processor: for a better one too?
+void Machine::note_undefined() {
+  MachineState& s = state_;
+  uint8_t bytes[15];
+  const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa::longest(s.isa));
+  for (const char* name : {"v2", "v3", "v8.1", "v8.2"}) {
+    const isa::CpuModel* const model = isa::find_cpu_model(s.isa, name);
+    if (!model || model->level <= s.level) continue;
+    isa::Lifted in;
+    isa::lift(s.isa, {bytes, n}, s.cpu().pc, in, model->level);
+    if (in.fault == isa::Fault::Undefined || in.fault == isa::Fault::Page) continue;
+    beyond_cpu_ = fmt::format("the instruction at {} is not one of the processor {}: --cpu {} has it",
+                              place(s.cpu().pc), cpu_.name, name);
+    return;
+  }
 }
 
 // What an engine's exit asks for. The instruction counts already. False: a call was interrupted, and is not yet made.
@@ -217,6 +237,7 @@ bool Machine::finish(const RunExit& exit) {
         for (unsigned i = 0; i < std::min<unsigned>(n, in.length); ++i) text += fmt::format("{:02x}", bytes[i]);
         unsupported("an instruction that is not implemented (bytes " + text + ")");
       }
+      if (exit.outcome.fault == isa::Fault::Undefined) note_undefined();
       s.os->fault(s, recording_, exit.outcome);
       break;
     case RunExit::HostCall:

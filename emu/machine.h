@@ -100,6 +100,9 @@ class Machine : private HookListener {
   // witness; some million instructions a second. A difference throws Error.
   void check_itself();
   bool checks_itself() const { return self_check_ != nullptr; }
+  // Of the last instruction that this processor does not have and another model does: where it is and --cpu's name for
+  // that model. For a closing line; empty: there was none.
+  const std::string& beyond_cpu() const { return beyond_cpu_; }
   // Whether runs stop where another thread's turn begins.
   void set_thread_stops(bool on) { thread_stops_ = on; }
 
@@ -169,6 +172,8 @@ class Machine : private HookListener {
   RunExit step_watched(Stop& stop, bool& touched);
   RunExit run_reference(Position limit);
   bool finish(const RunExit& exit);
+  std::string place(uint64_t pc) const;
+  void note_undefined();
   Stop give_up();
   void leave_call(Position before);
   bool stops_at_hook(Position p) override;
@@ -181,6 +186,7 @@ class Machine : private HookListener {
   MachineState state_;
   Recording recording_;
   isa::CpuModel cpu_;  // as the guest's system set it
+  std::string beyond_cpu_;
   Engine engine_;
 
   std::unordered_set<uint64_t> user_hooks_, companion_hooks_;

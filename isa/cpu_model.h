@@ -18,7 +18,7 @@ struct CpuModel {
   CpuidResult (*cpuid)(uint32_t leaf, uint32_t subleaf);  // x86-64
   uint32_t features;                                      // arm64: Feature bits; systems tell programs in their own way
   uint64_t (*sysreg)(SysReg reg, uint32_t number);        // arm64: constant registers
-  Level level = Level::v2;                                // x86-64: what the bytes mean
+  Level level = Level::v2;                                // what the bytes mean: the instructions that it reports
   uint16_t cs = 0, ss = 0;                                // x86-64: the selectors that the system gives its programs
 };
 

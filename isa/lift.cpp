@@ -23,7 +23,7 @@ void lift(Isa isa, std::span<const uint8_t> bytes, uint64_t pc, Lifted& out, Lev
   if (!arm) return x86_64::lift(bytes.data(), bytes.size() < 15 ? bytes.size() : 15, pc, out, level);
   uint32_t word;
   std::memcpy(&word, bytes.data(), 4);
-  arm64::lift(word, pc, out);
+  arm64::lift(word, pc, out, level);
 }
 
 }  // namespace deferscope::isa

@@ -124,15 +124,17 @@ enum class Hint : uint8_t { None, Call, Return };
 // What an instruction can raise. emu's table turns it into the guest system's signal.
 enum class Fault : uint8_t {
   None,
-  Page,          // address not mapped or permission missing (Access in the exit says which)
-  NonCanonical,  // x86-64: bits 63…47 differ
-  Alignment,     // misaligned SSE operand (#GP), misaligned exclusive
-  Divide,        // x86-64 #DE
-  Undefined,     // UD2, UDF, an encoding that the architecture leaves undefined
-  Breakpoint,    // INT3, BRK
-  Privileged,    // HLT and friends, INT n
-  PcAlignment,   // arm64: PC not a multiple of 4
-  Unimplemented  // a real instruction that deferscope does not know: ends the run with a line, never a signal
+  Page,           // address not mapped or permission missing (Access in the exit says which)
+  NonCanonical,   // x86-64: bits 63…47 differ
+  Alignment,      // misaligned SSE operand (#GP), misaligned exclusive
+  Divide,         // x86-64 #DE
+  Undefined,      // UD2, UDF, an encoding that the architecture leaves undefined
+  Breakpoint,     // INT3, BRK
+  Privileged,     // HLT and friends, INT n
+  PcAlignment,    // arm64: PC not a multiple of 4
+  Unimplemented,  // a real instruction that deferscope does not know: ends the run with a line, never a signal
+  SimdException,  // x86-64 #XM: an exception of SSE that MXCSR does not mask; which, its flags say
+  X87Exception    // x86-64 #MF: a waiting instruction of the x87 finds an exception that is not masked
 };
 
 // [base + (index << shift) + disp + segment base]

@@ -47,7 +47,7 @@ void regs(Console& c, const std::string& a) {
     c.say(fmt::format("  flags N {} Z {} C {} V {}", bit(isa::flag::N), bit(isa::flag::Z), bit(isa::flag::C),
                       bit(isa::flag::V)));
   if (a.empty()) return;
-  const bool wide = c.session.reader().state().level == isa::Level::v3;
+  const bool wide = x86 && c.session.reader().state().level == isa::Level::v3;
   for (isa::VReg v = 0; v < (x86 ? 16 : 32); ++v) {
     const isa::Vec &low = cpu.v[v], &high = cpu.v[v + (x86 ? isa::kUpper : 0)];
     if (wide)

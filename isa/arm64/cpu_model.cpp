@@ -42,9 +42,9 @@ constexpr uint32_t kV80 = feature::FP | feature::ASIMD;
 constexpr uint32_t kV81 = kV80 | feature::AES | feature::PMULL | feature::SHA1 | feature::SHA2 | feature::CRC32 |
                           feature::ATOMICS | feature::CPUID;
 constexpr uint32_t kV82 = kV81 | feature::SHA512 | feature::SHA3;
-constexpr CpuModel kModels[] = {{"v8.1", Isa::arm64, nullptr, kV81, sysreg_v81},
-                                {"v8.0", Isa::arm64, nullptr, kV80, sysreg_v80},
-                                {"v8.2", Isa::arm64, nullptr, kV82, sysreg_v82}};
+constexpr CpuModel kModels[] = {{"v8.1", Isa::arm64, nullptr, kV81, sysreg_v81, Level::v8_1},
+                                {"v8.0", Isa::arm64, nullptr, kV80, sysreg_v80, Level::v8_0},
+                                {"v8.2", Isa::arm64, nullptr, kV82, sysreg_v82, Level::v8_2}};
 
 }  // namespace
 

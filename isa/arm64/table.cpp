@@ -13,9 +13,46 @@ namespace deferscope::isa::arm64 {
 
 namespace {
 
+// What version 8.0 lacks, by how its rows' names begin, or in full.
+struct Later {
+  std::string_view name;
+  uint8_t first;
+  bool whole = false;
+};
+constexpr auto kV81 = static_cast<uint8_t>(Level::v8_1), kV82 = static_cast<uint8_t>(Level::v8_2);
+constexpr Later kLater[] = {{"CRC32", kV81},
+                            {"LDLAR", kV81},
+                            {"STLLR", kV81},
+                            {"CAS", kV81},
+                            {"SWP", kV81},
+                            {"LDADD", kV81},
+                            {"LDCLR", kV81},
+                            {"LDEOR", kV81},
+                            {"LDSET", kV81},
+                            {"LDSMAX", kV81},
+                            {"LDSMIN", kV81},
+                            {"LDUMAX", kV81},
+                            {"LDUMIN", kV81},
+                            {"AES", kV81},
+                            {"SHA1", kV81},
+                            {"SHA256", kV81},
+                            {"SHA512", kV82},
+                            {"EOR3", kV82},
+                            {"BCAX", kV82},
+                            {"RAX1", kV82},
+                            {"XAR", kV82},
+                            {"SB", kNoModel, true},
+                            {"MSR DIT, #imm", kNoModel, true}};
+
+consteval uint8_t first_level(std::string_view name) {
+  for (const Later& l : kLater)
+    if (l.whole ? name == l.name : name.starts_with(l.name)) return l.first;
+  return 0;
+}
+
 template <Pattern P, Signature<P>* F>
 consteval Row row(const char* name, const char* bits, Class cls) {
-  return Row{name, bits, kFields<P>.mask, kFields<P>.value, &CallLift<P, F>::call, cls};
+  return Row{name, bits, kFields<P>.mask, kFields<P>.value, &CallLift<P, F>::call, cls, first_level(name)};
 }
 
 #define INSN(name, bits, cls, fn) row<bits, fn>(name, bits, Class::cls),

@@ -40,7 +40,9 @@ struct Row {
   uint32_t mask, value;  // the fixed bits
   void (*lift)(Emit& e, uint32_t word);
   Class cls;
+  uint8_t first;  // the Level whose model reports it; kNoModel
 };
+inline constexpr uint8_t kNoModel = 255;  // the text of an instruction knows it
 
 // All rows, in table.inc's order.
 std::span<const Row> rows();

@@ -1,7 +1,6 @@
-// The virtual x86-64 processors: what CPUID says. Feature bits are those of instructions that isa/x86_64 lifts, with
-// two exceptions: FPU and MMX belong to every x86-64 processor and programs refuse to start without them, so the bits
-// are set although a few of their instructions end the run as not implemented. Bits of system
-// features (paging, MSRs, APIC) mean nothing to a program and stay clear, but NX, which a kernel would show.
+// The virtual x86-64 processors: what CPUID says. Feature bits are those of instructions that isa/x86_64 lifts at the
+// model's level (lift.cpp has the same list). Bits of system features (paging, MSRs, APIC) mean nothing to a program
+// and stay clear, but NX, which a kernel would show.
 #include "isa/x86_64/cpu_model.h"
 
 #include <cstring>
@@ -107,7 +106,7 @@ CpuidResult cpuid_of(uint32_t leaf, uint32_t subleaf) {
 
 std::span<const CpuModel> models() {
   static const CpuModel all[] = {{"v2", Isa::x86_64, cpuid_of<kV2>, 0, nullptr},
-                                 {"v1", Isa::x86_64, cpuid_of<kV1>, 0, nullptr},
+                                 {"v1", Isa::x86_64, cpuid_of<kV1>, 0, nullptr, Level::v1},
                                  {"v3", Isa::x86_64, cpuid_of<kV3>, 0, nullptr, Level::v3}};
   return all;
 }

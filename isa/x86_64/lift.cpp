@@ -1,5 +1,5 @@
 // lift(): Zydis decodes, the row of the mnemonic writes the micro-ops. Here are the rules that hold for all rows: what
-// is privileged, what a CPU of level v2 does not know, what is not implemented.
+// is privileged, what a CPU of a level does not have, what is not implemented.
 #include "isa/x86_64/lift.h"
 
 #include <algorithm>
@@ -35,8 +35,8 @@ const RowIndex& rows_by_mnemonic() {
   return index;
 }
 
-// A processor takes the bytes of WBNOINVD, CLDEMOTE, MPX and CET (ENDBR64) for WBINVD and NOPs, one of level v2 those
-// of LZCNT and TZCNT for BSR and BSF.
+// A processor takes the bytes of WBNOINVD, CLDEMOTE, MPX and CET (ENDBR64) for WBINVD and NOPs, one below level v3
+// those of LZCNT and TZCNT for BSR and BSF.
 ZydisDecoder make_decoder(Level level) {
   ZydisDecoder d;
   ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
@@ -53,41 +53,64 @@ const ZydisDecoder& decoder(Level level) {
   return level == Level::v3 ? v3 : v2;
 }
 
-// Extensions with legacy encodings that no level has: their opcodes raise #UD.
-constexpr ZydisISAExt kAbsent[] = {
-    ZYDIS_ISA_EXT_ADOX_ADCX, ZYDIS_ISA_EXT_RDRAND,    ZYDIS_ISA_EXT_RDSEED, ZYDIS_ISA_EXT_SHA,
-    ZYDIS_ISA_EXT_SSE4A,     ZYDIS_ISA_EXT_RDWRFSGS,  ZYDIS_ISA_EXT_RDPID,  ZYDIS_ISA_EXT_XSAVEC,
-    ZYDIS_ISA_EXT_XSAVEOPT,  ZYDIS_ISA_EXT_XSAVES,    ZYDIS_ISA_EXT_CLWB,   ZYDIS_ISA_EXT_CLZERO,
-    ZYDIS_ISA_EXT_RTM,       ZYDIS_ISA_EXT_MONITORX,  ZYDIS_ISA_EXT_PKU,    ZYDIS_ISA_EXT_GFNI,
-    ZYDIS_ISA_EXT_MOVDIR,    ZYDIS_ISA_EXT_WAITPKG,   ZYDIS_ISA_EXT_ENQCMD, ZYDIS_ISA_EXT_SERIALIZE,
-    ZYDIS_ISA_EXT_UINTR,     ZYDIS_ISA_EXT_KEYLOCKER, ZYDIS_ISA_EXT_CET,    ZYDIS_ISA_EXT_TSX_LDTRK,
-    ZYDIS_ISA_EXT_CLFLUSHOPT};
-// Those that level v2 + AES + PCLMUL lacks.
-constexpr ZydisISAExt kOfV3[] = {ZYDIS_ISA_EXT_MOVBE, ZYDIS_ISA_EXT_XSAVE};
+// What a processor has, from which level on: what its CPUID reports (cpu_model.cpp). All else raises #UD.
+struct Extension {
+  ZydisISAExt extension;
+  Level first;
+};
+constexpr Extension kExtensions[] = {
+    {ZYDIS_ISA_EXT_BASE, Level::v1},        {ZYDIS_ISA_EXT_LONGMODE, Level::v1},
+    {ZYDIS_ISA_EXT_PAUSE, Level::v1},       {ZYDIS_ISA_EXT_X87, Level::v1},
+    {ZYDIS_ISA_EXT_MMX, Level::v1},         {ZYDIS_ISA_EXT_SSE, Level::v1},
+    {ZYDIS_ISA_EXT_SSE2, Level::v1},        {ZYDIS_ISA_EXT_CLFSH, Level::v1},
+    {ZYDIS_ISA_EXT_PREFETCHWT1, Level::v1}, {ZYDIS_ISA_EXT_AMD3DNOW_PREFETCH, Level::v1},  // hints that do nothing
+    {ZYDIS_ISA_EXT_RDTSCP, Level::v2},      {ZYDIS_ISA_EXT_SSE3, Level::v2},
+    {ZYDIS_ISA_EXT_SSSE3, Level::v2},       {ZYDIS_ISA_EXT_SSE4, Level::v2},
+    {ZYDIS_ISA_EXT_AES, Level::v2},         {ZYDIS_ISA_EXT_PCLMULQDQ, Level::v2},
+    {ZYDIS_ISA_EXT_LZCNT, Level::v3},       {ZYDIS_ISA_EXT_MOVBE, Level::v3},
+    {ZYDIS_ISA_EXT_XSAVE, Level::v3},       {ZYDIS_ISA_EXT_AVX, Level::v3},
+    {ZYDIS_ISA_EXT_AVX2, Level::v3},        {ZYDIS_ISA_EXT_AVX2GATHER, Level::v3},
+    {ZYDIS_ISA_EXT_AVXAES, Level::v3},      {ZYDIS_ISA_EXT_BMI1, Level::v3},
+    {ZYDIS_ISA_EXT_BMI2, Level::v3},        {ZYDIS_ISA_EXT_F16C, Level::v3},
+    {ZYDIS_ISA_EXT_FMA, Level::v3}};
+// Parts of those of v1 that came later.
+constexpr ZydisISASet kPartsOfV2[] = {ZYDIS_ISA_SET_CMPXCHG16B, ZYDIS_ISA_SET_LAHF, ZYDIS_ISA_SET_POPCNT,
+                                      ZYDIS_ISA_SET_SSE3X87};
 
-constexpr auto kFirstLevel = [] {
-  std::array<uint8_t, ZYDIS_ISA_EXT_MAX_VALUE + 1> first{};
-  for (const ZydisISAExt ext : kAbsent) first[ext] = 255;
-  for (const ZydisISAExt ext : kOfV3) first[ext] = static_cast<uint8_t>(Level::v3);
+struct FirstLevels {
+  std::array<uint8_t, ZYDIS_ISA_EXT_MAX_VALUE + 1> of_extension{};
+  std::array<uint8_t, ZYDIS_ISA_SET_MAX_VALUE + 1> of_part{};
+};
+constexpr auto kFirstLevels = [] {
+  FirstLevels first;
+  first.of_extension.fill(255);
+  for (const Extension& e : kExtensions) first.of_extension[e.extension] = static_cast<uint8_t>(e.first);
+  for (const ZydisISASet part : kPartsOfV2) first.of_part[part] = static_cast<uint8_t>(Level::v2);
   return first;
 }();
 
+// VEX is all that level v3 adds to the encodings: EVEX, XOP, 3DNow! raise #UD.
 bool absent(const ZydisDecodedInstruction& in, Level level) {
-  return static_cast<uint8_t>(level) < kFirstLevel[in.meta.isa_ext] && in.mnemonic != ZYDIS_MNEMONIC_XGETBV;
+  const bool encoded = in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
+                       (in.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX && level == Level::v3);
+  const auto l = static_cast<uint8_t>(level);
+  return !encoded || l < kFirstLevels.of_extension[in.meta.isa_ext] || l < kFirstLevels.of_part[in.meta.isa_set];
 }
 
-// What level v3 encodes with VEX
-constexpr ZydisISAExt kOfVex[] = {ZYDIS_ISA_EXT_AVX,    ZYDIS_ISA_EXT_AVX2, ZYDIS_ISA_EXT_AVX2GATHER,
-                                  ZYDIS_ISA_EXT_AVXAES, ZYDIS_ISA_EXT_BMI1, ZYDIS_ISA_EXT_BMI2,
-                                  ZYDIS_ISA_EXT_F16C,   ZYDIS_ISA_EXT_FMA};
-
-bool known_encoding(const ZydisDecodedInstruction& in, Level level) {
-  if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) return true;
-  return in.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX && level == Level::v3 &&
-         std::find(std::begin(kOfVex), std::end(kOfVex), in.meta.isa_ext) != std::end(kOfVex);
+// What Linux, or the processor outside of a system's own mode, refuses a program and Zydis does not call privileged:
+// SYSENTER is not for 64-bit programs (AMD's processors raise #UD; on Intel's it enters the 32-bit ABI).
+Fault refused(ZydisMnemonic m) {
+  switch (m) {
+    case ZYDIS_MNEMONIC_RSM:
+    case ZYDIS_MNEMONIC_SYSENTER: return Fault::Undefined;
+    case ZYDIS_MNEMONIC_LGDT:
+    case ZYDIS_MNEMONIC_RDPMC: return Fault::Privileged;
+    default: return Fault::None;
+  }
 }
 
 bool touches_mmx(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* ops) {
+  if (in.mnemonic == ZYDIS_MNEMONIC_CVTPI2PS || in.mnemonic == ZYDIS_MNEMONIC_CVTPI2PD) return true;  // from memory
   for (int i = 0; i < in.operand_count_visible; ++i)
     if (ops[i].type == ZYDIS_OPERAND_TYPE_REGISTER && ops[i].reg.value >= ZYDIS_REGISTER_MM0 &&
         ops[i].reg.value <= ZYDIS_REGISTER_MM7)
@@ -120,15 +143,17 @@ void lift(const uint8_t* bytes, size_t n, uint64_t pc, Lifted& out, Level level)
   }
   out.length = in.length;
   const auto [row, helper] = rows_by_mnemonic()[in.mnemonic];
-  if (in.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) {
-    out.fault = Fault::Privileged;
-  } else if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && absent(in, level)) {
+  if (absent(in, level)) {
     out.fault = Fault::Undefined;
+  } else if (in.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) {
+    out.fault = Fault::Privileged;
+  } else if (const Fault f = refused(in.mnemonic); f != Fault::None) {
+    out.fault = f;
   } else if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && touches_mmx(in, ops)) {
     static const Row none{};
     Builder b(in, ops, row ? *row : none, nullptr, pc + in.length, out);
     lift_mmx(b);
-  } else if (row == nullptr || !known_encoding(in, level)) {
+  } else if (row == nullptr) {
     out.fault = Fault::Unimplemented;
   } else {
     Builder b(in, ops, *row, helper, pc + in.length, out);

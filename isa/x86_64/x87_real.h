@@ -1,5 +1,5 @@
-// The inside of the x87's arithmetic, for its sources: finite numbers taken apart, their rounding, and the operands that
-// decide a result by themselves.
+// The inside of the x87's arithmetic, for its sources: finite numbers taken apart, their rounding, and the operands
+// that decide a result by themselves.
 #pragma once
 #include "isa/x86_64/x87_float.h"
 

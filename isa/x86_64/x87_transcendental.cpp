@@ -253,8 +253,7 @@ F80 times_log2_of_next(Context& c, F80 y, F80 a) {
   // Far from 0 the manuals leave it open; AMD's processors do this, and leave the operand from -1 down.
   if (a.negative() && field(a) >= kBias) return c.raised |= kPrecision, a;
   Operand x(a), by(y);
-  if (const int whole = whole_log2_of_next(a); whole != 0)
-    return times(c, by, whole);
+  if (const int whole = whole_log2_of_next(a); whole != 0) return times(c, by, whole);
   return approached(c, [&](Big& to, mpfr_prec_t bits) {  // log1p(x) / ln 2
     Big ln2(bits);
     mpfr_const_log2(ln2, MPFR_RNDN);

@@ -8,7 +8,7 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_link_libraries(x86_trace_check PRIVATE deferscope_options deferscope_isa)
 endif()
 
-deferscope_test(isa_x86_lift_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa_x86_lift_test.cpp LIBS deferscope_isa)
+deferscope_test(isa_x86_lift_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa_x86_lift_test.cpp LIBS deferscope_isa Zydis::Zydis)
 set(isa_x86_host unit/isa_x86_host.cpp unit/isa_x86_integer_test.cpp unit/isa_x86_sse_test.cpp
     unit/isa_x86_v3_test.cpp unit/isa_x86_x87_test.cpp)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")

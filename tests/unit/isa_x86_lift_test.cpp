@@ -1,8 +1,11 @@
 // What the host cannot show: the shapes that the engine relies on, traps, prefixes, processors' identity, and that no
 // byte string upsets the lift.
+#include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "isa/cpu_model.h"
@@ -83,9 +86,10 @@ TEST(X86Lift, SaysWhatItDoesNotExecute) {
       {"rdrand eax", {0x0f, 0xc7, 0xf0}, Fault::Undefined},
       {"xsave [rax]", {0x0f, 0xae, 0x20}, Fault::Undefined},
       {"lock mov", {0xf0, 0x89, 0x03}, Fault::Undefined},
-      {"vzeroupper", {0xc5, 0xf8, 0x77}, Fault::Unimplemented},
+      {"vzeroupper", {0xc5, 0xf8, 0x77}, Fault::Undefined},
+      {"vaddps of AVX-512", {0x62, 0xf1, 0x74, 0x48, 0x58, 0xc2}, Fault::Undefined},
+      {"invpcid", {0x66, 0x0f, 0x38, 0x82, 0x00}, Fault::Undefined},
       {"retf", {0xcb}, Fault::Unimplemented},
-      {"palignr mm0, mm1, 1", {0x0f, 0x3a, 0x0f, 0xc1, 0x01}, Fault::Unimplemented},
       {"16 bytes",
        {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90},
        Fault::Privileged},
@@ -94,6 +98,71 @@ TEST(X86Lift, SaysWhatItDoesNotExecute) {
     const Lifted l = lifted(r.bytes);
     EXPECT_EQ(l.fault, r.fault) << r.name;
     EXPECT_EQ(l.count, 0) << r.name;
+  }
+}
+
+// What a model reports and the lift does not know ends a run with a line. README's limits name these.
+const std::set<std::string> kNotImplemented = {
+    "call",  "jmp",   "ret",                    // far
+    "mov",   "pop",   "lfs",   "lgs",   "lss",  // to a segment register
+    "lar",   "lsl",   "verr",  "verw",          // of a selector
+    "enter",                                    // nested, or of 16 bits
+    "cmpsb", "cmpsw", "cmpsd", "cmpsq", "lodsb", "lodsw", "lodsd", "lodsq", "movsb", "movsw", "movsd",
+    "movsq", "scasb", "scasw", "scasd", "scasq", "stosb", "stosw", "stosd", "stosq",  // with addresses of 32 bits
+};
+
+class Sweep {
+ public:
+  explicit Sweep(Level level) : level_(level) {
+    ZydisDecoderInit(&d_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  }
+  void all() {
+    const std::vector<uint8_t> prefixes[] = {{},     {0x66},       {0xf2},       {0xf3},
+                                             {0x48}, {0x66, 0x48}, {0xf2, 0x48}, {0xf3, 0x48},
+                                             {0x67}, {0x67, 0x66}, {0x67, 0x48}};
+    const std::vector<uint8_t> maps[] = {{}, {0x0f}, {0x0f, 0x38}, {0x0f, 0x3a}};
+    for (const auto& prefix : prefixes)
+      for (const auto& map : maps) opcodes(joined(prefix, map));
+    for (unsigned map = 0; map < 5; ++map)
+      for (unsigned wlpp = 0; wlpp < 16; ++wlpp)  // with VVVV used and not
+        for (const unsigned vvvv : {0x78u, 0x28u})
+          opcodes({0xc4, static_cast<uint8_t>(0xe0 | map), static_cast<uint8_t>((wlpp & 8) << 4 | vvvv | (wlpp & 7))});
+  }
+  std::set<std::string> names;
+
+ private:
+  static std::vector<uint8_t> joined(std::vector<uint8_t> a, const std::vector<uint8_t>& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  }
+  // Memory and registers, each operation of groups, and all of those that are told apart by the last bits.
+  void opcodes(const std::vector<uint8_t>& begin) {
+    for (unsigned opcode = 0; opcode < 256; ++opcode) {
+      const bool whole = begin.empty() || begin.back() == 0x0f ? (opcode & 0xf8) == 0xd8 || opcode < 2 : false;
+      for (unsigned modrm = 0; modrm < 256; modrm += whole || modrm >= 0xf8 ? 1 : 8)
+        if (whole || modrm < 0x40 || modrm >= 0xc0)
+          one(joined(begin, {static_cast<uint8_t>(opcode), static_cast<uint8_t>(modrm)}));
+    }
+  }
+  void one(std::vector<uint8_t> bytes) {
+    bytes.resize(15);
+    Lifted l;
+    x86_64::lift(bytes.data(), bytes.size(), kAt, l, level_);
+    if (l.fault != Fault::Unimplemented) return;
+    ZydisDecodedInstruction in;
+    ASSERT_TRUE(ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d_, nullptr, bytes.data(), bytes.size(), &in)));
+    names.insert(ZydisMnemonicGetString(in.mnemonic));
+  }
+
+  Level level_;
+  ZydisDecoder d_;
+};
+
+TEST(X86Lift, WhatIsNotImplementedIsListed) {
+  for (const Level level : {Level::v1, Level::v2, Level::v3}) {
+    Sweep sweep(level);
+    sweep.all();
+    EXPECT_EQ(sweep.names, kNotImplemented) << "level " << static_cast<int>(level) + 1;
   }
 }
 

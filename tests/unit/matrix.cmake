@@ -45,5 +45,6 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(matrix_v3.report PROPERTIES FIXTURES_REQUIRED matrix_v3)
   add_test(NAME levels COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/levels.py --program $<TARGET_FILE:deferscope>
                                --guests ${guests_parent}/guests-level3)
-  set_tests_properties(levels PROPERTIES LABELS release TIMEOUT 600)
+  add_test(NAME undefined COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/undefined.py --program $<TARGET_FILE:deferscope>)
+  set_tests_properties(levels undefined PROPERTIES LABELS release TIMEOUT 600)
 endif()
