@@ -94,8 +94,9 @@ struct Evaluation {
   const CpuModel& model;
   uint64_t count;
   Outcome out{};
-  uint64_t next = 0;  // pc afterwards
-  uint32_t f = 0;     // flags, eager
+  uint64_t next = 0;    // pc afterwards
+  uint32_t f = 0;       // flags, eager
+  uint32_t raised = 0;  // by SSE, not yet in MXCSR
 
   uint64_t reg(Reg r) const { return r == kZero ? 0 : s.r[r]; }
   uint64_t rhs(const Uop& u) const { return u.b_imm ? static_cast<uint64_t>(u.imm) : reg(u.b); }
@@ -157,6 +158,9 @@ struct Evaluation {
   bool string_op(const Uop& u);
   bool system(const Uop& u);
   bool vector(const Uop& u);
+  bool quiet_vector(const Uop& u);
+  bool trapping_vector(const Uop& u);
+  bool raise();
   Outcome all();
 };
 
@@ -702,7 +706,35 @@ bool Evaluation::system(const Uop& u) {
   }
 }
 
+// Under a mask of exceptions that is not all ones what the ops raise is gathered beside MXCSR…
+bool Evaluation::trapping_vector(const Uop& u) {
+  constexpr uint32_t kFlags = 0x3f;
+  fp_fold(s, Isa::x86_64);
+  const uint32_t before = s.mxcsr;
+  s.mxcsr &= ~kFlags;
+  const bool done = quiet_vector(u);
+  fp_fold(s, Isa::x86_64);
+  raised |= s.mxcsr & kFlags;
+  s.mxcsr = before;
+  return done;
+}
+
+// … and looked at before memory is written and at the end: of operands' exceptions that are not masked, only those
+// show.
+bool Evaluation::raise() {
+  constexpr uint32_t kOfOperands = 7;
+  const uint32_t unmasked = raised & ~(s.mxcsr >> 7);
+  s.mxcsr |= unmasked & kOfOperands ? raised & kOfOperands : raised;
+  raised = 0;
+  return unmasked == 0 || fail(Fault::SimdException, s.pc, Access::Execute);
+}
+
 bool Evaluation::vector(const Uop& u) {
+  const bool computes = u.op == Op::VecFp || u.op == Op::FpCompare || u.op == Op::VecGet || u.op == Op::VecPut;
+  return computes && !masks_all(s) ? trapping_vector(u) : quiet_vector(u);
+}
+
+bool Evaluation::quiet_vector(const Uop& u) {
   const auto imm = static_cast<uint64_t>(u.imm);
   switch (u.op) {
     case Op::VecOp: u.helper->vec(s.v[u.dst], s.v[u.a], s.v[u.b], imm); return true;
@@ -792,8 +824,11 @@ Outcome Evaluation::all() {
   }
   next = s.pc + in.length;
   f = s.flags();
-  for (int i = 0; i < in.count; ++i)
+  for (int i = 0; i < in.count; ++i) {
+    if (raised && traits(in.uops[i].op).touch == Touch::Write && !raise()) return out;
     if (!run(in.uops[i])) return out;
+  }
+  if (raised && !raise()) return out;
   s.set_flags(f);
   s.pc = next;
   for (int t = 0; t < kTemps; ++t) s.r[kT0 + t] = 0;
@@ -804,7 +839,15 @@ Outcome Evaluation::all() {
 }  // namespace
 
 Outcome evaluate(const Lifted& in, CpuState& state, Bus& bus, const CpuModel& model, uint64_t count) {
-  return Evaluation{in, state, bus, model, count}.all();
+  if (masks_all(state)) return Evaluation{in, state, bus, model, count}.all();
+  // Of an instruction in several parts a later one may raise what is not masked.
+  const CpuState before = state;
+  const Outcome out = Evaluation{in, state, bus, model, count}.all();
+  if (out.kind == Outcome::Fault && out.fault == Fault::SimdException) {
+    const uint32_t mxcsr = state.mxcsr;
+    state = before, state.mxcsr = mxcsr;
+  }
+  return out;
 }
 
 Outcome evaluate_one(const Uop& u, CpuState& state, Bus& bus, const CpuModel& model, uint64_t count, uint64_t& next) {
@@ -813,7 +856,7 @@ Outcome evaluate_one(const Uop& u, CpuState& state, Bus& bus, const CpuModel& mo
   e.next = next;
   e.f = state.flags();
   const uint32_t before = e.f;
-  if (!e.run(u)) return e.out;
+  if (!e.run(u) || (e.raised && !e.raise())) return e.out;
   next = e.next;
   if (e.f != before) state.set_flags(e.f);
   return e.out;

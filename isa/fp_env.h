@@ -11,6 +11,8 @@ void fp_enter(const CpuState& s, Isa isa);
 // After running it, and before MXCSR/FPSR are read or written: OR what the host collected into the guest's sticky bits,
 // clear the host's.
 void fp_fold(CpuState& s, Isa isa);
+// No exception of SSE becomes a signal: the state of nearly all programs.
+inline bool masks_all(const CpuState& s) { return (s.mxcsr & 0x1f80) == 0x1f80; }
 // Back to the host's rounding mode. Its sticky flags are left as they are: fp_enter clears them.
 void fp_leave();
 

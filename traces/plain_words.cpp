@@ -74,6 +74,8 @@ std::string say_flow(const Prediction& e, const Namer& names) {
     case isa::Fault::NonCanonical:
       return fmt::format("cannot be done: {:#x} is no address: a signal follows", e.outcome.address);
     case isa::Fault::Divide: return "division by zero or overflow: a signal follows";
+    case isa::Fault::SimdException: return "a floating-point exception that MXCSR does not mask: a signal follows";
+    case isa::Fault::X87Exception: return "the x87 has an exception that is not masked: a signal follows";
     case isa::Fault::Alignment: return fmt::format("misaligned address {:#x}: a signal follows", e.outcome.address);
     case isa::Fault::Breakpoint: return "a breakpoint trap: a signal follows";
     case isa::Fault::Unimplemented: return "an instruction that deferscope does not know";

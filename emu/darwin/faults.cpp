@@ -30,6 +30,8 @@ const FaultRow kFaultRows[] = {
     {X, Fault::Alignment,    false, sig::SEGV, 0,                kZero,   13, false},  // #GP
     {X, Fault::Privileged,   false, sig::SEGV, 0,                kZero,   13, false},  // #GP
     {X, Fault::Divide,       false, sig::FPE,  sig::kFpeIntdiv,  kPc,     0,  false},  // EXC_I386_DIV
+    {X, Fault::SimdException, false, sig::FPE, 0,                kPc,     19, false},  // EXC_I386_SSEEXTERR; si_code: of_exceptions()
+    {X, Fault::X87Exception, false, sig::FPE,  0,                kPc,     16, false},  // EXC_I386_EXTERR
     {X, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopc,  kPc,     6,  false},  // EXC_I386_INVOP
     {X, Fault::Breakpoint,   false, sig::TRAP, sig::kTrapBrkpt,  kPc,     3,  true},   // INT3 in one byte or, Go's own abort, in two
     {A, Fault::Page,         false, sig::SEGV, sig::kSegvAccerr, kAccess, 0x24, false},
@@ -50,6 +52,21 @@ constexpr FaultRow kOverflowRows[] = {{X, Fault::Page, true, sig::SEGV, sig::kSe
 // MAXSSIZ (bsd/{i386,arm}/vmparam.h): exec sets so much aside for the first thread's stack and takes the permissions of
 // what its limit does not allow (create_unix_stack() of bsd/kern/kern_exec.c).
 constexpr uint64_t kMaxStack = 64 << 20;
+
+// si_code of SIGFPE: sendsig() takes the first of MXCSR's or the status word's flags in this order, masked or not.
+int of_exceptions(uint32_t flags) {
+  constexpr struct {
+    uint32_t bit;
+    int code;
+  } kCodes[] = {{0x04, sig::kFpeFltdiv},
+                {0x08, sig::kFpeFltovf},
+                {0x10, sig::kFpeFltund},
+                {0x20, sig::kFpeFltres},
+                {0x01, sig::kFpeFltinv}};
+  for (const auto& row : kCodes)
+    if (flags & row.bit) return row.code;
+  return 0;
+}
 
 bool in_first_stack(const State& s, uint64_t address) {
   const uint64_t top = layout_of(s).stack_top;
@@ -112,7 +129,10 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   note_fault(s.extras.at(m.thread().tid), *row, o, mapped, address);
   if (row->behind) cpu.pc += x86_lift_at(m, cpu.pc).length;
   if (row == &kOverflowRows[!s.amd64()]) want_other_stack(s.actions[sig::SEGV], s.threads.at(m.thread().tid));
-  force_signal(s, m, m.current, Signal{row->signal, row->code, {0, address}});
+  const int code = o.fault == Fault::SimdException  ? of_exceptions(cpu.mxcsr)
+                   : o.fault == Fault::X87Exception ? of_exceptions(cpu.x87.status)
+                                                    : row->code;
+  force_signal(s, m, m.current, Signal{row->signal, code, {0, address}});
 }
 
 }  // namespace deferscope::emu::darwin

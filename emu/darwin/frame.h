@@ -17,8 +17,9 @@ inline constexpr uint32_t kOnstack = 1, kRestart = 2, kResethand = 4, kNodefer =
 inline constexpr int kBlock = 1, kUnblock = 2, kSetmask = 3;                                             // SIG_…
 inline constexpr int32_t kSsOnstack = 1, kSsDisable = 4;                                                 // SS_…
 inline constexpr uint64_t kMinStack = 8192;  // OLDMINSIGSTKSZ of bsd/kern/kern_sig.c
-inline constexpr int kIllIllopc = 1, kIllIlltrp = 2, kTrapBrkpt = 1, kFpeIntdiv = 7, kBusAdraln = 1, kBusAdrerr = 2,
-                     kSegvMaperr = 1, kSegvAccerr = 2;
+inline constexpr int kIllIllopc = 1, kIllIlltrp = 2, kTrapBrkpt = 1, kFpeIntdiv = 7, kFpeFltdiv = 1, kFpeFltovf = 2,
+                     kFpeFltund = 3, kFpeFltres = 4, kFpeFltinv = 5, kBusAdraln = 1, kBusAdrerr = 2, kSegvMaperr = 1,
+                     kSegvAccerr = 2;
 }  // namespace sig
 
 // Offsets and sizes, which darwin_frame_test holds against Go's runtime/defs_darwin_*.go.

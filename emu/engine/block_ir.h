@@ -19,10 +19,10 @@ struct IrItem {
     Hook,           // the stop before the block's first instruction; always the first item
     Mark,           // tell of a mark (`value`: its tag)
     Observe,        // show `value` instructions, this one and those that certainly follow
-    ObserveAccess,  // show the access that `op` is about to make: `value` bytes
+    ObserveAccess,  // show the access that `op` is about to make: `value` bytes; 0: the state decides what it touches
     HostCall,       // the address is the system's own
     BadFetch,       // no instruction that could be executed stands here: `fault`, `value` bytes before the missing one
-    Fall,           // on to the block behind
+    Fall,           // on to the block behind; `value`: by way of the engine, which looks at MXCSR
   };
   // Items that are one thing to the machine: the first carries the pattern and how many there are. No item that is not
   // an Op stands between.

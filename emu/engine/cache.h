@@ -20,6 +20,7 @@ struct Engine::Cache {
   };
   Jump jump[kJumps];   // the last block found by address, for indirect jumps and returns
   unsigned limit;      // instructions a block
+  bool traps = false;  // what computes by SSE is left to an exact step
   isa::LazyFlags now;  // when a block becomes host code: the flags at its begin, this time
 
   // `bytes`: when it holds more, everything is dropped between two runs and begun anew. A run makes what its
@@ -101,6 +102,8 @@ struct Engine::Context {
     return memory->is_watched(first) || memory->is_watched(last) || memory->is_code(first) || memory->is_code(last);
   }
   bool careful_uop(const isa::Uop& u) const;
+  // To the observer: what `u` is about to read and write.
+  void tell_accesses(const isa::Uop& u) const;
   // The next block; hooks and host calls included. Never null.
   Block* look_up(uint64_t pc) { return engine->find(pc, *memory, *cache); }
   isa::Outcome bad_fetch(uint64_t pc, const Slot* s) const;

@@ -2,11 +2,13 @@
 #include "emu/engine/engine.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "emu/engine/cache.h"
 #include "emu/engine/host/host.h"
 #include "emu/engine/slots/maker.h"
 #include "emu/engine/translator.h"
+#include "isa/fp_env.h"
 #include "isa/op_traits.h"
 
 namespace deferscope::emu {
@@ -24,14 +26,16 @@ Engine::Engine(isa::Isa isa, const isa::CpuModel& model, unsigned max_block)
       max_block_(std::clamp(max_block, 1u, 64u)),
       blocks_(std::make_unique<Cache>(max_block_, kBlockBytes)),
       single_(std::make_unique<Cache>(1, kSingleBytes)),
+      trapping_(std::make_unique<Cache>(1, kSingleBytes)),
       translator_(std::make_unique<Translator>(isa, model.level)),
-      slots_(std::make_unique<SlotMaker>()) {}
+      slots_(std::make_unique<SlotMaker>()) {
+  trapping_->traps = true;
+}
 
 Engine::~Engine() = default;
 
 void Engine::drop_blocks() {
-  blocks_->clear();
-  single_->clear();
+  for (Cache* c : {blocks_.get(), single_.get(), trapping_.get()}) c->clear();
   if (host_) host_->clear();
 }
 
@@ -58,17 +62,14 @@ void Engine::make_host_code(Block& block, Memory& memory) {
 host::Exit Engine::run_host_code(Context& ctx, Block& block, int64_t budget) { return host_->run(ctx, block, budget); }
 
 void Engine::drop_at(uint64_t pc) {
-  blocks_->drop_at(pc);
-  single_->drop_at(pc);
+  for (Cache* c : {blocks_.get(), single_.get(), trapping_.get()}) c->drop_at(pc);
 }
 
 // Blocks of pages that were written, unmapped, mapped or re-protected.
 void Engine::drop_dirty(Memory& memory) {
   if (!memory.code_dirty()) return;
-  for (const uint64_t page : memory.take_dirty_code()) {
-    blocks_->drop_page(page);
-    single_->drop_page(page);
-  }
+  for (const uint64_t page : memory.take_dirty_code())
+    for (Cache* c : {blocks_.get(), single_.get(), trapping_.get()}) c->drop_page(page);
 }
 
 void Engine::set_hooks(std::unordered_set<uint64_t> hooks) {
@@ -143,6 +144,23 @@ bool Engine::Context::careful_uop(const isa::Uop& u) const {
   return careful(u.op == isa::Op::ZeroLine ? at & ~uint64_t{63} : at, bytes);
 }
 
+void Engine::Context::tell_accesses(const isa::Uop& u) const {
+  struct Teller final : isa::Bus {
+    const Context& c;
+    explicit Teller(const Context& context) : c(context) {}
+    bool read(uint64_t a, void* out, unsigned n) override {
+      c.observer->access(a, n, false);
+      std::memset(out, 0, n);
+      return true;
+    }
+    bool write(uint64_t a, const void*, unsigned n) override { return c.observer->access(a, n, true), true; }
+    bool check_write(uint64_t, unsigned) override { return true; }
+  } bus(*this);
+  isa::CpuState as_if = *cpu;
+  uint64_t next = 0;
+  isa::evaluate_one(u, as_if, bus, *model, count, next);
+}
+
 isa::Outcome Engine::Context::bad_fetch(uint64_t pc, const Slot* s) const {
   const auto fault = static_cast<isa::Fault>(s->fault);
   return {isa::Outcome::Fault, fault, isa::Access::Execute, pc + static_cast<uint64_t>(s->ahead), 0};
@@ -155,11 +173,12 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
   bool exact = budget == 1;  // the next instruction must be stepped alone
   while (done < budget) {
     drop_dirty(memory);
-    if (blocks_->full() || single_->full() || (host_ && host_->full())) {
+    if (blocks_->full() || single_->full() || trapping_->full() || (host_ && host_->full())) {
       drop_blocks();
       memory.forget_code();  // else pages that never had a frame would be remembered for ever
     }
-    Cache* cache = exact ? single_.get() : blocks_.get();
+    const bool traps = !isa::masks_all(cpu);  // until an instruction loads MXCSR, which ends this round
+    Cache* cache = traps ? trapping_.get() : exact ? single_.get() : blocks_.get();
     Block* block = find(cpu.pc, memory, *cache);
     if (!exact && block->count > budget - done) {
       exact = true;
@@ -178,7 +197,7 @@ RunExit Engine::run(isa::CpuState& cpu, Memory& memory, uint64_t budget, uint64_
     shown = exit.shown;
     done += exit.executed;
     pass_hook = exit.again;
-    if (exit.kind == RunExit::Watch && !exact && !memory.any_watched()) {
+    if (exit.kind == RunExit::Watch && !exact && !traps && !memory.any_watched()) {
       exact = true;
       pass_hook = true;  // it was passed already
       continue;

@@ -128,7 +128,8 @@ class Engine {
   isa::Isa isa_;
   const isa::CpuModel& model_;
   unsigned max_block_;
-  std::unique_ptr<Cache> blocks_, single_;  // normal; one instruction a block (exact steps)
+  // Normal; one instruction a block (exact steps); while MXCSR leaves an exception unmasked
+  std::unique_ptr<Cache> blocks_, single_, trapping_;
   std::unique_ptr<Translator> translator_;
   std::unique_ptr<SlotMaker> slots_;
   std::unique_ptr<host::Backend> host_;  // nullptr: interpreted only

@@ -80,6 +80,12 @@ void Translator::bad_fetch(isa::Fault fault, uint64_t ahead) {
   ir_.span = static_cast<uint32_t>(std::max<uint64_t>(ahead, 1) + (fault == isa::Fault::Page && ahead > 0));
 }
 
+// LDMXCSR, FXRSTOR, XRSTOR: which exceptions are signals may be another matter behind it.
+static bool loads_mxcsr(const isa::Lifted& in) {
+  return std::any_of(in.uops, in.uops + in.count,
+                     [](const Uop& u) { return u.op == Op::LoadMxcsr || u.op == Op::LoadArea; });
+}
+
 // Lifts up to `limit` instructions. False: there is none, and the block is a bad fetch.
 bool Translator::gather(Memory& memory, unsigned limit, const Interests& interests) {
   uint64_t here = ir_.pc, marked = 1;
@@ -109,7 +115,7 @@ bool Translator::gather(Memory& memory, unsigned limit, const Interests& interes
     here += in_.length;
     ++ir_.count;
     ir_.bytes = ir_.span = static_cast<uint32_t>(here - ir_.pc);
-    if (in_.ends_block()) break;
+    if (in_.ends_block() || loads_mxcsr(in_)) break;
   }
   return true;
 }
@@ -137,7 +143,7 @@ BlockIr& Translator::run(uint64_t pc, Memory& memory, unsigned limit, const Inte
     const IrItem& last = ir_.items.back();
     if (!isa::traits(last.op.op).ends()) {
       IrItem fall = last;
-      fall.kind = IrItem::Fall, fall.first = false;
+      fall.kind = IrItem::Fall, fall.first = false, fall.value = loads_mxcsr(in_);
       ir_.items.push_back(fall);
     }
   }
@@ -219,6 +225,9 @@ void Translator::observe_access(const IrItem& it) {
     a.mem = {};
     a.mem.base = isa::kRdi;
     if (u.op != Op::Lods) show(a, u.width, u.op == Op::Movs || u.op == Op::Stos);
+  } else if (t.group == isa::OpGroup::Masked || u.op == Op::ZeroLine || u.op == Op::StoreEx ||
+             u.op == Op::StoreExPair) {
+    show(u, 0, t.touch == isa::Touch::Write);
   } else if (t.touch == isa::Touch::Read || t.touch == isa::Touch::Write) {
     show(u, t.bytes(u), t.touch == isa::Touch::Write);
   }

@@ -33,8 +33,9 @@ inline constexpr uint64_t kSaSiginfo = 4, kSaRestorer = 0x04000000, kSaOnstack =
 inline constexpr uint32_t kSsOnstack = 1, kSsDisable = 2, kSsAutodisarm = 1u << 31;
 // si_code
 inline constexpr int kSiUser = 0, kSiKernel = 0x80, kSiQueue = -1, kSiTimer = -2, kSiTkill = -6;
-inline constexpr int kSegvMaperr = 1, kSegvAccerr = 2, kIllIllopc = 1, kIllIllopn = 2, kFpeIntdiv = 1, kTrapBrkpt = 1,
-                     kBusAdraln = 1, kBusAdrerr = 2;
+inline constexpr int kSegvMaperr = 1, kSegvAccerr = 2, kIllIllopc = 1, kIllIllopn = 2, kFpeIntdiv = 1, kFpeFltdiv = 3,
+                     kFpeFltovf = 4, kFpeFltund = 5, kFpeFltres = 6, kFpeFltinv = 7, kTrapBrkpt = 1, kBusAdraln = 1,
+                     kBusAdrerr = 2;
 inline constexpr uint64_t bit(int s) { return uint64_t{1} << (s - 1); }
 }  // namespace sig
 

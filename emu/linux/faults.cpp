@@ -25,6 +25,8 @@ const FaultRow kFaultRows[] = {
     {X, Fault::Alignment,    false, sig::SEGV, sig::kSiKernel,   kZero,   13, false},  // #GP
     {X, Fault::Privileged,   false, sig::SEGV, sig::kSiKernel,   kZero,   13, false},  // #GP
     {X, Fault::Divide,       false, sig::FPE,  sig::kFpeIntdiv,  kPc,     0,  false},
+    {X, Fault::SimdException, false, sig::FPE, 0,                kPc,     19, false},  // #XM; si_code: of_exceptions()
+    {X, Fault::X87Exception, false, sig::FPE,  0,                kPc,     16, false},  // #MF
     {X, Fault::Undefined,    false, sig::ILL,  sig::kIllIllopn,  kPc,     6,  false},
     {X, Fault::Breakpoint,   false, sig::TRAP, sig::kSiKernel,   kZero,   3,  true},  // INT3 in one byte or, Go's own abort, in two
     {A, Fault::Page,         false, sig::SEGV, sig::kSegvMaperr, kAccess, 0,  false},
@@ -41,6 +43,22 @@ constexpr FaultRow kStackRow = {X, Fault::NonCanonical, false, sig::BUS, sig::kS
 constexpr FaultRow kBehindFileRows[] = {{X, Fault::Page, true, sig::BUS, sig::kBusAdrerr, kAccess, 14, false},
                                         {A, Fault::Page, true, sig::BUS, sig::kBusAdrerr, kAccess, 0,  false}};
 // clang-format on
+
+// si_code of SIGFPE, as fpu__exception_code() of arch/x86/kernel/fpu/core.c chooses among exceptions that are raised
+// and not masked.
+int of_exceptions(uint32_t exceptions) {
+  constexpr struct {
+    uint32_t bits;
+    int code;
+  } kCodes[] = {{0x01, sig::kFpeFltinv},
+                {0x04, sig::kFpeFltdiv},
+                {0x08, sig::kFpeFltovf},
+                {0x12, sig::kFpeFltund},
+                {0x20, sig::kFpeFltres}};
+  for (const auto& row : kCodes)
+    if (exceptions & row.bits) return row.code;
+  return 0;
+}
 
 // x86-64's page fault error code: present, write, user, fetch.
 uint64_t error_code(const MachineState& m, const isa::Outcome& o) {
@@ -93,7 +111,10 @@ void raise_fault(State& s, MachineState& m, const isa::Outcome& outcome) {
   note_fault(s.extras.at(m.thread().tid), m, *row, o);
   const uint64_t address = signal_address(*row, o, cpu.pc);
   if (row->behind) cpu.pc += x86_lift_at(m, cpu.pc).length;
-  force_signal(s, m, m.current, Signal{row->signal, row->code, {address, 0}});
+  const int code = o.fault == Fault::SimdException  ? of_exceptions(cpu.mxcsr & ~(cpu.mxcsr >> 7))
+                   : o.fault == Fault::X87Exception ? of_exceptions(cpu.x87.status & ~uint32_t{cpu.x87.control})
+                                                    : row->code;
+  force_signal(s, m, m.current, Signal{row->signal, code, {address, 0}});
 }
 
 }  // namespace deferscope::emu::linux_

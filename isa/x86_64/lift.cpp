@@ -118,6 +118,17 @@ bool touches_mmx(const ZydisDecodedInstruction& in, const ZydisDecodedOperand* o
   return false;
 }
 
+// All of the x87 but what its name says no of; EMMS
+bool waits(const ZydisDecodedInstruction& in) {
+  constexpr ZydisMnemonic kDoNot[] = {
+      ZYDIS_MNEMONIC_FNINIT,       ZYDIS_MNEMONIC_FNCLEX,        ZYDIS_MNEMONIC_FNSTCW,
+      ZYDIS_MNEMONIC_FNSTSW,       ZYDIS_MNEMONIC_FNSTENV,       ZYDIS_MNEMONIC_FNSAVE,
+      ZYDIS_MNEMONIC_FENI8087_NOP, ZYDIS_MNEMONIC_FDISI8087_NOP, ZYDIS_MNEMONIC_FSETPM287_NOP};
+  if (in.mnemonic == ZYDIS_MNEMONIC_EMMS) return true;
+  return in.meta.isa_ext == ZYDIS_ISA_EXT_X87 &&
+         std::find(std::begin(kDoNot), std::end(kDoNot), in.mnemonic) == std::end(kDoNot);
+}
+
 Fault decoding_fault(ZyanStatus status) {
   if (status == ZYDIS_STATUS_NO_MORE_DATA) return Fault::Page;
   if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return Fault::Privileged;  // #GP
@@ -152,11 +163,13 @@ void lift(const uint8_t* bytes, size_t n, uint64_t pc, Lifted& out, Level level)
   } else if (in.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && touches_mmx(in, ops)) {
     static const Row none{};
     Builder b(in, ops, row ? *row : none, nullptr, pc + in.length, out);
+    lift_wait(b);
     lift_mmx(b);
   } else if (row == nullptr) {
     out.fault = Fault::Unimplemented;
   } else {
     Builder b(in, ops, *row, helper, pc + in.length, out);
+    if (waits(in)) lift_wait(b);
     row->lift(b);
   }
   if (out.fault != Fault::None) out.count = 0;

@@ -53,6 +53,8 @@ std::span<const Helper> move_helpers();
 std::span<const Helper> convert_helpers();
 std::span<const Helper> shift_helpers();
 
+// What an instruction of the x87 that waits does first: an exception that is pending and not masked is raised (#MF).
+void lift_wait(Builder& b);
 // An instruction with an MMX register; its row, if it has one, is SSE's.
 void lift_mmx(Builder& b);
 

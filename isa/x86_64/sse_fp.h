@@ -1,8 +1,9 @@
 // What SSE's floating point does beyond the host's arithmetic: the NaN rule, DAZ and FTZ, rounding to integers. The
 // host's rounding mode is the guest's and its sticky flags collect the guest's (isa/fp_env.h).
 //
-// Not modelled: the sticky DE bit, and unmasked exceptions (a guest that unmasks one gets no SIGFPE). UE under FTZ for
-// results that round up to the smallest normal number is not set.
+// Exceptions that MXCSR does not mask are found by the evaluator (isa/evaluate.cpp). Not modelled: the sticky DE bit,
+// and an underflow that is not masked and exact. UE under FTZ for results that round up to the smallest normal number
+// is not set.
 #pragma once
 #include <bit>
 #include <cmath>

@@ -1,6 +1,7 @@
 // The x87's instructions. A helper does all of one but for its memory: an operand there is loaded before it, and a
-// result for memory is stored behind it, checked first. All exceptions are taken as masked: one that is not sets the
-// status word's summary bit, but no signal comes.
+// result for memory is stored behind it, checked first. An exception that is not masked sets the
+// status word's summary bit, and the next instruction that waits raises it (lift_wait); what it leaves undone is
+// done()'s and pack()'s matter. Stores to memory are made all the same.
 #include "isa/x86_64/fpu_area.h"
 #include "isa/x86_64/rows.h"
 #include "isa/x86_64/x87_float.h"
@@ -25,7 +26,9 @@ struct Operands {
 // One instruction at work on the stack.
 class Unit {
  public:
-  Unit(CpuState& s, const Uop& u) : f_(s.x87), s_(s), u_(u), o_(Operands::of(u)) { c_.control = f_.control; }
+  Unit(CpuState& s, const Uop& u) : f_(s.x87), before_(s.x87), s_(s), u_(u), o_(Operands::of(u)) {
+    c_.control = f_.control;
+  }
 
   const Operands& operands() const { return o_; }
   Context& context() { return c_; }
@@ -77,8 +80,21 @@ class Unit {
     s_.r[u_.dst] = x;
     if (u_.dst2 != kSink) s_.r[u_.dst2] = high;
   }
-  // What was raised goes to the status word, then the stack is popped.
+  // An exception of an operand is not masked.
+  bool stops() const { return c_.raised & ~f_.control & stopping_; }
+  void go_on_with_denormals() { stopping_ = kInvalid | kZeroDivide; }
+  // What was raised goes to the status word, then the stack is popped. Of operands' exceptions one that is not masked
+  // leaves everything but the codes as it was; it is a signal at the next instruction that waits.
   Fault done() {
+    if (stops()) {
+      constexpr uint16_t kCodes = kC0 | kC2 | kC3;
+      const auto codes = static_cast<uint16_t>((before_.status & ~kCodes) | (f_.status & kCodes));
+      f_ = before_;
+      f_.status = codes;
+      o_.pops = 0;
+      c_.raised &= kOfOperands | kStackFault;
+      c_.up = c_.up && c_.raised & kStackFault;
+    }
     const unsigned status = (f_.status & ~kC1) | c_.raised | (c_.up ? kC1 : 0u);
     f_.status = x87_status(static_cast<uint16_t>(status), f_.control);
     for (unsigned i = 0; i < o_.pops; ++i) pop();
@@ -86,7 +102,10 @@ class Unit {
   }
 
  private:
+  static constexpr uint16_t kOfOperands = kInvalid | kDenormal | kZeroDivide;
+  uint16_t stopping_ = kOfOperands;
   X87& f_;
+  const X87 before_;
   CpuState& s_;
   const Uop& u_;
   Operands o_;
@@ -145,7 +164,8 @@ Fault partial_remainder(CpuState& s, const Uop& u) {
   Remainder r{kDefaultNan};
   if (!x.underflow(x.empty(0) || x.empty(1))) r = remainder(x.context(), x.get(0), x.get(1), nearest);
   x.set(0, r.rest);
-  if (class_of(r.rest) == Class::Nan) return x.codes(s.x87.status & (kC0 | kC3)), x.done();  // they say nothing
+  if (class_of(r.rest) == Class::Nan || x.stops())
+    return x.codes(s.x87.status & (kC0 | kC3)), x.done();  // they say nothing
   x.codes(static_cast<uint16_t>((r.quotient & 4 ? kC0 : 0) | (r.quotient & 2 ? kC3 : 0) | (r.partial ? kC2 : 0)));
   x.context().up = r.quotient & 1;
   return x.done();
@@ -228,6 +248,7 @@ Fault load(CpuState& s, const Uop& u) {
   F80 value = x.operand(x.context());
   const From from = x.operands().from;
   if (from == From::Float || from == From::Double) value = quieted(x.context(), value);
+  x.go_on_with_denormals();
   x.push(value);
   return x.done();
 }
@@ -488,6 +509,9 @@ Fault fcmov(CpuState& s, const Uop& u) {
 
 void lift_nothing(Builder&) {}
 
+Fault wait(CpuState& s, const Uop&) { return s.x87.status & 0x80 ? Fault::X87Exception : Fault::None; }
+constexpr Helper kWait = {.name = "x87.wait", .any = wait};
+
 constexpr Row row(ZydisMnemonic m, void (*lift)(Builder&), const char* name, Fault (*any)(CpuState&, const Uop&),
                   int64_t param = 0, Cond cond = Cond::Always) {
   return Row{m, lift, Op::Helper, FlagRule::None, param, cond, {.name = name, .any = any}};
@@ -546,5 +570,7 @@ const Row kX87Rows[] = {
 }  // namespace
 
 std::span<const Row> x87_rows() { return kX87Rows; }
+
+void lift_wait(Builder& b) { b.emit(Op::Helper, 8).helper = &kWait; }
 
 }  // namespace deferscope::isa::x86_64

@@ -96,7 +96,30 @@ Rounded round(Context& c, const Real& r, const Format& f) {
 
 }  // namespace
 
-F80 pack(Context& c, const Real& r, const Format& f) {
+// An overflow or underflow that is not masked gives the number with another exponent (SDM vol. 1, 8.5.4 and 8.5.5).
+// True: even that one is out of range, and `out` is the result.
+static bool moved_into_range(Context& c, Real& r, const Format& f, F80& out) {
+  constexpr int kMoved = 24576;
+  const bool carries = cut(r.significand, f.bits, mode_of(c), r.negative).carried;
+  const int exponent = r.exponent + (carries ? 1 : 0);
+  if (exponent > f.largest && !(c.control & kOverflow)) {
+    r.exponent -= kMoved, c.raised |= kOverflow;
+    if (exponent - kMoved <= f.largest) return false;
+    return c.raised |= kPrecision, c.up = true, out = with_sign(r.negative, kInfinity), true;
+  }
+  if (exponent < f.smallest && !(c.control & kUnderflow)) {
+    r.exponent += kMoved, c.raised |= kUnderflow;
+    if (exponent + kMoved >= f.smallest) return false;
+    return c.raised |= kPrecision, c.up = false, out = with_sign(r.negative, kPositiveZero), true;
+  }
+  return false;
+}
+
+F80 pack(Context& c, const Real& exact, const Format& f) {
+  Real r = exact;
+  F80 out;
+  const bool masked = (c.control & (kOverflow | kUnderflow)) == (kOverflow | kUnderflow);
+  if (!masked && moved_into_range(c, r, f, out)) return out;
   const Rounded x = round(c, r, f);
   if (x.kind == Rounded::Infinite) return with_sign(r.negative, kInfinity);
   return with_sign(r.negative, {x.significand, static_cast<uint16_t>(x.exponent + kBias)});

@@ -1,5 +1,6 @@
-// The arithmetic of the x87: 80-bit numbers, in integers, so that it is the same on every host. All exceptions are
-// taken as masked: an operation gives the masked result and says in the context what it raised.
+// The arithmetic of the x87: 80-bit numbers, in integers, so that it is the same on every host. An operation gives the
+// masked result and says in the context what it raised; but for numbers of 80 bits whose overflow or underflow is not
+// masked.
 #pragma once
 #include <cstdint>
 

@@ -93,13 +93,13 @@ std::vector<uint8_t> x86_instruction(Random& r, isa::Level level) {
   }
 }
 
-std::vector<uint8_t> arm64_instruction(Random& r) {
+std::vector<uint8_t> arm64_instruction(Random& r, isa::Level level) {
   const auto rows = isa::arm64::rows();
   for (;;) {
     const isa::arm64::Row& row = rows[r.below(static_cast<unsigned>(rows.size()))];
     const uint32_t word = (static_cast<uint32_t>(r.next()) & ~row.mask) | row.value;
     isa::Lifted l;
-    isa::arm64::lift(word, kCode, l);
+    isa::arm64::lift(word, kCode, l, level);
     if (l.fault != isa::Fault::None) continue;
     const isa::Op last = l.count ? l.uops[l.count - 1].op : isa::Op::Nop;
     if (last == isa::Op::Syscall || last == isa::Op::Trap) continue;
@@ -114,7 +114,7 @@ std::vector<uint8_t> program(Random& r, const isa::CpuModel& model) {
   const bool x86 = model.isa == isa::Isa::x86_64;
   std::vector<uint8_t> code;
   for (unsigned n = 2 + r.below(7); n > 0; --n) {
-    const std::vector<uint8_t> one = x86 ? x86_instruction(r, model.level) : arm64_instruction(r);
+    const std::vector<uint8_t> one = x86 ? x86_instruction(r, model.level) : arm64_instruction(r, model.level);
     code.insert(code.end(), one.begin(), one.end());
   }
   const auto size = static_cast<int32_t>(code.size());
@@ -152,6 +152,7 @@ void randomise(Random& r, isa::Isa isa, isa::CpuState& s) {
     s.x87.exponent[i] = static_cast<uint16_t>(0x3fff - 30 + r.below(60));
   }
   s.x87.full = static_cast<uint8_t>(r.one_in(2) ? 0xff : r.next()), s.x87.set_top(r.below(8));
+  if (r.one_in(16)) s.x87.control &= static_cast<uint16_t>(~(r.next() & 0x3f));
   s.set_flags(static_cast<uint32_t>(r.next()));
   if (isa == isa::Isa::x86_64) s.df = r.one_in(4);
   if (r.one_in(3)) s.mxcsr = 0x1f80 | (r.next() & 0xe040);  // rounding, flush to zero, denormals are zeros

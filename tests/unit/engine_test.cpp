@@ -118,8 +118,8 @@ struct Bed {
   isa::CpuState cpu;
   emu::Engine engine;
 
-  Bed(const Program& p, unsigned block, std::string_view which = "interp")
-      : engine(p.isa, isa::default_cpu_model(p.isa), block) {
+  Bed(const Program& p, unsigned block, std::string_view which = "interp", const isa::CpuModel* model = nullptr)
+      : engine(p.isa, model ? *model : isa::default_cpu_model(p.isa), block) {
     engine.use_host_code(which);
     memory.map(kCode, 4096, kRead | kWrite | kExec);
     // Behind the program: jumps to the next instruction, so that its block ends there and fits small budgets.
@@ -268,6 +268,61 @@ TEST(Engine, AStoreIntoCodeIsShownOnce) {
     EXPECT_EQ(log.text, fmt::format(" 0 1 w{:x}/8 8 9 r{:x}/8 w{:x}/8 11 r{:x}/8 w{:x}/8 13", kCode + 0x88, kData,
                                     kStack + 56, kStack + 56, kData))
         << block;
+  }
+}
+
+// What the state decides: lanes, whether the monitor holds, a line around an address; and more bytes than fit a slot's
+// width.
+TEST(Engine, AccessesThatTheStateDecidesAreShownAsTheyAre) {
+  // vmaskmovps [rsi], xmm2, xmm0; vpgatherdd xmm0, [rsi + xmm1*4], xmm2; fxsave [rsi]
+  const Program lanes{"lanes",
+                      isa::Isa::x86_64,
+                      {0xc4, 0xe2, 0x69, 0x2e, 0x06, 0xc4, 0xe2, 0x69, 0x90, 0x04, 0x8e, 0x0f, 0xae, 0x06, 0x90, 0x90}};
+  // stxr w5, x4, [x1]; ldxr x4, [x1]; stxr w5, x4, [x1]; add x3, x1, #20; dc zva, x3
+  const Program monitor{"monitor", isa::Isa::arm64,
+                        words({0xc8057c24, 0xc85f7c24, 0xc8057c24, 0x91005023, 0xd50b7423})};
+  for (const auto& [block, which] : {std::pair{1u, "interp"}, {64u, "interp"}, {64u, "jit"}}) {
+    Bed x(lanes, block, which, isa::find_cpu_model(isa::Isa::x86_64, "v3"));
+    x.cpu.v[1] = {uint64_t{5} << 32 | 2, uint64_t{1} << 32 | 7};
+    x.cpu.v[2] = {0x7fffffff80000000, 0x80000000};
+    Log log;
+    x.engine.set_observer(&log, true);
+    x.engine.run(x.cpu, x.memory, 4, 0);
+    EXPECT_EQ(log.text, fmt::format(" 0 w{:x}/4 w{:x}/4 5 r{:x}/4 r{:x}/4 11 w{:x}/512 14", kData, kData + 8, kData + 8,
+                                    kData + 28, kData))
+        << block << which;
+    Bed a(monitor, block, which);
+    Log arm;
+    a.engine.set_observer(&arm, true);
+    a.engine.run(a.cpu, a.memory, 5, 0);
+    EXPECT_EQ(arm.text, fmt::format(" 0 4 r{:x}/8 8 w{:x}/8 12 16 w{:x}/64", kData, kData, kData)) << block << which;
+  }
+}
+
+// From an LDMXCSR on that leaves exceptions unmasked, what computes by SSE is left to an exact step, all else runs on;
+// hooks and observers work, and a mask of all ends it.
+TEST(Engine, WhatMayTrapIsLeftToAStep) {
+  // ldmxcsr [rsi]; addsd xmm0, xmm1; mov rax, rbx; ldmxcsr [rsi+8]; mov rcx, rax; addsd xmm0, xmm1; nop; nop
+  const Program p{"traps", isa::Isa::x86_64, {0x0f, 0xae, 0x16, 0xf2, 0x0f, 0x58, 0xc1, 0x48, 0x89, 0xd8, 0x0f, 0xae,
+                                              0x56, 0x08, 0x48, 0x89, 0xc1, 0xf2, 0x0f, 0x58, 0xc1, 0x90, 0x90}};
+  for (const auto& [block, which] : {std::pair{1u, "interp"}, {64u, "interp"}, {64u, "jit"}}) {
+    Bed b(p, block, which);
+    b.memory.write_value(kData, uint64_t{0x1d80}), b.memory.write_value(kData + 8, uint64_t{0x1f80});
+    Log log;
+    b.engine.set_observer(&log, true);
+    b.engine.set_hooks({kCode + 7});
+    const emu::RunExit trap = b.engine.run(b.cpu, b.memory, 8, 0);
+    EXPECT_EQ(trap.kind, emu::RunExit::Watch) << block << which;
+    EXPECT_EQ(trap.executed, 1u);
+    EXPECT_EQ(b.cpu.pc, kCode + 3);
+    b.cpu.pc = kCode + 7;  // as if stepped
+    EXPECT_EQ(b.engine.run(b.cpu, b.memory, 6, 0).kind, emu::RunExit::Hook);
+    const emu::RunExit rest = b.engine.run(b.cpu, b.memory, 5, 0, true);
+    EXPECT_EQ(rest.kind, emu::RunExit::Budget);
+    EXPECT_EQ(rest.executed, 5u);
+    EXPECT_EQ(b.cpu.pc, kCode + 22);
+    EXPECT_EQ(b.cpu.v[0].lane<double>(0), 1.4);
+    EXPECT_EQ(log.text, fmt::format(" 0 r{:x}/4 3 7 10 r{:x}/4 14 17 21", kData, kData + 8)) << block << which;
   }
 }
 

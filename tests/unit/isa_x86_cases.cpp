@@ -379,6 +379,8 @@ void Generator::adjust() {
     if (r_.one_in(2)) poke(s.r[kRsi], &same, 16), poke(s.r[kRdi], &same, 16);
     if (r_.one_in(2)) s.r[kRax] = same.lo;
   }
+  if (needs("traps")) s.mxcsr &= ~(static_cast<uint32_t>(r_.next()) & 0x1680u);  // not of denormals and underflow
+  if (needs("traps") && needs("daz")) s.mxcsr &= ~0x40u;
   if (needs("rbx")) s.r[kRbx] = random_address(r_);
   if (needs("rdi")) s.r[kRdi] = random_address(r_);
   if (needs("div") && r_.one_in(2)) s.r[kRdx] = r_.one_in(2) ? 0 : r_.below(100);
@@ -408,6 +410,11 @@ Case Generator::make() {
   }
   if (p_.vex.used || needs("v3")) c_.level = Level::v3;
   if (needs("x87")) randomize_x87();
+  if (needs("unmasked")) {
+    c_.state.x87.control &= static_cast<uint16_t>(~(r_.next() & 0x3f));
+    if (!r_.one_in(8)) c_.state.x87.status &= static_cast<uint16_t>(c_.state.x87.control | ~0x3f);  // none is pending
+    if (c_.state.x87.status & ~c_.state.x87.control & 0x3f) c_.state.x87.status |= 0x8080;
+  }
   adjust();
   std::vector<uint8_t> head;
   if (p_.lock) head.push_back(0xf0);

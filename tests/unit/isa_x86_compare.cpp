@@ -178,6 +178,8 @@ Result emulated_result(const Case& c, ScratchBus& bus, Lifted& lifted) {
     case Fault::NonCanonical:
     case Fault::Privileged:
     case Fault::Alignment: r.kind = Result::Protection; break;
+    case Fault::X87Exception:
+    case Fault::SimdException:
     case Fault::Divide: r.kind = Result::Divide; break;
     case Fault::Undefined: r.kind = Result::Undefined; break;
     default: r.kind = Result::Other; break;

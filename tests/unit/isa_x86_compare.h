@@ -9,7 +9,7 @@ namespace deferscope::isa::test {
 
 struct Result {
   CpuState state;
-  enum Kind { Next, PageFault, Protection, Undefined, Divide, Other } kind = Next;
+  enum Kind { Next, PageFault, Protection, Undefined, Divide /* or another SIGFPE */, Other } kind = Next;
   uint64_t page = 0;  // of PageFault
 };
 Result native_result(const Case& c);

@@ -20,6 +20,7 @@
 //   two    VEX without the second source              vsib qidx  the operand is indexed by a vector, of quadwords
 //   ulp    registers of the x87 may differ by one in the last place, and C1; bcd  memory holds decimal digits
 //   ext    memory holds an 80-bit number             keepsc1  AMD's processors keep C1, Intel's clear it
+//   traps  MXCSR leaves exceptions unmasked           unmasked  the x87's control word does
 //   area   memory gets an image of FXSAVE, of which AMD's processors have one bit more
 //   env env16 image  memory holds an environment of the x87, an image of FXSAVE or XSAVE    parts  EAX chooses parts
 //   v3     is another instruction on older processors x87  the x87 has something in it

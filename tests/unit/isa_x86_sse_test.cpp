@@ -272,6 +272,39 @@ constexpr Form kSseFloats[] = {
     {"cvttpd2dq", "66 0f e6 /r"},
 };
 
+// Exceptions that are not masked: #XM, and nothing is written but MXCSR's flags.
+constexpr Form kTrapping[] = {
+    {"addss", "f3 0f 58 /r traps"},
+    {"subpd", "66 0f 5c /r traps"},
+    {"mulps", "0f 59 /r traps"},
+    {"divsd", "f2 0f 5e /r traps"},
+    {"divps", "0f 5e /r traps"},
+    {"sqrtpd", "66 0f 51 /r traps"},
+    {"maxps", "0f 5f /r traps"},
+    {"minsd", "f2 0f 5d /r traps"},
+    {"ucomisd", "66 0f 2e /r traps"},
+    {"comiss", "0f 2f /r traps"},
+    {"cmpps", "0f c2 /r ib traps"},
+    {"cvttsd2si", "f2 q 0f 2c /r traps daz"},
+    {"cvtss2si", "f3 q 0f 2d /r traps"},
+    {"cvtsi2ss", "f3 q 0f 2a /r traps"},
+    {"cvtpd2ps", "66 0f 5a /r traps"},
+    {"cvtss2sd", "f3 0f 5a /r traps"},
+    {"cvtps2dq", "66 0f 5b /r traps"},
+    {"cvttpd2dq", "66 0f e6 /r traps"},
+    {"roundps", "66 0f 3a 08 /r ib traps"},
+    {"addsubps", "f2 0f d0 /r traps"},
+    {"haddpd", "66 0f 7c /r traps"},
+    {"cvtps2pi", "0f 2d /r traps x87 enters"},
+};
+constexpr Form kTrappingV3[] = {
+    {"vaddps", "vex.any.np.0f.wany 58 /r traps"},        {"vdivpd", "vex.any.66.0f.wany 5e /r traps"},
+    {"vcmpps", "vex.any.np.0f.wany c2 /r ib traps"},     {"vfmadd231ps", "vex.any.66.0f38.w0 b8 /r traps"},
+    {"vcvtps2pd", "vex.any.np.0f.wany 5a /r traps two"}, {"vcvtps2ph", "vex.any.66.0f3a.w0 1d /r ib traps two"},
+};
+TEST(X86Traps, Sse) { check_against_host(kTrapping); }
+TEST(X86Traps, Avx) { check_against_host(kTrappingV3, Level::v3); }
+
 TEST(X86Host, RandomBytes) { check_random_bytes(); }
 TEST(X86Host, SseMoves) { check_against_host(kSseMoves); }
 TEST(X86Host, SseIntegers) { check_against_host(kSseIntegers); }

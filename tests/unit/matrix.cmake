@@ -45,6 +45,7 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(matrix_v3.report PROPERTIES FIXTURES_REQUIRED matrix_v3)
   add_test(NAME levels COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/levels.py --program $<TARGET_FILE:deferscope>
                                --guests ${guests_parent}/guests-level3)
+  add_test(NAME traps COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/traps.py --program $<TARGET_FILE:deferscope>)
   add_test(NAME undefined COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/undefined.py --program $<TARGET_FILE:deferscope>)
-  set_tests_properties(levels undefined PROPERTIES LABELS release TIMEOUT 600)
+  set_tests_properties(levels traps undefined PROPERTIES LABELS release TIMEOUT 600)
 endif()

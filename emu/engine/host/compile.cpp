@@ -21,6 +21,8 @@ bool compilable(const BlockIr& ir) {
   const IrItem* mark = nullptr;
   for (const IrItem& it : ir.items) {
     if (it.kind == IrItem::HostCall || it.kind == IrItem::BadFetch) return false;
+    if (it.kind == IrItem::ObserveAccess && it.value == 0) return false;
+    if (it.kind == IrItem::Fall && it.value != 0) return false;
     if (it.kind == IrItem::Mark) mark = &it;
     if (it.kind != IrItem::Op) continue;
     const isa::OpGroup g = isa::traits(it.op.op).group;

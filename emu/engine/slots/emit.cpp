@@ -1,5 +1,6 @@
 // A block's items → slots. One slot of one micro-op: which handler, and where its operands go; false: no handler does
 // it, the reference evaluator will.
+#include <algorithm>
 #include <memory>
 
 #include "emu/engine/slots/maker.h"
@@ -12,6 +13,12 @@ using isa::Op;
 using isa::Reg;
 using isa::Uop;
 
+// What may raise an exception of SSE.
+static bool computes_by_sse(const IrItem& it) {
+  const Op op = it.op.op;
+  return it.kind == IrItem::Op && (op == Op::VecFp || op == Op::FpCompare || op == Op::VecGet || op == Op::VecPut);
+}
+
 void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
   ir = &from, cache = &to, at = nullptr;
   items = from.items;
@@ -20,13 +27,17 @@ void SlotMaker::make(const BlockIr& from, Engine::Cache& to, Block& block) {
   size_t first = 0;
   if (block.hooked) beside(items[first++]);
   if (block.heat) emit(H::Warm);
+  const bool steps = to.traps && std::ranges::any_of(items, computes_by_sse);
   for (size_t i = first; i < items.size();) {
     at = &items[i];
-    if (at->kind == IrItem::Op)
+    if (steps && (at->kind == IrItem::Op || at->kind == IrItem::Fall))
+      ++i;
+    else if (at->kind == IrItem::Op)
       i = fuse(i);
     else
       beside(items[i++]);
   }
+  if (steps) emit(H::Step);
   block.slots = cache->room<Slot>(slots.size());
   std::uninitialized_copy(slots.begin(), slots.end(), block.slots);
 }
@@ -46,7 +57,12 @@ void SlotMaker::beside(const IrItem& it) {
     case IrItem::Op: break;
     case IrItem::Hook: emit(H::Hook); break;
     case IrItem::HostCall: emit(H::HostCall); break;
-    case IrItem::Fall: emit(H::Fall); break;
+    case IrItem::Fall:
+      if (it.value != 0)
+        emit(H::FallOut).length = it.length;
+      else
+        emit(H::Fall);
+      break;
     case IrItem::Mark: emit(H::Mark).imm = static_cast<int64_t>(it.value); break;
     case IrItem::Observe: emit(H::Observe).imm = static_cast<int64_t>(it.value); break;
     case IrItem::BadFetch: {
@@ -56,7 +72,7 @@ void SlotMaker::beside(const IrItem& it) {
     }
     case IrItem::ObserveAccess: {
       Slot& s = emit(H::ObserveAccess);
-      s.uop = stored(it.op), s.width = static_cast<uint8_t>(it.value), s.write = it.write;
+      s.uop = stored(it.op), s.imm = static_cast<int64_t>(it.value), s.write = it.write;
       break;
     }
   }

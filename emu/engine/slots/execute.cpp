@@ -236,6 +236,11 @@ L_RareEnd : {  // the last micro-op of a string instruction or a trap
   if (pc == here) goto leave_again;
   LEAVE_INDIRECT();
 }
+L_Step:
+  goto watch;
+L_FallOut:
+  cpu.pc = block->pc + s->offset + s->length;
+  goto finish;
 L_Syscall:
   cpu.pc = block->pc + s->offset + s->length;
   out.kind = RunExit::Syscall;
@@ -328,9 +333,13 @@ L_ObserveAccess : {
     NEXT();
   }
   const isa::Uop& u = *s->uop;
+  if (s->imm == 0) {
+    ctx->tell_accesses(u);
+    NEXT();
+  }
   const uint64_t at =
       R[u.mem.base] + (R[u.mem.index] << u.mem.shift) + static_cast<uint64_t>(u.mem.disp) + R[u.mem.seg];
-  ctx->observer->access(at, s->width, s->write);
+  ctx->observer->access(at, static_cast<unsigned>(s->imm), s->write);
   NEXT();
 }
 L_HostCall:

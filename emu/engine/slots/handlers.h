@@ -21,7 +21,7 @@
   X(op##_EQ) X(op##_NE) X(op##_ULT) X(op##_UGE) X(op##_ULE) X(op##_UGT) X(op##_SLT) X(op##_SGE) X(op##_SLE) X(op##_SGT) X(op##_NEG) X(op##_POS)
 
 #define DS_HANDLERS(X) \
-  X(Rare) X(RareEnd) X(Warm) X(Host) X(HostPastHook) X(Hook) X(Mark) X(Observe) X(ObserveAccess) X(Nop) X(HostCall) X(BadFetch) \
+  X(Rare) X(RareEnd) X(Warm) X(Host) X(HostPastHook) X(Hook) X(Mark) X(Observe) X(ObserveAccess) X(Nop) X(HostCall) X(BadFetch) X(Step) X(FallOut) \
   X(MovR8) X(MovR4) X(MovI) X(MovM1) X(MovM2) \
   DS_ALU_VARIANTS(X, Add) DS_ALU_VARIANTS(X, Sub) DS_ALU_VARIANTS(X, And) DS_ALU_VARIANTS(X, Or) DS_ALU_VARIANTS(X, Xor) \
   DS_ALU_VARIANTS(X, Bic) DS_ALU_VARIANTS(X, Orn) DS_ALU_VARIANTS(X, Eon) \
