@@ -198,14 +198,17 @@ void Machine::note_undefined() {
   MachineState& s = state_;
   uint8_t bytes[15];
   const unsigned n = s.memory.fetch(s.cpu().pc, bytes, isa::longest(s.isa));
+  const auto undefined = [&](isa::Level level) {
+    isa::Lifted in;
+    isa::lift(s.isa, {bytes, n}, s.cpu().pc, in, level);
+    return in.fault == isa::Fault::Undefined;
+  };
+  if (!undefined(s.level)) return;  // UD2
   for (const char* name : {"v2", "v3", "v8.1", "v8.2"}) {
     const isa::CpuModel* const model = isa::find_cpu_model(s.isa, name);
-    if (!model || model->level <= s.level) continue;
-    isa::Lifted in;
-    isa::lift(s.isa, {bytes, n}, s.cpu().pc, in, model->level);
-    if (in.fault == isa::Fault::Undefined || in.fault == isa::Fault::Page) continue;
-    beyond_cpu_ = fmt::format("the instruction at {} is not one of the processor {}: --cpu {} has it",
-                              place(s.cpu().pc), cpu_.name, name);
+    if (!model || model->level <= s.level || undefined(model->level)) continue;
+    beyond_cpu_ = fmt::format("the instruction at {} is not in the CPU model {}: --cpu {} has it", place(s.cpu().pc),
+                              cpu_.name, name);
     return;
   }
 }

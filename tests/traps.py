@@ -32,12 +32,13 @@ here:
   {instruction}
   ret
 tell:
-  mov eax, 1; mov edi, 1; lea rsi, told[rip]; mov edx, 64; syscall
+  mov eax, 1; mov edi, 1; lea rsi, told[rip]; mov edx, 80; syscall
   ret
 handler:
   mov eax, [rsi + 8]; mov told[rip], eax
   lea rcx, here[rip]; mov rax, [rsi + 16]; sub rax, rcx; mov told[rip + 8], rax
   mov rax, [rdx + 200]; mov told[rip + 16], rax
+  movups told[rip + 64], xmm1
   mov rcx, [rdx + 224]; mov eax, [rcx + 24]; mov told[rip + 24], eax
   movups xmm7, [rcx + 160]; movups told[rip + 32], xmm7; stmxcsr told[rip + 48]
   mov eax, [rcx]; mov told[rip + 56], eax
@@ -55,7 +56,7 @@ third: .float 3, 3, 3, 3
 nan: .long 0x7f800001, 0, 0, 0
 unmasked: .long {mxcsr}
 .balign 16
-told: .fill 64
+told: .fill 80
 """
 X87 = "fninit; push %d; fldcw [rsp]; pop rax; "  # control word
 # name, MXCSR, instruction, what comes before it

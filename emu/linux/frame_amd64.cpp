@@ -91,8 +91,9 @@ void enter_handler(isa::CpuState& cpu, const FrameContext& f, uint64_t frame) {
   cpu.pc = f.action.handler;
   cpu.df = false;
   cpu.monitor = {};
-  cpu.x87 = {};
-  std::fill_n(cpu.v.begin() + isa::kUpper, 16, isa::Vec{});
+  cpu.x87 = {};  // fpu__clear_user_states(): all as at reset
+  cpu.mxcsr = isa::CpuState{}.mxcsr;
+  std::fill_n(cpu.v.begin(), 2 * isa::kUpper, isa::Vec{});
 }
 
 }  // namespace
