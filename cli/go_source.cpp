@@ -20,7 +20,7 @@
 #include "cli/command_line.h"
 #include "emu/error.h"
 #include "loader/listing.h"
-#include "traces/sha256.h"
+#include "loader/sha256.h"
 
 namespace deferscope::cli {
 namespace {
@@ -265,7 +265,7 @@ class Build {
       if (const char* value = std::getenv(name)) all += fmt::format("{}={}\n", name, value);
     std::istringstream lines(end.out);
     for (std::string line; std::getline(lines, line);) add_package(all, line);
-    return traces::sha256_hex({reinterpret_cast<const uint8_t*>(all.data()), all.size()});
+    return loader::sha256_hex({reinterpret_cast<const uint8_t*>(all.data()), all.size()});
   }
 
   static void add_package(std::string& all, const std::string& line) {
@@ -273,7 +273,7 @@ class Build {
     size_t at = 0;
     for (int word = 0; at != line.npos; ++word) {
       const size_t end = line.find('\t', at);
-      if (word > 2) all += traces::sha256_of_file(line.substr(at, end - at)) + "\n";
+      if (word > 2) all += loader::sha256_of_file(line.substr(at, end - at)) + "\n";
       at = end == line.npos ? end : end + 1;
     }
   }

@@ -20,9 +20,9 @@
 #include "cli/insn_session.h"
 #include "emu/error.h"
 #include "loader/printable.h"
+#include "loader/sha256.h"
 #include "runtime_model/program.h"
 #include "traces/insn_text.h"
-#include "traces/sha256.h"
 
 namespace deferscope::cli {
 namespace {
@@ -38,7 +38,7 @@ std::unique_ptr<model::Program> program_of(const traces::InsnTrace& trace, const
   std::string why = "it is not there";
   try {
     if (std::filesystem::is_regular_file(path)) {
-      if (traces::sha256_of_file(path) == trace.header().sha256)
+      if (loader::sha256_of_file(path) == trace.header().sha256)
         return std::make_unique<model::Program>(loader::Image::load(path));
       why = "it is another file now";
     }

@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "cli/trace_file.h"
+#include "loader/printable.h"
 #include "runtime_model/calls.h"
 #include "runtime_model/tracker.h"
 #include "traces/event_queue.h"
@@ -37,10 +38,30 @@ void add_trace_flags(Verb& verb, TraceFlags& f) {
   verb.option("--scope", f.scope, "Whose defers the text shows; JSON always has all").one_of({"user", "std", "all"});
 }
 
+namespace {
+
+// Libraries with Go code of their own, which the model does not see: c-shared ones that the program starts with.
+std::vector<std::string> notes_on_libraries(const emu::Machine& m) {
+  std::vector<std::string> out;
+  for (const emu::Library& l : m.state().os->libraries())
+    if (l.image && l.image->go())
+      out.push_back(fmt::format("{} is built with {}: its Go code runs and is not told of", loader::printable(l.path),
+                                l.image->go()->version.text));
+  return out;
+}
+
+const loader::Image& told(const emu::Machine& m) {
+  const std::vector<std::string> notes = notes_on_libraries(m);
+  if (m.image().go() || notes.empty()) return m.image();
+  throw emu::Error(fmt::format("{}: {}; {}", m.image().path(), m.image().not_go(), notes[0]));
+}
+
+}  // namespace
+
 struct TraceSession::Body {
   Body(emu::Machine& m, const TraceFlags& f)
       : machine(m),
-        program(m.image()),
+        program(told(m)),
         writers(program.for_another_thread()),
         flags(f),
         filter(f.filter),
@@ -52,6 +73,7 @@ struct TraceSession::Body {
       id = traces::BinaryId::of(program);
     }
     for (const std::string& n : program.notes()) complain("note: " + n);
+    for (const std::string& n : notes_on_libraries(m)) complain("note: " + n);
     model::TrackerOptions options;
     options.positions = false;
     options.note = [](const std::string& n) { complain("note: " + n); };

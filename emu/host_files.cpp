@@ -114,6 +114,17 @@ bool wants_plain_lookup() {
   return value && *value;
 }
 
+// As much of it as there is; false: an error, before which `out` came.
+bool read_all(int fd, uint64_t offset, uint64_t n, std::vector<uint8_t>& out) {
+  out.resize(n);
+  uint64_t done = 0;
+  ssize_t k = 0;
+  while (done < n && (k = ::pread(fd, out.data() + done, n - done, static_cast<off_t>(offset + done))) > 0)
+    done += static_cast<uint64_t>(k);
+  out.resize(done);
+  return k >= 0;
+}
+
 bool ends_in_slash(const HostPath& path) { return path.text.size() > 1 && path.text.back() == '/'; }
 
 }  // namespace
@@ -197,8 +208,11 @@ void HostFiles::close(FileHandle handle) {
 }
 
 void HostFiles::forget(FileHandle first) {
-  held_.erase(held_.lower_bound(first), held_.end());
-  closed_.erase(closed_.lower_bound(first), closed_.end());
+  for (auto* files : {&held_, &closed_}) {
+    const auto begin = files->lower_bound(first);
+    for (auto it = begin; it != files->end(); ++it) kept_ -= it->second.kept ? it->second.kept->size() : 0;
+    files->erase(begin, files->end());
+  }
 }
 
 bool HostFiles::is_constant(FileHandle handle) const {
@@ -232,6 +246,7 @@ int64_t HostFiles::open_found(FileHandle handle, const Found& f, const Open& how
   Held h;
   h.path = f.path;
   h.writable = f.writable;
+  h.library = f.library;
   h.flags = how.look ? O_PATH : !writes ? O_RDONLY : how.read ? O_RDWR : O_WRONLY;
   struct stat st = f.st;
   if (f.above) {
@@ -345,17 +360,32 @@ int64_t HostFiles::list(FileHandle handle, std::vector<Entry>& out) {
 
 // --- bytes ---
 
+// Of a library in a recording: all of it, read when it is first asked for. nullptr: it is none, or they are too many.
+const std::vector<uint8_t>* HostFiles::kept_bytes(FileHandle handle) {
+  Held* h = nullptr;
+  for (auto* files : {&held_, &closed_})
+    if (const auto it = files->find(handle); it != files->end()) h = &it->second;
+  struct stat st {};
+  if (!h || !h->library || !remember_) return nullptr;
+  if (h->kept) return h->kept.get();
+  if (!h->fd || ::fstat(h->fd.get(), &st) != 0 || static_cast<uint64_t>(st.st_size) > kMostKept - kept_) return nullptr;
+  std::vector<uint8_t> bytes;
+  if (!read_all(h->fd.get(), 0, static_cast<uint64_t>(st.st_size), bytes)) return nullptr;
+  kept_ += bytes.size();
+  h->kept = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
+  return h->kept.get();
+}
+
 int64_t HostFiles::read(FileHandle handle, uint64_t offset, uint64_t n, std::vector<uint8_t>& out) {
+  if (const std::vector<uint8_t>* all = kept_bytes(handle)) {
+    const uint64_t begin = std::min<uint64_t>(offset, all->size()), end = begin + std::min(n, all->size() - begin);
+    out.assign(all->begin() + static_cast<ptrdiff_t>(begin), all->begin() + static_cast<ptrdiff_t>(end));
+    return static_cast<int64_t>(out.size());
+  }
   const Held* h = held(handle);
   if (!h) return -EIO;
-  out.resize(n);
-  uint64_t done = 0;
-  ssize_t k = 0;
-  while (done < n && (k = ::pread(h->fd.get(), out.data() + done, n - done, static_cast<off_t>(offset + done))) > 0)
-    done += static_cast<uint64_t>(k);
-  const int error = errno;
-  out.resize(done);
-  return k < 0 && done == 0 ? -error : static_cast<int64_t>(done);
+  const int error = read_all(h->fd.get(), offset, n, out) ? 0 : errno;
+  return error && out.empty() ? -error : static_cast<int64_t>(out.size());
 }
 
 int64_t HostFiles::write(FileHandle handle, uint64_t offset, bool append, const std::string& bytes, uint64_t& end) {

@@ -92,10 +92,14 @@ class HostFiles {
   void set_trouble(std::function<void(const std::string&)> told) { trouble_ = std::move(told); }
   // An open file, or one that was, that the guest cannot change.
   bool is_constant(FileHandle handle) const;
-  uint64_t bytes() const { return (held_.size() + closed_.size()) * 256; }  // of memory, about
+  uint64_t bytes() const { return (held_.size() + closed_.size()) * 256 + kept_; }  // of memory, about
   size_t open_handles() const { return held_.size(); }
 
  private:
+  // Libraries are read once: a recording that is gone through again finds them as they were, whatever has become of the
+  // folder since.
+  using Kept = std::shared_ptr<const std::vector<uint8_t>>;
+  static constexpr uint64_t kMostKept = 256 << 20;  // bytes, of all
   struct Held {
     HostFd fd;         // -1: a directory above a root
     std::string path;  // without links; where it is now, as far as the guest moved it
@@ -105,7 +109,10 @@ class HostFiles {
     int flags = 0;         // it was opened with
     dev_t device = 0;
     ino_t inode = 0;
+    bool library = false;  // beneath --sysroot
+    Kept kept;             // its bytes, once it was read in a recording
   };
+  const std::vector<uint8_t>* kept_bytes(FileHandle handle);
   Found find(const HostPath& path, bool follow);
   Held* held(FileHandle handle);
   Held* open_again(FileHandle handle);
@@ -116,6 +123,7 @@ class HostFiles {
 
   HostPaths paths_;
   std::map<FileHandle, Held> held_, closed_;
+  uint64_t kept_ = 0;  // bytes of libraries
   bool remember_ = false;
   std::function<void(const std::string&)> trouble_;
   HostFd stdin_;  // --stdin FILE; else descriptor 0

@@ -48,9 +48,10 @@ struct Found {
   bool held = false;  // its own entry is a root's or lies above one: it is neither removed, renamed nor replaced
   std::string path;   // without links
   bool writable = false;
-  int parent = -1;   // the directory that holds `name`; -1: a root, above one, the executable, `.` or `..`
-  std::string name;  // the entry
-  int node = -1;     // what is there; -1: nothing, or `above`
+  bool library = false;  // beneath --sysroot
+  int parent = -1;       // the directory that holds `name`; -1: a root, above one, the executable, `.` or `..`
+  std::string name;      // the entry
+  int node = -1;         // what is there; -1: nothing, or `above`
   struct stat st {};
   std::string target;  // of a link above a root
   HostFd parent_owner, node_owner;

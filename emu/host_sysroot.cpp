@@ -114,6 +114,7 @@ std::optional<Found> HostSysroot::find(const std::string& path, bool follow) con
     } else {
       if (!todo.empty() || slash || !f.is(S_IFREG) || !shows_file(next.path)) return std::nullopt;
       f.path = next.path;
+      f.library = true;
       f.name = name;
       f.node = next.fd.get();
       f.node_owner = std::move(next.fd);

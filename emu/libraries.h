@@ -21,6 +21,16 @@ struct Library {
   std::shared_ptr<const loader::Image> image;  // nullptr: see `trouble`
 };
 
+// A file of code that the guest mapped when its loader had done: a library by dlopen, a module of nsswitch.conf, a
+// plugin. What it starts with is a Library.
+struct LoadedLibrary {
+  std::string path;                                                      // the guest's, without links
+  std::string sha256;                                                    // of the file
+  std::shared_ptr<const loader::Image> image;                            // nullptr: it is none that can be read
+  uint64_t slide = 0;                                                    // added to the image's addresses
+  uint64_t base() const { return slide + (image ? image->bias() : 0); }  // added to the file's
+};
+
 // The interpreter first, then what the program needs, what that needs and so on; nothing of a program that no
 // interpreter starts. ld.so(8): DT_RPATH or DT_RUNPATH, LD_LIBRARY_PATH, ld.so.cache, the folders for libraries. Reads
 // every one of them.

@@ -54,9 +54,14 @@ std::string in_library(const MachineState& s, uint64_t address) {
   if (it == maps.begin() || std::prev(it)->second.end <= address) return {};
   const std::string& path = (--it)->second.name.text();
   while (it != maps.begin() && std::prev(it)->second.name.text() == path) --it;  // its parts lie side by side
+  const auto is = [&](const std::string& name, const std::shared_ptr<const loader::Image>& image) {
+    return name == path && image;
+  };
+  const std::string said = fmt::format("{} at {:#x}", path.substr(path.rfind('/') + 1), address - it->first);
   for (const Library& l : s.os->libraries())
-    if (l.path == path && l.image)
-      return fmt::format("{} at {:#x}", path.substr(path.rfind('/') + 1), address - it->first);
+    if (is(l.path, l.image)) return said;
+  for (const auto& l : s.os->loaded())
+    if (is(l->path, l->image)) return said;
   return {};
 }
 
@@ -517,6 +522,9 @@ void Machine::set_companion(Companion* companion, std::unordered_set<uint64_t> a
   Recording::RefusalListener refused;
   if (companion) refused = [companion](Refused what, const std::string& name) { companion->refused(what, name); };
   recording_.set_refusal_listener(std::move(refused));
+  Recording::LoadListener loaded;
+  if (companion) loaded = [companion](const LoadedLibrary& library) { companion->loaded(library); };
+  recording_.set_load_listener(std::move(loaded));
   apply_hooks();
 }
 

@@ -141,6 +141,8 @@ class Machine : private HookListener {
     virtual void wrote(int stream, const uint8_t* bytes, size_t n) { (void)stream, (void)bytes, (void)n; }
     // The system call at hand asks for what a guest never gets. As for wrote.
     virtual void refused(Refused what, const std::string& name) { (void)what, (void)name; }
+    // The system call at hand maps code that the guest did not start with. As for wrote.
+    virtual void loaded(const LoadedLibrary& library) { (void)library; }
   };
   // `addresses` call companion->reached before the instruction there runs, without stopping: some tens of nanoseconds
   // beside what it does.

@@ -129,6 +129,8 @@ class HostPort {
   }
   // The call at hand asks for what a guest never gets.
   virtual void refused(MachineState& m, Refused what, const std::string& name) { (void)m, (void)what, (void)name; }
+  // The call at hand maps code that the guest did not start with.
+  virtual void loaded(const LoadedLibrary& library) { (void)library; }
   // Whether the run shall end (Machine::interrupt): a wait for the host that a signal ended then throws Interrupted.
   virtual bool interrupted() const { return false; }
 };
@@ -184,6 +186,11 @@ class Os {
   // What a dynamically linked guest started with; its interpreter first.
   virtual const std::vector<Library>& libraries() const {
     static const std::vector<Library> none;
+    return none;
+  }
+  // What it has loaded since, in that order; also what is gone again.
+  virtual const std::vector<std::shared_ptr<const LoadedLibrary>>& loaded() const {
+    static const std::vector<std::shared_ptr<const LoadedLibrary>> none;
     return none;
   }
   // A function bound to a guest address that is not memory (amd64's vsyscall page; Darwin's imports): true if `pc` is

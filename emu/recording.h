@@ -24,6 +24,8 @@ class Recording final : public HostPort {
   // The same of what is refused; and all of it that happened up to the horizon.
   using RefusalListener = std::function<void(Refused what, const std::string& name)>;
   void set_refusal_listener(RefusalListener listener) { refusal_listener_ = std::move(listener); }
+  using LoadListener = std::function<void(const LoadedLibrary&)>;
+  void set_load_listener(LoadListener listener) { load_listener_ = std::move(listener); }
   const Refusals& refusals() const { return refusals_; }
 
   const JournalEntry& input(MachineState& m, const char* what, const std::function<JournalEntry()>& real) override;
@@ -31,6 +33,9 @@ class Recording final : public HostPort {
   void write_stream(MachineState& m, int fd, const uint8_t* bytes, size_t n) override;
   HostFiles& files() override { return files_; }
   void refused(MachineState& m, Refused what, const std::string& name) override;
+  void loaded(const LoadedLibrary& library) override {
+    if (load_listener_) load_listener_(library);
+  }
   int64_t write_file(MachineState& m, uint64_t n, const std::function<int64_t(uint64_t)>& write) override;
   void work(uint64_t n) override;
 
@@ -64,6 +69,7 @@ class Recording final : public HostPort {
   uint64_t max_output_, max_file_output_;
   Sink sink_, listener_;
   RefusalListener refusal_listener_;
+  LoadListener load_listener_;
   Refusals refusals_;
   uint64_t refused_to_ = 0;  // the position up to which they are counted
   HostFiles files_;

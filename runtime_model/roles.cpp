@@ -15,6 +15,7 @@
 #include "loader/listing.h"
 #include "runtime_model/frame_facts.h"
 #include "runtime_model/located.h"
+#include "runtime_model/roles_c.h"
 #include "runtime_model/roles_claims.h"
 #include "runtime_model/roles_objects.h"
 #include "runtime_model/sources.h"
@@ -84,6 +85,7 @@ class Assignment {
             middle_of(f));
     }
     out_.objects = objects_.take();
+    out_.c_frames = roles_of_c(g_, out_.standing, all_, drawn_);
   }
 
  private:
@@ -777,6 +779,9 @@ const Slot* Roles::at(uint64_t address) const {
   for (const FrameRoles& f : frames)
     for (const Slot& s : f.slots)
       if (address >= s.address && address < s.end()) return &s;
+  for (const CFrameRoles& f : c_frames)
+    for (const Slot& s : f.slots)
+      if (address >= s.address && address < s.end()) return &s;
   for (const Object& o : objects)
     for (const Slot& s : o.fields)
       if (address >= s.address && address < s.end()) return &s;
@@ -790,6 +795,7 @@ Roles RoleFinder::find(const Guest& guest, const Tracker* tracker, const Standin
   Roles out;
   out.standing = standing;
   const Unwound first = guest.unwind(standing, 1);
+  if (first.frames.empty() && frames) out.c_frames = roles_of_c(guest, standing, first, 1);  // a thread of C's
   if (first.frames.empty() || frames == 0) return out;
   Assignment(guest, *facts_, tracker, standing, frames, out).run();
   return out;

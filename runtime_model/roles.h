@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime_model/c_frames.h"
 #include "runtime_model/chain.h"
 #include "runtime_model/guest.h"
 #include "runtime_model/tracker.h"
@@ -53,6 +54,7 @@ struct Slot {
   bool pointer = false;  // its word may be an address of data
   bool stale = false;    // not written since its frame was opened, as far as that is known
   bool live = true;      // false: a variable's place at other points of its function
+  bool c = false;        // of C code: nothing is said of it but where registers and return addresses are kept
   int object = -1;       // whose field it is: of Roles::objects
   uint64_t end() const { return address + size; }
   bool untold() const { return size > 8; }
@@ -85,6 +87,12 @@ struct FrameRoles {
   }
 };
 
+// A frame of C code, on a stack of its own.
+struct CFrameRoles {
+  CFrame frame;
+  std::vector<Slot> slots;  // by address, without gaps; none where its bounds are not known
+};
+
 // A value that is in a register.
 struct RegisterRole {
   std::string reg, name, of, type, value;
@@ -95,9 +103,10 @@ struct RegisterRole {
 
 struct Roles {
   Standing standing;
-  uint64_t stack_hi = 0;           // upper end of the goroutine's stack; 0: there is none
-  std::vector<FrameRoles> frames;  // innermost first; the last is not whole
-  std::vector<Slot> below;         // arm64: what the innermost frame keeps below SP
+  uint64_t stack_hi = 0;              // upper end of the goroutine's stack; 0: there is none
+  std::vector<FrameRoles> frames;     // innermost first; the last is not whole
+  std::vector<CFrameRoles> c_frames;  // of C code, innermost first: CFrame::before says before which of `frames`
+  std::vector<Slot> below;            // arm64: what the innermost frame keeps below SP
   std::vector<Object> objects;
   std::vector<RegisterRole> registers;
   std::vector<std::string> notes;

@@ -96,6 +96,7 @@ class Tracker final : public emu::Machine::Companion {
   void reached(uint64_t pc) override;
   void wrote(int stream, const uint8_t* bytes, size_t n) override;
   void refused(emu::Refused what, const std::string& name) override;
+  void loaded(const emu::LoadedLibrary& library) override;
 
  private:
   struct State;
@@ -194,6 +195,8 @@ class Tracker final : public emu::Machine::Companion {
   FrameId creator(const G& g, uint64_t return_address);
   FrameId writer(const G& g);
   void at_call(Event& e) const;
+  template <class Body>
+  Event asked();
   uint64_t call_of(const G& g, const FrameId& f);
   uint64_t count_call(G& g, const FrameId& f, bool ends);
   void exits(G& g, const FrameId& f);

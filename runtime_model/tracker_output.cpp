@@ -81,16 +81,31 @@ void Tracker::wrote(int stream, const uint8_t* bytes, size_t n) {
   }
 }
 
-void Tracker::refused(emu::Refused what, const std::string& name) {
+// Of what the user's function at work asked for.
+template <class Body>
+Event Tracker::asked() {
   const G none;
   const G* const known = current();
   const G& g = known ? *known : none;
-  Event e = make<Refusal>(g);
+  Event e = make<Body>(g);
   at_call(e);
   e.frame = naming_.frame(known ? writer(g) : FrameId{});
   e.origin = Origin::user;
+  return e;
+}
+
+void Tracker::refused(emu::Refused what, const std::string& name) {
+  Event e = asked<Refusal>();
   e.as<Refusal>().what = what;
   e.as<Refusal>().name = name;
+  emit(e);
+}
+
+void Tracker::loaded(const emu::LoadedLibrary& library) {
+  Event e = asked<LibraryLoad>();
+  LibraryLoad& out = e.as<LibraryLoad>();
+  out.path = library.path, out.sha256 = library.sha256, out.base = library.base();
+  if (library.image && library.image->go()) out.go = library.image->go()->version.text;
   emit(e);
 }
 

@@ -123,7 +123,7 @@ class Walk {
     f.innermost = out_.frames.empty() && who_.thread && !at_.at_call && at_.pc == who_.thread->cpu.pc;
     if (out_.frames.size() >= limit_) return stop("more than " + std::to_string(limit_) + " frames");
     f.function = p().location(f.lookup).function;
-    if (!f.function) return stop(fmt::format("no Go function at {:#x}", at_.pc));
+    if (!f.function) return through_c() || stop(fmt::format("no Go function at {:#x}", at_.pc));
     if (!measure(f)) return false;
     const std::string_view name = f.function->name();
     if (at_.stack == StackKind::goroutine && any_of(kResuming, name) && f.innermost)
@@ -136,6 +136,18 @@ class Walk {
     if (!saved) return stop(fmt::format("unreadable stack at {:#x}", f.sp));
     if (last || f.return_address == 0) return at_.stack == StackKind::system ? switched() : end();
     return to_caller(f);
+  }
+
+  // From Go code that C called to the Go code that called C, on the same stack.
+  bool through_c() {
+    if (out_.frames.empty() || at_.stack != StackKind::system || !at_.at_call) return false;
+    auto c = caller_in_c(g_, who_, out_.frames.back());
+    for (size_t i = 0; c && i < limit_ && c->leave(); ++i) {
+      if (!c->in_go()) continue;
+      at_ = {c->pc(), c->sp(), 0, true, StackKind::system, at_.stack_hi};
+      return true;
+    }
+    return false;
   }
 
   // To 1.20 a goroutine that left its stack has the entry of systemstack_switch for its pc, which is behind no call.

@@ -10,6 +10,7 @@ namespace deferscope::session {
 namespace {
 
 constexpr size_t kDeepest = 16;    // frames that are drawn unasked
+constexpr size_t kThroughC = 32;   // frames searched for the Go code that called C
 constexpr size_t kMoreBelow = 64;  // frames at most at a second moment
 constexpr size_t kMostFrames = 1000;
 constexpr uint64_t kMostOfStep = 1000;
@@ -25,14 +26,34 @@ size_t frames_for(const std::vector<Frame>& all) {
   return n;
 }
 
+// Where C called Go code that is drawn: all up to the user's function that called C.
+size_t with_c(const Session& s, const Standing& standing, const std::vector<Frame>& all, size_t n) {
+  const model::Guest& guest = *s.reader().guest();
+  if (!guest.program().image().uses_cgo()) return n;
+  model::Unwound u;
+  u.frames = all;
+  for (const model::CFrame& c : model::c_frames(guest, standing, u)) {
+    if (c.before < n || c.before >= all.size()) continue;
+    const auto at = [&](size_t i) { return all.begin() + static_cast<ptrdiff_t>(i); };
+    if (std::any_of(at(n), at(c.before), of_user)) return n;
+    const auto user = std::find_if(at(c.before), all.end(), of_user);
+    return static_cast<size_t>(user - all.begin()) + (user == all.end() ? 0 : 1);
+  }
+  return n;
+}
+
 traces::Drawing draw_now(Session& s, size_t frames, const DrawnView& view) {
   const model::Guest* guest = s.reader().guest();
   if (!guest) throw Error("this program is no Go program that the model reads");
   if (s.time().state().exited) throw Error("the guest has ended: there is no stack to draw");
   const Standing standing = s.focus().standing();
-  if (!frames) frames = frames_for(s.reader().trace(standing, kDeepest).frames);
+  if (!frames) {
+    const std::vector<Frame> all = s.reader().trace(standing, kDeepest).frames;
+    frames = with_c(s, standing, s.reader().trace(standing, kThroughC).frames, frames_for(all));
+  }
   model::Roles roles = s.roles(standing, std::min(frames, kMostFrames));
-  if (roles.frames.empty()) throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
+  if (roles.frames.empty() && roles.c_frames.empty())
+    throw Error(fmt::format("no Go function at {:#x}: its stack cannot be drawn", standing.pc));
   if (view.mark)
     view.mark(roles);
   else if (view.stale)

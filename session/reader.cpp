@@ -8,6 +8,7 @@
 #include "isa/lift.h"
 #include "isa/text/text.h"
 #include "loader/listing.h"
+#include "loader/printable.h"
 
 namespace deferscope::session {
 namespace {
@@ -24,6 +25,8 @@ class CodeSymbols final : public isa::Symbols {
       return {s->name, s->address};
     name_ = reader_.data_name(a);
     if (!name_.empty()) return {name_, a};
+    if (const auto c = s ? std::nullopt : reader_.in_c(a); c && !c->function.empty())
+      return {name_ = loader::printable(c->function), a - c->offset};
     return s ? isa::SymbolAt{s->name, s->address} : isa::SymbolAt{};
   }
   static bool is_heap_of_funcvals(std::string_view name) { return name == "go.func.*" || name == "go:func.*"; }
@@ -83,10 +86,23 @@ std::string Reader::place(uint64_t at) const {
   const auto s = machine_.image().symbol_at(at);
   if (!s) {
     const std::string name = state().os->host_call_name(at);
-    return name.empty() ? fmt::format("{:#x}", at) : name;
+    if (!name.empty()) return name;
+    const auto c = in_c(at);
+    return c ? loader::printable(c->text()) : fmt::format("{:#x}", at);
   }
   const std::string name = model::readable(s->name);
   return s->offset ? fmt::format("{}+{}", name, s->offset) : name;
+}
+
+std::optional<model::CPlace> Reader::in_c(uint64_t at) const {
+  if (!guest_ || !program_->in_c(at)) return std::nullopt;
+  const auto& maps = state().memory.mappings();
+  const auto it = maps.upper_bound(at);
+  if (it == maps.begin() || std::prev(it)->second.end <= at || !(std::prev(it)->second.prot & emu::kExec))
+    return std::nullopt;
+  if (!machine_.image().uses_cgo()) return std::nullopt;
+  const model::CPlace p = model::c_place(*guest_, at);
+  return p.known ? std::optional(p) : std::nullopt;
 }
 
 std::string Reader::line(uint64_t at) const {
@@ -141,6 +157,7 @@ std::string Reader::of(uint64_t v) const {
       if (s->kind == loader::SymbolKind::function || s->size != 0) return place(v);
     }
   }
+  if (const auto c = in_c(v); c && !c->function.empty()) return loader::printable(c->text());
   const Who w = who();
   if (w.g) {
     const uint64_t lo = guest_->stack_lo(w.g), hi = guest_->stack_hi(w.g);

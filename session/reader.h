@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "emu/machine.h"
+#include "runtime_model/c_frames.h"
 #include "runtime_model/guest.h"
 #include "traces/prediction.h"
 
@@ -54,6 +55,9 @@ class Reader final : public traces::Namer {
 
   // "main.main+73"; the bare address where nothing is known.
   std::string place(uint64_t pc) const;
+  // Of a library's code, "puts+12 (libc.so.6)", or of C code in the program; nothing: it is none, or the program is not
+  // linked with C.
+  std::optional<model::CPlace> in_c(uint64_t pc) const;
   // "hello.go:7", or empty.
   std::string line(uint64_t pc) const;
   // "fmt.Println": the inlined function that the instruction belongs to; empty if it is the function's own.

@@ -4,6 +4,8 @@
 guests    Programs with C in them (tests/guests/src/cgo), of three releases, both instruction sets, position-independent too: each case prints what it
           prints natively (amd64) or under qemu-user (arm64), with the same status; the same whatever runs it, to the position.
 told      Calls of C and callbacks are events, bt shows C's frames between Go's, what was refused is an event and a closing line.
+frames    C frames at the same instruction as gdb has them natively (amd64): places relative to their file, bounds, saved registers.
+replay    A recording is gone through again with its sysroot removed and changed: the libraries were read once.
 static    The same cases as the core guests, linked dynamically: `diff --semantics` finds no difference from the static build.
 system    Programs of this machine (ls, sh) do what they do natively.
 refused   Interpreters and libraries that are missing, of another machine, scripts, loops, cut off, mutated: one line and status 125, or what the guest's
@@ -12,6 +14,7 @@ refused   Interpreters and libraries that are missing, of another machine, scrip
 Libraries: this machine's for amd64, Debian's libc6-arm64-cross for arm64; without them the test is skipped and says so.
 """
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -25,6 +28,38 @@ import tempfile
 ARM64 = "/usr/aarch64-linux-gnu"
 CASES = "call callback deep panic-callback panic-through goexit threads tls signal fault-go fault-callback dlopen memory stack many refused".split()
 SAME_AS_STATIC = "defer-mixed panic-nested fault-nil go-select go-timers goexit-recovered".split()
+# Run by gdb: to the instruction at ADDRESS (in a PIE: from its begin), then all frames as JSON.
+GDB = r"""
+import gdb, json, re
+def maps():
+    out = {}
+    for line in open("/proc/%d/maps" % gdb.selected_inferior().pid):
+        words = line.split()
+        if len(words) > 5 and words[5].startswith("/"):
+            out.setdefault(words[5], int(words[0].split("-")[0], 16))
+    return out
+program = gdb.current_progspace().filename
+gdb.Breakpoint("*%d" % (ADDRESS + (maps()[program] if PIE else 0)))
+gdb.execute("continue" if PIE else "run")
+out, at, f = [], maps(), gdb.newest_frame()
+while f and len(out) < 12:
+    f.select()
+    pc, file = f.pc(), gdb.solib_name(f.pc()) or program
+    import os
+    file = os.path.realpath(file)
+    info = gdb.execute("info frame", to_string=True)
+    cfa = int(re.search(r"frame at (0x[0-9a-f]+)", info)[1], 16)
+    sp = int(f.read_register("sp"))
+    saved = {r: int(a, 16) - cfa for r, a in re.findall(r"\b(r\w+) at (0x[0-9a-f]+)", info) if r != "rip"}
+    if f.type() == gdb.INLINE_FRAME:
+        f = f.older()
+        continue
+    go = bool(f.name() and "." in f.name())
+    out.append([os.path.basename(file), pc - at[file], cfa - sp, saved, go])
+    f = f.older()
+print("FRAMES " + json.dumps(out))
+gdb.execute("kill")
+"""
 failures = []
 count = 0
 
@@ -95,6 +130,144 @@ class Test:
                 check(status == 0 and re.search(r"^ +@.*refused  %s$" % what, text, re.M), "%s: %s is no event\n%s" % (guest.name, what, text))
             line = "refused: exec of /no/such/program, connect to 127.0.0.1:1, look-up of no-such-program in PATH"
             check("deferscope: %s\n" % line in text and " %s." % line in text, "%s: closing lines\n%s" % (guest.name, text))
+
+    def drawn(self, *command):
+        status, out, err = run(self.program, "draw", "--style", "json", *command)
+        check(status == 0, "draw %s: %s" % (command, err))
+        return json.loads(out)["drawings"][0]["frames"] if status == 0 else []
+
+    def draws(self):
+        """The stack across the border: every C frame of bt, on a stack of its own, with its words; instructions say where they lie and lead."""
+        for guest in self.guests_named("cgo"):
+            frames = self.drawn("--at", "main.goCallback", *self.flags(guest), guest, "callback")
+            names = [f["function"] for f in frames]
+            c = [i for i, f in enumerate(frames) if f.get("language") == "C"]
+            check(len(c) >= 2 and names[c[0]].endswith("_Cfunc_callBack") and names[c[-1]] == "goCallback" and "main.callback" in names[:c[0]] and names[-1] == "main.goCallback"
+                  and all(frames[i]["stack"] == "thread" and frames[i]["library"] is None for i in c), "%s: draw in a callback has %s" % (guest.name, names))
+            back = [w["value"] for i in c for w in frames[i]["words"] if w["role"] == "return address"]
+            check(len(back) == len(c) and back[0].startswith("runtime.asmcgocall") and names[c[0]] + "+" in back[1], "%s: draw in a callback: return addresses %s" % (guest.name, back))
+            check(all(sum(w["size"] for w in frames[i]["words"]) == frames[i]["size"] for i in c), "%s: draw in a callback: sizes" % guest.name)
+            status, out, _ = run(self.program, "draw", "--at", "main.goCallback", *self.flags(guest), guest, "callback")
+            check(re.search(r"── goCallback  C ─+ frame \d+ bytes, another stack ──\n([0-9a-f].*\n)*.*caller's (RBX|X\d+)\n", out.decode()) and b"unknown C data" in out, "%s: drawn as\n%s" % (guest.name, out.decode()))
+            status, out, _ = run(self.program, "draw", "--at", "main.goCallback", "--style", "svg", *self.flags(guest), guest, "callback")
+            check(status == 0 and b">goCallback  C   frame " in out and b"another stack" in out, "%s: no C frame in SVG" % guest.name)
+            self.explained(guest)
+
+    def explained(self, guest):
+        """From cgocall to the callback and back: what each instruction says of C."""
+        script = self.folder / "steps"
+        script.write_text("break runtime.cgocall\ncontinue\nclear runtime.cgocall\n" + "si\n" * 2500)
+        _, out, _ = run(self.program, "step", *self.flags(guest), "-x", script, guest, "callback")
+        text = re.sub(r"\n +(?=\S)", " ", out.decode())
+        for what in (r"calls C: _cgo_\w+_Cfunc_callBack, on the system's stack", r"C code: goCallback\+\d+", r"C code: \S+ calls goCallback", r"calls through the PLT of the program", r"jumps to pthread_\w+ \(lib(c|pthread)\.so",
+                     r"calls Go: crosscall2", r"returns to Go: runtime\.asmcgocall\+\d+", r"returns to C: goCallback\+\d+"):
+            # musl's linker binds without a table of jumps where it may
+            check(re.search(what, text) or ("musl" in guest.name and "PLT" in what + "pthread" in what), "%s: no instruction says %s" % (guest.name, what))
+        check("defer" not in "".join(re.findall(r"C code: .*", text)), "%s: C code is told as Go's" % guest.name)
+
+    def later(self):
+        """What dlopen brings is told, with its hash and its base, and its frames have names."""
+        for guest in self.guests_named("cgo"):
+            trace = self.folder / "trace.jsonl"
+            run(self.program, "run", "--events=%s" % trace, *self.flags(guest), guest, "dlopen")
+            loads = [e for e in map(json.loads, trace.read_text().splitlines()) if e.get("event") == "library.load"]
+            if "musl" in guest.name:  # libm is libc there
+                check(loads == [], "%s: loads %s" % (guest.name, loads))
+                continue
+            check(len(loads) == 1 and loads[0]["go"] is None, "%s: loads %s" % (guest.name, loads))
+            path = pathlib.Path((ARM64 if "arm64" in guest.name else "") + loads[0]["path"])
+            check(path.name == "libm.so.6" and hashlib.sha256(path.read_bytes()).hexdigest() == loads[0]["sha256"] and loads[0]["frame"]["function"] == "main._Cfunc_dynamicAbs", "%s: loads %s" % (guest.name, loads))
+            err = run(self.program, "run", "--events", *self.flags(guest), guest, "dlopen")[2].decode()
+            check("loads    %s  at %s\n" % (loads[0]["path"], loads[0]["base"]) in err, "%s: in text %s" % (guest.name, err))
+            status, out, _ = run(self.program, "step", *self.flags(guest), "-c", "goto %d" % (loads[0]["position"] + 1), "-c", "info mem", "-c", "bt", guest, "dlopen")
+            mapped = re.search(r"(0x\w+)-\w+ r-[x-] \S*/libm\.so\.6", out.decode())
+            check(mapped and mapped[1] == loads[0]["base"], "%s: libm lies at %s, told is %s" % (guest.name, mapped, loads[0]["base"]))
+            check(re.search(r"   C .*  (_dl_)?\w+\+\d+  (ld-linux|libc)", out.decode()), "%s: bt in dlopen\n%s" % (guest.name, out.decode()[-2000:]))
+
+    def frames(self):
+        """gdb on the native process, stopped at the same instruction, unwinds C to the same frames."""
+        if not shutil.which("gdb") or os.uname().machine != "x86_64":
+            return print("(frames not tried: no gdb, or this machine is not amd64)")
+        for guest in self.guests_named("cgo"):
+            if "amd64" not in guest.name or "musl" in guest.name:
+                continue
+            symbols = {line.split()[2]: int(line.split()[0], 16) for line in run("nm", guest)[1].decode().splitlines() if len(line.split()) == 3}
+            for case, function in ("threads", "goCallback"), ("deep", "goCallback"), ("panic-through", "goPanic"), ("fault-callback", "goFault"):
+                native = self.of_gdb(guest, case, symbols[function], "+pie" in guest.name)
+                if native is None:
+                    return
+                self.as_gdb(guest, case, symbols[function], native)
+
+    def of_gdb(self, guest, case, address, pie):
+        """Of each frame its place in its file, its bounds and where it keeps registers; None: this machine does not let us."""
+        script = self.folder / "frames.py"
+        script.write_text(GDB)
+        start = ["-ex", "starti"] if pie else []  # it lies somewhere from then on
+        _, out, err = run("gdb", "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off", "-ex", "set startup-with-shell off", "-ex", "handle all nostop noprint pass", *start, "-ex", "python ADDRESS, PIE = %d, %s" % (address, pie),
+                          "-x", script, "--args", guest, case)
+        found = re.search(r"^FRAMES (.*)$", out.decode(), re.M)
+        if not found and re.search("ptrace|Operation not permitted|Couldn't get registers", err.decode()):
+            return print("(frames not tried: this machine's kernel lets nobody trace: %s)" % err.decode().strip().splitlines()[-1])
+        check(found, "gdb %s %s: %s %s" % (guest.name, case, out, err))
+        return json.loads(found[1]) if found else None
+
+    def as_gdb(self, guest, case, address, native):
+        if "+pie" in guest.name:
+            address += int(re.search(r"(0x\w+)-\w+ r-- .*%s$" % re.escape(guest.name), run(self.program, "step", "-c", "info mem", guest, case)[1].decode(), re.M)[1], 16)
+        _, out, _ = run(self.program, "step", "-c", "break *%#x" % address, "-c", "continue", "-c", "bt", "-c", "info mem", guest, case)
+        maps, places = {}, []
+        for begin, path in re.findall(r"^  (0x\w+)-\w+ ... (/\S+|build\S+|\S*cgo_\S+)$", out.decode(), re.M):
+            maps.setdefault(path.rsplit("/", 1)[1], int(begin, 16))
+        for pc in re.findall(r"^   C  (0x\w+)", out.decode(), re.M):
+            file = max((f for f in maps if maps[f] <= int(pc, 16)), key=maps.get)
+            places.append([file, int(pc, 16) - maps[file]])
+        frames = [f for f in reversed(self.drawn("--at", "*%#x" % address, guest, case)) if f.get("language") == "C"]
+        ours = []
+        for place, f in zip(places, frames):
+            saved = {w["name"][9:].lower(): w["offset"] - f["size"] for w in f["words"] if (w["name"] or "").startswith("caller's ")}
+            ours.append(place + [f["size"], saved])
+        upto = [f for f in native if f[0] != guest.name or not f[4]]  # C's, up to Go's
+        wanted = [[f[0], f[1], f[2], f[3]] for f in upto[:len(ours)]]
+        if ours and not ours[-1][2]:  # the outermost, which began the thread: clone here, clone3 natively
+            ours.pop(), wanted.pop()
+        check(len(ours) >= 2 and ours == wanted, "%s %s at %#x: frames\n%s\nof gdb\n%s" % (guest.name, case, address, ours, native))
+
+    def replay(self):
+        """Backwards and forwards with the sysroot gone, then with other files in it: what was read is kept."""
+        for name, change in ("removed", None), ("changed", b"\0" * 4096), ("cut", b""):
+            guest = self.guests / "cgo_1.27.4_linux_arm64+cgo_opt_syms"
+            root = self.folder / ("sysroot-" + name)
+            shutil.copytree(ARM64 + "/lib", root / "lib", symlinks=True)
+            process = subprocess.Popen([self.program, "step", "--sysroot", root, guest, "dlopen", "callback"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            # The prompt is reached when what it printed before is there.
+            said = self.until(process, "break main.goCallback\ncontinue\nwhen\nbt\n", "@@1")
+            if change is None:
+                shutil.rmtree(root)
+            else:
+                for path in (root / "lib").rglob("*.so*"):
+                    if path.is_file() and not path.is_symlink():
+                        path.write_bytes(change)
+            back = self.until(process, "goto 20000\nwhen\nbt\ngoto 100000\nwhen\n", "@@2")
+            again = self.until(process, "restart\nclear\nbreak main.goCallback\ncontinue\nwhen\nbt\n", "@@3")
+            process.stdin.close()
+            err = process.stderr.read()
+            process.wait()
+            stops = [re.findall(r"^@([\d,]+)  \(", text, re.M)[-1:] + re.findall(r"^(▶  0 (?:.*\n)*)", text, re.M) for text in (said, again)]
+            stops = [[s.split("@@")[0].rstrip('"\n') for s in stop] for stop in stops]
+            check(len(stops[0]) == 2 and stops[0] == stops[1] and "C  " in stops[0][1], "sysroot %s: again it stops at\n%s\nnot\n%s" % (name, again, said))
+            check(re.findall(r"^@([\d,]+)  \(", back, re.M) == ["20,000", "100,000"] and "ld-linux" in back and not err, "sysroot %s: backwards\n%s%s" % (name, back, err))
+
+    def until(self, process, commands, mark):
+        """What it says to commands, up to an echo that only the last one makes."""
+        process.stdin.write(commands + "print \"%s\"\n" % mark)
+        process.stdin.flush()
+        out = ""
+        while mark not in out.replace("print \"%s\"" % mark, ""):
+            line = process.stdout.readline()
+            if not line:
+                break
+            out += line
+        return out
 
     def static(self):
         for guest in self.guests_named("casessmall"):
@@ -177,7 +350,7 @@ def main():
     parser.add_argument("--guests", required=True)
     parser.add_argument("--core", required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("tests", nargs="*", default=["cases", "told", "static", "system", "refused"])
+    parser.add_argument("tests", nargs="*", default=["cases", "told", "draws", "later", "frames", "replay", "static", "system", "refused"])
     args = parser.parse_args()
     for needed, package in (ARM64 + "/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross"), ("/lib64/ld-linux-x86-64.so.2", "libc6 of amd64"), ("/lib/ld-musl-x86_64.so.1", "musl"), (shutil.which("qemu-aarch64") or "/", "qemu-user"):
         if needed == "/" or not os.path.exists(needed):

@@ -38,7 +38,7 @@ class Goroutine:
     def depth(self, event):
         """Of SP at the event, from the stack's upper end; None on a system stack."""
         frame = event["frame"]
-        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output", "refused", "walk.start", "walk.frame",
+        if frame is None or event["event"] in ("transfer", "recovery.jump", "stack.move", "panic.aborted", "panic.fatal", "defer.left", "defer.stale", "exit", "goroutine.start", "output", "refused", "library.load", "walk.start", "walk.frame",
                                                "walk.defer", "record.take", "record.give"):
             return None
         self.hi = number(frame["sp"]) + frame["depth"]
@@ -437,6 +437,10 @@ class Stream:
     def refused(self, g, event):
         if event["what"] not in ("process", "connect", "look_up") or (event["name"] is None and event["what"] != "process"):
             self.complain(event, "refused what?")
+
+    def library_load(self, g, event):
+        if len(event["sha256"]) != 64 or not event["path"].startswith("/") or number(event["base"]) % 4096:
+            self.complain(event, "loaded what?")
 
     # --- stacks ---
 

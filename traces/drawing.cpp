@@ -25,7 +25,11 @@ class Drawer {
     d.sp = r_.standing.sp, d.hi = r_.stack_hi, d.sp_end = d.hi - d.sp;
     d.moments.push_back(moment());
     d.notes = r_.notes;
-    for (size_t i = r_.frames.size(); i-- > 0;) d.frames.push_back(frame(i));
+    for (size_t i = std::max<size_t>(r_.frames.size(), 1); i-- > 0;) {
+      if (!r_.frames.empty()) d.frames.push_back(frame(i));
+      for (size_t n = r_.c_frames.size(); n-- > 0;)
+        if (r_.c_frames[n].frame.before == i) d.frames.push_back(c_frame(r_.c_frames[n]));
+    }
     for (size_t i = 0; i < r_.objects.size(); ++i)
       if (!r_.objects[i].in_frame) d.boxes.push_back(box(r_.objects[i]));
     for (const model::RegisterRole& x : r_.registers)
@@ -39,7 +43,8 @@ class Drawer {
   DrawnMoment moment() const {
     DrawnMoment m;
     m.position = o_.position, m.goroutine = r_.standing.who.goid;
-    m.place = p_.describe(r_.standing.pc);
+    const bool in_c = p_.image().uses_cgo() && p_.in_c(r_.standing.pc);
+    m.place = in_c ? model::c_place(g_, r_.standing.pc).text() : p_.describe(r_.standing.pc);
     m.instruction = o_.instruction;
     const model::Location& l = p_.location(r_.standing.at_call ? r_.standing.pc - 1 : r_.standing.pc);
     if (l.line > 0) m.line = fmt::format("{}:{}", l.file.substr(l.file.find_last_of('/') + 1), l.line);
@@ -61,6 +66,21 @@ class Drawer {
     return out;
   }
 
+  DrawnFrame c_frame(const model::CFrameRoles& f) const {
+    DrawnFrame out;
+    model::CPlace name = f.frame;
+    out.place = loader::printable(name.text());
+    out.library = loader::printable(name.file);
+    name.file.clear();
+    if (!name.function.empty()) name.offset = 0;
+    out.function = loader::printable(name.text());
+    out.sp = address(f.frame.sp), out.size = f.frame.caller_sp ? f.frame.caller_sp - f.frame.sp : 0;
+    out.from_end = r_.stack_hi - (f.frame.caller_sp ? f.frame.caller_sp : f.frame.sp);
+    out.system = out.c = true;
+    for (size_t n = f.slots.size(); n-- > 0;) out.words.push_back(word(f.slots[n], f.slots[n].address - f.frame.sp));
+    return out;
+  }
+
   DrawnBox box(const model::Object& o) const {
     DrawnBox out;
     out.title = o.title, out.state = o.state, out.address = address(o.address), out.at = o.address;
@@ -71,7 +91,7 @@ class Drawer {
   DrawnWord word(const model::Slot& s, uint64_t offset) const {
     DrawnWord w;
     w.address = address(s.address), w.offset = static_cast<int64_t>(offset), w.size = s.size, w.role = s.role;
-    w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale, w.live = s.live;
+    w.name = s.name, w.of = s.of, w.type = s.type, w.stale = s.stale, w.live = s.live, w.c = s.c;
     w.value = loader::printable(value(s.value, s.word, s.pointer));
     w.from_end = r_.stack_hi - s.address, w.word = s.word;
     if (s.pointer && s.word >= kNoPointer) w.points = s.word;
@@ -98,6 +118,9 @@ class Drawer {
       if (!o_.relative) return named ? s->name : std::string();
       return named ? fmt::format("{} ({})", place, s->name) : place;
     }
+    for (const model::CFrameRoles& f : r_.c_frames)
+      if (o_.relative && a >= f.frame.sp && a < f.frame.caller_sp)
+        return fmt::format("{}+{}", f.frame.function.empty() ? "C" : f.frame.function, a - f.frame.sp);
     return {};
   }
 
@@ -178,6 +201,17 @@ void name_and_point(Drawing& d) {
     for (DrawnWord& w : b.fields) point(w);
 }
 
+std::string heading_of(const DrawnFrame& f) {
+  return !f.c ? f.function : f.library.empty() ? f.function + "  C" : fmt::format("{}  C of {}", f.function, f.library);
+}
+
+std::string extent_of(const DrawnFrame& f) {
+  const std::string size = !f.whole         ? "what it passes"
+                           : f.c && !f.size ? "frame, its end is not known"
+                                            : fmt::format("frame {} bytes", f.size);
+  return f.system ? size + ", another stack" : size;
+}
+
 std::string words_for(const DrawnWord& w) {
   const std::string of = w.of.empty() ? "" : " of " + w.of;
   if (!w.object.empty()) return fmt::format("{}.{}", w.object, w.name);
@@ -190,7 +224,7 @@ std::string words_for(const DrawnWord& w) {
     case Role::closure_slot: return fmt::format("{} of open-coded defers", w.name);
     case Role::outgoing: return w.name.empty() ? "space for calls" : fmt::format("{}  argument{}", w.name, of);
     case Role::spill: return w.name.empty() ? "spill place" + of : fmt::format("{}  spill place{}", w.name, of);
-    case Role::unknown: return w.name.empty() ? "spilled or temporary" : w.name;
+    case Role::unknown: return !w.name.empty() ? w.name : w.c ? "unknown C data" : "spilled or temporary";
     default: break;
   }
   return fmt::format("{}  {}{}", w.name, model::to_string(w.role), of);
@@ -203,7 +237,7 @@ std::string words_with_old(const DrawnWord& w) {
 
 std::string words_for(const model::Slot& s, const model::Roles& roles) {
   DrawnWord w;
-  w.role = s.role, w.name = s.name, w.of = s.of;
+  w.role = s.role, w.name = s.name, w.of = s.of, w.c = s.c;
   if (s.object >= 0) w.object = roles.objects[static_cast<size_t>(s.object)].title;
   return words_for(w);
 }

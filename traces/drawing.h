@@ -21,6 +21,7 @@ struct DrawnWord {
   std::string name, of, type;
   std::string value;  // "→ …": it points there
   bool stale = false, live = true;
+  bool c = false;                  // of C code
   std::string object;              // "_defer #1": whose field it is
   std::string id, target;          // target: the id of the word that it points at; empty: none
   std::vector<std::string> marks;  // "SP", "BP", "FP"
@@ -44,6 +45,8 @@ struct DrawnFrame {
   uint64_t from_end = 0;            // of its caller's SP
   bool whole = true;                // false: only its callee's arguments and results are drawn
   bool system = false;              // not on the goroutine's stack
+  bool c = false;                   // of C code; `size` 0: where it ends is not known
+  std::string library;              // of C code: the file; empty: the program's own
   Fate fate = Fate::stays;
   std::vector<DrawnWord> words;  // highest first
 };
@@ -111,6 +114,9 @@ void append_drawings_json(std::string& out, const std::vector<Drawing>& drawings
 
 // Gives all words their ids and makes arrows of what points at one of them.
 void name_and_point(Drawing& d);
+// Its function, and of C code that it is; "frame 48 bytes, another stack".
+std::string heading_of(const DrawnFrame& f);
+std::string extent_of(const DrawnFrame& f);
 // What a word is, for its row: "t  result of main.f".
 std::string words_for(const DrawnWord& w);
 // The same where it had another name at the first of two moments: "siz → &t  argument of main.f.func1".

@@ -83,6 +83,7 @@ class Json {
       w_.open().text("id", f.id).text("function", f.function).text("place", f.place);
       address("sp", f.sp);
       w_.number("size", f.size).boolean("whole", f.whole).text("stack", f.system ? "thread" : "goroutine");
+      if (f.c) w_.text("language", "C").text_or_null("library", f.library);
       fate(f.fate, two);
       w_.list("words");
       for (const DrawnWord& x : f.words) word(x, two);

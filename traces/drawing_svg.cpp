@@ -188,7 +188,7 @@ class Figure {
 
   Block block(const DrawnFrame& f) const {
     Block b;
-    b.heading.text = f.function + (f.whole ? fmt::format("   frame {} bytes", f.size) : "   what it passes");
+    b.heading.text = heading_of(f) + "   " + extent_of(f);
     if (two_ && f.fate == Fate::dropped) b.heading.text += ", dropped";
     if (two_ && f.fate == Fate::opened) b.heading.text += ", later";
     b.heading.gone = two_ && f.fate == Fate::dropped;

@@ -99,10 +99,8 @@ class Text {
   }
 
   void frame(const DrawnFrame& f) {
-    std::string tail = f.whole ? fmt::format("frame {} bytes", f.size) : "what it passes";
-    if (f.system) tail += ", another stack";
     const char* fate = !two_ || f.fate == Fate::stays ? "" : f.fate == Fate::dropped ? "╳ dropped, " : "later, ";
-    rule(f.function, fate + tail);
+    rule(heading_of(f), fate + extent_of(f));
     for (const DrawnRow& r : rows_of(f.words)) row(f, r);
   }
 

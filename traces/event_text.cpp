@@ -648,6 +648,20 @@ void EventText::other(const Event& e) {
       refusals_.add(r.what, std::string(r.name));
       return;
     }
+    case EventKind::library_load: {
+      const auto& l = e.as<model::LibraryLoad>();
+      head(e);
+      out_->put("loads    ");
+      put_value(l.path);
+      out_->put("  at ").hex(l.base);
+      if (!l.go.empty()) {
+        out_->put("   built with ");
+        put_value(l.go);
+        out_->put(": its Go code runs and is not told of");
+      }
+      out_->put('\n');
+      return;
+    }
     case EventKind::transfer: {
       const auto& t = e.as<model::Transfer>();
       head(e);

@@ -155,6 +155,7 @@ std::vector<std::string> explain(const Prediction& e, const Scene& scene) {
   Lines out = plain_words(e, *scene.names);
   if (!scene.program) return out;
   const Seen x{e, scene, *scene.program};
+  if (explain_c(x, out)) return out;
   const Patterns subjects[] = {stack_patterns(), call_patterns(), record_patterns()};
   for (const Patterns& s : subjects)
     for (const Pattern p : s.replacing)

@@ -43,6 +43,7 @@ constexpr Step kSteps[] = {
     {"runtime.recovery", "the panic was recovered: the frames above the deferring function are cut now"},
     {"runtime.gogo", "does not come back: the goroutine goes on as its gobuf says"},
     {"gogo", "does not come back: the goroutine goes on as its gobuf says"},
+    {"runtime.cgocall", "calls C: the goroutine waits here, as in a system call"},
 };
 
 // What a call or jump means for defers, by the name of where it goes.

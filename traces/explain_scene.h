@@ -69,5 +69,8 @@ struct Patterns {
 Patterns stack_patterns();
 Patterns call_patterns();
 Patterns record_patterns();
+// At an instruction of C code, or one by which Go calls C or returns there; false: it is neither. Of C code nothing
+// else may speak.
+bool explain_c(const Seen& x, Lines& out);
 
 }  // namespace deferscope::traces

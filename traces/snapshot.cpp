@@ -5,11 +5,11 @@
 
 #include <algorithm>
 
+#include "loader/sha256.h"
 #include "runtime_model/roles.h"
 #include "runtime_model/typed.h"
 #include "traces/event_json.h"
 #include "traces/json_writer.h"
-#include "traces/sha256.h"
 
 namespace deferscope::traces {
 namespace {
@@ -259,7 +259,7 @@ void goroutine(JsonWriter& w, ProgramNames& p, const Guest& guest, const model::
 }  // namespace
 
 BinaryId BinaryId::of(const Program& p) {
-  return {sha256_of_file(p.image().path()), p.go().version.text, p.go().goos, p.go().goarch,
+  return {loader::sha256_of_file(p.image().path()), p.go().version.text, p.go().goos, p.go().goarch,
           p.image().symbols().empty()};
 }
 

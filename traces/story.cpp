@@ -80,6 +80,7 @@ constexpr bool is_mechanism(EventKind k) {
     case EventKind::stack_move:
     case EventKind::transfer:
     case EventKind::refused:
+    case EventKind::library_load:
     case EventKind::walk_start:
     case EventKind::walk_frame:
     case EventKind::walk_defer:

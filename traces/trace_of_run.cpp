@@ -1,7 +1,7 @@
 #include "traces/trace_of_run.h"
 
+#include "loader/sha256.h"
 #include "traces/names.h"
-#include "traces/sha256.h"
 #include "traces/snapshot.h"
 
 namespace deferscope::traces {
@@ -18,7 +18,8 @@ TraceHeader header_of(const emu::Machine& m, const model::Program& p, const std:
   h.goarch = id.goarch;
   h.stripped = id.stripped;
   h.package = p.go().build.path;
-  for (const emu::Library& l : m.state().os->libraries()) h.libraries.push_back({l.path, sha256_hex(l.image->file())});
+  for (const emu::Library& l : m.state().os->libraries())
+    h.libraries.push_back({l.path, loader::sha256_hex(l.image->file())});
   for (const auto& [key, value] : p.go().build.settings) h.settings.push_back({key, value});
   h.default_godebug = std::string(p.go().build.setting("DefaultGODEBUG").value_or(""));
   h.defer_fn_offset = names.fn_offset().value_or(0);

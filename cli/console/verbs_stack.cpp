@@ -32,9 +32,9 @@ std::string frame_line(const Console& c, size_t i, const session::FrameSeen& f) 
 void say_c_frames(Console& c, const session::Trace& trace, size_t before) {
   for (const model::CFrame& f : trace.c_frames) {
     if (f.before != before) continue;
-    const std::string place =
-        f.function.empty() ? fmt::format("{:#x}", f.offset) : fmt::format("{}+{}", f.function, f.offset);
-    c.say(fmt::format("   C  {:#x}  {}{}", f.pc, loader::printable(place),
+    model::CPlace place = f;
+    place.file.clear();
+    c.say(fmt::format("   C  {:#x}  {}{}", f.pc, loader::printable(place.text()),
                       f.file.empty() ? "" : mark('d', "  " + loader::printable(f.file))));
   }
 }
@@ -51,7 +51,8 @@ void bt(Console& c, const std::string& a) {
   }
   const session::Trace trace = c.session.frames(limit);
   say_c_frames(c, trace, 0);
-  for (size_t i = 0; i < trace.frames.size(); ++i) {
+  const bool only_c = !trace.c_frames.empty() && !trace.frames.empty() && !trace.frames[0].frame.function;
+  for (size_t i = 0; i < trace.frames.size() && !only_c; ++i) {
     const model::Frame& f = trace.frames[i].frame;
     if (i > 0) say_c_frames(c, trace, i);
     c.say(frame_line(c, i, trace.frames[i]));
@@ -59,7 +60,7 @@ void bt(Console& c, const std::string& a) {
       c.say(fmt::format("        SP {:#x}  caller's SP {:#x}  return address {}", f.sp, f.caller_sp,
                         f.return_address ? c.session.reader().place(f.return_address) : "none"));
   }
-  if (!trace.complete && trace.frames.size() < limit && c.session.program())
+  if (!trace.complete && trace.frames.size() < limit && c.session.program() && !only_c)
     c.say(mark('d', fmt::format("    cut here: {}", trace.stopped)));
 }
 

@@ -296,7 +296,7 @@ size_t Moments::drawing(const std::function<void(model::Roles&)>& mark) {
   };
   for (const auto& f : d.frames) {
     Row row;
-    row.number(text(f.function)).number(text(f.place)).number(f.size).number(f.whole).number(f.system);
+    row.number(text(traces::heading_of(f))).number(text(f.place)).number(f.size).number(f.whole).number(f.system);
     words(f.words, row);
     frames.number(frames_.add(row.json()));
     for (const DrawnWord& w : f.words) point(w);

@@ -13,6 +13,7 @@ void digest_state(const State& s, uint64_t& h) {
       t.error_code, t.fault_address, t.keep_caps);
   d(s.isa, s.trampoline, s.brk_start, s.brk_end, s.mmap_top, s.stack_low, s.stack_high);
   d(s.auxv, s.cmdline, s.environ);
+  for (const auto& l : s.loaded) d(l->path, l->sha256, l->slide);
   for (const RLimit& r : s.other_limits) d(r.soft, r.hard);
 }
 

@@ -53,6 +53,7 @@ class Linux final : public Os {
     return posix::environment(options);
   }
   const std::vector<Library>& libraries() const override { return s_.libraries ? *s_.libraries : Os::libraries(); }
+  const std::vector<std::shared_ptr<const LoadedLibrary>>& loaded() const override { return s_.loaded; }
   void digest(uint64_t& h) const override { digest_state(s_, h); }
   bool is_host_call(uint64_t pc) const override { return s_.amd64() && is_vsyscall(pc); }
   void host_call(MachineState& m, HostPort&) override { run_vsyscall(s_, m); }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "emu/linux/call.h"
+#include "emu/linux/loaded.h"
 #include "emu/posix/file_maps.h"
 #include "emu/posix/files.h"
 #include "emu/posix/mappings.h"
@@ -76,6 +77,8 @@ Result sys_mmap(Call& c) {
             map_file(c, c.s.fds.at(static_cast<int>(fd)).file, offset, length, type != kPrivate, backing, name, view);
         !e)
       return e;
+  if (f && (prot & kExec))
+    if (const Result e = note_code(c, *f, at, offset); !e) return e;
   c.memory().map(at, length, guest_prot(prot), std::move(backing), std::move(name), view);
   settle_views(c);
   return static_cast<int64_t>(at);

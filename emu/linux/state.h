@@ -40,9 +40,10 @@ struct State : posix::State {
   std::map<int, ThreadExtra> extras;  // by tid, beside `threads`
   uint64_t trampoline = 0;            // arm64: rt_sigreturn for handlers without restorer
   uint64_t brk_start = 0, brk_end = 0, mmap_top = 0, stack_low = 0, stack_high = 0;
-  std::shared_ptr<const std::vector<Library>> libraries;  // of a program that an interpreter starts; else nullptr
-  std::string auxv, cmdline, environ;                     // as /proc/self shows them
-  std::array<RLimit, 16> other_limits{};                  // of those that the shared state does not have (limit_of)
+  std::shared_ptr<const std::vector<Library>> libraries;     // of a program that an interpreter starts; else nullptr
+  std::vector<std::shared_ptr<const LoadedLibrary>> loaded;  // since
+  std::string auxv, cmdline, environ;                        // as /proc/self shows them
+  std::array<RLimit, 16> other_limits{};                     // of those that the shared state does not have (limit_of)
 
   bool amd64() const { return isa == isa::Isa::x86_64; }
   int column() const { return amd64() ? 0 : 1; }

@@ -116,6 +116,11 @@ Result file_backing(Context& c, const OpenFile& f, uint64_t offset, uint64_t len
 
 }  // namespace
 
+Result whole_file(Context& c, const OpenFile& f, uint64_t most, std::vector<uint8_t>& bytes) {
+  if (!f.is<TextFile, ScratchFile, HostFile>()) return Error::NODEV;
+  return read_whole(c, f, 0, most, bytes);
+}
+
 Result map_file(Context& c, int file, uint64_t offset, uint64_t length, bool shared, Backing& out, MappingName& name,
                 FileView& view) {
   const OpenFile& f = c.s.files.at(file);

@@ -9,6 +9,8 @@ namespace deferscope::emu::posix {
 // is no file with bytes; NOMEM, IO.
 Result map_file(Context& c, int file, uint64_t offset, uint64_t length, bool shared, Backing& out, MappingName& name,
                 FileView& view);
+// At most so many bytes of a file, from its begin on; room for them is taken, also of those that came before an error.
+Result whole_file(Context& c, const OpenFile& f, uint64_t most, std::vector<uint8_t>& bytes);
 // Forgets what no mapping has behind it any more.
 void drop_unmapped_files(State& s, const Memory& memory);
 // Some of it is a shared mapping of a file that was opened for reading only.

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "loader/sha256.h"
 #include "tests/unit/guest_bytes.h"
 #include "tests/unit/loader_macho_builder.h"
 #include "tests/unit/model_run.h"
@@ -13,7 +14,6 @@
 #include "traces/event_text.h"
 #include "traces/json_writer.h"
 #include "traces/prediction.h"
-#include "traces/sha256.h"
 #include "traces/snapshot.h"
 
 namespace deferscope::test {
@@ -37,7 +37,7 @@ TEST(Sha256, KnownAnswers) {  // FIPS 180-4's examples, by this host's instructi
       {std::string(1'000'000, 'a'), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}};
   for (const auto& [text, hash] : known)
     for (const bool plain : {false, true})
-      EXPECT_EQ(traces::sha256_hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, plain), hash);
+      EXPECT_EQ(loader::sha256_hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, plain), hash);
 }
 
 // Every build of the core set, one case each in turn; with --all all of them.

@@ -1,4 +1,4 @@
-#include "traces/sha256.h"
+#include "loader/sha256.h"
 
 #include <fmt/format.h>
 #ifdef __x86_64__
@@ -12,7 +12,7 @@
 #include <fstream>
 #include <vector>
 
-namespace deferscope::traces {
+namespace deferscope::loader {
 namespace {
 
 constexpr size_t kBlock = 64;  // bytes
@@ -173,4 +173,4 @@ std::string sha256_of_file(const std::string& path) {
   return sha.hex();
 }
 
-}  // namespace deferscope::traces
+}  // namespace deferscope::loader
