@@ -6,6 +6,7 @@ guests    Programs with C in them (tests/guests/src/cgo), of three releases, bot
 told      Calls of C and callbacks are events, bt shows C's frames between Go's, what was refused is an event and a closing line.
 frames    C frames at the same instruction as gdb has them natively (amd64): places relative to their file, bounds, saved registers.
 replay    A recording is gone through again with its sysroot removed and changed: the libraries were read once.
+search    Which of several libraries is taken is what the guest's own loader takes: glibc-hwcaps by the CPU's level, LD_LIBRARY_PATH, ld.so.cache.
 static    The same cases as the core guests, linked dynamically: `diff --semantics` finds no difference from the static build.
 system    Programs of this machine (ls, sh) do what they do natively.
 refused   Interpreters and libraries that are missing, of another machine, scripts, loops, cut off, mutated: one line and status 125, or what the guest's
@@ -269,6 +270,51 @@ class Test:
             out += line
         return out
 
+    def search(self):
+        """The header names what the loader then maps: else library.load tells of another file."""
+        guest = self.guests / "cgo_1.27.4_linux_amd64+cgo_opt_syms"
+        root = self.folder / "search"
+        (root / "lib64").mkdir(parents=True)
+        shutil.copy("/lib64/ld-linux-x86-64.so.2", root / "lib64")
+        host = re.findall(r"=> (/\S+)", run("/lib64/ld-linux-x86-64.so.2", "--list", guest)[1].decode())
+
+        def taken(what, wanted, *flags):
+            trace = self.folder / "trace.jsonl"
+            status, out, err = run(self.program, "run", "--events=%s" % trace, "--sysroot", root, *flags, guest, "call")
+            lines = [json.loads(line) for line in trace.read_text().splitlines()] if status == 0 else [{"libraries": []}]
+            paths = {lib["path"].rsplit("/", 1)[0] for lib in lines[0]["libraries"][1:]}
+            check(status == 0 and out.endswith(b"end\n") and paths == {wanted} and not any(e.get("event") == "library.load" for e in lines), "%s: status %d, libraries in %s, not %s %s" % (what, status, paths, wanted, err))
+
+        def put(folder):
+            (root / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            for path in host:
+                shutil.copy(path, root / folder.lstrip("/"))
+        plain, own = "/lib/x86_64-linux-gnu", ("--env", "LD_LIBRARY_PATH=/none:/own")
+        v1, v2, v3 = ("--cpu", "v1"), ("--cpu", "v2"), ("--cpu", "v3")
+        put(plain + "/glibc-hwcaps/x86-64-v3")
+        taken("only level v3", plain + "/glibc-hwcaps/x86-64-v3", *v3)
+        status, _, err = run(self.program, "run", "--sysroot", root, guest, "call")
+        check(status == 125 and b"is not below" in err, "only level v3, at v2: status %d, %s" % (status, err))
+        put(plain + "/glibc-hwcaps/x86-64-v2")
+        taken("levels v2 and v3, at v2", plain + "/glibc-hwcaps/x86-64-v2", *v2)
+        taken("levels v2 and v3, at v3", plain + "/glibc-hwcaps/x86-64-v3", *v3)
+        put(plain)
+        taken("all levels, at v1", plain, *v1)
+        taken("all levels, at v2", plain + "/glibc-hwcaps/x86-64-v2", *v2)
+        put("/own")
+        taken("LD_LIBRARY_PATH", "/own", *own, *v2)
+        put("/own/glibc-hwcaps/x86-64-v2")
+        taken("LD_LIBRARY_PATH with levels", "/own/glibc-hwcaps/x86-64-v2", *own, *v3)
+        put("/cached/glibc-hwcaps/x86-64-v3"), put("/cached")
+        (root / "etc").mkdir()
+        (root / "etc/ld.so.conf").write_text("/cached\n")
+        ldconfig = shutil.which("ldconfig", path="/sbin:/usr/sbin")
+        if not ldconfig or run(ldconfig, "-r", root)[0]:
+            return print("(a cache of libraries not tried: no ldconfig, or nobody may call it)")
+        taken("ld.so.cache, at v2", plain + "/glibc-hwcaps/x86-64-v2", *v2)
+        taken("ld.so.cache, at v1", "/cached", *v1)
+        taken("ld.so.cache, at v3", "/cached/glibc-hwcaps/x86-64-v3", *v3)
+
     def static(self):
         for guest in self.guests_named("casessmall"):
             release, arch = re.match(r"casessmall_([\d.]+)_linux_(\w+)\+", guest.name).groups()
@@ -350,7 +396,7 @@ def main():
     parser.add_argument("--guests", required=True)
     parser.add_argument("--core", required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("tests", nargs="*", default=["cases", "told", "draws", "later", "frames", "replay", "static", "system", "refused"])
+    parser.add_argument("tests", nargs="*", default=["cases", "told", "draws", "later", "frames", "replay", "search", "static", "system", "refused"])
     args = parser.parse_args()
     for needed, package in (ARM64 + "/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross"), ("/lib64/ld-linux-x86-64.so.2", "libc6 of amd64"), ("/lib/ld-musl-x86_64.so.1", "musl"), (shutil.which("qemu-aarch64") or "/", "qemu-user"):
         if needed == "/" or not os.path.exists(needed):
