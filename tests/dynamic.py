@@ -6,6 +6,7 @@ guests    Programs with C in them (tests/guests/src/cgo), of three releases, bot
 told      Calls of C and callbacks are events, bt shows C's frames between Go's, what was refused is an event and a closing line.
 frames    C frames at the same instruction as gdb has them natively (amd64): places relative to their file, bounds, saved registers.
 replay    A recording is gone through again with its sysroot removed and changed: the libraries were read once.
+race      Programs built with the race detector: what they print, their status and reports are the native run's, but for addresses and numbers of goroutines.
 search    Which of several libraries is taken is what the guest's own loader takes: glibc-hwcaps by the CPU's level, LD_LIBRARY_PATH, ld.so.cache.
 static    The same cases as the core guests, linked dynamically: `diff --semantics` finds no difference from the static build.
 system    Programs of this machine (ls, sh) do what they do natively.
@@ -270,6 +271,17 @@ class Test:
             out += line
         return out
 
+    def race(self):
+        def plain(text):
+            return re.sub("[Gg]oroutine \\d+", "goroutine N", re.sub("0x[0-9a-f]+", "ADDRESS", text.decode("latin1")))
+        guests = [g for g in sorted(self.guests.glob("*+race_*")) if self.only in g.name]
+        for guest in guests:
+            want, ours = run(guest), run(self.program, "run", guest)
+            check(want[0] == ours[0] and plain(want[1]) == plain(ours[1]) and plain(want[2]) == plain(ours[2]), "%s: %r, natively %r" % (guest.name, ours, want))
+            told = run(self.program, "run", "--events", guest)
+            check(told[0] == ours[0] and re.search(rb"(^|\n)\d+ defers? pushed, ", told[2]), "%s: events %r" % (guest.name, told[2][-400:]))
+        check(len(guests) == 4 and b"WARNING: DATA RACE" in run(self.program, "run", guests[-1])[2], "%s: no race is reported" % guests)
+
     def search(self):
         """The header names what the loader then maps: else library.load tells of another file."""
         guest = self.guests / "cgo_1.27.4_linux_amd64+cgo_opt_syms"
@@ -396,7 +408,7 @@ def main():
     parser.add_argument("--guests", required=True)
     parser.add_argument("--core", required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("tests", nargs="*", default=["cases", "told", "draws", "later", "frames", "replay", "search", "static", "system", "refused"])
+    parser.add_argument("tests", nargs="*", default=["cases", "told", "draws", "later", "frames", "replay", "search", "race", "static", "system", "refused"])
     args = parser.parse_args()
     for needed, package in (ARM64 + "/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross"), ("/lib64/ld-linux-x86-64.so.2", "libc6 of amd64"), ("/lib/ld-musl-x86_64.so.1", "musl"), (shutil.which("qemu-aarch64") or "/", "qemu-user"):
         if needed == "/" or not os.path.exists(needed):

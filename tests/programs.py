@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std [--level v3]] [--esbuild] [--tools] [--mapped] [--race].
+"""Programs that nobody here wrote, under deferscope (./dev test --all): tests/programs.py [--std [--level v3]] [--esbuild] [--tools] [--mapped] [--race] [--cgo].
 
 --std      test binaries of Go's standard library (`go test -c`), -test.short, in the package's source directory: each must pass. What is
            missing in --std-bins is built (needs Go); what needs processes is left out (NOT_RUN); names are <release>_<goarch>/<package with _>.test, and <release>_darwin_<goarch> for macOS.
@@ -13,6 +13,9 @@
            in a mapped file, fetched through the module proxy. Both ISAs.
 --race     built with the race detector (needs Go and gcc; linked dynamically, as go does): std's tests, and programs of ours, whose output, status and reports must be
            the native run's but for addresses and the numbers of goroutines.
+--cgo      tests of net, os/user and runtime/cgo built with cgo (needs Go and gcc): each has the verdict that it has without cgo, one that is skipped there or missing the
+           native run's; cmd/cgo/internal/test, cgo's own (in the toolchains from 1.21 on; misc/cgo of older releases is not in those that the module proxy serves): the native
+           run's verdicts. amd64. They read /etc (services, hosts, passwd), which must be granted; CGO_DIFFERS names what differs from the native run and why.
 """
 import argparse
 import concurrent.futures
@@ -320,7 +323,7 @@ def bbolt(args, goarch):
 
 RACE_RELEASES = "1.20.7 1.27.4".split()
 RACE_PACKAGES = "container/list sync".split()
-RACE_GUESTS = "hello defer1 fmthello".split()  # of tests/guests/src
+RACE_GUESTS = "racy hello defer1 fmthello".split()  # of tests/guests/src
 RACE_FLAGS = ("-race",)
 
 
@@ -331,7 +334,7 @@ def race_jobs(args):
             path = pathlib.Path(args.std_bins) / (release + "_amd64_race") / (package.replace("/", "_") + ".test")
             if args.only in str(path):
                 yield "race %s %s" % (release, package), race_std, (args, release, package, path, goroot)
-        for source in [ROOT / "tests/programs/racy.go", *(ROOT / "tests/guests/src" / name for name in RACE_GUESTS)]:
+        for source in (ROOT / "tests/guests/src" / name for name in RACE_GUESTS):
             if args.only in source.name:
                 yield "race %s %s" % (release, source.stem), race_program, (args, release, source)
 
@@ -357,6 +360,55 @@ def race_program(args, release, source):
     return ""
 
 
+CGO_RELEASES = "1.13.15 1.20.7 1.27.4".split()
+CGO_PACKAGES = "net os/user runtime/cgo".split()
+CGO_OWN_RELEASES = "1.21.13 1.27.4".split()
+CGO_OWN = "cmd/cgo/internal/test"
+# Verdicts of tests that are not the native run's, by package.
+CGO_DIFFERS = {
+    CGO_OWN: {"Test1435": "changes user ids: skipped where it is not root, which no guest is"},
+    "net": {"Test.*": "what is refused to every guest: netlink (interfaces), splice, descriptor passing, addresses beside the loopback; the verdict is that of the build without cgo"},
+    "os/user": {"Test(Group|Lookup|Current|ListGroups|ImplicitGroups).*": "a guest is no user of this machine's, and there is no other program to ask; the verdict is that of the build without cgo"},
+}
+
+
+def cgo_jobs(args):
+    for release, package in [(r, p) for r in CGO_RELEASES for p in CGO_PACKAGES] + [(r, CGO_OWN) for r in CGO_OWN_RELEASES]:
+        goroot = pathlib.Path(go(release, "env", "GOROOT"))
+        if args.only in release + " " + package and any((goroot / "src" / package).glob("*_test.go")):
+            yield "cgo %s %s" % (release, package), cgo, (args, release, package, goroot)
+
+
+def cgo(args, release, package, goroot):
+    source = goroot / "src" / package
+    flags = ["-test.short", "-test.v"]
+
+    def binary(cgo):
+        path = pathlib.Path(args.std_bins) / ("%s_amd64_%s" % (release, "cgo" if cgo else "nocgo")) / (package.replace("/", "_") + ".test")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            go(release, "test", "-c", "-o", str(path), package, GOOS="linux", GOARCH="amd64", CGO_ENABLED="1" if cgo else "0")
+        return str(path.resolve())
+
+    def verdicts(command):
+        done = subprocess.run(command, cwd=source, capture_output=True, timeout=args.seconds, stdin=subprocess.DEVNULL)
+        out = (done.stdout + done.stderr).decode("latin1")
+        return {name: word for word, name in re.findall(r"^--- (PASS|FAIL|SKIP): (\S+)", out, re.M)}, out
+
+    def ours(path):
+        grants = [word for folder in (source, goroot / "src" / "testdata", "/etc") if os.path.isdir(folder) for word in ("--allow-read", str(folder))]
+        return verdicts([args.program, "run", *grants, "--cwd", str(source), path, *flags])
+    native, _ = verdicts([binary(True), *flags])
+    here, out = ours(binary(True))
+    without = ours(binary(False))[0] if package in ("net", "os/user") else {}
+    if not here or not native:
+        return "no verdicts: %s" % out[-1500:]
+    problems = ["%s: %s, without cgo %s" % (name, here.get(name), word) for name, word in without.items() if name in native and here.get(name) not in (word, native[name])]
+    problems += ["%s: %s, natively %s" % (name, here.get(name), word) for name, word in native.items()
+                 if here.get(name) != word and name not in without and not any(re.fullmatch(n, name) for n in CGO_DIFFERS.get(package, {}))]
+    return "\n".join(problems)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/deferscope"))
@@ -366,6 +418,7 @@ def main():
     parser.add_argument("--tools", action="store_true")
     parser.add_argument("--mapped", action="store_true")
     parser.add_argument("--race", action="store_true")
+    parser.add_argument("--cgo", action="store_true")
     parser.add_argument("--std-bins", default=str(ROOT / "build/std"))
     parser.add_argument("--esbuild-bins", default=str(ROOT / "build/esbuild"))
     parser.add_argument("--tools-bins", default=str(ROOT / "build/tools"))
@@ -376,6 +429,8 @@ def main():
     jobs = (list(std_jobs(args)) if args.std else []) + (list(esbuild_jobs(args)) if args.esbuild else [])
     jobs += (list(tools_jobs(args)) if args.tools else []) + (list(mapped_jobs(args)) if args.mapped else [])
     jobs += list(race_jobs(args)) if args.race else []
+    jobs += list(cgo_jobs(args)) if args.cgo else []
+    args.program = os.path.abspath(args.program)
 
     def one(job):
         try:

@@ -7,7 +7,7 @@ Modes: opt (default flags), nopt (-N -l for the program's own packages) and, whe
 Symbols: dwarf (uncompressed DWARF), syms (-w: symbol table, no DWARF), bare (-s -w). go.mod has one go line, 1.12, except in golinesnew:
 1.21 (panic(nil)) with that release, 1.22 (loop variables) from there on, and in stories: 1.21 from that release on. Builds run in one fixed directory and with
 trimmed paths, so that equal inputs give equal bytes on any machine.
-Targets with +cgo, +pie and +musl are linked dynamically by a C compiler (Debian 12's gcc, gcc-aarch64-linux-gnu and musl-tools made those that are committed).
+Targets with +cgo, +pie, +musl and +race are linked dynamically by a C compiler (Debian 12's gcc, gcc-aarch64-linux-gnu and musl-tools made those that are committed).
 A build that is there already is kept; the sources' digest stands in <out>/SOURCES, another digest starts afresh.
 The Go command downloads the releases it lacks as toolchain modules (GOTOOLCHAIN).
 """
@@ -31,7 +31,7 @@ RELEASES = ("1.12.17 1.13.15 1.14.15 1.15.15 1.16.15 1.17.13 1.18.10 1.19.13 1.2
 TARGETS = "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64".split()
 MODES = {"opt": "", "nopt": "-N -l", "v3": ""}
 SYMBOLS = {"dwarf": "-compressdwarf=false", "syms": "-w", "bare": "-s -w"}
-PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places level3 cgo".split()
+PROGRAMS = "hello fmthello defer1 defer_ret recover73916 golines golinesnew signals tricky bench far cases casessmall stories articles sandbox places level3 cgo racy".split()
 
 # The core set (core/README.md says why no more): the releases that exist as -N -l with DWARF too, one for each mechanism of defer, those
 # whose program is the whole `cases`, and those of the program `stories`, with and without DWARF.
@@ -44,12 +44,12 @@ ARTICLE_BUILDS = {("1.12.17", "linux/amd64"), ("1.12.17", "darwin/amd64"), ("1.2
 # Of the program sandbox, which is for macOS: one release is enough, and no symbols.
 SANDBOX_RELEASE = "1.20.7"
 
-# Dynamically linked: with cgo by the C compiler's linker, as they are; position-independent; with musl for a C library.
-DYNAMIC_TARGETS = "linux/amd64+cgo linux/arm64+cgo linux/amd64+pie linux/arm64+pie linux/amd64+musl".split()
+# Dynamically linked: with cgo by the C compiler's linker, as they are; position-independent; with musl for a C library; with the race detector.
+DYNAMIC_TARGETS = "linux/amd64+cgo linux/arm64+cgo linux/amd64+pie linux/arm64+pie linux/amd64+musl linux/amd64+race".split()
 C_COMPILERS = {"amd64": "gcc", "arm64": "aarch64-linux-gnu-gcc", "amd64+musl": "musl-gcc"}
 DYNAMIC_BUILDS = {(p, r, "linux/%s+cgo" % a) for p, r in (("cgo", "1.13.15"), ("cgo", "1.20.7"), ("cgo", "1.27.4")) for a in ("amd64", "arm64")}
 DYNAMIC_BUILDS |= {("cgo", "1.27.4", "linux/amd64+pie"), ("cgo", "1.27.4", "linux/amd64+musl"), ("casessmall", "1.13.15", "linux/amd64+cgo"), ("casessmall", "1.20.7", "linux/arm64+pie"),
-                   ("casessmall", "1.27.4", "linux/amd64+pie"), ("casessmall", "1.27.4", "linux/arm64+cgo")}
+                   *((p, "1.27.4", "linux/amd64+race") for p in ("racy", "hello", "defer1", "fmthello")), ("casessmall", "1.27.4", "linux/amd64+pie"), ("casessmall", "1.27.4", "linux/arm64+cgo")}
 
 # Of the program places: arguments on the stack, and in registers.
 PLACES_BUILDS = {("1.12.17", "linux/arm64"), ("1.17.13", "linux/amd64")}
@@ -66,7 +66,7 @@ def exists(program, release, target, mode="opt"):
     """False where the matrix says n/a."""
     if mode == "v3" and not (target.endswith("/amd64") and minor(release) >= 18):
         return False
-    if (program == "cgo" or target in DYNAMIC_TARGETS) and (program, release, target) not in DYNAMIC_BUILDS:
+    if program in ("cgo", "racy") and target not in DYNAMIC_TARGETS:
         return False
     if target == "darwin/arm64" and minor(release) < 16:
         return False
@@ -82,7 +82,7 @@ def core(program, release, target, mode, symbols):
     under dynamic/."""
     goos, goarch = target.split("/")
     if target in DYNAMIC_TARGETS:
-        return (mode, symbols) == ("opt", "syms")
+        return (program, release, target) in DYNAMIC_BUILDS and (mode, symbols) == ("opt", "syms")
     if program == "sandbox":
         return (mode, symbols) == ("opt", "bare")
     if program == "stories":
@@ -164,7 +164,9 @@ def build(out, program, release, target, mode, symbols, cache=None):
         command.append("-gcflags=example.com/guests/...=" + gcflags)
     if way == "pie":
         command.append("-buildmode=pie")
-    command += ["-ldflags=" + SYMBOLS[symbols] + (" -linkmode=external" if way else ""), "-o", str(path) + ".part", "./" + package]
+    if way == "race":
+        command.append("-race")
+    command += ["-ldflags=" + SYMBOLS[symbols] + (" -linkmode=external" if way not in ("", "race") else ""), "-o", str(path) + ".part", "./" + package]
     done = subprocess.run(command, cwd=FIXED / "src", env=env, capture_output=True, text=True)
     if done.returncode:
         return "%s: %s" % (name, done.stderr.strip())

@@ -81,7 +81,7 @@ def run(command, seconds):
 
 def record(guest, case):
     """One (exit, out, err); err without numbers or None if native runs differ; None if it can't be recorded."""
-    native = "_amd64_" in guest.name
+    native = "_amd64" in guest.name
     prefix = [] if native else ["qemu-aarch64"]
     results = [run(prefix + [str(guest), *([case] if case else [])], 20 if native else 120) for _ in range(RUNS)]
     if None in results:

@@ -44,7 +44,7 @@ def archives(which):
         return
     if which == "dynamic":
         for goarch, filters in FILTERS.items():
-            yield "%s_%s.tar.xz" % (which, goarch), filters, members(["cgo", "casessmall"], build.RELEASES,
+            yield "%s_%s.tar.xz" % (which, goarch), filters, members(["cgo", "racy", "hello", "defer1", "fmthello", "casessmall"], build.RELEASES,
                                                                      targets=[t for t in build.DYNAMIC_TARGETS if goarch in t])
         return
     if which != "core":

@@ -10,6 +10,9 @@ add_test(NAME dynamic COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/d
 set_tests_properties(dynamic PROPERTIES LABELS release SKIP_RETURN_CODE 77 COST 40 TIMEOUT 1800)
 if(NOT DEFERSCOPE_SANITIZE)
   foreach(arch "" --arm64)
+    add_test(NAME debian_small${arch} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/debian.py --program $<TARGET_FILE:deferscope>
+                                              --bins ${guests_parent}/debian --only gron ${arch})
+    set_tests_properties(debian_small${arch} PROPERTIES LABELS release SKIP_RETURN_CODE 77 TIMEOUT 300)
     deferscope_all_test(debian${arch} ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/debian.py --program $<TARGET_FILE:deferscope>
                         --bins ${guests_parent}/debian ${arch})
   endforeach()

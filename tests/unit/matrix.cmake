@@ -27,12 +27,22 @@ if(NOT DEFERSCOPE_SANITIZE)
   set_tests_properties(matrix_all.report PROPERTIES FIXTURES_REQUIRED matrix_all)
 
   # Programs that nobody here wrote: the standard library's tests (built with Go) esbuild and other tools (fetched from npm and PyPI), bbolt (module proxy); mapped files
-  foreach(kind std esbuild tools mapped race)
+  foreach(kind std esbuild tools mapped race cgo)
     deferscope_all_test(programs.${kind} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                         --${kind} --jobs 1)
   endforeach()
   deferscope_all_test(programs.std_v3 ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/programs.py --program $<TARGET_FILE:deferscope>
                       --std --level v3 --jobs 1)
+
+  # Builds with cgo and with the race detector: Go, gcc and gcc-aarch64-linux-gnu build them.
+  set(matrix_cgo ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/matrix.py --results ${PROJECT_BINARY_DIR}/matrix-cgo)
+  deferscope_all_test(matrix_cgo.guests ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/guests/build.py --out ${guests_parent}/guests-cgo --modes opt
+                      --symbols syms --programs cases --targets linux/amd64+cgo,linux/arm64+cgo,linux/amd64+race)
+  deferscope_all_test(matrix_cgo ${matrix_cgo} --more ${guests_parent}/guests-cgo --program $<TARGET_FILE:deferscope>)
+  deferscope_all_test(matrix_cgo.report ${matrix_cgo} --linked --report ${PROJECT_SOURCE_DIR}/docs/matrix-cgo.md)
+  set_tests_properties(matrix_cgo.guests PROPERTIES FIXTURES_SETUP guests_cgo)
+  set_tests_properties(matrix_cgo PROPERTIES FIXTURES_REQUIRED guests_cgo FIXTURES_SETUP matrix_cgo)
+  set_tests_properties(matrix_cgo.report PROPERTIES FIXTURES_REQUIRED matrix_cgo)
 
   # Guests built for level v3: two that are committed, and with Go and AVX2 the cases of all releases.
   set(matrix_v3 ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/matrix.py --results ${PROJECT_BINARY_DIR}/matrix-v3)
