@@ -15,6 +15,11 @@ if(NOT DEFERSCOPE_SANITIZE)
                                       --shards ${matrix_shards} --report ${PROJECT_SOURCE_DIR}/docs/matrix.md)
   set_tests_properties(matrix.report PROPERTIES LABELS release FIXTURES_REQUIRED matrix)
 
+  # A sample of those that are linked with C (all of them: matrix_cgo below).
+  add_test(NAME matrix.linked COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/matrix.py --program $<TARGET_FILE:deferscope>
+                                      --dynamic ${guests_parent}/guests-dynamic)
+  set_tests_properties(matrix.linked PROPERTIES LABELS release TIMEOUT 600)
+
   # `./dev test --all`: all builds of `./dev guests`, which must be there, against the real machine beside us.
   set(matrix_all ${CMAKE_CURRENT_SOURCE_DIR}/matrix.py --more ${guests_parent}/guests --results ${PROJECT_BINARY_DIR}/matrix-all)
   foreach(shard RANGE ${matrix_last})
