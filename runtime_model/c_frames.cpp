@@ -93,6 +93,7 @@ CPlace place_in(const Module& m, uint64_t pc, uint64_t lookup) {
   if (!m.image) return out;
   out.offset -= m.file.empty() ? 0 : m.image->bias();
   const uint64_t at = lookup - m.slide;
+  if (!m.file.empty() && m.image->go()) out.file += ", Go's own, not told of";  // a plugin, a c-shared library
   out.plt = plt_at(*m.image, at) != nullptr;
   if (out.plt) return out;  // what is called there is another file's
   auto symbol = m.image->symbols().at(at);

@@ -15,8 +15,9 @@ class Border {
   explicit Border(const Seen& x) : x_(x), guest_(x.p, *x.s.state), here_(model::c_place(guest_, x.e.pc)) {}
 
   void from_c(Lines& out) const {
-    out.push_back(fmt::format("C code: {}{}", here_.plt ? "the table of jumps (PLT) of " : "",
-                              here_.plt ? file(here_) : here_.text()));
+    const bool go = here_.file.find("not told of") != std::string::npos;
+    out.push_back(fmt::format("{}: {}{}", go ? "Go code of a library" : "C code",
+                              here_.plt ? "the table of jumps (PLT) of " : "", here_.plt ? file(here_) : here_.text()));
     const Flow& f = x_.e.flow;
     if (!x_.p.in_c(f.target) && leaves()) {
       const char* how = f.kind == Flow::Return ? "returns to Go: " : "calls Go: ";

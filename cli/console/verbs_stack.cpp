@@ -60,7 +60,8 @@ void bt(Console& c, const std::string& a) {
       c.say(fmt::format("        SP {:#x}  caller's SP {:#x}  return address {}", f.sp, f.caller_sp,
                         f.return_address ? c.session.reader().place(f.return_address) : "none"));
   }
-  if (!trace.complete && trace.frames.size() < limit && c.session.program() && !only_c)
+  if (!trace.complete && trace.frames.size() < limit && c.session.program() &&
+      (!only_c || c.session.focus().who().goid))
     c.say(mark('d', fmt::format("    cut here: {}", trace.stopped)));
 }
 
