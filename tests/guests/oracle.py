@@ -70,9 +70,9 @@ def without_numbers(result):
     return status, out, err and re.sub(r"(?<!code=)(?<!addr=)0x[0-9a-f]+", "0x?", err)
 
 
-def run(command, seconds):
+def run(command, seconds, **more):
     try:
-        done = subprocess.run(command, input=INPUT, capture_output=True, timeout=seconds, cwd="/", env={"PATH": "/usr/bin:/bin"})
+        done = subprocess.run(command, input=INPUT, capture_output=True, timeout=seconds, cwd="/", env={"PATH": "/usr/bin:/bin", **more})
     except subprocess.TimeoutExpired:
         return None
     status = done.returncode if done.returncode >= 0 else 128 - done.returncode
@@ -82,8 +82,10 @@ def run(command, seconds):
 def record(guest, case):
     """One (exit, out, err); err without numbers or None if native runs differ; None if it can't be recorded."""
     native = "_amd64" in guest.name
-    prefix = [] if native else ["qemu-aarch64"]
-    results = [run(prefix + [str(guest), *([case] if case else [])], 20 if native else 120) for _ in range(RUNS)]
+    linked = ["-L", "/usr/aarch64-linux-gnu"] if "+" in guest.name else []
+    prefix = [] if native else ["qemu-aarch64", *linked]
+    quick = {"GORACE": "atexit_sleep_ms=0"} if "+race" in guest.name else {}  # the detector waits a second at the end
+    results = [run(prefix + [str(guest), *([case] if case else [])], 20 if native else 120, **quick) for _ in range(RUNS)]
     if None in results:
         return None
     if len({r[:2] for r in results}) > 1:
