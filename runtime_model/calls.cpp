@@ -83,10 +83,10 @@ void CallTracer::add(const Function& f, emu::Marks& marks) {
 // --- where execution stands ---
 
 CallTracer::Stack* CallTracer::stack_at(uint64_t sp) {
-  Stack* s = current_;
-  if (s && s->moves == moves_ && sp > s->lo && sp <= s->hi) return s;
-  const HostFloat host(m_.mutable_state());
   const uint64_t g = guest_.g_of(m_.state().thread());
+  Stack* s = current_;
+  if (s && s->g == g && s->moves == moves_ && sp > s->lo && sp <= s->hi) return s;
+  const HostFloat host(m_.mutable_state());
   s = find_stack(g, sp);
   current_ = s && s->g == g ? s : nullptr;
   return s;
@@ -153,7 +153,6 @@ void CallTracer::happens(Special what, Stack& s) {
   switch (what) {
     case Special::copystack: ++moves_; break;
     case Special::gogo:
-      current_ = nullptr;  // before another goroutine may have this one's stack
       if (s.kind != OnStack::goroutine) leave_deeper(s, 0, CallEnd::left);
       break;
     case Special::goroutine_ends:
